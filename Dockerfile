@@ -1,0 +1,30 @@
+FROM python:3.13-slim-trixie AS packages
+# cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
+ARG PROVIDER=cpu
+WORKDIR /build
+RUN python -m venv --without-pip /venv
+COPY pyproject.toml ./
+COPY constraints constraints
+RUN python constraints/needs.py "$PROVIDER" > needs.txt \
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -r needs.txt
+WORKDIR /app
+COPY service service
+# The root file system is read-only when this runs: bytecode is written now or never.
+RUN python -m compileall -q --invalidation-mode unchecked-hash service
+
+FROM python:3.13-slim-trixie
+COPY --from=packages /venv /venv
+COPY --from=packages /app /app
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LARNN_HOST=0.0.0.0 \
+    LARNN_PORT=8000 \
+    LARNN_MODELS=/app/models
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=15s --start-period=60s --retries=3 \
+    CMD ["python", "-S", "-c", "import http.client, os, sys; door = http.client.HTTPConnection('127.0.0.1:' + os.environ['LARNN_PORT'], timeout=10); door.request('GET', '/readyz'); sys.exit(door.getresponse().status != 200)"]
+CMD ["python", "-m", "service"]

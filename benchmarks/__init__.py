@@ -1,0 +1,1 @@
+"""The figures about speed, each by one command: python -m benchmarks NAME."""

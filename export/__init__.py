@@ -1,0 +1,1 @@
+"""Everything that needs torch: networks, training, the ONNX graph, publishing."""

@@ -1,0 +1,90 @@
+"""Run directories: tensors as safetensors, everything else as JSON, no pickle.
+
+A run holds `checkpoint.*`, the selected weights ready for use, and `last.*`, what resuming needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from export.networks import NetworkConfig, RecurrentClassifier
+
+SELECTED = "checkpoint"
+LAST = "last"
+
+
+class CheckpointError(ValueError):
+    """A run directory that cannot be read; the text says which file and why."""
+
+
+def write(run: Path, name: str, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write run/NAME.safetensors and run/NAME.json, each replaced whole or not at all.
+
+    The record carries the tensors' digest, so that a pair torn by a crash is noticed when read.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    data = save({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
+    text = json.dumps({**record, "tensors_sha256": _digest(data)}, indent=1) + "\n"
+    _replace(run / f"{name}.safetensors", data)
+    _replace(run / f"{name}.json", text.encode())
+
+
+def read(run: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and record of run/NAME.*; CheckpointError when missing, damaged or torn."""
+    weights, notes = run / f"{name}.safetensors", run / f"{name}.json"
+    for path in (weights, notes):
+        if not path.is_file():
+            raise CheckpointError(f"{path} does not exist: {run} is not a finished training run")
+    data = weights.read_bytes()
+    try:
+        record = json.loads(notes.read_text())
+        tensors = load(data)
+    except (ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{run}/{name}.* is damaged: {error}") from error
+    if record.get("tensors_sha256") != _digest(data):
+        raise CheckpointError(f"{notes} belongs to other tensors than {weights}")
+    return tensors, record
+
+
+def load_network(run: Path) -> RecurrentClassifier:
+    """The selected network of a run, in evaluation mode. It takes raw channel values."""
+    tensors, record = read(Path(run), SELECTED)
+    network = RecurrentClassifier(NetworkConfig.model_validate(record["network"]))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{run}: the weights do not fit the network: {error}") from error
+    return network.eval()
+
+
+def fold_standardisation(
+    weights: Mapping[str, Tensor], shift: Tensor, scale: Tensor
+) -> dict[str, Tensor]:
+    """Weights that take raw values, from weights trained on (x - shift)·scale, [channels] each."""
+    folded = dict(weights)
+    weight = weights["input.weight"].double() * scale.double()
+    folded["input.bias"] = (weights["input.bias"].double() - weight @ shift.double()).float()
+    folded["input.weight"] = weight.float()
+    return folded
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

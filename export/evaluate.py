@@ -1,0 +1,57 @@
+"""The test set, looked at once: how the selected network of a run does on nine unseen people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.checkpoint import load_network
+from export.data.uci_har import LABELS, Split
+from export.train import last_logits
+
+EVALUATION_FILE = "evaluation.json"
+
+
+def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[true, predicted] counts over LABELS."""
+    counts = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def evaluate(run: Path, test: Split) -> dict[str, Any]:
+    """Measure the run's network on raw windows and write RUN/evaluation.json."""
+    network = load_network(run)
+    predicted = last_logits(network, torch.from_numpy(test.signals)).argmax(1).numpy()
+    result = summarise(test, predicted)
+    (run / EVALUATION_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def summarise(test: Split, predicted: NDArray[np.int64]) -> dict[str, Any]:
+    """Accuracy over all windows, of each class (recall) and of each person, and the confusions."""
+    correct = predicted == test.labels
+    return {
+        "windows": len(test),
+        "correct": int(correct.sum()),
+        "accuracy": float(correct.mean()),
+        "labels": list(LABELS),
+        "per_class": {
+            label: _share(correct[test.labels == index]) for index, label in enumerate(LABELS)
+        },
+        "per_subject": {
+            str(subject): _share(correct[test.subjects == subject])
+            for subject in sorted(set(test.subjects.tolist()))
+        },
+        "confusion": confusion_matrix(test.labels, predicted).tolist(),
+    }
+
+
+def _share(correct: NDArray[np.bool_]) -> float | None:
+    """None where there is no window."""
+    return round(float(correct.mean()), 6) if len(correct) else None

@@ -1,0 +1,140 @@
+"""A thin pen for ONNX graphs: names nodes and constants, so that a layer's file reads as its math.
+
+Graphs are written rather than traced: the same weights give the same bytes, in milliseconds, with
+no trace of where they were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+Operand = str | Tensor | NDArray[Any] | float
+"""A value of the graph by name, or a constant."""
+
+_DTYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
+
+
+class Pen:
+    """Writes nodes in order. A loop body has a pen of its own, which shares the constants."""
+
+    def __init__(self, parent: Pen | None = None, prefix: str = "") -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
+        self._prefix = prefix
+
+    def constant(self, value: Operand | ArrayLike) -> str:
+        """The name of a constant; floats are float32, whole numbers int64. Names pass through."""
+        if isinstance(value, str):
+            return value
+        array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
+        name = f"constant_{len(self.constants)}"
+        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def write(self, operator: str, *inputs: Operand | ArrayLike, **attributes: Any) -> str:
+        """One node with one output."""
+        return self.write_many(operator, 1, *inputs, **attributes)[0]
+
+    def write_many(
+        self, operator: str, outputs: int, *inputs: Operand | ArrayLike, **attributes: Any
+    ) -> list[str]:
+        """One node with several outputs."""
+        name = f"{self._prefix}{operator.lower()}_{len(self.nodes)}"
+        names = [f"{name}_{index}" for index in range(outputs)] if outputs > 1 else [name]
+        operands = [self.constant(value) for value in inputs]
+        self.nodes.append(helper.make_node(operator, operands, names, name=name, **attributes))
+        return names
+
+    def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
+        """x·Wᵀ + b over the last axis; weight [out, in] as torch keeps it."""
+        product = self.write("MatMul", x, weight.detach().T)
+        return product if bias is None else self.write("Add", product, bias)
+
+    def norm(self, x: str, norm: nn.Module) -> str:
+        """A norm over the last axis as it is at inference."""
+        if isinstance(norm, nn.LayerNorm):
+            return self.write(
+                "LayerNormalization", x, norm.weight, norm.bias, axis=-1, epsilon=norm.eps
+            )
+        if isinstance(norm, nn.BatchNorm1d):
+            assert norm.running_mean is not None and norm.running_var is not None
+            scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+            shift = norm.bias.double() - norm.running_mean.double() * scale
+            return self.write("Add", self.write("Mul", x, scale), shift)
+        return x
+
+    def lstm_gates(self, pre_activation: str, cell: str, norm: nn.Module) -> tuple[str, str]:
+        """The new cell state and the output gate from [batch, 4n] in the order i, f, g, o."""
+        i, f, g, o = self.write_many("Split", 4, pre_activation, axis=-1, num_outputs=4)
+        kept = self.write("Mul", self.write("Sigmoid", f), cell)
+        entered = self.write("Mul", self.write("Sigmoid", i), self.write("Tanh", g))
+        return self.norm(self.write("Add", kept, entered), norm), self.write("Sigmoid", o)
+
+    def time_major(self, x: str) -> str:
+        """[batch, steps, …] ↔ [steps, batch, …] for a tensor of rank 3."""
+        return self.write("Transpose", x, perm=[1, 0, 2])
+
+    def at_length(self, initial: str, outputs: str, lengths: str) -> str:
+        """[batch, n] after `lengths` steps, from [batch, n] and [batch, steps, n]."""
+        history = self.write("Concat", self.write("Unsqueeze", initial, [1]), outputs, axis=1)
+        index = self.write("Unsqueeze", lengths, [1])
+        return self.write("GatherND", history, index, batch_dims=1)
+
+    def window_at_length(self, queue: str, entered: str, lengths: str, slots: int) -> str:
+        """The queue [batch, slots, n] after `lengths` of [batch, steps, n] entered it."""
+        history = self.write("Concat", queue, entered, axis=1)
+        slot = self.write("Add", self.write("Unsqueeze", lengths, [1]), np.arange(slots))
+        index = self.write("Unsqueeze", slot, [2])
+        return self.write("GatherND", history, index, batch_dims=1)
+
+    def scan(
+        self,
+        body: Pen,
+        name: str,
+        carried: Sequence[tuple[str, str, str]],
+        scanned: Sequence[tuple[str, str]],
+        collected: Sequence[str],
+    ) -> list[str]:
+        """A loop over axis 0 of the scanned tensors.
+
+        `carried`: (value before, name inside, value after a step); `scanned`: (tensor, name
+        inside); `collected`: values of each step. Returns the collected, [steps, …] each.
+        """
+        after = [body.write("Identity", value) for _, _, value in carried]
+        each = [body.write("Identity", value) for value in collected]
+        graph = helper.make_graph(
+            body.nodes,
+            name,
+            [_info(inside) for _, inside, _ in carried] + [_info(inside) for _, inside in scanned],
+            [_info(value) for value in (*after, *each)],
+        )
+        outputs = self.write_many(
+            "Scan",
+            len(after) + len(each),
+            *(before for before, _, _ in carried),
+            *(tensor for tensor, _ in scanned),
+            body=graph,
+            num_scan_inputs=len(scanned),
+        )
+        return outputs[len(after) :]
+
+    def graph(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> GraphProto:
+        """All that was written; inputs and outputs are (name, dtype, shape)."""
+        return helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in inputs],
+            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in outputs],
+            list(self.constants.values()),
+        )
+
+
+def _info(name: str) -> Any:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)

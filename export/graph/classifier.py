@@ -1,0 +1,67 @@
+"""The recurrent stack and the classifier around it as one ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from export.graph.builder import Pen
+from export.graph.larnn import write_larnn
+from export.graph.lstm import write_lstm
+from export.networks import RecurrentClassifier
+from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
+
+OPSET = 18
+IR_VERSION = 9
+WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
+    "larnn": write_larnn,
+    "lstm": write_lstm,
+}
+
+
+def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelProto:
+    """The network in evaluation mode, with the contract in the metadata.
+
+    x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
+    [batch, steps, classes] and each next state tensor out.
+    """
+    pen = Pen()
+    z = pen.write("Elu", pen.linear(INPUT, network.input.weight, network.input.bias))
+    write_layer = WRITERS[network.config.family]
+    for index, layer in enumerate(network.layers):
+        names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
+        state = {name: f"{name}_{index}" for name in names}
+        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
+        z = pen.write("Add", z, output)
+        for name in names:
+            _name(pen, next_state[name], f"next_{name}_{index}")
+    _name(pen, pen.linear(z, network.output.weight, network.output.bias), LOGITS)
+    graph = pen.graph(
+        "larnn",
+        [_declared(signature) for signature in contract.expected_inputs()],
+        [_declared(signature) for signature in contract.expected_outputs()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="larnn-service",
+    )
+    helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
+    onnx.checker.check_model(model)
+    return model
+
+
+def _name(pen: Pen, value: str, output: str) -> None:
+    pen.nodes.append(helper.make_node("Identity", [value], [output], name=output))
+
+
+def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
+    axes: list[Any] = list(signature.shape)
+    for index, axis in enumerate(("batch", "steps")):
+        if index < len(axes) and axes[index] is None:
+            axes[index] = axis
+    return signature.name, signature.dtype, axes

@@ -1,0 +1,72 @@
+"""The model card: what a model is, how it was measured, on whose data, and where it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from export.pictures import CONFUSION_FILE, CURVES_FILE
+from service.contract import Manifest
+
+CARD_FILE = "README.md"
+PICTURES = {CURVES_FILE: "learning curves", CONFUSION_FILE: "confusion matrix"}
+INTERIM = """
+> **An interim model.** Only its output layer is fitted; the recurrent weights are as initialised
+> (`export/readout.py`). It is here so that everything around it runs on real data, and it is the
+> floor that a trained LARNN has to beat. `make train` makes that one.
+"""
+CITATION = """\
+Human Activity Recognition Using Smartphones, version 1.0: 30 people aged 19 to 48, a phone worn on
+the waist, windows of 128 steps (2.56 s) at 50 Hz; 21 people to train on, nine others to test on.
+Its README asks to cite Davide Anguita, Alessandro Ghio, Luca Oneto, Xavier Parra and Jorge L.
+Reyes-Ortiz, *A Public Domain Dataset for Human Activity Recognition Using Smartphones*, ESANN 2013,
+and says that the data comes as is and that any commercial use is prohibited."""
+
+
+def write_card(
+    folder: Path, manifest: Manifest, record: dict[str, Any], pictures: list[str]
+) -> None:
+    """Write folder/README.md from the manifest and the checkpoint's record."""
+    test = manifest.metrics["test"]
+    network = "\n".join(f"| {name} | {value} |" for name, value in manifest.network.items())
+    recalls = "\n".join(f"| {label} | {share:.1%} |" for label, share in test["per_class"].items())
+    people = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
+    shown = "\n".join(f"![{PICTURES[name]}](checkpoint/{name})" for name in pictures)
+    (folder / CARD_FILE).write_text(f"""\
+# {manifest.name}, version {manifest.version}
+
+{manifest.description}.
+{INTERIM if "readout" in record else ""}
+| | accuracy |
+|---|---|
+| held-out training subjects, which chose it | {manifest.metrics["validation"]["accuracy"]:.2%} |
+| nine test subjects, {test["windows"]:,} windows, which chose nothing | {test["accuracy"]:.2%} |
+
+| activity | recall on the test subjects |
+|---|---|
+{recalls}
+
+By test subject: {people}.
+
+{shown}
+
+## The network
+
+| | |
+|---|---|
+{network}
+
+The graph agrees with the network in torch within {manifest.metrics["parity"]["logits"]:.0e}
+(logits) and {manifest.metrics["parity"]["state"]:.0e} (state) over ragged chunks that carry the
+state on. `make export` writes it again from `checkpoint/`.
+
+## The data
+
+{CITATION}
+
+## Limits
+
+Six activities, one phone on the waist, one laboratory; transitions between activities, other places
+of the phone and other devices were not seen. Every answer is one of the six: there is no "none of
+these".
+""")

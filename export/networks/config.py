@@ -1,0 +1,54 @@
+"""The configuration that makes a network: validated here, kept in checkpoint and manifest."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class NetworkConfig(BaseModel):
+    """Hyperparameters of a recurrent stack and its classifier.
+
+    The fields from `window_size` on shape the LARNN alone; an LSTM leaves them unused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Literal["larnn", "lstm"] = "larnn"
+    channels: int = Field(9, ge=1)
+    classes: int = Field(6, ge=2)
+    hidden_size: int = Field(64, ge=1)
+    layers: int = Field(2, ge=1)
+    normalisation: Literal["layer", "batch", "none"] = "layer"
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+
+    window_size: int = Field(16, ge=1)
+    """k, the number of past cell states that attention sees."""
+    heads: int = Field(8, ge=1)
+    mode: Literal["residual", "layer"] = "residual"
+    """How attention enters the gates: Wx·x + Wh·h + Wa·a + b, or W[x, h, a] + b."""
+    positional_encoding: bool = False
+    """Concatenate an encoding of each slot's age to the past cell states."""
+    activate_keys_values: bool = True
+    """ELU and normalisation on keys and values."""
+    zero_attention: bool = True
+    """Start with Wa = 0, so that training begins from an LSTM."""
+
+    @model_validator(mode="after")
+    def _heads_divide_hidden_size(self) -> Self:
+        if self.family == "larnn" and self.hidden_size % self.heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} must be a multiple of heads {self.heads}"
+            )
+        return self
+
+    @property
+    def head_size(self) -> int:
+        return self.hidden_size // self.heads
+
+    @property
+    def position_features(self) -> int:
+        """2·⌈log2(4k)⌉ sines and cosines, or none."""
+        return 2 * math.ceil(math.log2(4 * self.window_size)) if self.positional_encoding else 0

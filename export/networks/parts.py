@@ -1,0 +1,60 @@
+"""Small parts that families share: normalisation, positional encoding, the state's motion."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def normalisation(kind: str, size: int) -> nn.Module:
+    """A norm over the last axis of [..., size].
+
+    Batch norm keeps one set of statistics for all time steps: per-step statistics would end with
+    the training length, and a stream does not.
+    """
+    if kind == "layer":
+        return nn.LayerNorm(size)
+    if kind == "batch":
+        return BatchNorm(size)
+    return nn.Identity()
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """`nn.BatchNorm1d` for features on the last axis of a tensor of any rank."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.reshape(-1, input.shape[-1])).reshape(input.shape)
+
+
+def positional_encoding(window_size: int, features: int) -> Tensor:
+    """[window_size, features]: sines and cosines of a slot's age, wavelengths 2, 4, 8, … steps.
+
+    Slot k-1 is the newest. Age, rather than time since the start, so that a slot's code does not
+    change while the queue fills.
+    """
+    age = torch.arange(window_size - 1, -1, -1, dtype=torch.float64)[:, None]
+    angle = torch.pi * age / 2.0 ** torch.arange(features // 2, dtype=torch.float64)
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).float()
+
+
+def at_length(initial: Tensor, outputs: Tensor, lengths: Tensor | None) -> Tensor:
+    """The value [batch, n] after `lengths` steps, given [batch, n] and [batch, steps, n].
+
+    Length 0 gives `initial`, None the last step.
+    """
+    if lengths is None:
+        return outputs[:, -1]
+    return window_at_length(initial[:, None], outputs, lengths)[:, 0]
+
+
+def window_at_length(queue: Tensor, entered: Tensor, lengths: Tensor | None) -> Tensor:
+    """The queue [batch, k, n] after `lengths` of [batch, steps, n] entered it, newest last."""
+    slots = queue.shape[1]
+    history = torch.cat([queue, entered], dim=1)
+    if lengths is None:
+        return history[:, -slots:]
+    batch, total, size = history.shape
+    row = torch.arange(batch, device=queue.device)[:, None] * total
+    slot = lengths[:, None] + torch.arange(slots, device=queue.device)
+    flat = history.reshape(-1, size).index_select(0, (row + slot).reshape(-1))
+    return flat.reshape(batch, slots, size)

@@ -1,0 +1,87 @@
+"""The recurrent stack and the classifier around it: the same for every family of layer."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from export.networks.config import NetworkConfig
+from export.networks.larnn_layer import LARNNLayer
+from export.networks.loop import Tensors
+from export.networks.lstm import LSTMLayer
+from service.contract import StateTensor
+
+FAMILIES = {"larnn": LARNNLayer, "lstm": LSTMLayer}
+
+
+class RecurrentLayer(Protocol):
+    """What a family implements."""
+
+    def state_tensors(self) -> list[StateTensor]: ...
+
+    def __call__(
+        self, x: Tensor, state: Tensors, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensors]: ...
+
+
+class RecurrentClassifier(nn.Module):
+    """Input linear with ELU, L layers stacked with residual sums, output linear.
+
+    State in, state out: the state is a tuple of tensors in the order of `state_tensors()`.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.input = nn.Linear(config.channels, config.hidden_size)
+        family = FAMILIES[config.family]
+        self.layers = nn.ModuleList([family(config) for _ in range(config.layers)])
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.hidden_size, config.classes)
+
+    def state_tensors(self) -> list[StateTensor]:
+        """Every layer's state tensors, named NAME_LAYER, layers counted from 0."""
+        return [
+            tensor.model_copy(
+                update={
+                    "name": f"{tensor.name}_{index}",
+                    "description": f"layer {index}: {tensor.description}",
+                }
+            )
+            for index, layer in enumerate(self.layers)
+            for tensor in layer.state_tensors()  # type: ignore[operator]
+        ]
+
+    def initial_state(self, batch: int) -> Tensors:
+        """The state before the first step, each tensor [batch, *shape]."""
+        device = self.input.weight.device
+        return tuple(
+            torch.full(
+                (batch, *tensor.shape),
+                int(tensor.initial) if tensor.dtype == "int64" else tensor.initial,
+                dtype=getattr(torch, tensor.dtype),
+                device=device,
+            )
+            for tensor in self.state_tensors()
+        )
+
+    def forward(
+        self, x: Tensor, state: Tensors | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensors]:
+        """x [batch, steps, channels] → logits [batch, steps, classes] and the next state.
+
+        `lengths` [batch] int64 counts each row's valid steps: its state stops moving there.
+        """
+        state = self.initial_state(len(x)) if state is None else state
+        next_state: list[Tensor] = []
+        per_layer = len(state) // len(self.layers)
+        z = F.elu(self.input(x))
+        for index, layer in enumerate(self.layers):
+            mine = state[index * per_layer : (index + 1) * per_layer]
+            output, moved = layer(z, mine, lengths)
+            z = z + self.dropout(output)
+            next_state.extend(moved)
+        return self.output(z), tuple(next_state)

@@ -1,0 +1,94 @@
+"""Publish a run: models/<name>/<version>/, graph, manifest, card and checkpoint, whole or not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from export import checkpoint
+from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
+from export.evaluate import EVALUATION_FILE
+from export.graph import build_graph
+from export.model_card import PICTURES, write_card
+from export.networks import RecurrentClassifier
+from export.verify import verify
+from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
+
+GRAPH_FILE = "model.onnx"
+CHECKPOINT_FOLDER = "checkpoint"
+
+
+class PublishError(ValueError):
+    """What stands in the way of publishing, and what to do."""
+
+
+def contract_of(network: RecurrentClassifier, labels: tuple[str, ...] = LABELS) -> Contract:
+    """The contract of a network that takes UCI HAR's channels."""
+    return Contract(
+        channels=CHANNELS,
+        labels=labels,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        state=tuple(network.state_tensors()),
+    )
+
+
+def publish(run: Path, name: str, version: int, root: Path, replace: bool = False) -> Path:
+    """Verify parity, then write root/<name>/<version>/ and give its path.
+
+    Raises PublishError where the run was not evaluated or the version exists, ParityError.
+    """
+    target = root / name / str(version)
+    if target.exists() and not replace:
+        raise PublishError(f"{target} exists: take another version, or --replace it")
+    if not (run / EVALUATION_FILE).is_file():
+        raise PublishError(f"{run} has no {EVALUATION_FILE}: python -m export evaluate {run}")
+    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.SELECTED)
+    contract = contract_of(network)
+    model = build_graph(network, contract)
+    parity = verify(network, model)
+    data = model.SerializeToString(deterministic=True)
+    manifest = Manifest(
+        name=name,
+        version=version,
+        description=_description(record),
+        contract=contract,
+        graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+        network=network.config.model_dump(mode="json"),
+        metrics={
+            "validation": {"accuracy": record["validation_accuracy"]},
+            "test": json.loads((run / EVALUATION_FILE).read_text()),
+            "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
+        },
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
+        _write(Path(folder) / "whole", run, manifest, record, data)
+        if target.exists():
+            target.rename(Path(folder) / "replaced")
+        (Path(folder) / "whole").rename(target)
+    return target
+
+
+def _write(
+    folder: Path, run: Path, manifest: Manifest, record: dict[str, Any], graph: bytes
+) -> None:
+    kept = folder / CHECKPOINT_FOLDER
+    kept.mkdir(parents=True)
+    (folder / GRAPH_FILE).write_bytes(graph)
+    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+    for file in (f"{checkpoint.SELECTED}.safetensors", f"{checkpoint.SELECTED}.json"):
+        shutil.copyfile(run / file, kept / file)
+    for file in (EVALUATION_FILE, *PICTURES):
+        if (run / file).is_file():
+            shutil.copyfile(run / file, kept / file)
+    write_card(folder, manifest, record, [p for p in PICTURES if (run / p).is_file()])
+
+
+def _description(record: dict[str, Any]) -> str:
+    family = record["network"]["family"].upper()
+    how = "readout fitted, memory as initialised" if "readout" in record else "trained end to end"
+    return f"{family} for six activities from nine inertial channels at 50 Hz; {how}"

@@ -1,0 +1,1 @@
+"""The web's side: one file per door, no logic."""

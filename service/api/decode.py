@@ -1,0 +1,143 @@
+"""From bytes to float32 arrays, or to an error that names the place."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import struct
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from service.backend.base import Floats, Model
+from service.errors import (
+    BadJson,
+    BadMessage,
+    BadShape,
+    BadValue,
+    EmptyChunk,
+    ServiceError,
+    TooLarge,
+)
+
+T = TypeVar("T")
+_FINITE = "every value is a finite number that fits float32"
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
+
+
+def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
+    """The typed body. Raises BadJson, BadMessage, or BadShape and BadValue inside the numbers."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(body, error) from None
+
+
+def _invalid(text: str) -> ServiceError:
+    match = _PLACE.match(text)
+    what, place = (match["what"], match["place"]) if match else (text, None)
+    detail = f"{place}: {what}" if place else what
+    if not (place or "").startswith(("sequences", "steps")):
+        return BadMessage(detail)
+    if "array" in what:
+        return BadShape(f"{detail}; numbers are nested [steps][channels]")
+    return BadValue(f"{detail}; {_FINITE}")
+
+
+def _malformed(body: bytes | str, error: Exception) -> ServiceError:
+    """JSON has no NaN, but clients send it: say where it is, rather than that a byte is wrong."""
+    try:
+        place = _first_not_finite(json.loads(body))
+    except (ValueError, RecursionError):
+        return BadJson(f"the text is not valid JSON: {error}")
+    return BadValue(f"{place}: {_FINITE}")
+
+
+def _first_not_finite(value: Any) -> str | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    items: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        items = ((f".{key}", item) for key, item in value.items())
+    elif isinstance(value, list):
+        items = ((f"[{index}]", item) for index, item in enumerate(value))
+    for name, item in items:
+        if (rest := _first_not_finite(item)) is not None:
+            return (name + rest).removeprefix(".")
+    return None
+
+
+def steps_array(rows: list[list[float]], model: Model, place: str) -> Floats:
+    """[steps, channels] from nested numbers. Raises BadShape, BadValue with the place."""
+    channels = len(model.manifest.contract.channels)
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(rows, dtype=np.float32)
+    except ValueError:  # rows of different lengths
+        array = np.empty((0, 0), dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != channels:
+        index, row = next((i, row) for i, row in enumerate(rows) if len(row) != channels)
+        raise BadShape(
+            f"{place}[{index}] has {len(row)} channels; {model.manifest.name} takes {channels}"
+        )
+    return finite(array, place)
+
+
+def finite(array: Floats, place: str) -> Floats:
+    """The array itself. Raises BadValue with the index of the first NaN or infinity."""
+    if not np.isfinite(array).all():
+        index = "".join(f"[{i}]" for i in np.argwhere(~np.isfinite(array))[0])
+        raise BadValue(f"{place}{index}: {_FINITE}")
+    return array
+
+
+def npy_array(body: bytes, model: Model) -> Floats:
+    """float32 [batch, steps, channels] from an npy file, without a copy."""
+    channels = len(model.manifest.contract.channels)
+    stream = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran_order, dtype = read_header(stream)
+    except (ValueError, KeyError) as error:
+        raise BadMessage(f"the body is not an npy file: {error}") from None
+    if dtype != np.dtype("<f4") or fortran_order:
+        raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
+    if len(shape) != 3 or shape[2] != channels:
+        raise BadShape(
+            f"the array is {list(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
+        )
+    if len(body) - stream.tell() != 4 * shape[0] * shape[1] * shape[2]:
+        raise BadShape(f"the header says {list(shape)}, {len(body) - stream.tell()} bytes follow")
+    array = np.frombuffer(body, dtype="<f4", offset=stream.tell()).reshape(shape)
+    return finite(array, "sequences")
+
+
+def binary_chunk(frame: bytes, model: Model) -> tuple[int, Floats]:
+    """Offset and steps from a frame of larnn.f32.v1: uint64, then float32, little-endian."""
+    channels = len(model.manifest.contract.channels)
+    if len(frame) < 8 or (len(frame) - 8) % (4 * channels):
+        raise BadMessage(
+            f"a frame of {len(frame)} bytes; send a uint64 offset, then steps of "
+            f"{channels} float32 values each, little-endian"
+        )
+    [offset] = struct.unpack_from("<Q", frame)
+    steps = np.frombuffer(frame, dtype="<f4", offset=8).reshape(-1, channels)
+    return offset, finite(steps, "steps")
+
+
+def check_chunk_size(steps: int, limit: int) -> None:
+    """Raises EmptyChunk, TooLarge."""
+    if not steps:
+        raise EmptyChunk("a chunk holds at least one step")
+    if steps > limit:
+        raise TooLarge(f"the chunk has {steps} steps; at most {limit}: send several")

@@ -1,0 +1,69 @@
+"""/healthz, /readyz and /models: is it alive, is it able, and what does it serve."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from service.backend.base import Model
+from service.contract import Channel, StateTensor
+from service.engine.engine import Engine
+
+
+class ModelInfo(BaseModel):
+    """A served model, as its manifest describes it, and what runs it."""
+
+    name: str
+    version: int
+    description: str
+    provider: str
+    sample_rate_hz: float
+    channels: tuple[Channel, ...]
+    labels: tuple[str, ...]
+    state: tuple[StateTensor, ...]
+
+
+class Models(BaseModel):
+    """What this replica serves; `default` answers a request that names no model."""
+
+    default: str
+    models: list[ModelInfo]
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/healthz", summary="Alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.get("/readyz", summary="Warm and able", responses={503: {"description": "not now"}})
+    async def readyz() -> JSONResponse:
+        if engine.ready:
+            return JSONResponse({"status": "ready"})
+        status = "draining" if engine.draining else "warming up"
+        return JSONResponse({"status": status}, 503, {"Retry-After": "1"})
+
+    @routes.get("/models", summary="The served models")
+    async def models() -> Models:
+        return Models(
+            default=engine.default_model,
+            models=[_info(model) for model in engine.models.values()],
+        )
+
+    return routes
+
+
+def _info(model: Model) -> ModelInfo:
+    manifest, contract = model.manifest, model.manifest.contract
+    return ModelInfo(
+        name=manifest.name,
+        version=manifest.version,
+        description=manifest.description,
+        provider=model.backend.provider,
+        sample_rate_hz=contract.sample_rate_hz,
+        channels=contract.channels,
+        labels=contract.labels,
+        state=contract.state,
+    )

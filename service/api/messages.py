@@ -1,0 +1,74 @@
+"""What goes over the wire of a stream, the same by websocket and over plain HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Position = Annotated[int, Meta(ge=0)]
+
+
+class Answer(Struct):
+    """One classification: of a sequence, or of a step of a stream."""
+
+    label: str
+    probabilities: dict[str, float]
+    logits: list[float] | UnsetType = UNSET
+
+
+class StepsBody(Struct, forbid_unknown_fields=True):
+    """Steps [steps][channels] of a stream, `offset` of them sent before."""
+
+    offset: Position
+    steps: list[list[float]]
+    acked: Position | None = None
+    logits: bool | None = None
+    emit: Literal["last", "every"] | None = None
+
+
+class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
+    """From the client: the next steps."""
+
+
+class EndMessage(Struct, tag="end", tag_field="type", forbid_unknown_fields=True):
+    """From the client: no more steps will come."""
+
+
+class OpenedMessage(Struct, tag="opened", tag_field="type"):
+    """To the client, first and whenever it asks: the stream's id and where it stands."""
+
+    stream: str
+    model: str
+    version: int
+    position: int
+    durable: int
+    survives: Literal["connection", "restart", "replica"]
+    channels: list[str]
+    labels: list[str]
+
+
+class PredictionMessage(Answer, kw_only=True, tag="prediction", tag_field="type"):
+    """To the client: the answer to a chunk, of its last step, and of every step where asked."""
+
+    position: int
+    durable: int
+    predictions: list[Answer] | UnsetType = UNSET
+
+
+class EndedMessage(Struct, tag="ended", tag_field="type"):
+    """To the client: the stream has ended at this position."""
+
+    position: int
+
+
+class ErrorMessage(Struct, tag="error", tag_field="type"):
+    """To the client: what is wrong with its message, or why the stream closes."""
+
+    code: str
+    detail: str
+    expected_offset: int | UnsetType = UNSET
+
+
+FROM_CLIENT = msgspec.json.Decoder(ChunkMessage | EndMessage)

@@ -1,0 +1,58 @@
+"""A chunk's way to the engine and back, the same for the websocket and plain HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec import UNSET
+
+from service.api.answers import answers
+from service.api.messages import OpenedMessage, PredictionMessage
+from service.engine.engine import Chunk, Engine
+from service.engine.streams import Stream
+
+Emit = Literal["last", "every"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client wants to read: logits too, and of which steps."""
+
+    logits: bool = False
+    emit: Emit = "last"
+
+    def but(self, logits: bool | None, emit: Emit | None) -> Wish:
+        """This wish, changed by what one message says."""
+        return Wish(self.logits if logits is None else logits, self.emit if emit is None else emit)
+
+
+async def predict(engine: Engine, stream: Stream, chunk: Chunk, wish: Wish) -> PredictionMessage:
+    """Advance the stream by the chunk and say what came of it."""
+    advanced = await engine.advance(stream, chunk)
+    labels = stream.model.manifest.contract.labels
+    wanted = advanced.logits if wish.emit == "every" else advanced.logits[-1:]
+    every = answers(wanted, labels, wish.logits)
+    return PredictionMessage(
+        label=every[-1].label,
+        probabilities=every[-1].probabilities,
+        logits=every[-1].logits,
+        position=advanced.position,
+        durable=advanced.durable,
+        predictions=every if wish.emit == "every" else UNSET,
+    )
+
+
+def opened(engine: Engine, stream: Stream) -> OpenedMessage:
+    """The stream as its client sees it."""
+    contract = stream.model.manifest.contract
+    return OpenedMessage(
+        stream=stream.id,
+        model=stream.checkpoint.model,
+        version=stream.checkpoint.version,
+        position=stream.checkpoint.position,
+        durable=stream.durable,
+        survives=engine.streams.store.survives,
+        channels=[channel.name for channel in contract.channels],
+        labels=list(contract.labels),
+    )

@@ -1,0 +1,91 @@
+"""The bodies of the HTTP doors, and their place in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from msgspec import Struct, UnsetType
+
+from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody
+
+
+class ClassifyBody(Struct, forbid_unknown_fields=True):
+    """Sequences [batch][steps][channels], each of its own length."""
+
+    sequences: list[list[list[float]]]
+    model: str | None = None
+    logits: bool = False
+
+
+class ClassifyAnswer(Struct):
+    """One prediction a sequence, in order."""
+
+    model: str
+    version: int
+    predictions: list[Answer]
+
+
+class OpenBody(Struct, forbid_unknown_fields=True):
+    """Which model a new stream runs on."""
+
+    model: str | None = None
+
+
+class Problem(Struct):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    expected_offset: int | UnsetType = msgspec.UNSET
+
+
+BODIES = (
+    ClassifyBody,
+    ClassifyAnswer,
+    OpenBody,
+    StepsBody,
+    OpenedMessage,
+    PredictionMessage,
+    Problem,
+)
+
+
+def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
+    """OpenAPI for a door that decodes its own body."""
+    content = {"application/json": {"schema": _reference(body), "example": example}, **other_types}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def gives(
+    body: type[Struct], *statuses: int, success: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI for a door's answer, and the errors it may give instead."""
+    problem = {"description": "what is wrong", "content": _content(Problem, "problem+json")}
+    answer = {"description": body.__doc__ or "", "content": _content(body, "json")}
+    return {success: answer, **dict.fromkeys(statuses, problem)}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document with the bodies' schemas in it."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        _, components = msgspec.json.schema_components(
+            BODIES, ref_template="#/components/schemas/{name}"
+        )
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _content(body: type[Struct], kind: str) -> dict[str, Any]:
+    return {f"application/{kind}": {"schema": _reference(body)}}
+
+
+def _reference(body: type[Struct]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{body.__name__}"}

@@ -1,0 +1,147 @@
+"""WS /stream: chunks of any size in, one answer each out; the state stays between them."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+import msgspec
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from service.api import failures
+from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
+from service.api.messages import FROM_CLIENT, ChunkMessage, EndedMessage
+from service.api.predict import Wish, opened, predict
+from service.engine.engine import Chunk, Engine
+from service.engine.streams import Stream
+from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BINARY = "larnn.f32.v1"
+_ENDS_CONNECTION = (Expired, Moved, Draining)
+
+
+def router(engine: Engine, settings: Settings) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.websocket("/stream")
+    async def stream(websocket: WebSocket) -> None:
+        await StreamConnection(websocket, engine, settings).serve()
+
+    return routes
+
+
+class StreamConnection:
+    """One websocket on one stream. Reads the next message only when the last one is answered."""
+
+    def __init__(self, websocket: WebSocket, engine: Engine, settings: Settings) -> None:
+        self._websocket = websocket
+        self._engine = engine
+        self._max_chunk_steps = settings.max_chunk_steps
+        self._binary = BINARY in websocket.scope["subprotocols"]
+        self._interruption: ServiceError | None = None
+        self._receiving = anyio.CancelScope()
+
+    def interrupt(self, error: ServiceError) -> None:
+        """Close for this reason: at once where the connection waits, else after its answer."""
+        self._interruption = error
+        self._receiving.cancel()
+
+    async def serve(self) -> None:
+        """From the handshake to the close frame."""
+        await self._websocket.accept(subprotocol=BINARY if self._binary else None)
+        stream: Stream | None = None
+        try:
+            self._wish = self._default_wish()
+            stream = await self._open()
+            await self._converse(stream)
+            await self._websocket.close(1000)
+        except ServiceError as error:
+            await self._close(error)
+        except WebSocketDisconnect:
+            pass
+        except Exception:
+            logger.exception("a stream's connection failed")
+            await self._close(Internal())
+        finally:
+            if stream is not None:
+                self._engine.streams.detach(stream, self)
+
+    async def _open(self) -> Stream:
+        query = self._websocket.query_params
+        if "stream" in query:
+            stream = self._engine.resume(query["stream"])
+        else:
+            stream = await self._engine.open(self._engine.model(query.get("model")))
+        self._engine.streams.attach(stream, self)
+        async with stream.lock:  # what an older connection had in flight settles first
+            message = opened(self._engine, stream)
+        await self._send(message)
+        return stream
+
+    def _default_wish(self) -> Wish:
+        query = self._websocket.query_params
+        emit, logits = query.get("emit", "last"), query.get("logits", "false")
+        if emit not in ("last", "every") or logits not in ("true", "false"):
+            raise BadMessage("in the address: emit is last or every, logits is true or false")
+        return Wish(logits == "true", "every" if emit == "every" else "last")
+
+    async def _converse(self, stream: Stream) -> None:
+        """Answer message after message, until the client ends the stream."""
+        while True:
+            frame = await self._receive()
+            try:
+                asked = self._read(frame, stream)
+                if asked is None:
+                    position = await self._engine.streams.end(stream)
+                    return await self._send(EndedMessage(position))
+                await self._send(await predict(self._engine, stream, *asked))
+            except _ENDS_CONNECTION:
+                raise
+            except ServiceError as error:  # the stream stands where it stood, and lives on
+                await self._send_text(failures.message(error))
+
+    async def _receive(self) -> str | bytes:
+        with anyio.CancelScope() as self._receiving:
+            if self._interruption is None:
+                event = await self._websocket.receive()
+        if self._interruption is not None:
+            raise self._interruption
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event["code"])
+        text: str | None = event.get("text")
+        return event["bytes"] if text is None else text
+
+    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish] | None:
+        """A chunk and what to tell of it, or None for the end."""
+        if isinstance(frame, bytes):
+            if not self._binary:
+                raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
+            offset, steps = binary_chunk(frame, stream.model)
+            check_chunk_size(len(steps), self._max_chunk_steps)
+            return Chunk(offset, steps), self._wish
+        message = decode_json(FROM_CLIENT, frame)
+        if not isinstance(message, ChunkMessage):
+            return None
+        if self._binary:
+            raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
+        check_chunk_size(len(message.steps), self._max_chunk_steps)
+        steps = steps_array(message.steps, stream.model, "steps")
+        chunk = Chunk(message.offset, steps, message.acked)
+        return chunk, self._wish.but(message.logits, message.emit)
+
+    async def _send(self, message: msgspec.Struct) -> None:
+        await self._send_text(msgspec.json.encode(message))
+
+    async def _send_text(self, encoded: bytes) -> None:
+        await self._websocket.send_text(encoded.decode())
+
+    async def _close(self, error: ServiceError) -> None:
+        try:
+            await self._send_text(failures.message(error))
+            await self._websocket.close(failures.FAILURES[error.code].close)
+        except WebSocketDisconnect:
+            pass

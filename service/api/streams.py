@@ -1,0 +1,87 @@
+"""/streams: the stream of /stream over plain HTTP, for clients without websockets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import Response
+
+from service.api.body import read_body
+from service.api.decode import check_chunk_size, decode_json, steps_array
+from service.api.messages import OpenedMessage, PredictionMessage, StepsBody
+from service.api.predict import Wish, opened, predict
+from service.api.schemas import OpenBody, gives, takes
+from service.engine.engine import Chunk, Engine
+from service.settings import Settings
+
+_OPEN = msgspec.json.Decoder(OpenBody)
+_STEPS = msgspec.json.Decoder(StepsBody)
+_EXAMPLE = {"offset": 0, "steps": [[0.0] * 9] * 2, "emit": "last"}
+
+
+def router(engine: Engine, settings: Settings) -> APIRouter:
+    routes = APIRouter(prefix="/streams", tags=["streams"])
+
+    @routes.post(
+        "",
+        status_code=201,
+        summary="Open a stream",
+        openapi_extra=takes(OpenBody, {"model": None}),
+        responses=gives(OpenedMessage, 404, 422, 503, success=201),
+        response_class=Response,
+    )
+    async def open_stream(
+        request: Request, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
+    ) -> Response:
+        """The same Idempotency-Key again answers with the same stream while it lives."""
+        body = await read_body(request, settings.max_body)
+        asked = decode_json(_OPEN, body or b"{}")
+        stream = await engine.open(engine.model(asked.model), idempotency_key)
+        location = {"Location": f"/streams/{stream.id}"}
+        return _json(opened(engine, stream), 201, location)
+
+    @routes.post(
+        "/{stream_id}/steps",
+        summary="Advance a stream by a chunk",
+        openapi_extra=takes(StepsBody, _EXAMPLE),
+        responses=gives(PredictionMessage, 404, 409, 410, 413, 422, 429, 503),
+        response_class=Response,
+    )
+    async def advance_stream(request: Request, stream_id: str) -> Response:
+        """Steps that the stream has consumed already are answered, not counted again."""
+        stream = engine.streams.get(stream_id)
+        asked = decode_json(_STEPS, await read_body(request, settings.max_body))
+        check_chunk_size(len(asked.steps), settings.max_chunk_steps)
+        chunk = Chunk(asked.offset, steps_array(asked.steps, stream.model, "steps"), asked.acked)
+        wish = Wish().but(asked.logits, asked.emit)
+        return _json(await predict(engine, stream, chunk, wish))
+
+    @routes.get(
+        "/{stream_id}",
+        summary="Where a stream stands",
+        responses=gives(OpenedMessage, 404, 410),
+        response_class=Response,
+    )
+    async def get_stream(stream_id: str) -> Response:
+        return _json(opened(engine, engine.streams.get(stream_id)))
+
+    @routes.delete(
+        "/{stream_id}",
+        status_code=204,
+        summary="Erase a stream",
+        responses={status: gives(OpenedMessage, status)[status] for status in (404, 410)},
+    )
+    async def delete_stream(stream_id: str) -> Response:
+        """Erases every copy; a connection on it is closed."""
+        await engine.streams.remove(engine.streams.get(stream_id))
+        return Response(status_code=204)
+
+    return routes
+
+
+def _json(
+    body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""What runs a graph, and where models come from."""

@@ -1,0 +1,36 @@
+"""What the engine asks of whatever runs a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract import Manifest
+
+Floats = NDArray[np.float32]
+State = dict[str, NDArray[Any]]
+"""State tensors by name, batch axis first."""
+
+
+class Backend(Protocol):
+    """Runs one graph. Called from several threads at once."""
+
+    provider: str
+
+    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+        """x [batch, steps, channels], lengths [batch] → logits [batch, steps, classes], next state.
+
+        Logits of row i beyond lengths[i] mean nothing; its state stops there.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """A verified model version and what runs it."""
+
+    manifest: Manifest
+    backend: Backend

@@ -1,0 +1,85 @@
+"""onnxruntime behind the Backend protocol: the only import of it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from service.backend.base import Floats, State
+from service.backend.providers import CPU, CUDA, candidates, missing_cuda
+from service.contract import (
+    INPUT,
+    LENGTHS,
+    LOGITS,
+    METADATA_KEY,
+    Contract,
+    ContractError,
+    TensorSignature,
+)
+
+logger = logging.getLogger(__name__)
+
+Provider = Literal["auto", "cpu", "cuda"]
+_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+
+
+class OnnxBackend:
+    """One InferenceSession. One thread a run: concurrency comes from concurrent runs."""
+
+    def __init__(self, path: Path, contract: Contract, provider: Provider) -> None:
+        """Raises ContractError where graph and contract disagree, StartupError without provider."""
+        self._session, self.provider = _open(path, provider)
+        self._state = [(tensor.name, tensor.next_name) for tensor in contract.state]
+        self._outputs = [LOGITS, *(next_name for _, next_name in self._state)]
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        contract.check_metadata(metadata.get(METADATA_KEY))
+        contract.check_graph(
+            [_signature(tensor) for tensor in self._session.get_inputs()],
+            [_signature(tensor) for tensor in self._session.get_outputs()],
+        )
+
+    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+        outputs = self._session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
+        names = (name for name, _ in self._state)
+        return outputs[0], dict(zip(names, outputs[1:], strict=True))
+
+
+def _open(path: Path, requested: Provider) -> tuple[Any, str]:
+    available = onnxruntime.get_available_providers()
+    if CUDA in available and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    for provider in candidates(requested, available):
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), sess_options=_options(), providers=[provider]
+            )
+        except Exception as error:  # onnxruntime's errors share no base class
+            if provider == CPU:
+                raise ContractError("graph", f"onnxruntime cannot load it: {error}") from error
+            logger.warning("%s did not load %s: %s", provider, path, error)
+            continue
+        if provider in session.get_providers():
+            return session, provider
+        logger.warning("%s did not start", provider)
+    raise missing_cuda()
+
+
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _signature(tensor: Any) -> TensorSignature:
+    return TensorSignature(
+        name=tensor.name,
+        dtype=_DTYPES.get(tensor.type, tensor.type),
+        shape=tuple(size if isinstance(size, int) else None for size in tensor.shape),
+    )

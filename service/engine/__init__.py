@@ -1,0 +1,1 @@
+"""The product's heart: batches, streams and their state."""

@@ -1,0 +1,178 @@
+"""Dynamic batching of whatever waits, across requests and streams.
+
+No timer: work starts when a run is free, and what came meanwhile forms the next batch. A sequence
+longer than `max_run_steps` takes several runs and goes to the back of the queue in between, so a
+long window cannot stall the streams behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from service.backend.base import Floats, Model
+from service.engine import state as rowstate
+from service.engine.state import RowState
+from service.errors import BadValue, Full, Internal
+
+logger = logging.getLogger(__name__)
+
+Result = tuple[Floats, RowState]
+"""Logits [steps, classes] and the state after them."""
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """One sequence on its way through, with the channel for its reply."""
+
+    x: Floats
+    state: RowState
+    reply: asyncio.Future[Result]
+    logits: list[Floats] = field(default_factory=list)
+    done: int = 0
+    alone: bool = False
+
+    @property
+    def remaining(self) -> int:
+        return len(self.x) - self.done
+
+
+class Batcher:
+    """The queue and the runs of one model. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        model: Model,
+        executor: Executor,
+        *,
+        concurrency: int,
+        max_batch_size: int,
+        max_run_steps: int,
+        max_waiting_steps: int,
+    ) -> None:
+        self._backend = model.backend
+        self._executor = executor
+        self._free = concurrency
+        self._max_batch_size = max_batch_size
+        self._max_run_steps = max_run_steps
+        self._max_waiting_steps = max_waiting_steps
+        self._queue: deque[Row] = deque()
+        self._waiting_steps = 0
+        self._scheduled = False
+
+    def submit(self, rows: Sequence[tuple[Floats, RowState]]) -> list[asyncio.Future[Result]]:
+        """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
+
+        A reply fails with BadValue where the network's answer is not finite, with Internal where
+        the run failed for this row alone. Cancelling it takes the row off the queue. Raises Full.
+        """
+        steps = sum(len(x) for x, _ in rows)
+        if self._waiting_steps + steps > self._max_waiting_steps:
+            raise Full(
+                f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
+                retry_after=1,
+            )
+        loop = asyncio.get_running_loop()
+        queued = [Row(x, state, loop.create_future()) for x, state in rows]
+        for row in queued:
+            row.reply.add_done_callback(partial(self._forget, row))
+        self._waiting_steps += steps
+        self._queue.extend(queued)
+        if not self._scheduled:  # after this turn of the loop: what else it brings goes along
+            self._scheduled = True
+            loop.call_soon(self._start_runs)
+        return [row.reply for row in queued]
+
+    def _forget(self, row: Row, _: asyncio.Future[Result]) -> None:
+        self._waiting_steps -= row.remaining
+
+    def _start_runs(self) -> None:
+        self._scheduled = False
+        while self._free and (rows := self._next_batch()):
+            self._free -= 1
+            steps = min(self._max_run_steps, max(row.remaining for row in rows))
+            loop = asyncio.get_running_loop()
+            run = loop.run_in_executor(self._executor, self._run, rows, steps)
+            run.add_done_callback(partial(self._settle, rows))
+
+    def _next_batch(self) -> list[Row]:
+        """The oldest row, and others within a factor of two of its steps: little is padded.
+
+        What waits is shared out among the free runs.
+        """
+        while self._queue and self._queue[0].reply.done():
+            self._queue.popleft()
+        if not self._queue:
+            return []
+        first = self._queue.popleft()
+        if first.alone:
+            return [first]
+        limit = min(self._max_batch_size, math.ceil((len(self._queue) + 1) / self._free))
+        size = self._run_steps(first)
+        rows: list[Row] = [first]
+        others: list[Row] = []
+        while self._queue and len(rows) < limit:
+            row = self._queue.popleft()
+            if row.reply.done():
+                continue
+            fits = not row.alone and size <= 2 * self._run_steps(row) <= 4 * size
+            (rows if fits else others).append(row)
+        self._queue.extendleft(reversed(others))
+        return rows
+
+    def _run_steps(self, row: Row) -> int:
+        return min(self._max_run_steps, row.remaining)
+
+    def _run(self, rows: list[Row], steps: int) -> list[Result]:
+        """In a thread of the executor: one run, each row's logits and state."""
+        counts = np.array([min(steps, row.remaining) for row in rows], dtype=np.int64)
+        x = np.zeros((len(rows), int(counts.max()), rows[0].x.shape[1]), dtype=np.float32)
+        for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
+            x[index, :count] = row.x[row.done : row.done + count]
+        logits, state = self._backend.run(x, counts, rowstate.stack([row.state for row in rows]))
+        return [
+            (logits[index, :count].copy(), rowstate.unstack(state, index))
+            for index, count in enumerate(counts)
+        ]
+
+    def _settle(self, rows: list[Row], run: asyncio.Future[list[Result]]) -> None:
+        self._free += 1
+        if (error := run.exception()) is None:
+            for row, (logits, state) in zip(rows, run.result(), strict=True):
+                self._advance(row, logits, state)
+        elif len(rows) == 1:
+            logger.error("a run failed", exc_info=error)
+            _fail(rows[0], Internal())
+        else:  # one of them may be the cause: each runs again by itself
+            for row in rows:
+                row.alone = True
+            self._queue.extendleft(reversed(rows))
+        self._start_runs()
+
+    def _advance(self, row: Row, logits: Floats, state: RowState) -> None:
+        if row.reply.done():
+            return
+        if not np.isfinite(logits).all():
+            _fail(row, BadValue("the values are too large for the model: its answer is not finite"))
+            return
+        row.done += len(logits)
+        self._waiting_steps -= len(logits)
+        row.logits.append(logits)
+        row.state = state
+        if row.remaining:
+            self._queue.append(row)
+        else:
+            row.reply.set_result((np.concatenate(row.logits), state))
+
+
+def _fail(row: Row, error: Exception) -> None:
+    if not row.reply.done():
+        row.reply.set_exception(error)

@@ -1,0 +1,97 @@
+"""What can go wrong, in the service's own words. How each reaches a client: `api/failures.py`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StartupError(Exception):
+    """The service refuses to start; the text says what to do."""
+
+
+class ServiceError(Exception):
+    """An error that a client is told: a code of the protocol and what to do about it."""
+
+    code: ClassVar[str]
+
+    def __init__(self, detail: str, **extra: int | str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class BadJson(ServiceError):
+    code = "bad_json"
+
+
+class BadMessage(ServiceError):
+    code = "bad_message"
+
+
+class BadShape(ServiceError):
+    code = "bad_shape"
+
+
+class BadValue(ServiceError):
+    code = "bad_value"
+
+
+class EmptyChunk(ServiceError):
+    code = "empty_chunk"
+
+
+class TooLarge(ServiceError):
+    code = "too_large"
+
+
+class UnknownModel(ServiceError):
+    code = "unknown_model"
+
+
+class UnknownStream(ServiceError):
+    code = "unknown"
+
+
+class Expired(ServiceError):
+    code = "expired"
+
+
+class Gap(ServiceError):
+    code = "gap"
+
+    def __init__(self, offset: int, position: int) -> None:
+        super().__init__(
+            f"the chunk starts at step {offset}, the stream has consumed {position}; "
+            f"send the steps from {position} on",
+            expected_offset=position,
+        )
+
+
+class Conflict(ServiceError):
+    code = "conflict"
+
+
+class Moved(ServiceError):
+    code = "moved"
+
+
+class Full(ServiceError):
+    code = "full"
+
+
+class Backpressure(ServiceError):
+    code = "backpressure"
+
+
+class Draining(ServiceError):
+    code = "draining"
+
+    def __init__(self) -> None:
+        super().__init__("this replica is shutting down; reconnect, elsewhere if you can")
+
+
+class Internal(ServiceError):
+    code = "internal"
+
+    def __init__(self) -> None:
+        super().__init__("the service failed to run this; nothing was counted, send it again")

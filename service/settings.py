@@ -1,0 +1,76 @@
+"""Every setting: an environment variable LARNN_NAME, and a flag of `python -m service`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Defaults suit one replica on a developer's machine; sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LARNN_",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        cli_prog_name="python -m service",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one and logs it."""
+    models: Path = Path("models")
+    """Folder of exported models: <name>/<version>/model.json."""
+    model: str = "larnn-har"
+    """The model that answers a request which names none."""
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    """Execution provider. A provider asked for and missing refuses to start."""
+    store: Literal["memory"] = "memory"
+    """Where streams rest between chunks."""
+    secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
+    """Key that signs stream ids; made anew at each start unless set."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log line that is written."""
+
+    workers: int = Field(1, ge=1)
+    """Processes. The memory store lives in one: run more replicas behind a proxy instead."""
+    concurrency: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
+    """Runs of the model side by side; one thread each. The default is the number of cores."""
+    max_batch_size: int = Field(64, ge=1)
+    """Rows in one run."""
+    max_run_steps: int = Field(32, ge=1)
+    """Steps in one run: a longer sequence takes several, so that it cannot stall live streams."""
+    max_waiting_steps: int = Field(1_048_576, ge=1)
+    """Steps that may wait for a run; beyond it the service answers `full`."""
+    request_timeout: float = Field(30.0, gt=0)
+    """How long work may wait and run before the service answers `full`."""
+
+    max_body: int = Field(32 * 2**20, ge=1)
+    """Size of an HTTP body."""
+    max_sequences: int = Field(1_024, ge=1)
+    """Sequences in one classify request."""
+    max_sequence_steps: int = Field(32_768, ge=1)
+    """Steps in one sequence of a classify request."""
+    max_request_steps: int = Field(131_072, ge=1)
+    """Steps in one classify request, all sequences together."""
+    max_chunk_steps: int = Field(1_024, ge=1)
+    """Steps in one chunk of a stream."""
+    max_message: int = Field(4 * 2**20, ge=1)
+    """Size of a websocket message."""
+    max_streams: int = Field(10_000, ge=1)
+    """Open streams."""
+    max_unacked_steps: int = Field(32_768, ge=1)
+    """Steps of a stream whose answers are kept until the client acknowledges them."""
+    idle_timeout: float = Field(300.0, gt=0)
+    """A stream that nobody touches for so long expires."""
+    drain_timeout: float = Field(10.0, gt=0)
+    """How long running work may take to end after SIGTERM."""

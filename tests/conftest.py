@@ -1,0 +1,39 @@
+"""Services that many tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import live, toy
+
+
+@pytest.fixture(scope="session")
+def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder that holds the toy."""
+    root = tmp_path_factory.mktemp("models")
+    toy.publish(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy_url(toy_models: Path) -> Iterator[str]:
+    """A running service with the toy and default limits."""
+    with live.running(models=toy_models, model="toy", request_timeout=600) as url:
+        yield url
+
+
+@pytest.fixture
+def client(toy_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=toy_url, timeout=120) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def har_url() -> Iterator[str]:
+    """A running service with the bundled models and default limits."""
+    with live.running(models=live.ROOT / "models", request_timeout=600) as url:
+        yield url

@@ -1,0 +1,77 @@
+"""docker compose for tests: the repository's file, a free port, the host's network to build."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import live
+
+PROJECT = "larnn-test"
+
+
+def need_engine() -> None:
+    """Skip where no Docker engine answers, unless LARNN_DOCKER=required."""
+    if shutil.which("docker") is None:
+        reason = "docker is not installed"
+    elif subprocess.run(["docker", "info"], capture_output=True).returncode:
+        reason = "no Docker engine answers `docker info`"
+    elif subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        reason = "docker has no compose command"
+    else:
+        return
+    if os.environ.get("LARNN_DOCKER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def docker(*arguments: str, timeout: float = 120, check: bool = True) -> str:
+    """Run docker with these arguments; what it printed."""
+    done = subprocess.run(
+        ["docker", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: {done.returncode}\n{done.stdout}")
+    return done.stdout.strip()
+
+
+@dataclass
+class Compose:
+    """The services of docker-compose.yml under a name and a port of the test's own."""
+
+    file: Path
+
+    def __call__(self, *arguments: str, timeout: float = 120, check: bool = True) -> str:
+        return docker(
+            *("compose", "-p", PROJECT, "--project-directory", str(live.ROOT)),
+            *("-f", str(self.file), *arguments),
+            timeout=timeout,
+            check=check,
+        )
+
+    def inside(self, program: str) -> str:
+        """What a Python program prints inside the running container."""
+        return self("exec", "-T", "larnn", "python", "-c", program)
+
+
+def prepare(folder: Path) -> Compose:
+    """A copy of docker-compose.yml: ports cannot be taken back by an override file."""
+    house = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())
+    service = house["services"]["larnn"]
+    service["build"] = {"context": service["build"], "network": "host"}
+    service["image"] = f"{PROJECT}-image"
+    service["ports"] = ["127.0.0.1::8000"]
+    file = folder / "docker-compose.yml"
+    file.write_text(json.dumps({"services": {"larnn": service}}))
+    return Compose(file)

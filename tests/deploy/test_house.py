@@ -1,0 +1,52 @@
+"""What can be said of the packaging without an engine or an install."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import yaml
+
+from tests import live
+
+PINS = live.ROOT / "constraints"
+
+
+def names(requirements: str) -> set[str]:
+    found = re.findall(r"^([A-Za-z0-9._-]+)", requirements, flags=re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in found if not name.startswith("-")}
+
+
+def needs(*sections: str) -> set[str]:
+    command = [sys.executable, "constraints/needs.py", *sections]
+    done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True, check=True)
+    return names(done.stdout)
+
+
+def test_every_pin_is_a_version_and_nothing_else() -> None:
+    for file in PINS.glob("*.txt"):
+        for line in file.read_text().splitlines():
+            assert re.fullmatch(r"#.*|-c [a-z]+\.txt|[\w.-]+==[\w.]+", line), (file.name, line)
+
+
+def test_everything_that_pyproject_names_is_pinned() -> None:
+    pinned = names("".join(file.read_text() for file in PINS.glob("*.txt")))
+    house = tomllib.loads((live.ROOT / "pyproject.toml").read_text())
+    sections = house["project"]["optional-dependencies"] | house["dependency-groups"]
+    assert needs(*sections) <= pinned
+
+
+def test_the_service_needs_no_torch() -> None:
+    assert not {"torch", "onnx"} & needs("cpu")
+    assert {"torch", "onnx"} <= needs("export")
+
+
+def test_the_first_compose_service_needs_nothing_but_docker() -> None:
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    assert next(iter(services)) == "larnn"
+    assert services["larnn"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert not {"profiles", "depends_on"} & services["larnn"].keys()
+    for name, service in services.items():
+        assert name == "larnn" or service["profiles"], name

@@ -1,0 +1,58 @@
+"""docs/architecture.md and the decisions name only what exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests import live
+from tests.docs import page
+
+PAGES = ["architecture.md", *sorted(f"decisions/{p.name}" for p in page.DOCS.glob("decisions/*"))]
+SUFFIXES = ("md", "py", "json", "onnx", "toml")
+
+
+def _names() -> tuple[set[str], set[str]]:
+    """Every name and identifier-like text in the code, and every Class.member."""
+    names: set[str] = set()
+    members: set[str] = set()
+    for path in [*live.ROOT.glob("service/**/*.py"), *live.ROOT.glob("export/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.ClassDef(name=owner):
+                    names.add(owner)
+                    for item in node.body:
+                        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                            members.add(f"{owner}.{item.name}")
+                        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                            members.add(f"{owner}.{item.target.id}")
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    names.add(name)
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                    names.add(name)
+                case ast.Constant(value=str(name)):
+                    names.add(name)
+    return names, members
+
+
+NAMES, MEMBERS = _names()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_it_names_exists(name: str) -> None:
+    for path in re.findall(r"`([\w./-]+(?:/|\.(?:md|py|toml)))`", page.read(name)):
+        assert (live.ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_member_it_names_exists(name: str) -> None:
+    for dotted in re.findall(r"\b[A-Z]\w*\.[a-z_]\w*", page.read(name)):
+        assert dotted.endswith(SUFFIXES) or dotted in MEMBERS, dotted
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_code_name_exists(name: str) -> None:
+    for token in re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", page.read(name)):
+        assert token in NAMES or token.startswith("LARNN_"), token

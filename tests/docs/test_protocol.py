@@ -1,0 +1,88 @@
+"""docs/protocol.md: its examples work, and its tables say all that the code says."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import httpx
+import msgspec
+import pytest
+from pydantic_core import PydanticUndefined
+from websockets.sync.client import connect
+
+from service.api import messages, schemas
+from service.api.failures import FAILURES
+from service.settings import Settings
+from tests import live
+from tests.docs import page
+
+PROTOCOL = page.read("protocol.md")
+BLOCKS = page.blocks(PROTOCOL)
+STRUCTS = sorted(
+    {
+        item
+        for module in (messages, schemas)
+        for _, item in inspect.getmembers(module, inspect.isclass)
+        if issubclass(item, msgspec.Struct) and item is not msgspec.Struct
+    },
+    key=lambda struct: struct.__name__,
+)
+DEFAULTS = {"secret": "random", "concurrency": "number of cores"}
+
+
+def test_the_http_examples_are_answered_as_written(client: httpx.Client) -> None:
+    stream = ""
+    for block, following in zip(BLOCKS, [*BLOCKS[1:], page.Block("", "")], strict=True):
+        if block.language != "http":
+            continue
+        method, path = block.head.split(" ")
+        answer = client.request(method, path.replace("ID", stream), content=block.rest)
+        if path == "/streams":
+            stream = answer.json()["stream"]
+        if following.language == "json":
+            assert page.agrees(answer.json(), json.loads(following.text)), answer.text
+        else:
+            assert answer.is_success, answer.text
+
+
+def test_the_websocket_example_is_answered_as_written(toy_url: str) -> None:
+    [block] = [block for block in BLOCKS if block.language == "websocket"]
+    address = live.websocket_url(toy_url).removesuffix("/stream") + block.head
+    with connect(address) as socket:
+        for line in block.rest.splitlines():
+            direction, message = line.split(" ", 1)
+            if direction == "←":
+                socket.send(message)
+            else:
+                answer = socket.recv(timeout=30)
+                assert page.agrees(json.loads(answer), json.loads(message)), answer
+
+
+def test_every_door_is_named(client: httpx.Client) -> None:
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"`{method.upper()} {path.replace('{stream_id}', 'ID')}`" in PROTOCOL
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_every_error_stands_in_the_table(code: str) -> None:
+    failure = FAILURES[code]
+    assert f"| `{code}` | {failure.status} | {failure.close} |" in PROTOCOL
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_stands_in_the_table_with_its_default(name: str) -> None:
+    default = Settings.model_fields[name].default
+    if default is PydanticUndefined:
+        written = DEFAULTS[name]
+    else:
+        written = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+    assert f"| `LARNN_{name.upper()}` | {written} |" in PROTOCOL
+
+
+@pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
+def test_every_field_of_a_message_is_told(struct: type[msgspec.Struct]) -> None:
+    fields = [f"`{field.encode_name}`" for field in msgspec.structs.fields(struct)]
+    told = [text for text in page.paragraphs(PROTOCOL) if f"`{struct.__name__}`" in text]
+    assert any(all(field in text for field in fields) for text in told)

@@ -1,0 +1,98 @@
+"""The real service for tests: in a thread of this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.__main__ import DrainingServer, make_server
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@contextlib.contextmanager
+def running(**settings: Any) -> Iterator[str]:
+    """The service in a thread; its base URL, once it is ready. Drained at the end."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = make_server(Settings(**settings))
+        ready = threading.Event()
+        _announce(server, ready)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            assert ready.wait(300), "the service did not come up"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(120)
+            assert not thread.is_alive(), "the service did not stop"
+
+
+def _announce(server: DrainingServer, ready: threading.Event) -> None:
+    startup = server.startup
+
+    async def announced(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        ready.set()
+
+    server.startup = announced  # type: ignore[method-assign]
+
+
+@dataclass
+class Process:
+    """The service as `python -m service` starts it."""
+
+    url: str
+    popen: subprocess.Popen[str]
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status once it has drained."""
+        self.popen.terminate()
+        return self.popen.wait(120)
+
+
+@contextlib.contextmanager
+def process(**settings: Any) -> Iterator[Process]:
+    """`python -m service` on a free port, ready. Terminated at the end."""
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "service"],
+        env=os.environ | environment(port=0, **settings),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert popen.stderr is not None
+    log = []
+    try:
+        for line in popen.stderr:
+            log.append(line)
+            if match := re.search(r"running on (http://\S+)", line):
+                yield Process(match[1], popen)
+                break
+        else:
+            raise AssertionError("the service did not come up:\n" + "".join(log))
+    finally:
+        popen.terminate()
+        popen.wait(120)
+        popen.stderr.close()
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """Settings as environment variables."""
+    return {f"LARNN_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def websocket_url(url: str) -> str:
+    """Where the base URL's service takes streams."""
+    return url.replace("http", "ws", 1) + "/stream"

@@ -1,0 +1,116 @@
+"""Small networks of every kind, run in torch and as graphs by one signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from export.graph import build_graph
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.networks.parts import BatchNorm
+from export.publish import contract_of
+from service.contract import INPUT, LENGTHS, LOGITS
+
+Array = NDArray[Any]
+State = dict[str, Array]
+Advance = Callable[[Array, Array, State], tuple[Array, State]]
+"""(x [batch, steps, channels], lengths [batch], state) → logits [batch, steps, classes], state."""
+
+SMALL = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, zero_attention=False)
+CHANGES: dict[str, dict[str, Any]] = {
+    "larnn": {},
+    "layer-mode": {"mode": "layer"},
+    "position": {"positional_encoding": True},
+    "batch-norm": {"normalisation": "batch"},
+    "batch-norm-position": {"normalisation": "batch", "positional_encoding": True},
+    "no-norm": {"normalisation": "none"},
+    "linear-keys": {"activate_keys_values": False},
+    "linear-keys-position": {"activate_keys_values": False, "positional_encoding": True},
+    "window-of-one": {"window_size": 1},
+    "window-of-one-position": {"window_size": 1, "positional_encoding": True},
+    "one-head": {"heads": 1, "layers": 1, "window_size": 5},
+    "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
+    "lstm": {"family": "lstm"},
+    "lstm-odd-width": {"family": "lstm", "hidden_size": 9, "layers": 3},
+}
+LARNNS = [name for name in CHANGES if not name.startswith("lstm")]
+
+
+def config(name: str) -> NetworkConfig:
+    return NetworkConfig.model_validate({**SMALL.model_dump(), **CHANGES[name]})
+
+
+def random_network(config: NetworkConfig) -> RecurrentClassifier:
+    """In evaluation mode, with no weight and no statistic at its neutral value."""
+    torch.manual_seed(0)
+    network = RecurrentClassifier(config).eval().requires_grad_(False)
+    for parameter in network.parameters():
+        parameter.add_(0.2 * torch.randn_like(parameter))
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_(std=0.3)
+            module.running_var.uniform_(0.5, 2.0)
+    return network
+
+
+@cache
+def network(name: str) -> RecurrentClassifier:
+    return random_network(config(name))
+
+
+@cache
+def session(name: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    mine = network(name)
+    graph = build_graph(mine, contract_of(mine)).SerializeToString()
+    return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+
+
+def initial_state(name: str, batch: int) -> State:
+    tensors = network(name).state_tensors()
+    return {tensor.name: tensor.initial_array(batch) for tensor in tensors}
+
+
+def in_torch(name: str) -> Advance:
+    mine = network(name)
+
+    def advance(x: Array, lengths: Array, state: State) -> tuple[Array, State]:
+        tensors = tuple(torch.from_numpy(tensor) for tensor in state.values())
+        logits, after = mine(torch.from_numpy(x), tensors, torch.from_numpy(lengths))
+        return logits.numpy(), dict(zip(state, (t.numpy() for t in after), strict=True))
+
+    return advance
+
+
+def in_graph(name: str) -> Advance:
+    mine = session(name)
+
+    def advance(x: Array, lengths: Array, state: State) -> tuple[Array, State]:
+        names = [LOGITS, *(f"next_{tensor}" for tensor in state)]
+        logits, *after = mine.run(names, {INPUT: x, LENGTHS: lengths, **state})
+        return logits, dict(zip(state, after, strict=True))
+
+    return advance
+
+
+def signal(batch: int, steps: int, seed: int = 0) -> Array:
+    shape = (batch, steps, SMALL.channels)
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def difference(mine: Array, other: Array) -> float:
+    """The largest, relative to max(1, |value|); not a number counts as infinite."""
+    relative = np.abs(mine - other) / np.maximum(1, np.abs(other))
+    return float(np.nan_to_num(relative, nan=np.inf).max(initial=0.0))
+
+
+def state_difference(mine: State, other: State) -> float:
+    return max(difference(mine[name], other[name]) for name in other)

@@ -1,0 +1,131 @@
+"""The laws of the recurrent state: for the networks in torch, and for their graphs."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import networks
+from tests.networks import Advance, Array, State
+
+BOUND = 1e-5
+STEPS = 12
+KINDS = [
+    *((kind, name) for kind in ("torch", "graph") for name in ("larnn", "position", "lstm")),
+    ("graph", "layer-mode"),
+    ("graph", "batch-norm-position"),
+    ("graph", "window-of-one"),
+]
+
+each_kind = pytest.mark.parametrize(("kind", "name"), KINDS)
+few = settings(max_examples=12, deadline=None)
+cuts = st.lists(st.integers(0, STEPS), max_size=5).map(sorted)
+lengths_of_rows = st.lists(st.integers(0, STEPS), min_size=1, max_size=5)
+seeds = st.integers(0, 1000)
+
+
+def runner(kind: str, name: str) -> Advance:
+    return networks.in_torch(name) if kind == "torch" else networks.in_graph(name)
+
+
+def whole(kind: str, name: str, x: Array) -> tuple[Array, State]:
+    lengths = np.full(len(x), x.shape[1])
+    return runner(kind, name)(x, lengths, networks.initial_state(name, len(x)))
+
+
+def row_of(state: State, row: int) -> State:
+    return {name: value[[row]] for name, value in state.items()}
+
+
+@each_kind
+@few
+@given(cut=cuts, seed=seeds)
+def test_any_cut_gives_the_logits_and_state_of_one_run(
+    kind: str, name: str, cut: list[int], seed: int
+) -> None:
+    x = networks.signal(2, STEPS, seed)
+    logits, final = whole(kind, name, x)
+    edges, state, pieces = sorted({0, *cut, STEPS}), networks.initial_state(name, 2), []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        piece, state = runner(kind, name)(x[:, start:end], np.full(2, end - start), state)
+        pieces.append(piece)
+    assert networks.difference(np.concatenate(pieces, axis=1), logits) < BOUND
+    assert networks.state_difference(state, final) < BOUND
+
+
+@each_kind
+@few
+@given(lengths=lengths_of_rows, taken=st.integers(0, 5), seed=seeds)
+def test_rows_together_equal_each_row_alone(
+    kind: str, name: str, lengths: list[int], taken: int, seed: int
+) -> None:
+    """Ragged lengths, and states that come from different pasts."""
+    rows, advance = len(lengths), runner(kind, name)
+    steps = max(1, *lengths) if rows > 1 else max(1, lengths[0])
+    past = np.arange(rows) * taken % 6
+    _, state = advance(networks.signal(rows, 6, seed + 1), past, networks.initial_state(name, rows))
+    x = networks.signal(rows, steps, seed)
+    logits, after = advance(x, np.array(lengths), state)
+    for row, length in enumerate(lengths):
+        if length == 0:
+            assert networks.state_difference(row_of(after, row), row_of(state, row)) == 0
+            continue
+        alone, moved = advance(x[[row], :length], np.array([length]), row_of(state, row))
+        assert networks.difference(logits[row, :length], alone[0]) < BOUND
+        assert networks.state_difference(row_of(after, row), moved) < BOUND
+
+
+@each_kind
+@few
+@given(taken=st.integers(1, STEPS - 1), seed=seeds)
+def test_a_state_saved_and_restored_goes_on_the_same(
+    kind: str, name: str, taken: int, seed: int
+) -> None:
+    x, advance = networks.signal(1, STEPS, seed), runner(kind, name)
+    _, state = advance(x[:, :taken], np.array([taken]), networks.initial_state(name, 1))
+    file = io.BytesIO()
+    np.savez(file, **state)
+    with np.load(io.BytesIO(file.getvalue()), allow_pickle=False) as restored:
+        loaded = {tensor: restored[tensor] for tensor in state}
+    rest = np.array([STEPS - taken])
+    logits, final = advance(x[:, taken:], rest, state)
+    same, final_restored = advance(x[:, taken:], rest, loaded)
+    np.testing.assert_array_equal(same, logits)
+    for tensor, value in final.items():
+        np.testing.assert_array_equal(final_restored[tensor], value)
+
+
+@pytest.mark.parametrize("kind", ["torch", "graph"])
+@pytest.mark.parametrize("name", ["larnn", "position", "one-head", "window-of-one"])
+@few
+@given(steps=st.integers(1, 7), seed=seeds)
+def test_first_in_first_out(kind: str, name: str, steps: int, seed: int) -> None:
+    """Each step shifts the queue by one slot; after k steps what it held is gone."""
+    k, advance = networks.config(name).window_size, runner(kind, name)
+    past = networks.signal(1, 6, seed)
+    _, before = advance(past, np.array([6]), networks.initial_state(name, 1))
+    _, after = advance(networks.signal(1, steps, seed + 1), np.array([steps]), before)
+    kept = max(k - steps, 0)
+    for queue in ("keys_0", "values_0"):
+        np.testing.assert_array_equal(after[queue][:, :kept], before[queue][:, k - kept :])
+        newer = after[queue][0, kept:]
+        assert not any((entry == old).all() for entry in newer for old in before[queue][0])
+    assert after["filled_0"].tolist() == [min(6 + steps, k)]
+
+
+@pytest.mark.parametrize("kind", ["torch", "graph"])
+def test_what_left_the_queue_has_no_effect(kind: str) -> None:
+    """With the same hidden and cell state, a queue that was replaced whole forgets its past."""
+    k, advance = networks.SMALL.window_size, runner(kind, "larnn")
+    _, one = advance(networks.signal(1, 6, 1), np.array([6]), networks.initial_state("larnn", 1))
+    other = {name: v + 1 if name.startswith(("keys", "values")) else v for name, v in one.items()}
+    empty = {name: np.zeros_like(v) if name.startswith("filled") else v for name, v in other.items()}
+    fresh = {name: np.zeros_like(v) if name[:4] in ("keys", "valu") else v for name, v in empty.items()}
+    x, lengths = networks.signal(1, k + 2, 2), np.array([k + 2])
+    logits, _ = advance(x, lengths, one)
+    assert networks.difference(advance(x, lengths, other)[0], logits) > 1e-3
+    np.testing.assert_array_equal(advance(x, lengths, empty)[0], advance(x, lengths, fresh)[0])

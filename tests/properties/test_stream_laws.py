@@ -1,0 +1,132 @@
+"""The laws of a stream: however it is cut, retried, resumed or batched, every step counts once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from service.backend.base import Model
+from service.backend.repository import load_repository
+from service.engine.engine import Chunk, Engine
+from service.engine.store import MemoryStore
+from service.engine.stream_ids import StreamIds
+from service.engine.streams import Streams
+from service.errors import Gap
+from service.settings import Settings
+
+T = TypeVar("T")
+STEPS = 60
+SIGNAL = np.random.default_rng(0).integers(-4, 5, size=(STEPS, 2)).astype(np.float32)
+TRUTH = np.concatenate([SIGNAL.cumsum(0), np.arange(1, STEPS + 1)[:, None]], axis=1)
+"""The toy's logits at every step; small whole numbers, so that sums are exact in float32."""
+
+cuts = st.lists(st.integers(1, STEPS - 1), max_size=12, unique=True).map(sorted)
+
+
+@pytest.fixture(scope="module")
+def models(toy_models: Path) -> dict[str, Model]:
+    return load_repository(toy_models, "toy", "cpu")
+
+
+def in_engine(models: dict[str, Model], work: Callable[[Engine], Awaitable[T]]) -> T:
+    """Run `work` on a fresh engine, in a loop of its own."""
+
+    async def run() -> T:
+        streams = Streams(MemoryStore(), StreamIds("s"), max_streams=100, idle_timeout=1e6)
+        engine = Engine(models, streams, Settings(model="toy", max_run_steps=16))
+        try:
+            return await work(engine)
+        finally:
+            engine.close()
+
+    return asyncio.run(run())
+
+
+def chunks(cut: list[int]) -> list[Chunk]:
+    edges = [0, *cut, STEPS]
+    return [Chunk(a, SIGNAL[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(cut=cuts)
+def test_any_cut_gives_the_logits_of_one_run(models: dict[str, Model], cut: list[int]) -> None:
+    async def work(engine: Engine) -> NDArray[np.float32]:
+        stream = await engine.open(engine.model(None))
+        answers = [await engine.advance(stream, chunk) for chunk in chunks(cut)]
+        assert stream.checkpoint.state["total"].tolist() == SIGNAL.sum(0).tolist()
+        assert [a.position for a in answers] == [*cut, STEPS]
+        return np.concatenate([answer.logits for answer in answers])
+
+    assert (in_engine(models, work) == TRUTH).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(moves=st.lists(st.tuples(st.integers(0, STEPS - 1), st.integers(1, 20)), max_size=25))
+def test_retries_overlaps_and_gaps_count_every_step_once(
+    models: dict[str, Model], moves: list[tuple[int, int]]
+) -> None:
+    """A client that sends any piece at any time, and keeps all answers unacknowledged."""
+
+    async def work(engine: Engine) -> None:
+        stream = await engine.open(engine.model(None))
+        for start, length in [*moves, (0, STEPS)]:
+            end, position = min(start + length, STEPS), stream.checkpoint.position
+            chunk = Chunk(start, SIGNAL[start:end], acked=0)
+            if start > position:
+                with pytest.raises(Gap) as gap:
+                    await engine.advance(stream, chunk)
+                assert gap.value.extra["expected_offset"] == position
+            else:
+                answer = await engine.advance(stream, chunk)
+                assert (answer.logits == TRUTH[start:end]).all()
+                assert stream.checkpoint.position == max(position, end)
+
+    in_engine(models, work)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cut_by_stream=st.lists(cuts, min_size=2, max_size=8))
+def test_streams_advanced_together_equal_streams_advanced_alone(
+    models: dict[str, Model], cut_by_stream: list[list[int]]
+) -> None:
+    async def one(engine: Engine, cut: list[int], scale: int) -> None:
+        stream = await engine.open(engine.model(None))
+        for chunk in chunks(cut):
+            answer = await engine.advance(stream, Chunk(chunk.offset, chunk.steps * scale))
+            expected = TRUTH[chunk.offset : chunk.end] * [scale, scale, 1]
+            assert (answer.logits == expected).all()
+
+    async def work(engine: Engine) -> None:
+        await asyncio.gather(
+            *(one(engine, cut, scale) for scale, cut in enumerate(cut_by_stream, start=1))
+        )
+
+    in_engine(models, work)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_client_that_goes_away_mid_run_changes_nothing_or_all(
+    models: dict[str, Model], data: st.DataObject
+) -> None:
+    async def work(engine: Engine) -> None:
+        stream = await engine.open(engine.model(None))
+        for chunk in chunks(data.draw(cuts)):
+            attempt = asyncio.ensure_future(engine.advance(stream, chunk))
+            for _ in range(data.draw(st.integers(0, 6), label="turns of the loop")):
+                await asyncio.sleep(0)
+            attempt.cancel()
+            await asyncio.wait({attempt})
+            assert stream.checkpoint.position in (chunk.offset, chunk.end)
+            answer = await engine.advance(stream, chunk)
+            assert (answer.logits == TRUTH[chunk.offset : chunk.end]).all()
+
+    in_engine(models, work)

@@ -1,0 +1,56 @@
+"""/healthz, /readyz, /models, /docs and the shape of every other error."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+
+def test_alive_and_ready(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_models_lists_contract_and_provider(client: httpx.Client) -> None:
+    served = client.get("/models").json()
+    [model] = served["models"]
+    assert served["default"] == model["name"] == "toy"
+    assert model["provider"] == "CPUExecutionProvider"
+    assert model["channels"][0] == {"name": "left", "unit": "g"}
+    assert [tensor["name"] for tensor in model["state"]] == ["total", "seen"]
+
+
+def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/healthz",
+        "/readyz",
+        "/models",
+        "/classify",
+        "/streams",
+        "/streams/{stream_id}",
+        "/streams/{stream_id}/steps",
+    }
+    schemas = document["components"]["schemas"]
+    references = str(document).split("'#/components/schemas/")[1:]
+    assert references
+    assert {reference.split("'")[0] for reference in references} <= set(schemas)
+    assert client.get("/docs").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/classify", 405, "method_not_allowed"),
+        ("POST", "/classify?logits=perhaps", 422, "bad_message"),
+    ],
+)
+def test_the_frameworks_errors_have_the_one_shape(
+    client: httpx.Client, method: str, path: str, status: int, code: str
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+    assert set(answer.json()) == {"type", "title", "status", "code", "detail"}

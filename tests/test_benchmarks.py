@@ -1,0 +1,33 @@
+"""The benchmarks work; how fast they say it is depends on the machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import live
+
+
+def test_classify_measures_the_service_beside_the_bare_session(
+    toy_models: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "classify.json"
+    command = [sys.executable, "-m", "benchmarks", "classify", "--quick", "--output", str(output)]
+    done = subprocess.run(
+        [*command, "--models", str(toy_models), "--model", "toy"],
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(output.read_text())
+    names = [row["name"] for row in record["rows"]]
+    assert len(names) == 6
+    assert names[0] == "session.run, batch 1"
+    for row in record["rows"]:
+        assert row["name"] in done.stdout
+        assert row["windows_per_second"] > 0
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+    assert record["rows"][1]["of_best"]["windows_per_second"] == 1

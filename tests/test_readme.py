@@ -1,0 +1,59 @@
+"""The README's commands do what it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import live
+
+README = (live.ROOT / "README.md").read_text()
+MAKEFILE = live.ROOT / "Makefile"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(command: list[str]) -> str:
+    done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def address(har_url: str) -> str:
+    return har_url.removeprefix("http://")
+
+
+def test_the_curl_command_classifies_the_window(address: str) -> None:
+    [command] = [block for block in blocks("sh") if block.startswith("curl")]
+    answer = run(shlex.split(command.replace("localhost:8000", address)))
+    assert '"model":"larnn-har"' in answer
+    assert '"label":"' in answer
+
+
+def test_the_python_example_streams_the_recording(address: str) -> None:
+    [program] = blocks("python")
+    output = run([sys.executable, "-c", program.replace("localhost:8000", address)])
+    *answers, ended = output.splitlines()
+    assert int(answers[-1].split()[0]) > 500
+    assert eval(ended) == {"type": "ended", "position": int(answers[-1].split()[0])}
+
+
+def test_every_make_target_it_names_exists() -> None:
+    named = set(re.findall(r"make (\w+)", "\n".join(blocks("sh"))))
+    named |= set(re.findall(r"`make (\w+)`", README))
+    assert {"serve", "test", "check", "train", "export"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", MAKEFILE.read_text(), flags=re.MULTILINE), target
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", README):
+        assert Path(live.ROOT / target).exists(), target

@@ -1,0 +1,184 @@
+"""The batcher: what shares a run, what it isolates, what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.backend.base import Floats, Model, State
+from service.contract import GraphFile, Manifest
+from service.engine import state
+from service.engine.batcher import Batcher
+from service.errors import BadValue, Full, Internal
+from tests import toy
+
+MANIFEST = Manifest(
+    name="toy",
+    version=1,
+    description="",
+    contract=toy.CONTRACT,
+    graph=GraphFile(file="model.onnx", sha256="0" * 64),
+    network={},
+)
+START = state.initial(toy.CONTRACT)
+FAILS = -1.0
+
+
+class Sums:
+    """The toy in numpy, which notes its runs, waits where told and fails on a value."""
+
+    provider = "numpy"
+
+    def __init__(self) -> None:
+        self.runs: list[list[int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def run(self, x: Floats, lengths: Any, state: State) -> tuple[Floats, State]:
+        self.gate.wait(10)
+        self.runs.append(lengths.tolist())
+        if (x == FAILS).any():
+            raise RuntimeError("the run fails")
+        with np.errstate(over="ignore"):
+            totals = state["total"][:, None] + x.cumsum(1)
+        seen = state["seen"][:, None] + np.arange(1, x.shape[1] + 1)
+        logits = np.concatenate([totals, seen[..., None]], axis=2).astype(np.float32)
+        row = np.arange(len(x))
+        return logits, {"total": totals[row, lengths - 1], "seen": state["seen"] + lengths}
+
+
+class Bench:
+    """A batcher over Sums, inside one event loop."""
+
+    def __init__(self, executor: ThreadPoolExecutor, **limits: int) -> None:
+        self.backend = Sums()
+        defaults = {
+            "concurrency": 1,
+            "max_batch_size": 8,
+            "max_run_steps": 16,
+            "max_waiting_steps": 10_000,
+        }
+        self.batcher = Batcher(Model(MANIFEST, self.backend), executor, **defaults | limits)
+
+    def submit(self, *steps: int, value: float = 1.0) -> list[asyncio.Future[Any]]:
+        rows = [np.full((count, 2), value, dtype=np.float32) for count in steps]
+        return self.batcher.submit([(x, START) for x in rows])
+
+
+@pytest.fixture
+def executor() -> Any:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+async def test_what_comes_together_runs_together(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    results = await asyncio.gather(*bench.submit(4, 5, 8))
+    assert bench.backend.runs == [[4, 5, 8]]
+    for (logits, after), steps in zip(results, (4, 5, 8), strict=True):
+        assert logits.shape == (steps, 3)
+        assert logits[-1].tolist() == [steps, steps, steps]
+        assert (after["total"].tolist(), after["seen"]) == ([steps, steps], steps)
+
+
+async def test_what_comes_during_a_run_forms_the_next_batch(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    bench.backend.gate.clear()
+    first = bench.submit(3)
+    await asyncio.sleep(0)
+    later = [*bench.submit(3), *bench.submit(3)]
+    bench.backend.gate.set()
+    await asyncio.gather(*first, *later)
+    assert bench.backend.runs == [[3], [3, 3]]
+
+
+async def test_a_long_sequence_takes_several_runs_and_lets_others_between(
+    executor: ThreadPoolExecutor,
+) -> None:
+    bench = Bench(executor)
+    bench.backend.gate.clear()
+    [long] = bench.submit(40)
+    await asyncio.sleep(0)
+    [short] = bench.submit(1)
+    bench.backend.gate.set()
+    await short
+    assert not long.done()
+    logits, _ = await long
+    assert bench.backend.runs == [[16], [1], [16], [8]]
+    assert logits[:, 2].tolist() == list(range(1, 41))
+
+
+async def test_rows_beyond_a_factor_of_two_run_apart(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    await asyncio.gather(*bench.submit(4, 16, 8, 2, 1))
+    assert bench.backend.runs == [[4, 8, 2], [16], [1]]
+
+
+async def test_a_batch_holds_at_most_its_size(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor, max_batch_size=2)
+    await asyncio.gather(*bench.submit(*[3] * 5))
+    assert bench.backend.runs == [[3, 3], [3, 3], [3]]
+
+
+async def test_free_runs_share_what_waits(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor, concurrency=2)
+    await asyncio.gather(*bench.submit(*[3] * 6))
+    assert bench.backend.runs == [[3, 3, 3], [3, 3, 3]]
+
+
+async def test_a_cancelled_row_leaves_the_rest_alone(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    first, second, third = bench.submit(3, 3, 3)
+    second.cancel()
+    await asyncio.gather(first, third)
+    assert bench.backend.runs == [[3, 3]]
+
+
+async def test_a_row_cancelled_while_it_runs_is_dropped(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    bench.backend.gate.clear()
+    first, second = bench.submit(20, 20)
+    await asyncio.sleep(0)
+    second.cancel()
+    bench.backend.gate.set()
+    await first
+    assert bench.backend.runs == [[16, 16], [4]]
+
+
+async def test_a_row_that_fails_its_run_fails_alone(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor)
+    good, [bad] = bench.submit(3, 3), bench.submit(3, value=FAILS)
+    assert [logits[-1, 2] for logits, _ in await asyncio.gather(*good)] == [3, 3]
+    with pytest.raises(Internal):
+        await bad
+    assert bench.backend.runs == [[3, 3, 3], [3], [3], [3]]
+
+
+async def test_an_answer_that_is_not_finite_fails_its_row_alone(
+    executor: ThreadPoolExecutor,
+) -> None:
+    bench = Bench(executor)
+    [good], [bad] = bench.submit(3), bench.submit(3, value=3e38)
+    with pytest.raises(BadValue, match="not finite"):
+        await bad
+    await good
+
+
+async def test_waiting_steps_are_bounded_and_freed(executor: ThreadPoolExecutor) -> None:
+    bench = Bench(executor, max_waiting_steps=10)
+    bench.backend.gate.clear()
+    rows = bench.submit(6, 4)
+    with pytest.raises(Full) as error:
+        bench.submit(1)
+    assert error.value.extra["retry_after"]
+    bench.backend.gate.set()
+    await asyncio.gather(*rows)
+    [cancelled] = bench.submit(10)
+    cancelled.cancel()
+    await asyncio.sleep(0)
+    await asyncio.gather(*bench.submit(10))

@@ -1,0 +1,53 @@
+"""The written-out backward pass against autograd through the plain loop."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.networks.larnn_layer import LARNNLayer
+
+CONFIG = NetworkConfig(hidden_size=8, window_size=3, heads=2, zero_attention=False)
+
+
+def results(
+    network: RecurrentClassifier, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor
+) -> list[Tensor]:
+    """Logits, next state, and gradients of a random functional of both."""
+    logits, after = network(x, state, lengths)
+    outputs = [logits, *(tensor for tensor in after if tensor.is_floating_point())]
+    generator = torch.Generator().manual_seed(1)
+    loss = torch.stack(
+        [
+            (out * torch.randn(out.shape, dtype=out.dtype, generator=generator)).sum()
+            for out in outputs
+        ]
+    ).sum()
+    inputs = [*network.parameters(), *(t for t in state if t.requires_grad)]
+    return [logits, *after, *torch.autograd.grad(loss, inputs)]
+
+
+@pytest.mark.parametrize("mode", ["residual", "layer"])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_outputs_and_gradients_equal_autograd(
+    mode: str, fresh: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig.model_validate({**CONFIG.model_dump(), "mode": mode})
+    network = RecurrentClassifier(config).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    x, lengths = torch.randn(3, 7, 9, dtype=torch.float64), torch.tensor([7, 3, 0])
+    state = tuple(
+        (torch.zeros if fresh else torch.randn)(t.shape, dtype=torch.float64).requires_grad_()
+        if t.is_floating_point()
+        else torch.tensor([0, 0, 0] if fresh else [0, 1, 3])
+        for t in network.initial_state(3)
+    )
+    written = results(network, x, state, lengths)
+    monkeypatch.setattr(LARNNLayer, "_has_written_backward", lambda self: False)
+    for mine, theirs in zip(written, results(network, x, state, lengths), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-11)

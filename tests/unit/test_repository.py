@@ -1,0 +1,146 @@
+"""Which models the service refuses to start with, and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from service.app import create_app
+from service.backend.repository import load_model, load_repository
+from service.contract import Contract
+from service.errors import StartupError
+from service.settings import Settings
+from tests import toy
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(StartupError) as error:
+        load_repository(root, "toy", "cpu")
+    return str(error.value)
+
+
+def resign(folder: Path, model: onnx.ModelProto) -> None:
+    """Replace the graph, and its checksum in the manifest."""
+    onnx.save(model, folder / "model.onnx")
+    manifest = json.loads((folder / "model.json").read_text())
+    digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    manifest["graph"]["sha256"] = digest
+    (folder / "model.json").write_text(json.dumps(manifest))
+
+
+def test_the_newest_version_of_each_model_is_loaded(tmp_path: Path) -> None:
+    for name, version in (("toy", 2), ("toy", 10), ("other", 1)):
+        toy.publish(tmp_path, name, version)
+    models = load_repository(tmp_path, "toy", "cpu")
+    assert {name: model.manifest.version for name, model in models.items()} == {
+        "other": 1,
+        "toy": 10,
+    }
+
+
+def test_no_folder_and_no_default_model(tmp_path: Path) -> None:
+    assert "is no folder" in refusal(tmp_path / "nowhere")
+    toy.publish(tmp_path, "other")
+    assert "LARNN_MODEL=toy" in refusal(tmp_path)
+    assert "other" in refusal(tmp_path)
+
+
+def test_a_damaged_graph(tmp_path: Path) -> None:
+    graph = toy.publish(tmp_path) / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    assert "SHA-256" in refusal(tmp_path)
+    graph.unlink()
+    assert "cannot be read" in refusal(tmp_path)
+
+
+def test_a_graph_that_is_no_onnx(tmp_path: Path) -> None:
+    folder = toy.publish(tmp_path)
+    (folder / "model.onnx").write_bytes(b"not onnx")
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["graph"]["sha256"] = hashlib.sha256(b"not onnx").hexdigest()
+    (folder / "model.json").write_text(json.dumps(manifest))
+    assert "onnxruntime cannot load it" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("{", "JSON"), ("{}", "name"), (None, "cannot be read")]
+)
+def test_a_damaged_manifest(tmp_path: Path, text: str | None, says: str) -> None:
+    manifest = toy.publish(tmp_path) / "model.json"
+    manifest.unlink() if text is None else manifest.write_text(text)
+    assert says in refusal(tmp_path)
+
+
+def test_a_folder_that_holds_another_model(tmp_path: Path) -> None:
+    toy.publish(tmp_path, "other").parent.rename(tmp_path / "toy")
+    assert "describes other/1" in refusal(tmp_path)
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return toy.CONTRACT.model_dump(mode="json") | changes
+
+
+def with_state(**changes: Any) -> dict[str, Any]:
+    first, *rest = toy.CONTRACT.model_dump(mode="json")["state"]
+    return changed(state=[first | changes, *rest])
+
+
+@pytest.mark.parametrize(
+    ("contract", "field"),
+    [
+        (changed(labels=["LEFT", "RIGHT"]), "labels"),
+        (changed(channels=[{"name": "left", "unit": "g"}]), "channels"),
+        (changed(sample_rate_hz=100), "sample_rate_hz"),
+        (with_state(shape=[3]), "state"),
+        (with_state(initial=1), "state"),
+    ],
+)
+def test_a_manifest_that_disagrees_with_the_graphs_metadata(
+    tmp_path: Path, contract: dict[str, Any], field: str
+) -> None:
+    toy.publish(tmp_path, contract=contract)
+    assert f"{field}: the graph says" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("contract", "field"),
+    [
+        (changed(labels=["LEFT", "RIGHT"]), "output logits: shape ['?', '?', 3]"),
+        (changed(channels=[{"name": "left", "unit": "g"}]), "input x: shape"),
+        (with_state(shape=[3]), "input total: shape ['?', 2]; the manifest says ['?', 3]"),
+        (with_state(dtype="int64"), "input total: dtype float32"),
+        (with_state(name="sum"), "input sum: the graph has no such tensor"),
+        (
+            changed(state=changed()["state"][:1]),
+            "input seen: the graph has it, the manifest does not",
+        ),
+    ],
+)
+def test_a_manifest_that_disagrees_with_the_graphs_tensors(
+    tmp_path: Path, contract: dict[str, Any], field: str
+) -> None:
+    folder = toy.publish(tmp_path, contract=contract)
+    resign(folder, toy.graph(Contract.model_validate(contract)))
+    assert field in refusal(tmp_path)
+
+
+def test_a_graph_without_metadata(tmp_path: Path) -> None:
+    graph = toy.graph()
+    del graph.metadata_props[:]
+    resign(toy.publish(tmp_path), graph)
+    assert "metadata" in refusal(tmp_path)
+
+
+def test_the_provider_is_said(tmp_path: Path) -> None:
+    assert load_model(toy.publish(tmp_path), "auto").backend.provider == "CPUExecutionProvider"
+
+
+def test_more_workers_than_the_memory_store_can_serve(tmp_path: Path) -> None:
+    toy.publish(tmp_path)
+    with pytest.raises(StartupError, match="LARNN_WORKERS=2"):
+        create_app(Settings(models=tmp_path, model="toy", workers=2))

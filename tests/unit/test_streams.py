@@ -1,0 +1,135 @@
+"""Open streams: identity, capacity, idle expiry, who holds the connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.backend.base import Model
+from service.engine.store import MemoryStore
+from service.engine.stream_ids import StreamIds
+from service.engine.streams import Streams
+from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from tests.unit.test_batcher import MANIFEST, Sums
+
+MODEL = Model(MANIFEST, Sums())
+IDLE = 60.0
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Listener:
+    """A connection that notes why it was interrupted."""
+
+    def __init__(self) -> None:
+        self.reasons: list[ServiceError] = []
+
+    def interrupt(self, error: ServiceError) -> None:
+        self.reasons.append(error)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def streams(clock: Clock) -> Streams:
+    return Streams(
+        MemoryStore(), StreamIds("secret"), max_streams=2, idle_timeout=IDLE, clock=clock
+    )
+
+
+def test_ids_are_told_from_any_other() -> None:
+    ids = StreamIds("secret")
+    assert ids.new() != ids.new()
+    assert ids.is_ours(StreamIds("secret").new())
+    for other in (StreamIds("another").new(), "", "é" * 48, ids.new()[:-1], ids.new() + "0"):
+        assert not ids.is_ours(other)
+
+
+async def test_a_stream_is_stored_before_it_is_given(streams: Streams) -> None:
+    stream = await streams.open(MODEL)
+    assert await streams.store.load(stream.id) is stream.checkpoint
+    assert (stream.checkpoint.position, stream.durable) == (0, 0)
+
+
+async def test_ended_streams_leave_their_place(streams: Streams) -> None:
+    first, _ = await streams.open(MODEL), await streams.open(MODEL)
+    with pytest.raises(Full):
+        await streams.open(MODEL)
+    await streams.end(first)
+    await streams.open(MODEL)
+
+
+async def test_idle_streams_expire_and_touched_ones_do_not(streams: Streams, clock: Clock) -> None:
+    idle, touched = await streams.open(MODEL), await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(idle, listener)
+    clock.now = IDLE - 1
+    streams.get(touched.id)
+    clock.now = IDLE + 1
+    await streams.expire_idle()
+    assert streams.get(touched.id) is touched
+    assert [type(reason) for reason in listener.reasons] == [Expired]
+    assert await streams.store.load(idle.id) is None
+    with pytest.raises(Expired):
+        streams.get(idle.id)
+
+
+async def test_a_stream_that_runs_does_not_expire(streams: Streams, clock: Clock) -> None:
+    stream = await streams.open(MODEL)
+    async with stream.lock:
+        clock.now = 2 * IDLE
+        await streams.expire_idle()
+    assert streams.get(stream.id) is stream
+
+
+async def test_unknown_is_told_from_gone(streams: Streams) -> None:
+    stream = await streams.open(MODEL)
+    await streams.remove(stream)
+    with pytest.raises(Expired):
+        streams.get(stream.id)
+    with pytest.raises(UnknownStream):
+        streams.get(StreamIds("another").new())
+
+
+async def test_a_removed_stream_cannot_be_moved(streams: Streams) -> None:
+    stream = await streams.open(MODEL)
+    await streams.remove(stream)
+    with pytest.raises(Expired):
+        await streams.commit(stream, stream.checkpoint)
+    assert await streams.store.load(stream.id) is None
+
+
+async def test_a_key_opens_one_stream_while_it_lives(streams: Streams) -> None:
+    first = await streams.open(MODEL, "key")
+    assert await streams.open(MODEL, "key") is first
+    with pytest.raises(Conflict):
+        await streams.open(Model(MANIFEST, Sums()), "key")
+    await streams.remove(first)
+    assert await streams.open(MODEL, "key") is not first
+
+
+async def test_the_newer_connection_takes_over(streams: Streams) -> None:
+    stream = await streams.open(MODEL)
+    older, newer = Listener(), Listener()
+    streams.attach(stream, older)
+    streams.attach(stream, newer)
+    streams.detach(stream, older)
+    assert [type(reason) for reason in older.reasons] == [Moved]
+    assert stream.connection is newer
+    streams.detach(stream, newer)
+    assert stream.connection is None
+
+
+async def test_closing_waits_no_longer_than_told(streams: Streams) -> None:
+    stream = await streams.open(MODEL)
+    deaf = Listener()
+    streams.attach(stream, deaf)
+    await streams.close_connections(Moved("away"), within=0.01)
+    assert deaf.reasons
