@@ -242,7 +242,7 @@ def _norms_backward(norms: list[Tensor], d_norms: list[Tensor], n: int) -> dict[
             )
             d_norms[2 * index] += d_weight
             d_norms[2 * index + 1] += d_bias
-            return d_x  # type: ignore[no-any-return]
+            return d_x
 
         return run
 
@@ -250,4 +250,4 @@ def _norms_backward(norms: list[Tensor], d_norms: list[Tensor], n: int) -> dict[
 
 
 def _elu_backward(grad: Tensor, activated: Tensor) -> Tensor:
-    return aten.elu_backward(grad, 1.0, 1.0, 1.0, True, activated)  # type: ignore[no-any-return]
+    return aten.elu_backward(grad, 1.0, 1.0, 1.0, True, activated)

@@ -88,7 +88,7 @@ def test_a_state_saved_and_restored_goes_on_the_same(
     x, advance = networks.signal(1, STEPS, seed), runner(kind, name)
     _, state = advance(x[:, :taken], np.array([taken]), networks.initial_state(name, 1))
     file = io.BytesIO()
-    np.savez(file, **state)
+    np.savez(file, allow_pickle=False, **state)
     with np.load(io.BytesIO(file.getvalue()), allow_pickle=False) as restored:
         loaded = {tensor: restored[tensor] for tensor in state}
     rest = np.array([STEPS - taken])
@@ -122,9 +122,9 @@ def test_what_left_the_queue_has_no_effect(kind: str) -> None:
     """With the same hidden and cell state, a queue that was replaced whole forgets its past."""
     k, advance = networks.SMALL.window_size, runner(kind, "larnn")
     _, one = advance(networks.signal(1, 6, 1), np.array([6]), networks.initial_state("larnn", 1))
-    other = {name: v + 1 if name.startswith(("keys", "values")) else v for name, v in one.items()}
-    empty = {name: np.zeros_like(v) if name.startswith("filled") else v for name, v in other.items()}
-    fresh = {name: np.zeros_like(v) if name[:4] in ("keys", "valu") else v for name, v in empty.items()}
+    other = {name: v + 1 if name[:4] in ("keys", "valu") else v for name, v in one.items()}
+    empty = {name: v * 0 if name[:4] == "fill" else v for name, v in other.items()}
+    fresh = {name: v * 0 if name[:4] in ("keys", "valu") else v for name, v in empty.items()}
     x, lengths = networks.signal(1, k + 2, 2), np.array([k + 2])
     logits, _ = advance(x, lengths, one)
     assert networks.difference(advance(x, lengths, other)[0], logits) > 1e-3

@@ -40,7 +40,11 @@ def test_initial_array() -> None:
     [
         (0, {"name": "y"}, r"^input x: the graph has no such tensor"),
         (1, {"dtype": "float32"}, r"^input lengths: dtype float32; the manifest says int64"),
-        (2, {"shape": (None, 3)}, r"^input total: shape \['\?', 3\]; the manifest says \['\?', 2\]"),
+        (
+            2,
+            {"shape": (None, 3)},
+            r"^input total: shape \['\?', 3\]; the manifest says \['\?', 2\]",
+        ),
         (3, {"shape": (1,)}, r"^input seen: shape \[1\]; the manifest says \['\?'\]"),
     ],
 )
