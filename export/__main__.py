@@ -5,16 +5,16 @@ from __future__ import annotations
 import typer
 
 from export.evaluation_command import evaluate
-from export.graph_commands import publish, readout, verify, write_onnx
-from export.training_command import train
+from export.graph_commands import publish, verify, write_onnx
+from export.training_command import folds, train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command()(train)
+app.command()(folds)
 app.command()(evaluate)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
-app.command()(readout)
 
 
 if __name__ == "__main__":

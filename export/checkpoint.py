@@ -1,6 +1,6 @@
 """Run directories: tensors as safetensors, everything else as JSON, no pickle.
 
-A run holds `checkpoint.*`, the selected weights ready for use, and `last.*`, what resuming needs.
+A run holds `checkpoint.*`, the finished weights ready for use, and `last.*`, what resuming needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from export.networks import NetworkConfig, RecurrentClassifier
 
-SELECTED = "checkpoint"
+FINISHED = "checkpoint"
 LAST = "last"
 
 
@@ -56,8 +56,8 @@ def read(run: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_network(run: Path) -> RecurrentClassifier:
-    """The selected network of a run, in evaluation mode. It takes raw channel values."""
-    tensors, record = read(Path(run), SELECTED)
+    """The network of a run, in evaluation mode. It takes raw channel values."""
+    tensors, record = read(Path(run), FINISHED)
     network = RecurrentClassifier(NetworkConfig.model_validate(record["network"]))
     try:
         network.load_state_dict(tensors)

@@ -1,4 +1,4 @@
-"""The test set, looked at once: how the selected network of a run does on nine unseen people."""
+"""The test set, looked at once: how the network of a run does on nine unseen people."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.accuracy import last_logits
 from export.checkpoint import load_network
 from export.data.uci_har import LABELS, Split
-from export.train import last_logits
 
 EVALUATION_FILE = "evaluation.json"
 

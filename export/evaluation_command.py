@@ -1,45 +1,44 @@
-"""`python -m export evaluate`: the test set's figures and pictures of a finished run."""
+"""`python -m export evaluate`: the test set's figures and pictures of finished runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from export import checkpoint
-from export.data.uci_har import DataError, load_split
-from export.evaluate import EVALUATION_FILE
+from export.checkpoint import CheckpointError
+from export.data.uci_har import LABELS, DataError, load_split
 from export.evaluate import evaluate as measure
+
+RUNS = [Path("runs/larnn-har")]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="a finished run, such as runs/larnn-har-s0")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="finished runs, such as one for each seed")
+    ] = RUNS,
     data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
 ) -> None:
-    """Measure a finished run on the test set; writes evaluation.json and pictures into it."""
-    from export.pictures import (
-        CONFUSION_FILE,
-        CURVES_FILE,
-        draw_confusion_matrix,
-        draw_learning_curves,
-    )
+    """Measure finished runs on the test set; writes evaluation.json and a picture into each."""
+    from export.pictures import CONFUSION_FILE, draw_confusion_matrix
 
+    table = Table("run", "test accuracy", *LABELS)
+    accuracies = []
     try:
-        result = measure(run, load_split("test", data))
-    except (DataError, checkpoint.CheckpointError) as error:
+        test = load_split("test", data)
+        for run in runs:
+            result = measure(run, test)
+            draw_confusion_matrix(result, run / CONFUSION_FILE)
+            accuracies.append(result["accuracy"])
+            recalls = (f"{result['per_class'][label]:.2%}" for label in LABELS)
+            table.add_row(run.name, f"{result['accuracy']:.2%}", *recalls)
+    except (DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
-    _, record = checkpoint.read(run, checkpoint.SELECTED)
-    draw_learning_curves(record, run / CURVES_FILE)
-    draw_confusion_matrix(result, run / CONFUSION_FILE)
-    table = Table("activity", "recall")
-    for label, share in result["per_class"].items():
-        table.add_row(label, "–" if share is None else f"{share:.2%}")
     console = Console()
     console.print(table)
-    console.print(
-        f"test accuracy {result['accuracy']:.2%} ({result['correct']:,} of "
-        f"{result['windows']:,} windows) → {run / EVALUATION_FILE}"
-    )
+    if len(accuracies) > 1:
+        console.print(f"mean {mean(accuracies):.2%} ± {stdev(accuracies):.2%} (sample sd)")

@@ -1,4 +1,4 @@
-"""`python -m export onnx | verify | publish | readout`."""
+"""`python -m export onnx | verify | publish`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ import typer
 from rich.console import Console
 
 from export import checkpoint
-from export.data.uci_har import DataError, load_split
+from export.data.uci_har import DataError
 from export.graph import build_graph
 from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, contract_of
 from export.publish import publish as publish_run
-from export.readout import fit_readout
-from export.recipe import NETWORKS
-from export.training_command import configured
 from export.verify import ParityError
 from export.verify import verify as verify_graph
 
@@ -54,6 +51,9 @@ def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]
 
 def publish(
     run: Run,
+    folds: Annotated[
+        Path | None, typer.Option(help="the folds that chose its recipe, for the card")
+    ] = None,
     name: Annotated[str, typer.Option()] = "larnn-har",
     version: Annotated[int, typer.Option(min=1)] = 1,
     models: Annotated[Path, typer.Option(help="the repository of exported models")] = Path(
@@ -63,27 +63,7 @@ def publish(
 ) -> None:
     """Verify a run's graph and write models/NAME/VERSION/ with manifest, checksum and card."""
     try:
-        target = publish_run(run, name, version, models, replace)
+        target = publish_run(run, name, version, models, folds, replace)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(f"published {target}")
-
-
-def readout(
-    run: Annotated[Path, typer.Argument(help="where the checkpoint goes")],
-    preset: Annotated[str, typer.Option(help=f"one of: {', '.join(NETWORKS)}")] = "larnn",
-    network: Annotated[
-        list[str] | None, typer.Option("--network", "-n", help="a network field, name=value")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
-) -> None:
-    """Fit the output layer alone, the memory as initialised: the floor that training must beat."""
-    try:
-        if preset not in NETWORKS:
-            raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
-        config = configured(NETWORKS[preset], network or [])
-        accuracy = fit_readout(config, seed, load_split("train", data), run)
-    except ERRORS as error:
-        raise typer.BadParameter(str(error)) from error
-    Console().print(f"{run}: {accuracy:.2%} on the held-out training subjects")

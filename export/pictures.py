@@ -17,29 +17,24 @@ TRAINING, VALIDATION, INK = "#8a94a6", "#0b6e99", "#1f2933"
 CURVES_FILE, CONFUSION_FILE = "learning-curves.png", "confusion-matrix.png"
 
 
-def draw_learning_curves(record: dict[str, Any], path: Path) -> None:
-    """Losses and validation accuracy by epoch, from a checkpoint's record."""
-    history, chosen = record["history"], record["selected_epoch"]
-    epochs = [epoch["epoch"] for epoch in history]
+def draw_learning_curves(folds: dict[str, Any], path: Path) -> None:
+    """Losses and held-out accuracy by epoch, a line for each fold, from folds.json."""
     figure, (losses, accuracies) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")
-    losses.plot(epochs, [epoch["loss"] for epoch in history], color=TRAINING, label="training")
-    losses.plot(
-        epochs,
-        [epoch["validation_loss"] for epoch in history],
-        color=VALIDATION,
-        label="validation, last step",
+    for index, fold in enumerate(folds["folds"]):
+        history = fold["history"]
+        epochs = [epoch["epoch"] for epoch in history]
+        for axes, field, colour, label in (
+            (losses, "loss", TRAINING, "training"),
+            (losses, "held_out_loss", VALIDATION, "held out, last step"),
+            (accuracies, "accuracy", VALIDATION, "each of five folds"),
+        ):
+            values = [epoch[field] for epoch in history]
+            axes.plot(epochs, values, color=colour, lw=1, label=None if index else label)
+    accuracies.axhline(
+        folds["accuracy"], color=INK, lw=1, ls=":", label=f"all people: {folds['accuracy']:.2%}"
     )
     losses.set(xlabel="epoch", ylabel="cross-entropy", title="Loss")
     losses.set_ylim(bottom=0)
-    accuracy = [epoch["accuracy"] for epoch in history]
-    accuracies.plot(epochs, accuracy, color=VALIDATION, label="validation")
-    accuracies.plot(
-        chosen,
-        accuracy[chosen - 1],
-        "o",
-        color=VALIDATION,
-        label=f"chosen: epoch {chosen}, {accuracy[chosen - 1]:.2%}",
-    )
     accuracies.set(xlabel="epoch", ylabel="accuracy", title="Accuracy on held-out people")
     accuracies.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for axes in (losses, accuracies):

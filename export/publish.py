@@ -12,6 +12,7 @@ from typing import Any
 from export import checkpoint
 from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
 from export.evaluate import EVALUATION_FILE
+from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
@@ -36,17 +37,25 @@ def contract_of(network: RecurrentClassifier, labels: tuple[str, ...] = LABELS) 
     )
 
 
-def publish(run: Path, name: str, version: int, root: Path, replace: bool = False) -> Path:
+def publish(
+    run: Path,
+    name: str,
+    version: int,
+    root: Path,
+    folds: Path | None = None,
+    replace: bool = False,
+) -> Path:
     """Verify parity, then write root/<name>/<version>/ and give its path.
 
-    Raises PublishError where the run was not evaluated or the version exists, ParityError.
+    `folds` holds the runs that chose the recipe. Raises PublishError where the run was not
+    evaluated, the folds are of another recipe or the version exists; ParityError.
     """
     target = root / name / str(version)
     if target.exists() and not replace:
         raise PublishError(f"{target} exists: take another version, or --replace it")
     if not (run / EVALUATION_FILE).is_file():
         raise PublishError(f"{run} has no {EVALUATION_FILE}: python -m export evaluate {run}")
-    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.SELECTED)
+    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
     contract = contract_of(network)
     model = build_graph(network, contract)
     parity = verify(network, model)
@@ -59,36 +68,48 @@ def publish(run: Path, name: str, version: int, root: Path, replace: bool = Fals
         graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
         network=network.config.model_dump(mode="json"),
         metrics={
-            "validation": {"accuracy": record["validation_accuracy"]},
+            "folds": _folds_of(folds, record),
             "test": json.loads((run / EVALUATION_FILE).read_text()),
             "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
         },
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
-        _write(Path(folder) / "whole", run, manifest, record, data)
+        _write(Path(folder) / "whole", [run, *([folds] if folds else [])], manifest, data)
         if target.exists():
             target.rename(Path(folder) / "replaced")
         (Path(folder) / "whole").rename(target)
     return target
 
 
-def _write(
-    folder: Path, run: Path, manifest: Manifest, record: dict[str, Any], graph: bytes
-) -> None:
+def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | None:
+    """Accuracy on people held out, of the same recipe as the run's but for the seed."""
+    if folds is None:
+        return None
+    try:
+        found = json.loads((folds / FOLDS_FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{folds / FOLDS_FILE}: {error}; python -m export folds") from error
+    for key in ("network", "training"):
+        mine, other = ({**configs[key], "seed": 0} for configs in (record, found))
+        if mine != other:
+            raise PublishError(f"{folds} has another {key} configuration than the run: {other}")
+    return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
+
+
+def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir(parents=True)
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-    for file in (f"{checkpoint.SELECTED}.safetensors", f"{checkpoint.SELECTED}.json"):
-        shutil.copyfile(run / file, kept / file)
-    for file in (EVALUATION_FILE, *PICTURES):
-        if (run / file).is_file():
-            shutil.copyfile(run / file, kept / file)
-    write_card(folder, manifest, record, [p for p in PICTURES if (run / p).is_file()])
+    weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
+    for source in sources:
+        for file in (*weights, EVALUATION_FILE, FOLDS_FILE, *PICTURES):
+            if (source / file).is_file():
+                shutil.copyfile(source / file, kept / file)
+    write_card(folder, manifest, [name for name in PICTURES if (kept / name).is_file()])
 
 
 def _description(record: dict[str, Any]) -> str:
     family = record["network"]["family"].upper()
-    how = "readout fitted, memory as initialised" if "readout" in record else "trained end to end"
-    return f"{family} for six activities from nine inertial channels at 50 Hz; {how}"
+    return f"{family} for six activities from nine inertial channels at 50 Hz"

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from export.networks import NetworkConfig
 
-VALIDATION_SUBJECTS = (5, 14, 21, 27)
-"""Every fifth of the 21 training subjects in their order, fixed before any training."""
+FOLDS = 5
+
+
+def folds(subjects: Iterable[int]) -> list[tuple[int, ...]]:
+    """Who is held out together: every fifth person in order, from the first, the second, …"""
+    people = sorted(set(subjects))
+    return [tuple(people[first::FOLDS]) for first in range(FOLDS)]
 
 
 class TrainConfig(BaseModel):
-    """Optimisation, regularisation and selection."""
+    """Optimisation and regularisation, chosen on folds of the training subjects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(0, ge=0)
     epochs: int = Field(16, ge=1)
     batch_size: int = Field(64, ge=1)
-    validation_subjects: Annotated[tuple[int, ...], Field(min_length=1)] = VALIDATION_SUBJECTS
-    """Training subjects held out whole; the epoch is chosen on them."""
+    held_out: tuple[int, ...] = ()
+    """Training subjects that are measured instead of trained on."""
 
     learning_rate: float = Field(3e-3, gt=0)
     """The peak of a one-cycle schedule: linear rise, cosine fall to zero."""
@@ -30,7 +35,7 @@ class TrainConfig(BaseModel):
     weight_decay: float = Field(1e-2, ge=0)
     clip_norm: float = Field(1.0, gt=0)
     ema_decay: float = Field(0.995, ge=0, lt=1)
-    """Validation, selection and the saved weights use this moving average."""
+    """Of the moving average of the weights, which is what is measured and saved."""
 
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     loss_from_step: int = Field(32, ge=0)
@@ -46,12 +51,6 @@ class TrainConfig(BaseModel):
     """Spread of noise on each value, in standard deviations of its channel."""
 
     threads: int = Field(1, ge=1)
-
-    @model_validator(mode="after")
-    def _subjects_are_distinct(self) -> Self:
-        if len(set(self.validation_subjects)) != len(self.validation_subjects):
-            raise ValueError(f"validation_subjects repeat: {self.validation_subjects}")
-        return self
 
 
 NETWORKS = {

@@ -1,4 +1,4 @@
-"""Training: one pass over the windows after another, the best epoch chosen on held-out people."""
+"""Training: one pass over the windows after another, to the last epoch of the recipe."""
 
 from __future__ import annotations
 
@@ -10,41 +10,35 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from export import checkpoint
+from export.accuracy import measure
 from export.augment import augment
 from export.data.uci_har import DataError, Split
+from export.loss import sequence_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
 
 Record = dict[str, Any]
 OnBatch = Callable[[int, int, float], None]
-EVALUATION_BATCH = 128
 
 
 class Trainer:
-    """A network, its optimiser and moving average, and where they are kept.
+    """A network, its optimiser and moving average, and what an epoch left behind.
 
-    Everything that the next update depends on goes into `last.*` after each epoch, so a resumed
-    run ends with the same bits as one that was never stopped.
+    No epoch is chosen: the moving average after the last one is the result. People held out by
+    the configuration are measured after each epoch and change nothing.
     """
 
     def __init__(self, network: NetworkConfig, config: TrainConfig, data: Split, run: Path) -> None:
         """`data` holds all training subjects; DataError when those held out are not among them."""
         self.config, self.run = config, run
-        absent = set(config.validation_subjects) - set(data.subjects.tolist())
-        if absent:
-            raise DataError(f"validation_subjects {sorted(absent)} have no window in the data")
-        train = data.without_subjects(config.validation_subjects)
-        validation = data.of_subjects(config.validation_subjects)
-        if not len(train):
-            raise DataError("validation_subjects leave nobody to train on")
+        train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
         self.shift, self.deviation = _statistics(train)
-        self.validation = (
-            self._standardise(torch.from_numpy(validation.signals)),
-            torch.from_numpy(validation.labels),
+        self.held_out = (
+            self._standardise(torch.from_numpy(held_out.signals)),
+            torch.from_numpy(held_out.labels),
         )
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -68,30 +62,31 @@ class Trainer:
     def batches_per_epoch(self) -> int:
         return max(len(self.labels) // self.config.batch_size, 1)
 
-    @property
-    def selected(self) -> Record:
-        """The epoch with the best validation accuracy, the lower loss where they tie."""
-        return max(self.history, key=lambda epoch: (epoch["accuracy"], -epoch["validation_loss"]))
-
     def fit(self, on_batch: OnBatch = lambda *_: None) -> Iterator[Record]:
-        """Train to the end, yielding each epoch's record after it is on disk."""
+        """Train what is left of the recipe, yielding each epoch's record."""
         while len(self.history) < self.config.epochs:
             started = time.perf_counter()
-            loss = self._epoch(on_batch)
-            accuracy, validation_loss = measure(self.average, *self.validation)
-            record = {
-                "epoch": len(self.history) + 1,
-                "loss": loss,
-                "validation_loss": validation_loss,
-                "accuracy": accuracy,
-                "seconds": round(time.perf_counter() - started, 1),
-            }
+            record: Record = {"epoch": len(self.history) + 1, "loss": self._epoch(on_batch)}
+            if len(self.held_out[1]):
+                record["accuracy"], record["held_out_loss"] = measure(self.average, *self.held_out)
+            record["seconds"] = round(time.perf_counter() - started, 1)
             self.history.append(record)
-            if self.selected is record:
-                self._save_selected()
-            self._save_last()
             yield record
-        self._save_selected_history()
+
+    def save(self) -> None:
+        """Write RUN/checkpoint.*: the average, with the standardisation in its input layer."""
+        weights = checkpoint.fold_standardisation(
+            self.average.state_dict(), self.shift, 1 / self.deviation
+        )
+        checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
+
+    def record(self) -> Record:
+        """Both configurations and the history, as JSON takes them."""
+        return {
+            "network": self.network.config.model_dump(mode="json"),
+            "training": self.config.model_dump(mode="json"),
+            "history": self.history,
+        }
 
     def _epoch(self, on_batch: OnBatch) -> float:
         self.network.train()
@@ -99,8 +94,7 @@ class Trainer:
         total = 0.0
         for index in range(self.batches_per_epoch):
             rows = order[index * self.config.batch_size :][: self.config.batch_size]
-            loss = self._update(self.windows[rows], self.labels[rows])
-            total += loss
+            total += self._update(self.windows[rows], self.labels[rows])
             on_batch(len(self.history) + 1, index + 1, total / (index + 1))
         return total / self.batches_per_epoch
 
@@ -113,107 +107,30 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimiser.step()
         self.schedule.step()
-        with torch.no_grad():
-            for mine, new in zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            ):
-                if mine.is_floating_point():
-                    mine.lerp_(new, 1 - self.config.ema_decay)
-                else:
-                    mine.copy_(new)
+        self._follow()
         return loss.item()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        states = (self.average.state_dict().values(), self.network.state_dict().values())
+        for average, new in zip(*states, strict=True):
+            if average.is_floating_point():
+                average.lerp_(new, 1 - self.config.ema_decay)
+            else:
+                average.copy_(new)
 
     def _standardise(self, x: Tensor) -> Tensor:
         return (x - self.shift) / self.deviation
 
-    def _configurations(self) -> Record:
-        return {
-            "network": self.network.config.model_dump(mode="json"),
-            "training": self.config.model_dump(mode="json"),
-            "history": self.history,
-            "selected_epoch": self.selected["epoch"],
-            "validation_accuracy": self.selected["accuracy"],
-        }
 
-    def _save_selected(self) -> None:
-        weights = checkpoint.fold_standardisation(
-            self.average.state_dict(), self.shift, 1 / self.deviation
-        )
-        checkpoint.write(self.run, checkpoint.SELECTED, weights, self._configurations())
-
-    def _save_selected_history(self) -> None:
-        weights, _ = checkpoint.read(self.run, checkpoint.SELECTED)
-        checkpoint.write(self.run, checkpoint.SELECTED, weights, self._configurations())
-
-    def _save_last(self) -> None:
-        tensors = {
-            **{f"network.{key}": value for key, value in self.network.state_dict().items()},
-            **{f"average.{key}": value for key, value in self.average.state_dict().items()},
-            "random.order_and_augmentation": self.generator.get_state(),
-            "random.dropout": torch.get_rng_state(),
-        }
-        state = self.optimiser.state_dict()
-        for index, moments in state["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": value for key, value in moments.items()}
-        notes = {
-            "optimiser_groups": state["param_groups"],
-            "schedule": {
-                key: value
-                for key, value in self.schedule.state_dict().items()
-                if isinstance(value, int | float | str | list | bool)
-            },
-        }
-        checkpoint.write(self.run, checkpoint.LAST, tensors, self._configurations() | notes)
-
-    def resume(self) -> None:
-        """Go on from run/last.*; CheckpointError when it is of another configuration."""
-        tensors, record = checkpoint.read(self.run, checkpoint.LAST)
-        for key in ("network", "training"):
-            if record[key] != self._configurations_of(key):
-                raise checkpoint.CheckpointError(
-                    f"{self.run} was trained with another {key} configuration: {record[key]}"
-                )
-        self.network.load_state_dict(_under("network.", tensors))
-        self.average.load_state_dict(_under("average.", tensors))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimiser.", tensors).items():
-            index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = tensor
-        self.optimiser.load_state_dict({"state": state, "param_groups": record["optimiser_groups"]})
-        self.schedule.load_state_dict(record["schedule"])
-        self.generator.set_state(tensors["random.order_and_augmentation"])
-        torch.set_rng_state(tensors["random.dropout"])
-        self.history = record["history"]
-
-    def _configurations_of(self, key: str) -> Record:
-        model = self.network.config if key == "network" else self.config
-        return model.model_dump(mode="json")
-
-
-def sequence_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
-    """Cross-entropy of logits [batch, steps, classes]: the last step's and the later steps'."""
-    later = logits[:, min(config.loss_from_step, logits.shape[1] - 1) :]
-    every = F.cross_entropy(
-        later.flatten(0, 1),
-        labels[:, None].expand(later.shape[:2]).flatten(),
-        label_smoothing=config.label_smoothing,
-    )
-    last = F.cross_entropy(logits[:, -1], labels, label_smoothing=config.label_smoothing)
-    return torch.lerp(every, last, config.last_step_weight)
-
-
-@torch.no_grad()
-def last_logits(network: RecurrentClassifier, windows: Tensor) -> Tensor:
-    """The last step's logits [windows, classes] of windows [windows, steps, channels]."""
-    batches = windows.split(EVALUATION_BATCH)
-    return torch.cat([network(batch)[0][:, -1] for batch in batches])
-
-
-def measure(network: RecurrentClassifier, windows: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Accuracy and cross-entropy of the last step's logits."""
-    logits = last_logits(network, windows)
-    accuracy = (logits.argmax(1) == labels).float().mean().item()
-    return accuracy, F.cross_entropy(logits, labels).item()
+def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:
+    absent = set(held_out) - set(data.subjects.tolist())
+    if absent:
+        raise DataError(f"held_out {sorted(absent)} have no window in the data")
+    train = data.without_subjects(held_out)
+    if not len(train):
+        raise DataError("held_out leaves nobody to train on")
+    return train, data.of_subjects(held_out)
 
 
 def _statistics(split: Split) -> tuple[Tensor, Tensor]:
@@ -230,11 +147,3 @@ def _parameter_groups(network: RecurrentClassifier, weight_decay: float) -> list
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
     ]
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -1,4 +1,4 @@
-"""`python -m export train`: configuration from the command line, progress on the terminal."""
+"""`python -m export train | folds`: a configuration from the command line, trained."""
 
 from __future__ import annotations
 
@@ -9,51 +9,89 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from export.checkpoint import LAST, CheckpointError
 from export.data.uci_har import CHANNELS, LABELS, DataError, load_split
+from export.folds import fold_runs, write_folds
 from export.memory import keep_freed_memory
+from export.networks import NetworkConfig
+from export.pictures import CURVES_FILE, draw_learning_curves
+from export.progress import train_showing
 from export.recipe import NETWORKS, TrainConfig
+from export.resume import resume as go_on
 from export.train import Trainer
 
 Model = TypeVar("Model", bound=BaseModel)
+Preset = Annotated[str, typer.Option(help=f"one of: {', '.join(NETWORKS)}")]
+NetworkFields = Annotated[
+    list[str] | None, typer.Option("--network", "-n", help="a network field, name=value")
+]
+TrainingFields = Annotated[
+    list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
+]
+Data = Annotated[Path | None, typer.Option(help="folder that holds uci-har")]
+Resume = Annotated[bool, typer.Option(help="go on where this run stopped")]
 
 
 def train(
-    run: Annotated[Path, typer.Argument(help="where checkpoints go, such as runs/larnn-har-s0")],
-    preset: Annotated[str, typer.Option(help=f"one of: {', '.join(NETWORKS)}")] = "larnn",
-    network: Annotated[
-        list[str] | None, typer.Option("--network", "-n", help="a network field, name=value")
-    ] = None,
-    training: Annotated[
-        list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
-    resume: Annotated[bool, typer.Option(help="go on where this run stopped")] = False,
+    run: Annotated[Path, typer.Argument(help="where checkpoints go")] = Path("runs/larnn-har"),
+    preset: Preset = "larnn",
+    network: NetworkFields = None,
+    training: TrainingFields = None,
+    data: Data = None,
+    resume: Resume = False,
 ) -> None:
-    """Train on UCI HAR, choosing the epoch on held-out training subjects."""
+    """Train on UCI HAR's 21 training subjects."""
     keep_freed_memory()
     try:
-        if preset not in NETWORKS:
-            raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
-        if not resume and (run / f"{LAST}.json").exists():
-            raise ValueError(f"{run} holds a run already: add --resume, or name another folder")
-        trainer = Trainer(
-            configured(NETWORKS[preset], network or []),
-            configured(TrainConfig(), training or []),
-            load_split("train", data),
-            run,
-        )
-        if trainer.network.config.channels != len(CHANNELS):
-            raise ValueError(f"UCI HAR has {len(CHANNELS)} channels")
-        if trainer.network.config.classes != len(LABELS):
-            raise ValueError(f"UCI HAR has {len(LABELS)} classes")
-        if resume:
-            trainer.resume()
+        configs = _configs(preset, network, training)
+        _train(Trainer(*configs, load_split("train", data), run), resume)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
-    _show(trainer)
+
+
+def folds(
+    runs: Annotated[Path, typer.Argument(help="where five runs go")] = Path("runs/larnn-folds"),
+    preset: Preset = "larnn",
+    network: NetworkFields = None,
+    training: TrainingFields = None,
+    data: Data = None,
+    resume: Resume = False,
+) -> None:
+    """Train five times, each with a fifth of the training subjects held out and measured."""
+    keep_freed_memory()
+    try:
+        network_config, train_config = _configs(preset, network, training)
+        split = load_split("train", data)
+        for run, held_out in fold_runs(runs, split):
+            config = train_config.model_copy(update={"held_out": held_out})
+            _train(Trainer(network_config, config, split, run), resume)
+        result = write_folds(runs, split)
+    except (ValueError, DataError, CheckpointError) as error:
+        raise typer.BadParameter(str(error)) from error
+    draw_learning_curves(result, runs / CURVES_FILE)
+    Console().print(f"held-out training subjects: {result['accuracy']:.2%} → {runs}")
+
+
+def _train(trainer: Trainer, resume: bool) -> None:
+    if (trainer.run / f"{LAST}.json").exists():
+        if not resume:
+            raise ValueError(
+                f"{trainer.run} holds a run already: add --resume, or name another folder"
+            )
+        go_on(trainer)
+    train_showing(trainer)
+
+
+def _configs(
+    preset: str, network: list[str] | None, training: list[str] | None
+) -> tuple[NetworkConfig, TrainConfig]:
+    if preset not in NETWORKS:
+        raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
+    config = configured(NETWORKS[preset], network or [])
+    if config.channels != len(CHANNELS) or config.classes != len(LABELS):
+        raise ValueError(f"UCI HAR has {len(CHANNELS)} channels and {len(LABELS)} classes")
+    return config, configured(TrainConfig(), training or [])
 
 
 def configured(defaults: Model, assignments: list[str]) -> Model:
@@ -71,37 +109,3 @@ def configured(defaults: Model, assignments: list[str]) -> Model:
         return type(defaults).model_validate(fields)
     except ValidationError as error:
         raise ValueError(str(error)) from error
-
-
-def _show(trainer: Trainer) -> None:
-    console = Console()
-    parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
-    console.print(f"{trainer.network.config.family}: {parameters:,} parameters → {trainer.run}")
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}  validation {task.fields[accuracy]:.2%}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    epochs, batches = trainer.config.epochs, trainer.batches_per_epoch
-    with Progress(*columns, console=console, refresh_per_second=2) as progress:
-        task = progress.add_task(
-            "",
-            total=epochs * batches,
-            completed=len(trainer.history) * batches,
-            epoch=len(trainer.history) + 1,
-            epochs=epochs,
-            loss=float("nan"),
-            accuracy=trainer.history[-1]["accuracy"] if trainer.history else 0.0,
-        )
-
-        def on_batch(epoch: int, batch: int, loss: float) -> None:
-            progress.update(task, completed=(epoch - 1) * batches + batch, epoch=epoch, loss=loss)
-
-        for record in trainer.fit(on_batch):
-            progress.update(task, accuracy=record["accuracy"])
-            if not console.is_terminal:
-                console.print(" ".join(f"{key} {value:.6g}" for key, value in record.items()))
-    chosen = trainer.selected
-    console.print(f"epoch {chosen['epoch']} chosen: validation accuracy {chosen['accuracy']:.2%}")

@@ -51,7 +51,7 @@ def random_network(config: NetworkConfig) -> RecurrentClassifier:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     for parameter in network.parameters():
-        parameter.add_(0.2 * torch.randn_like(parameter))
+        parameter.add_(0.1 * torch.randn_like(parameter))
     for module in network.modules():
         if isinstance(module, BatchNorm):
             assert module.running_mean is not None and module.running_var is not None

@@ -57,6 +57,17 @@ class Pen:
         product = self.write("MatMul", x, weight.detach().T)
         return product if bias is None else self.write("Add", product, bias)
 
+    def elu(self, x: str, width: int) -> str:
+        """ELU of [..., width], with bits that do not depend on the other rows.
+
+        onnxruntime's operator takes vectors of 16 across rows and rounds what is left over in
+        another way; for other widths it is written out.
+        """
+        if width % 16 == 0:
+            return self.write("Elu", x)
+        below = self.write("Sub", self.write("Exp", self.write("Min", x, 0.0)), 1.0)
+        return self.write("Add", self.write("Max", x, 0.0), below)
+
     def norm(self, x: str, norm: nn.Module) -> str:
         """A norm over the last axis as it is at inference."""
         if isinstance(norm, nn.LayerNorm):

@@ -29,7 +29,8 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
     [batch, steps, classes] and each next state tensor out.
     """
     pen = Pen()
-    z = pen.write("Elu", pen.linear(INPUT, network.input.weight, network.input.bias))
+    z = pen.linear(INPUT, network.input.weight, network.input.bias)
+    z = pen.elu(z, network.config.hidden_size)
     write_layer = WRITERS[network.config.family]
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]

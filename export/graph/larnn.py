@@ -32,10 +32,10 @@ def write_larnn(
     body = Pen(pen, prefix=f"{x}_step_")
     mixed = body.write("Add", "from_x_t", body.linear("h", torch.cat([query_h, weight_h])))
     query, pre_activation = body.write_many("Split", 2, mixed, [n, 4 * n], axis=-1)
-    attended = _write_attention(body, cell, body.write("Elu", query))
+    attended = _write_attention(body, cell, body.elu(query, n))
     pre_activation = body.write("Add", pre_activation, body.linear(attended, weight_a))
     new_cell, gate = body.lstm_gates(pre_activation, "c", cell.cell_norm)
-    hidden = body.norm(body.write("Mul", gate, body.write("Elu", new_cell)), cell.hidden_norm)
+    hidden = body.norm(body.write("Mul", gate, body.elu(new_cell, n)), cell.hidden_norm)
     key, value = _write_entering(body, cell, new_cell)
     hiddens, cells, keys, values = (
         pen.time_major(collected)
@@ -94,9 +94,12 @@ def _write_attention(body: Pen, cell: LARNNCell, query: str) -> str:
         in_use = body.write("Cast", body.write("Equal", "mask_t", 0.0), to=TensorProto.FLOAT)
         weights = body.write("Mul", weights, in_use)
     spread = body.write("MatMul", weights, gather.T)
-    attended = body.write("ReduceSum", body.write("Mul", spread, values), [1], keepdims=0)
+    # A sum over the slots as a product: ReduceSum adds in another order when the batch is one row.
+    ones = np.ones((1, cell.config.window_size))
+    total = body.write("MatMul", ones, body.write("Mul", spread, values))
+    attended = body.write("Squeeze", total, [1])
     projected = body.linear(attended, cell.out_proj.weight, cell.out_proj.bias)
-    return body.norm(body.write("Elu", projected), cell.attention_norm)
+    return body.norm(body.elu(projected, cell.config.hidden_size), cell.attention_norm)
 
 
 def _write_entering(body: Pen, cell: LARNNCell, new_cell: str) -> tuple[str, str]:
@@ -113,7 +116,7 @@ def _write_entering(body: Pen, cell: LARNNCell, new_cell: str) -> tuple[str, str
 def _activated(body: Pen, cell: LARNNCell, projected: str, norm: torch.nn.Module) -> str:
     if not cell.config.activate_keys_values:
         return projected
-    return body.norm(body.write("Elu", projected), norm)
+    return body.norm(body.elu(projected, cell.config.hidden_size), norm)
 
 
 def _write_shift(body: Pen, queue: str, newest: str) -> str:

@@ -10,14 +10,17 @@ import torch
 from pydantic import ValidationError
 
 from export import checkpoint
+from export.accuracy import last_logits
 from export.augment import random_rotations
 from export.data.uci_har import DataError, Split
+from export.loss import sequence_loss
 from export.networks import NetworkConfig
-from export.recipe import TrainConfig
-from export.train import Trainer, last_logits, sequence_loss
+from export.recipe import TrainConfig, folds
+from export.resume import resume, save_last
+from export.train import Trainer
 
 NETWORK = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, dropout=0.1)
-CONFIG = TrainConfig(epochs=3, batch_size=8, validation_subjects=(3,), loss_from_step=2)
+CONFIG = TrainConfig(epochs=3, batch_size=8, held_out=(3,), loss_from_step=2)
 
 
 def people(windows: int = 48) -> Split:
@@ -37,40 +40,51 @@ def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -
         assert torch.equal(tensor, right[name]), name
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
-    trainer = Trainer(NETWORK, CONFIG, people(), tmp_path_factory.mktemp("run"))
-    list(trainer.fit())
+def to_the_end(trainer: Trainer) -> Trainer:
+    for _ in trainer.fit():
+        save_last(trainer)
+    trainer.save()
     return trainer
 
 
+def trained(config: TrainConfig, run: Path) -> Trainer:
+    return to_the_end(Trainer(NETWORK, config, people(), run))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    return trained(CONFIG, tmp_path_factory.mktemp("run"))
+
+
 def test_the_same_seed_gives_the_same_bits(finished: Trainer, tmp_path: Path) -> None:
-    list(Trainer(NETWORK, CONFIG, people(), tmp_path).fit())
-    for name in (checkpoint.SELECTED, checkpoint.LAST):
+    trained(CONFIG, tmp_path)
+    for name in (checkpoint.FINISHED, checkpoint.LAST):
         assert_same(tensors(tmp_path, name), tensors(finished.run, name))
 
 
 def test_another_seed_gives_another_network(finished: Trainer, tmp_path: Path) -> None:
-    other = CONFIG.model_copy(update={"seed": 1})
-    list(Trainer(NETWORK, other, people(), tmp_path).fit())
+    trained(CONFIG.model_copy(update={"seed": 1}), tmp_path)
     key = "output.weight"
-    ours, theirs = (tensors(run, checkpoint.SELECTED)[key] for run in (finished.run, tmp_path))
+    ours, theirs = (tensors(run, checkpoint.FINISHED)[key] for run in (finished.run, tmp_path))
     assert not torch.equal(ours, theirs)
 
 
 def test_a_resumed_run_ends_with_the_same_bits(finished: Trainer, tmp_path: Path) -> None:
-    next(Trainer(NETWORK, CONFIG, people(), tmp_path).fit())
+    stopped = Trainer(NETWORK, CONFIG, people(), tmp_path)
+    next(stopped.fit())
+    save_last(stopped)
     resumed = Trainer(NETWORK, CONFIG, people(), tmp_path)
-    resumed.resume()
-    assert [record["epoch"] for record in resumed.fit()] == [2, 3]
-    for name in (checkpoint.SELECTED, checkpoint.LAST):
+    resume(resumed)
+    to_the_end(resumed)
+    assert [record["epoch"] for record in resumed.history] == [1, 2, 3]
+    for name in (checkpoint.FINISHED, checkpoint.LAST):
         assert_same(tensors(tmp_path, name), tensors(finished.run, name))
 
 
 def test_resuming_with_another_configuration_is_refused(finished: Trainer) -> None:
     other = Trainer(NETWORK, CONFIG.model_copy(update={"epochs": 9}), people(), finished.run)
     with pytest.raises(checkpoint.CheckpointError, match="another training configuration"):
-        other.resume()
+        resume(other)
 
 
 def test_the_saved_network_takes_raw_values(finished: Trainer) -> None:
@@ -79,23 +93,29 @@ def test_the_saved_network_takes_raw_values(finished: Trainer) -> None:
     logits = last_logits(network, torch.from_numpy(held_out.signals))
     accuracy = (logits.argmax(1).numpy() == held_out.labels).mean()
     assert not network.training
-    assert accuracy == pytest.approx(finished.selected["accuracy"], abs=1e-6)
+    assert accuracy == pytest.approx(finished.history[-1]["accuracy"], abs=1e-6)
 
 
-def test_the_epoch_with_the_best_accuracy_is_chosen(finished: Trainer) -> None:
-    _, record = checkpoint.read(finished.run, checkpoint.SELECTED)
-    assert len(record["history"]) == CONFIG.epochs
-    assert record["validation_accuracy"] == max(e["accuracy"] for e in record["history"])
+def test_with_nobody_held_out_all_train(tmp_path: Path) -> None:
+    trainer = Trainer(NETWORK, TrainConfig(epochs=1), people(), tmp_path)
+    (record,) = trainer.fit()
+    assert len(trainer.labels) == len(people())
+    assert "accuracy" not in record
+
+
+def test_folds_hold_each_person_out_once() -> None:
+    found = folds([5, 1, 1, 9, 3, 4, 8, 2])
+    assert found == [(1, 8), (2, 9), (3,), (4,), (5,)]
 
 
 def test_a_subject_to_hold_out_must_be_there(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"validation_subjects": (3, 30)})
+    config = CONFIG.model_copy(update={"held_out": (3, 30)})
     with pytest.raises(DataError, match=r"\[30\] have no window"):
         Trainer(NETWORK, config, people(), tmp_path)
 
 
 def test_somebody_must_be_left_to_train_on(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"validation_subjects": (1, 2, 3)})
+    config = CONFIG.model_copy(update={"held_out": (1, 2, 3)})
     with pytest.raises(DataError, match="nobody"):
         Trainer(NETWORK, config, people(), tmp_path)
 

@@ -1,0 +1,24 @@
+"""How often the last step's logits name the right class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from export.networks import RecurrentClassifier
+
+BATCH = 128
+
+
+@torch.no_grad()
+def last_logits(network: RecurrentClassifier, windows: Tensor) -> Tensor:
+    """The last step's logits [windows, classes] of windows [windows, steps, channels]."""
+    return torch.cat([network(batch)[0][:, -1] for batch in windows.split(BATCH)])
+
+
+def measure(network: RecurrentClassifier, windows: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Accuracy and cross-entropy of the last step's logits."""
+    logits = last_logits(network, windows)
+    accuracy = (logits.argmax(1) == labels).float().mean().item()
+    return accuracy, F.cross_entropy(logits, labels).item()
