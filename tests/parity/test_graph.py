@@ -66,13 +66,18 @@ def test_padding_and_empty_slots_may_hold_anything(name: str) -> None:
         np.testing.assert_array_equal(after_dirty[tensor], value)
 
 
-@pytest.mark.parametrize("name", ["larnn", "lstm"])
-def test_a_row_alone_equals_the_row_in_a_batch(name: str) -> None:
-    advance, x = networks.in_graph(name), networks.signal(5, 6)
-    together, _ = advance(x, np.full(5, 6), networks.initial_state(name, 5))
-    for row in range(5):
-        alone, _ = advance(x[[row]], np.full(1, 6), networks.initial_state(name, 1))
-        assert networks.difference(alone[0], together[row]) < BOUND
+@pytest.mark.parametrize("name", networks.CHANGES)
+def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_chunks(name: str) -> None:
+    advance, x = networks.in_graph(name), networks.signal(7, 6)
+    together, after = advance(x, np.full(7, 6), networks.initial_state(name, 7))
+    for row in range(7):
+        state = networks.initial_state(name, 1)
+        first, state = advance(x[[row], :2], np.array([2]), state)
+        second, state = advance(x[[row], 2:], np.array([4]), state)
+        alone = np.concatenate([first, second], axis=1)[0]
+        np.testing.assert_array_equal(alone, together[row])
+        for tensor, value in state.items():
+            np.testing.assert_array_equal(value[0], after[tensor][row])
 
 
 def test_verify_measures_and_refuses() -> None:

@@ -1,0 +1,168 @@
+"""Every command of `python -m export`, one after the other, on made-up people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from export.__main__ import app
+from export.data.uci_har import CHANNELS, load_split
+from tests import live, made_up_people
+
+SMALL = ["-n", "hidden_size=8", "-n", "heads=2", "-n", "window_size=3", "-n", "layers=1"]
+SHORT = ["-t", "epochs=2", "-t", "batch_size=6", "-t", "ema_decay=0.5", "-t", "learning_rate=0.03"]
+
+
+def export(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refusal(*arguments: str | Path) -> str:
+    result = export(*arguments)
+    assert result.exit_code == 2, result.output
+    return " ".join(result.output.replace("│", " ").split())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_people.write(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained, evaluated and cross-validated: runs/one and runs/folds."""
+    runs = tmp_path_factory.mktemp("runs")
+    for command in (
+        ["train", runs / "one", *SMALL, *SHORT, "--data", data],
+        ["folds", runs / "folds", *SMALL, *SHORT, "--data", data],
+        ["evaluate", runs / "one", "--data", data],
+    ):
+        result = export(*command)
+        assert result.exit_code == 0, result.output
+    return runs
+
+
+@pytest.fixture(scope="module")
+def models(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("models")
+    published = export("publish", runs / "one", "--folds", runs / "folds", "--models", models)
+    assert published.exit_code == 0, published.output
+    return models
+
+
+def test_folds_measure_each_person_once(runs: Path) -> None:
+    result = json.loads((runs / "folds" / "folds.json").read_text())
+    people = [person for fold in result["folds"] for person in fold["held_out"]]
+    assert sorted(people) == [1, 2, 3, 4, 5, 6]
+    assert sum(fold["windows"] for fold in result["folds"]) == 36
+    assert all(0 <= fold["accuracy"] <= 1 for fold in result["folds"])
+    assert (runs / "folds" / "learning-curves.png").stat().st_size > 1000
+
+
+def test_what_is_published_is_whole(models: Path, runs: Path) -> None:
+    folder = models / "larnn-har" / "1"
+    manifest = json.loads((folder / "model.json").read_text())
+    assert manifest["network"]["hidden_size"] == 8
+    assert manifest["metrics"]["test"]["windows"] == 36
+    assert manifest["metrics"]["parity"]["logits"] < 1e-5
+    card = (folder / "README.md").read_text()
+    assert f"{manifest['metrics']['test']['accuracy']:.2%}" in card
+    assert "each held out once in five folds" in card
+    for picture in ("learning-curves.png", "confusion-matrix.png"):
+        assert f"](checkpoint/{picture})" in card
+        assert (folder / "checkpoint" / picture).is_file()
+    assert not list(models.rglob(".publishing-*"))
+
+
+def test_the_service_serves_it_with_the_accuracy_of_its_card(models: Path, data: Path) -> None:
+    test = load_split("test", data)
+    with live.running(models=models) as url:
+        body = {"sequences": test.signals.tolist()}
+        answer = httpx.post(f"{url}/classify", json=body, timeout=60).raise_for_status().json()
+        served = httpx.get(f"{url}/models").json()
+    labels = [prediction["label"] for prediction in answer["predictions"]]
+    manifest = json.loads((models / "larnn-har" / "1" / "model.json").read_text())
+    names = np.array(manifest["contract"]["labels"])[test.labels]
+    assert np.mean(np.array(labels) == names) == manifest["metrics"]["test"]["accuracy"]
+    assert len(served["models"][0]["channels"]) == len(CHANNELS)
+
+
+def test_publishing_again_needs_replace(models: Path, runs: Path) -> None:
+    assert "--replace it" in refusal("publish", runs / "one", "--models", models)
+    before = (models / "larnn-har" / "1" / "model.onnx").read_bytes()
+    again = export(
+        "publish", runs / "one", "--folds", runs / "folds", "--models", models, "--replace"
+    )
+    assert again.exit_code == 0, again.output
+    assert (models / "larnn-har" / "1" / "model.onnx").read_bytes() == before
+
+
+def test_publishing_without_evaluation_or_with_other_folds_is_refused(
+    runs: Path, data: Path, tmp_path: Path
+) -> None:
+    other = ["-t", "epochs=1", "-t", "batch_size=18"]
+    assert export("train", tmp_path / "run", *SMALL, *other, "--data", data).exit_code == 0
+    models = ["--models", tmp_path / "models"]
+    assert "export evaluate" in refusal("publish", tmp_path / "run", *models)
+    assert export("evaluate", tmp_path / "run", "--data", data).exit_code == 0
+    text = refusal("publish", tmp_path / "run", "--folds", runs / "folds", *models)
+    assert "another training configuration" in text
+    assert not (tmp_path / "models" / "larnn-har" / "1").exists()
+
+
+def test_a_graph_alone_is_written_and_verified(runs: Path, models: Path, tmp_path: Path) -> None:
+    graph = tmp_path / "model.onnx"
+    assert export("onnx", runs / "one", "--output", graph).exit_code == 0
+    assert graph.read_bytes() == (models / "larnn-har" / "1" / "model.onnx").read_bytes()
+    assert "logits within" in export("verify", runs / "one", graph).output
+
+
+def test_several_runs_give_mean_and_spread(runs: Path, data: Path) -> None:
+    result = export("evaluate", runs / "one", runs / "one", "--data", data)
+    assert "± 0.00%" in result.output
+
+
+def test_a_finished_run_is_not_overwritten(runs: Path, data: Path) -> None:
+    before = (runs / "one" / "checkpoint.safetensors").read_bytes()
+    assert "--resume" in refusal("train", runs / "one", *SMALL, *SHORT, "--data", data)
+    resumed = export("train", runs / "one", *SMALL, *SHORT, "--data", data, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert (runs / "one" / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "gru"], "preset 'gru' is not one of larnn, lstm"),
+        (["-n", "hidden_size=7"], "must be a multiple of heads"),
+        (["-n", "hiden_size=8"], "expected name=value"),
+        (["-t", "epochs=0"], "greater than or equal to 1"),
+        (["-n", "channels=3"], "UCI HAR has 9 channels"),
+        (["-t", "held_out=[99]"], "have no window in the data"),
+    ],
+)
+def test_bad_arguments_say_what_to_do(
+    arguments: list[str], message: str, data: Path, tmp_path: Path
+) -> None:
+    assert message in refusal("train", tmp_path / "run", *arguments, "--data", data)
+
+
+def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
+    text = refusal("train", tmp_path / "run", "--data", tmp_path)
+    assert "UCI Machine Learning Repository" in text
+    assert "LARNN_DATA" in text
+
+
+def test_missing_and_damaged_runs_are_named(runs: Path, data: Path, tmp_path: Path) -> None:
+    assert "not a finished training run" in refusal("evaluate", tmp_path, "--data", data)
+    for file in ("checkpoint.json", "checkpoint.safetensors"):
+        (tmp_path / file).write_bytes((runs / "one" / file).read_bytes())
+    weights = tmp_path / "checkpoint.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    assert "is damaged" in refusal("onnx", tmp_path, "--output", tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
