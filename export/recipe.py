@@ -43,7 +43,7 @@ class TrainConfig(BaseModel):
     last_step_weight: float = Field(0.5, ge=0, le=1)
     """How much of the loss is the last step's alone."""
 
-    rotation_degrees: float = Field(10.0, ge=0, le=180)
+    rotation_degrees: float = Field(20.0, ge=0, le=180)
     """Spread of the random rotation of the sensor frame, one for a window's three sensors."""
     scaling: float = Field(0.05, ge=0)
     """Spread of a window's common random factor."""

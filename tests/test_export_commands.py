@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
@@ -37,11 +38,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained, evaluated and cross-validated: runs/one and runs/folds."""
     runs = tmp_path_factory.mktemp("runs")
-    for command in (
+    commands: Iterable[list[str | Path]] = (
         ["train", runs / "one", *SMALL, *SHORT, "--data", data],
         ["folds", runs / "folds", *SMALL, *SHORT, "--data", data],
         ["evaluate", runs / "one", "--data", data],
-    ):
+    )
+    for command in commands:
         result = export(*command)
         assert result.exit_code == 0, result.output
     return runs
@@ -107,7 +109,7 @@ def test_publishing_without_evaluation_or_with_other_folds_is_refused(
 ) -> None:
     other = ["-t", "epochs=1", "-t", "batch_size=18"]
     assert export("train", tmp_path / "run", *SMALL, *other, "--data", data).exit_code == 0
-    models = ["--models", tmp_path / "models"]
+    models = ["--models", str(tmp_path / "models")]
     assert "export evaluate" in refusal("publish", tmp_path / "run", *models)
     assert export("evaluate", tmp_path / "run", "--data", data).exit_code == 0
     text = refusal("publish", tmp_path / "run", "--folds", runs / "folds", *models)
