@@ -36,6 +36,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "window-of-one-position": {"window_size": 1, "positional_encoding": True},
     "one-head": {"heads": 1, "layers": 1, "window_size": 5},
     "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
+    "width-of-16": {"hidden_size": 16, "heads": 4},
+    "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
     "lstm": {"family": "lstm"},
     "lstm-odd-width": {"family": "lstm", "hidden_size": 9, "layers": 3},
 }
@@ -51,7 +53,7 @@ def random_network(config: NetworkConfig) -> RecurrentClassifier:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     for parameter in network.parameters():
-        parameter.add_(0.1 * torch.randn_like(parameter))
+        parameter.mul_(0.5).add_(0.1 * torch.randn_like(parameter))
     for module in network.modules():
         if isinstance(module, BatchNorm):
             assert module.running_mean is not None and module.running_var is not None

@@ -57,16 +57,9 @@ class Pen:
         product = self.write("MatMul", x, weight.detach().T)
         return product if bias is None else self.write("Add", product, bias)
 
-    def elu(self, x: str, width: int) -> str:
-        """ELU of [..., width], with bits that do not depend on the other rows.
-
-        onnxruntime's operator takes vectors of 16 across rows and rounds what is left over in
-        another way; for other widths it is written out.
-        """
-        if width % 16 == 0:
-            return self.write("Elu", x)
-        below = self.write("Sub", self.write("Exp", self.write("Min", x, 0.0)), 1.0)
-        return self.write("Add", self.write("Max", x, 0.0), below)
+    def gemm(self, x: str, weight: Tensor, addend: Operand) -> str:
+        """x·Wᵀ + addend for x [batch, in] in one node, which takes an activation behind it in."""
+        return self.write("Gemm", x, weight.detach().T, addend)
 
     def norm(self, x: str, norm: nn.Module) -> str:
         """A norm over the last axis as it is at inference."""
@@ -75,18 +68,9 @@ class Pen:
                 "LayerNormalization", x, norm.weight, norm.bias, axis=-1, epsilon=norm.eps
             )
         if isinstance(norm, nn.BatchNorm1d):
-            assert norm.running_mean is not None and norm.running_var is not None
-            scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-            shift = norm.bias.double() - norm.running_mean.double() * scale
+            scale, shift = affine(norm)
             return self.write("Add", self.write("Mul", x, scale), shift)
         return x
-
-    def lstm_gates(self, pre_activation: str, cell: str, norm: nn.Module) -> tuple[str, str]:
-        """The new cell state and the output gate from [batch, 4n] in the order i, f, g, o."""
-        i, f, g, o = self.write_many("Split", 4, pre_activation, axis=-1, num_outputs=4)
-        kept = self.write("Mul", self.write("Sigmoid", f), cell)
-        entered = self.write("Mul", self.write("Sigmoid", i), self.write("Tanh", g))
-        return self.norm(self.write("Add", kept, entered), norm), self.write("Sigmoid", o)
 
     def time_major(self, x: str) -> str:
         """[batch, steps, …] ↔ [steps, batch, …] for a tensor of rank 3."""
@@ -116,10 +100,11 @@ class Pen:
         """A loop over axis 0 of the scanned tensors.
 
         `carried`: (value before, name inside, value after a step); `scanned`: (tensor, name
-        inside); `collected`: values of each step. Returns the collected, [steps, …] each.
+        inside), int64 where the name ends in _index; `collected`: values of each step. Returns the
+        collected, [steps, …] each.
         """
-        after = [body.write("Identity", value) for _, _, value in carried]
-        each = [body.write("Identity", value) for value in collected]
+        after = [value for _, _, value in carried]
+        each = [body.write("Identity", v) if v in after else v for v in collected]
         graph = helper.make_graph(
             body.nodes,
             name,
@@ -147,5 +132,13 @@ class Pen:
         )
 
 
+def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Batch norm at inference: scale and shift [n], float64."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - norm.running_mean.double() * scale
+
+
 def _info(name: str) -> Any:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    dtype = TensorProto.INT64 if name.endswith("_index") else TensorProto.FLOAT
+    return helper.make_tensor_value_info(name, dtype, None)

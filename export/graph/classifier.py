@@ -30,7 +30,7 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
     """
     pen = Pen()
     z = pen.linear(INPUT, network.input.weight, network.input.bias)
-    z = pen.elu(z, network.config.hidden_size)
+    z = pen.write("Elu", z)
     write_layer = WRITERS[network.config.family]
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]

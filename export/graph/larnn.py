@@ -1,41 +1,51 @@
 """The LARNN layer as a graph: export/networks/larnn_layer.py, one Scan.
 
-The sum over a head's features is a product with a constant [n, heads] of zeros and 1/√d, and its
-counterpart spreads a head's weight over its features: products with constants are fast, and their
-bits do not depend on the batch.
+Every node costs, so few do much: products take their addend in, the four gates are one product of
+[hidden, attended], batch norm behind attention is folded into the weights, and one activation
+serves key and value. Inside the loop the queue is a ring: step t overwrites slot t mod k, which
+holds the oldest entry of every row, since the loop starts from a queue with the newest last.
+
+The sum over a head's features is a product with a constant of zeros and 1/√d, and its counterpart
+spreads a head's weight over its features. Products with constants are fast, and their bits do not
+depend on the batch.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto
-from torch import Tensor
+from torch import Tensor, nn
 
-from export.graph.builder import Pen
-from export.networks.config import NetworkConfig
+from export.graph.builder import Pen, affine
+from export.graph.larnn_queue import Queue, write_queue
 from export.networks.larnn import LARNNCell
-from export.networks.larnn_layer import MASKED, LARNNLayer
+from export.networks.larnn_layer import LARNNLayer
 
 
 def write_larnn(
     pen: Pen, layer: LARNNLayer, x: str, state: dict[str, str], lengths: str
 ) -> tuple[str, dict[str, str]]:
     """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
-    cell, n, k = layer.cell, layer.config.hidden_size, layer.config.window_size
-    weight_x, weight_h, weight_a, bias = cell.gate_parameters()
-    query_x, query_h = cell.q_proj.weight.split(n, dim=1)
-    from_x = pen.linear(x, torch.cat([query_x, weight_x]), torch.cat([cell.q_proj.bias, bias]))
-    keys_before, values_before, mask = _masked(pen, x, state, k)
-
+    cell, k = layer.cell, layer.config.window_size
+    weights = _weights(cell)
+    queue = write_queue(pen, cell, x, state)
+    from_x_query, from_x_gates = (
+        pen.time_major(pen.linear(x, weight, bias))
+        for weight, bias in (
+            (weights.query_x, cell.q_proj.bias),
+            (weights.gates_x, weights.gates_bias),
+        )
+    )
     body = Pen(pen, prefix=f"{x}_step_")
-    mixed = body.write("Add", "from_x_t", body.linear("h", torch.cat([query_h, weight_h])))
-    query, pre_activation = body.write_many("Split", 2, mixed, [n, 4 * n], axis=-1)
-    attended = _write_attention(body, cell, body.elu(query, n))
-    pre_activation = body.write("Add", pre_activation, body.linear(attended, weight_a))
-    new_cell, gate = body.lstm_gates(pre_activation, "c", cell.cell_norm)
-    hidden = body.norm(body.write("Mul", gate, body.elu(new_cell, n)), cell.hidden_norm)
+    query = body.write("Elu", body.gemm("h", weights.query_h, "from_x_query_t"))
+    attended = _write_attention(body, cell, query, queue)
+    both = body.write("Concat", "h", attended, axis=1)
+    hidden, new_cell = _write_gates(
+        body, cell, body.gemm(both, weights.gates_recurrent, "from_x_gates_t")
+    )
     key, value = _write_entering(body, cell, new_cell)
     hiddens, cells, keys, values = (
         pen.time_major(collected)
@@ -45,87 +55,98 @@ def write_larnn(
             carried=[
                 (state["hidden"], "h", hidden),
                 (state["cell"], "c", new_cell),
-                (keys_before, "K", _write_shift(body, "K", key)),
-                (values_before, "V", _write_shift(body, "V", value)),
+                (queue.keys, "K", body.write("ScatterND", "K", "slot_index", key)),
+                (queue.values, "V", body.write("ScatterND", "V", "slot_index", value)),
             ],
-            scanned=[(pen.time_major(from_x), "from_x_t"), (mask, "mask_t")],
+            scanned=[
+                (from_x_query, "from_x_query_t"),
+                (from_x_gates, "from_x_gates_t"),
+                *queue.scanned,
+            ],
             collected=[hidden, new_cell, key, value],
         )
     )
-    filled = pen.write("Min", pen.write("Add", state["filled"], lengths), k)
     return hiddens, {
         "hidden": pen.at_length(state["hidden"], hiddens, lengths),
         "cell": pen.at_length(state["cell"], cells, lengths),
-        "keys": pen.window_at_length(keys_before, keys, lengths, k),
-        "values": pen.window_at_length(values_before, values, lengths, k),
-        "filled": filled,
+        "keys": pen.window_at_length(queue.keys, keys, lengths, k),
+        "values": pen.window_at_length(queue.values, values, lengths, k),
+        "filled": pen.write("Min", pen.write("Add", state["filled"], lengths), k),
     }
 
 
-def _masked(pen: Pen, x: str, state: dict[str, str], k: int) -> tuple[str, str, str]:
-    """Keys and values, zero in empty slots; what to add to the scores [steps, batch, k, 1]."""
-    empty_slots = pen.write("Unsqueeze", pen.write("Sub", k, state["filled"]), [1])
-    empty = pen.write("Less", np.arange(k), empty_slots)
-    keys, values = (
-        pen.write("Where", pen.write("Unsqueeze", empty, [2]), 0.0, state[name])
-        for name in ("keys", "values")
+@dataclass(frozen=True)
+class _Weights:
+    """The gates in the order i, f, o, g: the three that take a sigmoid side by side."""
+
+    query_x: Tensor
+    query_h: Tensor
+    gates_x: Tensor
+    gates_recurrent: Tensor  # [4n, 2n], of [hidden, attended]
+    gates_bias: Tensor
+
+
+def _weights(cell: LARNNCell) -> _Weights:
+    from_x, from_h, from_a, bias = (
+        torch.cat([i, f, o, g])
+        for i, f, g, o in (gates.chunk(4) for gates in cell.gate_parameters())
     )
-    steps = pen.write("Squeeze", pen.write("Shape", x, start=1, end=2), [0])
-    time = pen.write("Unsqueeze", pen.write("Range", 0, steps, 1), [1, 2])
-    still_empty = pen.write("Less", pen.write("Add", time, np.arange(k)), empty_slots)
-    mask = pen.write("Where", still_empty, MASKED, 0.0)
-    return keys, values, pen.write("Unsqueeze", mask, [3])
+    if isinstance(cell.attention_norm, nn.BatchNorm1d):
+        scale, shift = affine(cell.attention_norm)
+        bias = bias.double() + from_a.double() @ shift
+        from_a = from_a.double() * scale
+    query_x, query_h = cell.q_proj.weight.chunk(2, dim=1)
+    recurrent = torch.cat([from_h.double(), from_a.double()], dim=1)
+    return _Weights(query_x, query_h, from_x, recurrent, bias)
 
 
-def _write_attention(body: Pen, cell: LARNNCell, query: str) -> str:
-    """Attention of the query [batch, n] over the queues K and V, projected and normalised."""
-    keys, values = "K", "V"
-    if cell.config.positional_encoding:
-        n = cell.config.hidden_size
-        keys = body.write("Add", keys, cell.position @ cell.k_proj.weight[:, n:].T)
-        values = body.write("Add", values, cell.position @ cell.v_proj.weight[:, n:].T)
-        keys = _activated(body, cell, keys, cell.k_norm)
-        values = _activated(body, cell, values, cell.v_norm)
-    gather = _head_matrix(cell.config)
+def _write_attention(body: Pen, cell: LARNNCell, query: str, queue: Queue) -> str:
+    """softmax(Q·Kᵀ/√d)·V of the query [batch, n], projected; its batch norm is folded away."""
+    config = cell.config
+    gather = torch.eye(config.heads).repeat_interleave(config.head_size, dim=0)
+    keys, values = queue.in_use(body, cell)
     by_feature = body.write("Mul", keys, body.write("Unsqueeze", query, [1]))
-    scores = body.write("MatMul", by_feature, gather / np.sqrt(cell.config.head_size))
+    scores = body.write("MatMul", by_feature, gather / config.head_size**0.5)
     weights = body.write("Softmax", body.write("Add", scores, "mask_t"), axis=1)
-    if cell.config.positional_encoding:  # else the values of empty slots are zero
+    if config.positional_encoding:  # else the values of empty slots are zero
         in_use = body.write("Cast", body.write("Equal", "mask_t", 0.0), to=TensorProto.FLOAT)
         weights = body.write("Mul", weights, in_use)
-    spread = body.write("MatMul", weights, gather.T)
-    # A sum over the slots as a product: ReduceSum adds in another order when the batch is one row.
-    ones = np.ones((1, cell.config.window_size))
-    total = body.write("MatMul", ones, body.write("Mul", spread, values))
+    weighted = body.write("Mul", body.write("MatMul", weights, gather.T), values)
+    # A sum over the slots as a product: ReduceSum adds in another order for a batch of one row.
+    total = body.write("MatMul", np.ones((1, config.window_size)), weighted)
     attended = body.write("Squeeze", total, [1])
-    projected = body.linear(attended, cell.out_proj.weight, cell.out_proj.bias)
-    return body.norm(body.elu(projected, cell.config.hidden_size), cell.attention_norm)
+    projected = body.write("Elu", body.gemm(attended, cell.out_proj.weight, cell.out_proj.bias))
+    if isinstance(cell.attention_norm, nn.BatchNorm1d):
+        return projected
+    return body.norm(projected, cell.attention_norm)
+
+
+def _write_gates(body: Pen, cell: LARNNCell, pre_activation: str) -> tuple[str, str]:
+    """Hidden and cell state [batch, n] from [batch, 4n] in the order i, f, o, g."""
+    n = cell.config.hidden_size
+    squashed, candidate = body.write_many("Split", 2, pre_activation, [3 * n, n], axis=1)
+    i, f, o = body.write_many("Split", 3, body.write("Sigmoid", squashed), axis=1, num_outputs=3)
+    entered = body.write("Mul", i, body.write("Tanh", candidate))
+    kept = body.write("Mul", f, "c")
+    new_cell = body.norm(body.write("Add", kept, entered), cell.cell_norm)
+    hidden = body.norm(body.write("Mul", o, body.write("Elu", new_cell)), cell.hidden_norm)
+    return hidden, new_cell
 
 
 def _write_entering(body: Pen, cell: LARNNCell, new_cell: str) -> tuple[str, str]:
     """The key and the value [batch, n] that enter the queue for a cell state."""
-    n = cell.config.hidden_size
+    n, config = cell.config.hidden_size, cell.config
     weight = torch.cat([cell.k_proj.weight[:, :n], cell.v_proj.weight[:, :n]])
-    both = body.linear(new_cell, weight, torch.cat([cell.k_proj.bias, cell.v_proj.bias]))
-    key, value = body.write_many("Split", 2, both, axis=-1, num_outputs=2)
-    if cell.config.positional_encoding:
+    pair = body.gemm(new_cell, weight, torch.cat([cell.k_proj.bias, cell.v_proj.bias]))
+    as_projected = config.positional_encoding or not config.activate_keys_values
+    if not as_projected:
+        pair = body.write("Elu", pair)
+        if isinstance(cell.k_norm, nn.BatchNorm1d) and isinstance(cell.v_norm, nn.BatchNorm1d):
+            norms = (affine(cell.k_norm), affine(cell.v_norm))
+            scale, shift = (torch.cat(parts) for parts in zip(*norms, strict=True))
+            pair = body.write("Add", body.write("Mul", pair, scale), shift)
+            as_projected = True
+    key, value = body.write_many("Split", 2, pair, axis=1, num_outputs=2)
+    if as_projected:
         return key, value
-    return _activated(body, cell, key, cell.k_norm), _activated(body, cell, value, cell.v_norm)
-
-
-def _activated(body: Pen, cell: LARNNCell, projected: str, norm: torch.nn.Module) -> str:
-    if not cell.config.activate_keys_values:
-        return projected
-    return body.norm(body.elu(projected, cell.config.hidden_size), norm)
-
-
-def _write_shift(body: Pen, queue: str, newest: str) -> str:
-    """The queue without its oldest slot, the newest last."""
-    kept = body.write("Slice", queue, [1], [2**31], [1])
-    return body.write("Concat", kept, body.write("Unsqueeze", newest, [1]), axis=1)
-
-
-def _head_matrix(config: NetworkConfig) -> NDArray[np.float64]:
-    """[n, heads]: 1 where a feature belongs to a head."""
-    eye: Tensor = torch.eye(config.heads, dtype=torch.float64)
-    return eye.repeat_interleave(config.head_size, dim=0).numpy()
+    return body.norm(key, cell.k_norm), body.norm(value, cell.v_norm)

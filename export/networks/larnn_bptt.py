@@ -26,7 +26,7 @@ class LARNNOverTime(torch.autograd.Function):
 
     Shapes: from_x [steps, batch, 5n], what the input adds to query and gates; mask [steps, batch,
     k, 1], added to the scores; hidden, cell [batch, n]; keys, values [batch, k, n]; then the
-    weights and, for each of NORMS, weight and bias [n]. Returned: hidden, cell
+    weights and, for each of NORMS, weight and bias [n], or nothing. Returned: hidden, cell
     [steps + 1, batch, n] and keys, values [batch, k + steps, n], the initial state first.
     """
 
@@ -53,7 +53,7 @@ class LARNNOverTime(torch.autograd.Function):
         all_hidden, all_cell = _longer(hidden, steps), _longer(cell, steps)
         all_keys, all_values = _longer_queue(keys, steps), _longer_queue(values, steps)
         kept = _kept(from_x, steps, batch, n, k, heads)
-        stats: list[list[Tensor]] = []
+        stats: list[list[Any]] = []
         norm = _norms(norms, n)
         for t in range(steps):
             mixed = torch.addmm(from_x[t], all_hidden[t], recurrent.t())
@@ -223,6 +223,10 @@ def _kept(like: Tensor, steps: int, batch: int, n: int, k: int, heads: int) -> d
 
 
 def _norms(norms: tuple[Tensor, ...], n: int) -> dict[str, Any]:
+    """Per norm a function x → what it gives and the statistics to keep; without norms x alone."""
+    if not norms:
+        return dict.fromkeys(NORMS, lambda x: (x, None, None))
+
     def forward(weight: Tensor, bias: Tensor) -> Any:
         return lambda x: torch.native_layer_norm(x, (n,), weight, bias, EPSILON)
 
@@ -231,6 +235,8 @@ def _norms(norms: tuple[Tensor, ...], n: int) -> dict[str, Any]:
 
 def _norms_backward(norms: list[Tensor], d_norms: list[Tensor], n: int) -> dict[str, Any]:
     """Per norm a function (gradient, its input, the step's statistics) → gradient of the input."""
+    if not norms:
+        return dict.fromkeys(NORMS, lambda grad, *_: grad)
 
     def backward(index: int) -> Any:
         weight, bias = norms[2 * index : 2 * index + 2]

@@ -91,7 +91,7 @@ class LARNNLayer(nn.Module):
     def _has_written_backward(self) -> bool:
         config = self.config
         return (
-            config.normalisation == "layer"
+            config.normalisation in ("layer", "none")
             and config.activate_keys_values
             and not config.positional_encoding
         )
@@ -113,7 +113,7 @@ class LARNNLayer(nn.Module):
             cell.out_proj.bias,
             torch.cat([cell.k_proj.weight, cell.v_proj.weight]),
             torch.cat([cell.k_proj.bias, cell.v_proj.bias]),
-            *(parameter for norm in norms for parameter in (norm.weight, norm.bias)),
+            *(parameter for norm in norms for parameter in norm.parameters()),
         )
         return hiddens[1:].transpose(0, 1), cells[1:].transpose(0, 1), keys[:, k:], values[:, k:]
 

@@ -115,17 +115,3 @@ def test_first_in_first_out(kind: str, name: str, steps: int, seed: int) -> None
         newer = after[queue][0, kept:]
         assert not any((entry == old).all() for entry in newer for old in before[queue][0])
     assert after["filled_0"].tolist() == [min(6 + steps, k)]
-
-
-@pytest.mark.parametrize("kind", ["torch", "graph"])
-def test_what_left_the_queue_has_no_effect(kind: str) -> None:
-    """With the same hidden and cell state, a queue that was replaced whole forgets its past."""
-    k, advance = networks.SMALL.window_size, runner(kind, "larnn")
-    _, one = advance(networks.signal(1, 6, 1), np.array([6]), networks.initial_state("larnn", 1))
-    other = {name: v + 1 if name[:4] in ("keys", "valu") else v for name, v in one.items()}
-    empty = {name: v * 0 if name[:4] == "fill" else v for name, v in other.items()}
-    fresh = {name: v * 0 if name[:4] in ("keys", "valu") else v for name, v in empty.items()}
-    x, lengths = networks.signal(1, k + 2, 2), np.array([k + 2])
-    logits, _ = advance(x, lengths, one)
-    assert networks.difference(advance(x, lengths, other)[0], logits) > 1e-3
-    np.testing.assert_array_equal(advance(x, lengths, empty)[0], advance(x, lengths, fresh)[0])

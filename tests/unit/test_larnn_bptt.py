@@ -29,13 +29,15 @@ def results(
     return [logits, *after, *torch.autograd.grad(loss, inputs)]
 
 
+@pytest.mark.parametrize("normalisation", ["layer", "none"])
 @pytest.mark.parametrize("mode", ["residual", "layer"])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_outputs_and_gradients_equal_autograd(
-    mode: str, fresh: bool, monkeypatch: pytest.MonkeyPatch
+    normalisation: str, mode: str, fresh: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    config = NetworkConfig.model_validate({**CONFIG.model_dump(), "mode": mode})
+    changed = {"mode": mode, "normalisation": normalisation}
+    config = NetworkConfig.model_validate({**CONFIG.model_dump(), **changed})
     network = RecurrentClassifier(config).double()
     with torch.no_grad():
         for parameter in network.parameters():
