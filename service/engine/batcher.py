@@ -12,21 +12,22 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from service.backend.base import Floats, Model
-from service.engine import state as rowstate
+from service.engine.arena import Arena, Slot
+from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
 
 logger = logging.getLogger(__name__)
 
 Result = tuple[Floats, RowState]
-"""Logits [steps, classes] and the state after them."""
+"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone, and
+the state before the last run."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,7 +35,8 @@ class Row:
     """One sequence on its way through, with the channel for its reply."""
 
     x: Floats
-    state: RowState
+    state: Slot
+    ends: bool
     reply: asyncio.Future[Result]
     logits: list[Floats] = field(default_factory=list)
     done: int = 0
@@ -51,7 +53,7 @@ class Batcher:
     def __init__(
         self,
         model: Model,
-        executor: Executor,
+        threads: RunThreads,
         *,
         concurrency: int,
         max_batch_size: int,
@@ -59,7 +61,8 @@ class Batcher:
         max_waiting_steps: int,
     ) -> None:
         self._backend = model.backend
-        self._executor = executor
+        self._arena = Arena(model.manifest.contract)
+        self._threads = threads
         self._free = concurrency
         self._max_batch_size = max_batch_size
         self._max_run_steps = max_run_steps
@@ -68,11 +71,15 @@ class Batcher:
         self._waiting_steps = 0
         self._scheduled = False
 
-    def submit(self, rows: Sequence[tuple[Floats, RowState]]) -> list[asyncio.Future[Result]]:
+    def submit(
+        self, rows: Sequence[tuple[Floats, RowState | None]], ends: bool = False
+    ) -> list[asyncio.Future[Result]]:
         """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
 
-        A reply fails with BadValue where the network's answer is not finite, with Internal where
-        the run failed for this row alone. Cancelling it takes the row off the queue. Raises Full.
+        No state is the one before the first step. `ends`: nothing follows, so only the last
+        step's logits are kept. A reply fails with BadValue where the network's answer is not
+        finite, with Internal where the run failed for this row alone. Cancelling it takes the row
+        off the queue. Raises Full.
         """
         steps = sum(len(x) for x, _ in rows)
         if self._waiting_steps + steps > self._max_waiting_steps:
@@ -81,7 +88,11 @@ class Batcher:
                 retry_after=1,
             )
         loop = asyncio.get_running_loop()
-        queued = [Row(x, state, loop.create_future()) for x, state in rows]
+        place, initial = self._arena.place, self._arena.initial
+        queued = [
+            Row(x, initial if state is None else place(state), ends, loop.create_future())
+            for x, state in rows
+        ]
         for row in queued:
             row.reply.add_done_callback(partial(self._forget, row))
         self._waiting_steps += steps
@@ -98,10 +109,7 @@ class Batcher:
         self._scheduled = False
         while self._free and (rows := self._next_batch()):
             self._free -= 1
-            steps = min(self._max_run_steps, max(row.remaining for row in rows))
-            loop = asyncio.get_running_loop()
-            run = loop.run_in_executor(self._executor, self._run, rows, steps)
-            run.add_done_callback(partial(self._settle, rows))
+            self._threads.start(partial(self._run, rows), partial(self._settle, rows))
 
     def _next_batch(self) -> list[Row]:
         """The oldest row, and others within a factor of two of its steps: little is padded.
@@ -131,25 +139,35 @@ class Batcher:
     def _run_steps(self, row: Row) -> int:
         return min(self._max_run_steps, row.remaining)
 
-    def _run(self, rows: list[Row], steps: int) -> list[Result]:
-        """In a thread of the executor: one run, each row's logits and state."""
-        counts = np.array([min(steps, row.remaining) for row in rows], dtype=np.int64)
-        x = np.zeros((len(rows), int(counts.max()), rows[0].x.shape[1]), dtype=np.float32)
+    def _run(self, rows: list[Row]) -> list[tuple[Floats | None, Slot]]:
+        """In a thread: one run, each row's logits, or None where they are not finite, and state."""
+        counts = [self._run_steps(row) for row in rows]
+        x = np.zeros((len(rows), max(counts), rows[0].x.shape[1]), dtype=np.float32)
         for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
             x[index, :count] = row.x[row.done : row.done + count]
-        logits, state = self._backend.run(x, counts, rowstate.stack([row.state for row in rows]))
-        return [
-            (logits[index, :count].copy(), rowstate.unstack(state, index))
-            for index, count in enumerate(counts)
+        lengths = np.array(counts, dtype=np.int64)
+        logits, state = self._backend.run(x, lengths, self._arena.gather([r.state for r in rows]))
+        each: list[Floats | None] = [
+            logits[index, count - 1 if row.ends else 0 : count].copy()
+            for index, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
+        if not np.isfinite(logits).all():
+            each = [None if own is None or not np.isfinite(own).all() else own for own in each]
+        if all(
+            row.ends and count == row.remaining for row, count in zip(rows, counts, strict=True)
+        ):
+            return [(own, row.state) for own, row in zip(each, rows, strict=True)]
+        return list(zip(each, self._arena.write(state), strict=True))
 
-    def _settle(self, rows: list[Row], run: asyncio.Future[list[Result]]) -> None:
+    def _settle(
+        self, rows: list[Row], outcome: list[tuple[Floats | None, Slot]] | Exception
+    ) -> None:
         self._free += 1
-        if (error := run.exception()) is None:
-            for row, (logits, state) in zip(rows, run.result(), strict=True):
+        if not isinstance(outcome, Exception):
+            for row, (logits, state) in zip(rows, outcome, strict=True):
                 self._advance(row, logits, state)
         elif len(rows) == 1:
-            logger.error("a run failed", exc_info=error)
+            logger.error("a run failed", exc_info=outcome)
             _fail(rows[0], Internal())
         else:  # one of them may be the cause: each runs again by itself
             for row in rows:
@@ -157,20 +175,25 @@ class Batcher:
             self._queue.extendleft(reversed(rows))
         self._start_runs()
 
-    def _advance(self, row: Row, logits: Floats, state: RowState) -> None:
+    def _advance(self, row: Row, logits: Floats | None, state: Slot) -> None:
         if row.reply.done():
             return
-        if not np.isfinite(logits).all():
+        if logits is None:
             _fail(row, BadValue("the values are too large for the model: its answer is not finite"))
             return
-        row.done += len(logits)
-        self._waiting_steps -= len(logits)
-        row.logits.append(logits)
+        steps = self._run_steps(row)
+        row.done += steps
+        self._waiting_steps -= steps
         row.state = state
+        if row.ends:
+            row.logits = [logits]
+        else:
+            row.logits.append(logits)
         if row.remaining:
             self._queue.append(row)
         else:
-            row.reply.set_result((np.concatenate(row.logits), state))
+            whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
+            row.reply.set_result((whole, state))
 
 
 def _fail(row: Row, error: Exception) -> None:

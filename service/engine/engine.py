@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from service.backend.base import Floats, Model
-from service.engine import state
 from service.engine.batcher import Batcher
+from service.engine.run_threads import RunThreads
 from service.engine.streams import Stream, Streams
 from service.errors import (
     Backpressure,
@@ -63,11 +62,11 @@ class Engine:
         self.draining = False
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
-        self._executor = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="run")
+        self._threads = RunThreads(settings.concurrency)
         self._batchers = {
             name: Batcher(
                 model,
-                self._executor,
+                self._threads,
                 concurrency=settings.concurrency,
                 max_batch_size=settings.max_batch_size,
                 max_run_steps=settings.max_run_steps,
@@ -91,8 +90,8 @@ class Engine:
         A window is a stream that starts from an empty queue and ends.
         """
         self._admit()
-        start = state.initial(model.manifest.contract)
-        replies = self._batchers[model.manifest.name].submit([(x, start) for x in sequences])
+        rows = [(x, None) for x in sequences]
+        replies = self._batchers[model.manifest.name].submit(rows, ends=True)
         results = await self._in_time(asyncio.gather(*replies, return_exceptions=True))
         last = []
         for index, result in enumerate(results):
@@ -176,7 +175,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop the threads of the runs."""
-        self._executor.shutdown(cancel_futures=True)
+        self._threads.close()
 
     def _admit(self) -> None:
         if self.draining:

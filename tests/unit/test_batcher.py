@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from service.backend.base import Floats, Model, State
 from service.contract import GraphFile, Manifest
 from service.engine import state
 from service.engine.batcher import Batcher
+from service.engine.run_threads import RunThreads
 from service.errors import BadValue, Full, Internal
 from tests import toy
 
@@ -55,7 +56,7 @@ class Sums:
 class Bench:
     """A batcher over Sums, inside one event loop."""
 
-    def __init__(self, executor: ThreadPoolExecutor, **limits: int) -> None:
+    def __init__(self, threads: RunThreads, **limits: int) -> None:
         self.backend = Sums()
         defaults = {
             "concurrency": 1,
@@ -63,7 +64,7 @@ class Bench:
             "max_run_steps": 16,
             "max_waiting_steps": 10_000,
         }
-        self.batcher = Batcher(Model(MANIFEST, self.backend), executor, **defaults | limits)
+        self.batcher = Batcher(Model(MANIFEST, self.backend), threads, **defaults | limits)
 
     def submit(self, *steps: int, value: float = 1.0) -> list[asyncio.Future[Any]]:
         rows = [np.full((count, 2), value, dtype=np.float32) for count in steps]
@@ -71,13 +72,14 @@ class Bench:
 
 
 @pytest.fixture
-def executor() -> Any:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
+def threads() -> Iterator[RunThreads]:
+    threads = RunThreads(2)
+    yield threads
+    threads.close()
 
 
-async def test_what_comes_together_runs_together(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_what_comes_together_runs_together(threads: RunThreads) -> None:
+    bench = Bench(threads)
     results = await asyncio.gather(*bench.submit(4, 5, 8))
     assert bench.backend.runs == [[4, 5, 8]]
     for (logits, after), steps in zip(results, (4, 5, 8), strict=True):
@@ -86,8 +88,8 @@ async def test_what_comes_together_runs_together(executor: ThreadPoolExecutor) -
         assert (after["total"].tolist(), after["seen"]) == ([steps, steps], steps)
 
 
-async def test_what_comes_during_a_run_forms_the_next_batch(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_what_comes_during_a_run_forms_the_next_batch(threads: RunThreads) -> None:
+    bench = Bench(threads)
     bench.backend.gate.clear()
     first = bench.submit(3)
     await asyncio.sleep(0)
@@ -98,9 +100,9 @@ async def test_what_comes_during_a_run_forms_the_next_batch(executor: ThreadPool
 
 
 async def test_a_long_sequence_takes_several_runs_and_lets_others_between(
-    executor: ThreadPoolExecutor,
+    threads: RunThreads,
 ) -> None:
-    bench = Bench(executor)
+    bench = Bench(threads)
     bench.backend.gate.clear()
     [long] = bench.submit(40)
     await asyncio.sleep(0)
@@ -113,34 +115,34 @@ async def test_a_long_sequence_takes_several_runs_and_lets_others_between(
     assert logits[:, 2].tolist() == list(range(1, 41))
 
 
-async def test_rows_beyond_a_factor_of_two_run_apart(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_rows_beyond_a_factor_of_two_run_apart(threads: RunThreads) -> None:
+    bench = Bench(threads)
     await asyncio.gather(*bench.submit(4, 16, 8, 2, 1))
     assert bench.backend.runs == [[4, 8, 2], [16], [1]]
 
 
-async def test_a_batch_holds_at_most_its_size(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor, max_batch_size=2)
+async def test_a_batch_holds_at_most_its_size(threads: RunThreads) -> None:
+    bench = Bench(threads, max_batch_size=2)
     await asyncio.gather(*bench.submit(*[3] * 5))
     assert bench.backend.runs == [[3, 3], [3, 3], [3]]
 
 
-async def test_free_runs_share_what_waits(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor, concurrency=2)
+async def test_free_runs_share_what_waits(threads: RunThreads) -> None:
+    bench = Bench(threads, concurrency=2)
     await asyncio.gather(*bench.submit(*[3] * 6))
     assert bench.backend.runs == [[3, 3, 3], [3, 3, 3]]
 
 
-async def test_a_cancelled_row_leaves_the_rest_alone(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_a_cancelled_row_leaves_the_rest_alone(threads: RunThreads) -> None:
+    bench = Bench(threads)
     first, second, third = bench.submit(3, 3, 3)
     second.cancel()
     await asyncio.gather(first, third)
     assert bench.backend.runs == [[3, 3]]
 
 
-async def test_a_row_cancelled_while_it_runs_is_dropped(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_a_row_cancelled_while_it_runs_is_dropped(threads: RunThreads) -> None:
+    bench = Bench(threads)
     bench.backend.gate.clear()
     first, second = bench.submit(20, 20)
     await asyncio.sleep(0)
@@ -150,8 +152,8 @@ async def test_a_row_cancelled_while_it_runs_is_dropped(executor: ThreadPoolExec
     assert bench.backend.runs == [[16, 16], [4]]
 
 
-async def test_a_row_that_fails_its_run_fails_alone(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor)
+async def test_a_row_that_fails_its_run_fails_alone(threads: RunThreads) -> None:
+    bench = Bench(threads)
     good, [bad] = bench.submit(3, 3), bench.submit(3, value=FAILS)
     assert [logits[-1, 2] for logits, _ in await asyncio.gather(*good)] == [3, 3]
     with pytest.raises(Internal):
@@ -160,17 +162,17 @@ async def test_a_row_that_fails_its_run_fails_alone(executor: ThreadPoolExecutor
 
 
 async def test_an_answer_that_is_not_finite_fails_its_row_alone(
-    executor: ThreadPoolExecutor,
+    threads: RunThreads,
 ) -> None:
-    bench = Bench(executor)
+    bench = Bench(threads)
     [good], [bad] = bench.submit(3), bench.submit(3, value=3e38)
     with pytest.raises(BadValue, match="not finite"):
         await bad
     await good
 
 
-async def test_waiting_steps_are_bounded_and_freed(executor: ThreadPoolExecutor) -> None:
-    bench = Bench(executor, max_waiting_steps=10)
+async def test_waiting_steps_are_bounded_and_freed(threads: RunThreads) -> None:
+    bench = Bench(threads, max_waiting_steps=10)
     bench.backend.gate.clear()
     rows = bench.submit(6, 4)
     with pytest.raises(Full) as error:

@@ -1,0 +1,91 @@
+"""Where state rests between runs: one array a state tensor, one slot a row.
+
+A run gathers its rows by slot and writes what follows into new slots, in one operation a tensor
+however many rows there are. A slot is written once and freed when nobody holds it: a row that moved
+holds a new one, and a run that failed changed nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.backend.base import State
+from service.contract import Contract
+from service.engine.state import RowState
+
+FIRST_CAPACITY = 64
+
+
+class Slot(Mapping[str, NDArray[Any]]):
+    """A row's state in an arena, read as a RowState: each tensor is a copy."""
+
+    __slots__ = ("_arena", "index")
+
+    def __init__(self, arena: Arena, index: int) -> None:
+        self._arena, self.index = arena, index
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return np.array(self._arena.tensors[name][self.index])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arena.tensors)
+
+    def __len__(self) -> int:
+        return len(self._arena.tensors)
+
+    def __del__(self) -> None:
+        self._arena.free.append(self.index)
+
+    def is_in(self, arena: Arena) -> bool:
+        """Whether that arena holds it."""
+        return self._arena is arena
+
+
+class Arena:
+    """The states of one model's rows. Grows as needed; may be used from several threads."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.tensors: State = {t.name: t.initial_array(FIRST_CAPACITY) for t in contract.state}
+        self.free: list[int] = list(range(FIRST_CAPACITY))
+        self._writing = threading.Lock()
+        self.initial = self._slots(1)[0]
+        """The state before the first step."""
+
+    def place(self, state: RowState) -> Slot:
+        """The state's own slot, or a new one with a copy of it."""
+        if isinstance(state, Slot) and state.is_in(self):
+            return state
+        return self.write({name: value[None] for name, value in state.items()})[0]
+
+    def gather(self, slots: Sequence[Slot]) -> State:
+        """Rows side by side, batch axis first."""
+        rows = np.fromiter((slot.index for slot in slots), np.intp, len(slots))
+        return {name: tensor.take(rows, axis=0) for name, tensor in self.tensors.items()}
+
+    def write(self, state: State) -> list[Slot]:
+        """New slots with the rows of a batch."""
+        slots = self._slots(len(next(iter(state.values()))))
+        rows = np.fromiter((slot.index for slot in slots), np.intp, len(slots))
+        with self._writing:
+            for name, tensor in self.tensors.items():
+                tensor[rows] = state[name]
+        return slots
+
+    def _slots(self, count: int) -> list[Slot]:
+        with self._writing:
+            while len(self.free) < count:
+                self._grow()
+            return [Slot(self, self.free.pop()) for _ in range(count)]
+
+    def _grow(self) -> None:
+        capacity = len(next(iter(self.tensors.values())))
+        self.tensors = {
+            name: np.concatenate([tensor, np.empty_like(tensor)])
+            for name, tensor in self.tensors.items()
+        }
+        self.free.extend(range(capacity, 2 * capacity))
