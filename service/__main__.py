@@ -11,6 +11,8 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from service.api import classify
+from service.api.shortcut import Shortcut
 from service.app import create_app
 from service.engine.engine import Engine
 from service.errors import StartupError
@@ -47,7 +49,7 @@ def make_server(settings: Settings) -> DrainingServer:
     """The service ready to run. Raises StartupError."""
     app = create_app(settings)
     config = uvicorn.Config(
-        app,
+        Shortcut(app, classify.PATH, app.state.classify),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -56,6 +58,7 @@ def make_server(settings: Settings) -> DrainingServer:
         ws_max_size=settings.max_message,
         ws_per_message_deflate=False,
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )

@@ -55,8 +55,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
+    app.state.classify = classify.ClassifyDoor(engine, settings)
     app.include_router(health.router(engine))
-    app.include_router(classify.router(engine, settings))
+    app.include_router(classify.router(app.state.classify))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream.router(engine, settings))
     return app

@@ -47,8 +47,10 @@ class Settings(BaseSettings):
     """Runs of the model side by side; one thread each. The default is the number of cores."""
     max_batch_size: int = Field(64, ge=1)
     """Rows in one run."""
-    max_run_steps: int = Field(32, ge=1)
+    max_run_steps: int = Field(256, ge=1)
     """Steps in one run: a longer sequence takes several, so that it cannot stall live streams."""
+    max_run_row_steps: int = Field(2_048, ge=1)
+    """Rows times steps in one run: the more rows, the fewer steps each moves on."""
     max_waiting_steps: int = Field(1_048_576, ge=1)
     """Steps that may wait for a run; beyond it the service answers `full`."""
     request_timeout: float = Field(30.0, gt=0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
 from service.api.answers import answers
 from service.api.body import read_body, unless_gone
@@ -12,51 +15,75 @@ from service.api.decode import decode_json, npy_array, steps_array
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
 from service.backend.base import Floats, Model
 from service.engine.engine import Engine
-from service.errors import BadShape, TooLarge
+from service.errors import BadMessage, BadShape, TooLarge
 from service.settings import Settings
 
+PATH = "/classify"
 NPY = "application/x-npy"
 _BODY = msgspec.json.Decoder(ClassifyBody)
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _EXAMPLE = {"sequences": [[[0.0] * 9] * 2], "logits": True}
 _NPY_SCHEMA = {
     "schema": {"type": "string", "format": "binary", "description": "float32 [batch, steps, 9]"}
 }
-
-
-def router(engine: Engine, settings: Settings) -> APIRouter:
-    routes = APIRouter(tags=["classify"])
-
-    @routes.post(
-        "/classify",
-        summary="Classify whole sequences",
-        openapi_extra=takes(ClassifyBody, _EXAMPLE, **{NPY: _NPY_SCHEMA}),
-        responses=gives(ClassifyAnswer, 404, 413, 422, 503),
-        response_class=Response,
+_PARAMETERS = [
+    {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": text}
+    for name, kind, text in (
+        ("model", "string", "for an npy body; JSON names it inside"),
+        ("logits", "boolean", "likewise"),
     )
-    async def classify(
-        request: Request,
-        model: str | None = Query(None, description="for an npy body; JSON names it inside"),
-        logits: bool = Query(False, description="likewise"),
-    ) -> Response:
-        """The logits are the last step's; there is no pooling outside the recurrent state."""
-        body = await read_body(request, settings.max_body)
+]
+
+
+class ClassifyDoor:
+    """Answers a request; errors are for whoever calls it."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+
+    async def __call__(self, request: Request) -> Response:
+        logits = _flag(request.query_params.get("logits", "false"))
+        body = await read_body(request, self._settings.max_body)
         if request.headers.get("content-type", "").partition(";")[0] == NPY:
-            chosen = engine.model(model)
-            sequences = list(npy_array(body, chosen))
-            _check_sizes([len(sequence) for sequence in sequences], settings)
+            model = self._engine.model(request.query_params.get("model"))
+            sequences = list(npy_array(body, model))
+            _check_sizes([len(sequence) for sequence in sequences], self._settings)
         else:
             asked = decode_json(_BODY, body)
             logits = asked.logits
-            chosen = engine.model(asked.model)
-            _check_sizes([len(rows) for rows in asked.sequences], settings)
-            sequences = _arrays(asked, chosen)
-        result = await unless_gone(request, engine.classify(chosen, sequences))
-        manifest = chosen.manifest
+            model = self._engine.model(asked.model)
+            _check_sizes([len(rows) for rows in asked.sequences], self._settings)
+            sequences = _arrays(asked, model)
+        result = await unless_gone(request, self._engine.classify(model, sequences))
+        manifest = model.manifest
         predictions = answers(result, manifest.contract.labels, logits)
         answer = ClassifyAnswer(manifest.name, manifest.version, predictions)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
+
+def router(door: ClassifyDoor) -> APIRouter:
+    routes = APIRouter(tags=["classify"])
+    extra: dict[str, Any] = takes(ClassifyBody, _EXAMPLE, **{NPY: _NPY_SCHEMA})
+
+    @routes.post(
+        PATH,
+        summary="Classify whole sequences",
+        openapi_extra={**extra, "parameters": _PARAMETERS},
+        responses=gives(ClassifyAnswer, 404, 413, 422, 503),
+        response_class=Response,
+    )
+    async def classify(request: Request) -> Response:
+        """The logits are the last step's; there is no pooling outside the recurrent state."""
+        return await door(request)
+
     return routes
+
+
+def _flag(text: str) -> bool:
+    if (value := _TRUTH.get(text.lower())) is None:
+        raise BadMessage(f"query logits: {text!r} is neither true nor false")
+    return value
 
 
 def _arrays(asked: ClassifyBody, model: Model) -> list[Floats]:

@@ -8,6 +8,7 @@ import math
 import re
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,6 +26,8 @@ from service.errors import (
 )
 
 T = TypeVar("T")
+_NPY_HEADER = 4096
+"""Bytes in which an npy file's header must end."""
 _FINITE = "every value is a finite number that fits float32"
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
 
@@ -100,26 +103,34 @@ def finite(array: Floats, place: str) -> Floats:
 def npy_array(body: bytes, model: Model) -> Floats:
     """float32 [batch, steps, channels] from an npy file, without a copy."""
     channels = len(model.manifest.contract.channels)
-    stream = io.BytesIO(body)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran_order, dtype = read_header(stream)
-    except (ValueError, KeyError) as error:
-        raise BadMessage(f"the body is not an npy file: {error}") from None
+    # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
+    end = body.find(b"\n", 0, _NPY_HEADER) + 1
+    shape, fortran_order, dtype = _npy_header(body[:end])
     if dtype != np.dtype("<f4") or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
     if len(shape) != 3 or shape[2] != channels:
         raise BadShape(
             f"the array is {list(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
         )
-    if len(body) - stream.tell() != 4 * shape[0] * shape[1] * shape[2]:
-        raise BadShape(f"the header says {list(shape)}, {len(body) - stream.tell()} bytes follow")
-    array = np.frombuffer(body, dtype="<f4", offset=stream.tell()).reshape(shape)
+    if len(body) - end != 4 * shape[0] * shape[1] * shape[2]:
+        raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
+    array = np.frombuffer(body, dtype="<f4", offset=end).reshape(shape)
     return finite(array, "sequences")
+
+
+@lru_cache(maxsize=256)
+def _npy_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and dtype. Clients send few different ones; to read one is slow."""
+    stream = io.BytesIO(head)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        return read_header(stream)
+    except (ValueError, KeyError) as error:
+        raise BadMessage(f"the body is not an npy file: {error}") from None
 
 
 def binary_chunk(frame: bytes, model: Model) -> tuple[int, Floats]:

@@ -68,16 +68,25 @@ def message(error: ServiceError) -> bytes:
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every error, the framework's own too, in the one shape."""
-    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(ServiceError, _door_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
-    app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_exception_handler(Exception, _unexpected_error)
+    app.add_exception_handler(ClientDisconnect, _door_error)
+    app.add_exception_handler(Exception, _door_error)
 
 
-async def _service_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return problem(error)
+def answer(request: Request, error: Exception) -> Response:
+    """What a door's error becomes; one that nobody foresaw goes into the log alone."""
+    if isinstance(error, ServiceError):
+        return problem(error)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=499)  # for the log alone: nobody reads it
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(Internal())
+
+
+async def _door_error(request: Request, error: Exception) -> Response:
+    return answer(request, error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -93,15 +102,6 @@ async def _invalid_parameter(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     place = " ".join(str(part) for part in first["loc"])
     return problem(BadMessage(f"{place}: {first['msg']}"))
-
-
-async def _client_gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=499)  # for the log alone: nobody reads it
-
-
-async def _unexpected_error(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(Internal())
 
 
 def _problem(

@@ -1,8 +1,8 @@
 """Dynamic batching of whatever waits, across requests and streams.
 
-No timer: work starts when a run is free, and what came meanwhile forms the next batch. A sequence
-longer than `max_run_steps` takes several runs and goes to the back of the queue in between, so a
-long window cannot stall the streams behind it.
+No timer: work starts when a run is free, and what came meanwhile forms the next batch. A run's size
+is bounded, by steps and by rows times steps: a longer sequence takes several runs and goes to the
+back of the queue in between, so a long window cannot stall the streams behind it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Batcher:
         concurrency: int,
         max_batch_size: int,
         max_run_steps: int,
+        max_run_row_steps: int,
         max_waiting_steps: int,
     ) -> None:
         self._backend = model.backend
@@ -66,6 +67,7 @@ class Batcher:
         self._free = concurrency
         self._max_batch_size = max_batch_size
         self._max_run_steps = max_run_steps
+        self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
@@ -109,7 +111,11 @@ class Batcher:
         self._scheduled = False
         while self._free and (rows := self._next_batch()):
             self._free -= 1
-            self._threads.start(partial(self._run, rows), partial(self._settle, rows))
+            limit = min(self._max_run_steps, max(self._max_run_row_steps // len(rows), 1))
+            counts = [min(row.remaining, limit) for row in rows]
+            self._threads.start(
+                partial(self._run, rows, counts), partial(self._settle, rows, counts)
+            )
 
     def _next_batch(self) -> list[Row]:
         """The oldest row, and others within a factor of two of its steps: little is padded.
@@ -139,9 +145,8 @@ class Batcher:
     def _run_steps(self, row: Row) -> int:
         return min(self._max_run_steps, row.remaining)
 
-    def _run(self, rows: list[Row]) -> list[tuple[Floats | None, Slot]]:
+    def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
         """In a thread: one run, each row's logits, or None where they are not finite, and state."""
-        counts = [self._run_steps(row) for row in rows]
         x = np.zeros((len(rows), max(counts), rows[0].x.shape[1]), dtype=np.float32)
         for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
             x[index, :count] = row.x[row.done : row.done + count]
@@ -160,12 +165,15 @@ class Batcher:
         return list(zip(each, self._arena.write(state), strict=True))
 
     def _settle(
-        self, rows: list[Row], outcome: list[tuple[Floats | None, Slot]] | Exception
+        self,
+        rows: list[Row],
+        counts: list[int],
+        outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
         self._free += 1
         if not isinstance(outcome, Exception):
-            for row, (logits, state) in zip(rows, outcome, strict=True):
-                self._advance(row, logits, state)
+            for row, steps, (logits, state) in zip(rows, counts, outcome, strict=True):
+                self._advance(row, steps, logits, state)
         elif len(rows) == 1:
             logger.error("a run failed", exc_info=outcome)
             _fail(rows[0], Internal())
@@ -175,13 +183,12 @@ class Batcher:
             self._queue.extendleft(reversed(rows))
         self._start_runs()
 
-    def _advance(self, row: Row, logits: Floats | None, state: Slot) -> None:
+    def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> None:
         if row.reply.done():
             return
         if logits is None:
             _fail(row, BadValue("the values are too large for the model: its answer is not finite"))
             return
-        steps = self._run_steps(row)
         row.done += steps
         self._waiting_steps -= steps
         row.state = state

@@ -70,6 +70,7 @@ class Engine:
                 concurrency=settings.concurrency,
                 max_batch_size=settings.max_batch_size,
                 max_run_steps=settings.max_run_steps,
+                max_run_row_steps=settings.max_run_row_steps,
                 max_waiting_steps=settings.max_waiting_steps,
             )
             for name, model in models.items()

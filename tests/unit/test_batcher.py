@@ -62,6 +62,7 @@ class Bench:
             "concurrency": 1,
             "max_batch_size": 8,
             "max_run_steps": 16,
+            "max_run_row_steps": 1_000,
             "max_waiting_steps": 10_000,
         }
         self.batcher = Batcher(Model(MANIFEST, self.backend), threads, **defaults | limits)
@@ -113,6 +114,19 @@ async def test_a_long_sequence_takes_several_runs_and_lets_others_between(
     logits, _ = await long
     assert bench.backend.runs == [[16], [1], [16], [8]]
     assert logits[:, 2].tolist() == list(range(1, 41))
+
+
+async def test_many_rows_move_on_by_fewer_steps(threads: RunThreads) -> None:
+    bench = Bench(threads, max_run_row_steps=24)
+    await asyncio.gather(*bench.submit(10, 10, 10))
+    assert bench.backend.runs == [[8, 8, 8], [2, 2, 2]]
+
+
+async def test_of_a_row_that_ends_the_last_logits_are_kept(threads: RunThreads) -> None:
+    bench = Bench(threads)
+    rows = [(np.ones((steps, 2), dtype=np.float32), None) for steps in (20, 3)]
+    results = await asyncio.gather(*bench.batcher.submit(rows, ends=True))
+    assert [logits.tolist() for logits, _ in results] == [[[20, 20, 20]], [[3, 3, 3]]]
 
 
 async def test_rows_beyond_a_factor_of_two_run_apart(threads: RunThreads) -> None:
