@@ -111,8 +111,8 @@ class Batcher:
         self._scheduled = False
         while self._free and (rows := self._next_batch()):
             self._free -= 1
-            limit = min(self._max_run_steps, max(self._max_run_row_steps // len(rows), 1))
-            counts = [min(row.remaining, limit) for row in rows]
+            most = self._most_steps(len(rows))
+            counts = [min(row.remaining, most) for row in rows]
             self._threads.start(
                 partial(self._run, rows, counts), partial(self._settle, rows, counts)
             )
@@ -130,20 +130,21 @@ class Batcher:
         if first.alone:
             return [first]
         limit = min(self._max_batch_size, math.ceil((len(self._queue) + 1) / self._free))
-        size = self._run_steps(first)
+        most = self._most_steps(limit)
+        size = min(first.remaining, most)
         rows: list[Row] = [first]
         others: list[Row] = []
         while self._queue and len(rows) < limit:
             row = self._queue.popleft()
             if row.reply.done():
                 continue
-            fits = not row.alone and size <= 2 * self._run_steps(row) <= 4 * size
+            fits = not row.alone and size <= 2 * min(row.remaining, most) <= 4 * size
             (rows if fits else others).append(row)
         self._queue.extendleft(reversed(others))
         return rows
 
-    def _run_steps(self, row: Row) -> int:
-        return min(self._max_run_steps, row.remaining)
+    def _most_steps(self, rows: int) -> int:
+        return min(self._max_run_steps, max(self._max_run_row_steps // rows, 1))
 
     def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
         """In a thread: one run, each row's logits, or None where they are not finite, and state."""
