@@ -22,11 +22,13 @@ WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
 }
 
 
-def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelProto:
+def build_graph(
+    network: RecurrentClassifier, contract: Contract, **options: int
+) -> onnx.ModelProto:
     """The network in evaluation mode, with the contract in the metadata.
 
     x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
-    [batch, steps, classes] and each next state tensor out.
+    [batch, steps, classes] and each next state tensor out. `options` are for the family's writer.
     """
     pen = Pen()
     z = pen.linear(INPUT, network.input.weight, network.input.bias)
@@ -35,7 +37,7 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
         state = {name: f"{name}_{index}" for name in names}
-        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
+        output, next_state = write_layer(pen, layer, z, state, LENGTHS, **options)
         z = pen.write("Add", z, output)
         for name in names:
             _name(pen, next_state[name], f"next_{name}_{index}")

@@ -26,9 +26,18 @@ from export.networks.larnn_layer import LARNNLayer
 
 
 def write_larnn(
-    pen: Pen, layer: LARNNLayer, x: str, state: dict[str, str], lengths: str
+    pen: Pen,
+    layer: LARNNLayer,
+    x: str,
+    state: dict[str, str],
+    lengths: str,
+    heads_per_product: int | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
+    """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name.
+
+    `heads_per_product`, a divisor of the heads, splits the products over them: less arithmetic,
+    more nodes, which pays for many heads and large batches.
+    """
     cell, k = layer.cell, layer.config.window_size
     weights = _weights(cell)
     queue = write_queue(pen, cell, x, state)
@@ -41,7 +50,7 @@ def write_larnn(
     )
     body = Pen(pen, prefix=f"{x}_step_")
     query = body.write("Elu", body.gemm("h", weights.query_h, "from_x_query_t"))
-    attended = _write_attention(body, cell, query, queue)
+    attended = _write_attention(body, cell, query, queue, heads_per_product)
     both = body.write("Concat", "h", attended, axis=1)
     hidden, new_cell = _write_gates(
         body, cell, body.gemm(both, weights.gates_recurrent, "from_x_gates_t")
@@ -100,18 +109,31 @@ def _weights(cell: LARNNCell) -> _Weights:
     return _Weights(query_x, query_h, from_x, recurrent, bias)
 
 
-def _write_attention(body: Pen, cell: LARNNCell, query: str, queue: Queue) -> str:
+def _write_attention(
+    body: Pen, cell: LARNNCell, query: str, queue: Queue, heads_per_product: int | None
+) -> str:
     """softmax(Q·Kᵀ/√d)·V of the query [batch, n], projected; its batch norm is folded away."""
     config = cell.config
-    gather = torch.eye(config.heads).repeat_interleave(config.head_size, dim=0)
+    heads = heads_per_product or config.heads
+    groups = config.heads // heads
+    gather = torch.eye(heads).repeat_interleave(config.head_size, dim=0)
+
+    def by_group(tensor: str, matrix: Tensor) -> str:
+        """[batch, k, groups·in] times [in, out] in each group."""
+        if groups == 1:
+            return body.write("MatMul", tensor, matrix)
+        before, after = ([-1, config.window_size, groups, size] for size in matrix.shape)
+        product = body.write("MatMul", body.write("Reshape", tensor, before), matrix)
+        return body.write("Reshape", product, [*after[:2], groups * after[3]])
+
     keys, values = queue.in_use(body, cell)
     by_feature = body.write("Mul", keys, body.write("Unsqueeze", query, [1]))
-    scores = body.write("MatMul", by_feature, gather / config.head_size**0.5)
+    scores = by_group(by_feature, gather / config.head_size**0.5)
     weights = body.write("Softmax", body.write("Add", scores, "mask_t"), axis=1)
     if config.positional_encoding:  # else the values of empty slots are zero
         in_use = body.write("Cast", body.write("Equal", "mask_t", 0.0), to=TensorProto.FLOAT)
         weights = body.write("Mul", weights, in_use)
-    weighted = body.write("Mul", body.write("MatMul", weights, gather.T), values)
+    weighted = body.write("Mul", by_group(weights, gather.T), values)
     # A sum over the slots as a product: ReduceSum adds in another order for a batch of one row.
     total = body.write("MatMul", np.ones((1, config.window_size)), weighted)
     attended = body.write("Squeeze", total, [1])

@@ -1,0 +1,169 @@
+"""The exported graph beside the obvious export, the runtime's fused LSTM, torch, and the floor."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import typer
+from numpy.typing import NDArray
+
+from benchmarks.naive import export_naive, naive_state
+from export.graph import build_graph
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.publish import contract_of
+from export.recipe import NETWORKS
+from service.contract import INPUT, LENGTHS, LOGITS
+
+PAPER = {"layers": 3, "normalisation": "batch", "zero_attention": False}
+SIZES = {
+    "n81 h27 k38": NetworkConfig(hidden_size=81, heads=27, window_size=38, **PAPER),
+    "n96 h12 k16": NetworkConfig(hidden_size=96, heads=12, window_size=16, **PAPER),
+    "published": NETWORKS["larnn"],
+}
+STEPS = 128
+GROUP = {"n81 h27 k38": 9, "n96 h12 k16": 4, "published": 4}
+"""Heads in one product, where they are not all in one."""
+SHORT = {1: 128, 64: 16, 256: 8}
+"""Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`)."""
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One line: CPU milliseconds of 128 steps, one thread."""
+
+    network: str
+    batch: int
+    what: str
+    ms: float
+    spread_ms: float
+    naive_over_this: float
+
+
+def graph(
+    rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a minute")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+) -> None:
+    """128 steps of three LARNN layers, in CPU time of one thread, everything in turn."""
+    torch.set_num_threads(1)
+    peak = _peak_macs_per_second()
+    print(f"one thread, {peak / 1e9:.0f} G multiply-adds per second at best\n")
+    lines: list[Cell] = []
+    for name, config in SIZES.items():
+        if quick and name != "published":
+            continue
+        lines += _measured(name, config, peak, 1 if quick else rounds, [1] if quick else [*SHORT])
+    if output is not None:
+        machine = f"{platform.machine()}, {platform.processor() or 'unknown processor'}"
+        record = {
+            "command": "graph",
+            "machine": machine,
+            "onnxruntime": onnxruntime.__version__,
+            "torch": torch.__version__,
+            "peak_gmacs": peak / 1e9,
+            "lines": [asdict(line) for line in lines],
+        }
+        output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _measured(
+    name: str, config: NetworkConfig, peak: float, rounds: int, batches: list[int]
+) -> list[Cell]:
+    torch.manual_seed(0)
+    network = RecurrentClassifier(config).eval().requires_grad_(False)
+    lstm = RecurrentClassifier(config.model_copy(update={"family": "lstm"})).eval()
+    sessions = {
+        "naive": _session(export_naive(network)),
+        "ours": _session(build_graph(network, contract_of(network))),
+        "ours, heads in groups": _session(
+            build_graph(network, contract_of(network), heads_per_product=GROUP[name])
+        ),
+        "fused LSTM, same n": _session(build_graph(lstm, contract_of(lstm))),
+    }
+    lines = []
+    for batch in batches:
+        steps = SHORT[batch]
+        shape = (batch, steps, config.channels)
+        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        runs: dict[str, Run] = {
+            "naive": _naive_run(sessions["naive"], network, x),
+            "ours": _run(sessions["ours"], network, x),
+            "ours, heads in groups": _run(sessions["ours, heads in groups"], network, x),
+            "fused LSTM, same n": _run(sessions["fused LSTM, same n"], lstm, x),
+            "torch, eager": partial(network, torch.from_numpy(x)),
+        }
+        times: dict[str, list[float]] = {what: [] for what in runs}
+        for run in runs.values():
+            run()
+        for _ in range(rounds):
+            for what, run in runs.items():
+                times[what].append(_cpu_ms(run) * STEPS / steps)
+        best = {what: min(each) for what, each in times.items()}
+        best["floor"] = 1e3 * macs_per_step(config) * STEPS * batch / peak
+        for what, ms in best.items():
+            each = times.get(what, [ms])
+            spread = statistics.median(each) - ms
+            lines.append(Cell(name, batch, what, ms, spread, best["naive"] / ms))
+            print(f"{name:12} B={batch:<4} {what:22}", end="")
+            print(f"{ms:10.2f} ms  naive ÷ this {best['naive'] / ms:6.2f}", flush=True)
+        print()
+    return lines
+
+
+def macs_per_step(config: NetworkConfig) -> int:
+    """Multiply-adds of one row's step that no graph can leave out."""
+    n, k = config.hidden_size, config.window_size
+    layer = (2 * n) * (5 * n) + 4 * n * n + n * n + 2 * n * n + 2 * k * n
+    return config.layers * layer + n * (config.channels + config.classes)
+
+
+def _peak_macs_per_second(n: int = 768) -> float:
+    a = torch.randn(n, n)
+    a @ a
+    return n**3 / (min(_cpu_ms(lambda: a @ a) for _ in range(20)) / 1e3)
+
+
+def _cpu_ms(run: Run) -> float:
+    """CPU time of this thread: what other processes do to the clock does not count."""
+    start = time.thread_time()
+    run()
+    return 1e3 * (time.thread_time() - start)
+
+
+def _session(model: onnx.ModelProto) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _run(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
+    feed = {
+        INPUT: x,
+        LENGTHS: np.full(len(x), x.shape[1], dtype=np.int64),
+        **{tensor.name: tensor.initial_array(len(x)) for tensor in network.state_tensors()},
+    }
+    outputs = [LOGITS, *(tensor.next_name for tensor in network.state_tensors())]
+    return lambda: session.run(outputs, feed)
+
+
+def _naive_run(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
+    values = [x, *(tensor.numpy() for tensor in naive_state(network, len(x)))]
+    feed = {given.name: value for given, value in zip(session.get_inputs(), values, strict=True)}
+    return lambda: session.run(None, feed)
