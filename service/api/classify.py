@@ -43,10 +43,11 @@ class ClassifyDoor:
         self._settings = settings
 
     async def __call__(self, request: Request) -> Response:
-        logits = _flag(request.query_params.get("logits", "false"))
+        query = request.query_params if request.scope["query_string"] else {}
+        logits = _flag(query.get("logits", "false"))
         body = await read_body(request, self._settings.max_body)
         if request.headers.get("content-type", "").partition(";")[0] == NPY:
-            model = self._engine.model(request.query_params.get("model"))
+            model = self._engine.model(query.get("model"))
             sequences = list(npy_array(body, model))
             _check_sizes([len(sequence) for sequence in sequences], self._settings)
         else:

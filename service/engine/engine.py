@@ -20,6 +20,7 @@ from service.errors import (
     Expired,
     Full,
     Gap,
+    ServiceError,
     UnknownModel,
 )
 from service.settings import Settings
@@ -93,7 +94,7 @@ class Engine:
         self._admit()
         rows = [(x, None) for x in sequences]
         replies = self._batchers[model.manifest.name].submit(rows, ends=True)
-        results = await self._in_time(asyncio.gather(*replies, return_exceptions=True))
+        results = await self._in_time(_settled(replies))
         last = []
         for index, result in enumerate(results):
             if isinstance(result, BadValue):
@@ -190,3 +191,13 @@ class Engine:
             raise Full(
                 f"no run was free within {self._timeout:g} s; try again", retry_after=1
             ) from None
+
+
+async def _settled(replies: Sequence[asyncio.Future[T]]) -> list[T | BaseException]:
+    """Each reply's result or error; all are cancelled where this is."""
+    if len(replies) > 1:
+        return await asyncio.gather(*replies, return_exceptions=True)
+    try:
+        return [await replies[0]]
+    except ServiceError as error:
+        return [error]
