@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 import typer
-from numpy.typing import NDArray
 
-from benchmarks.naive import export_naive, naive_state
+from benchmarks.naive import export_naive
+from benchmarks.runs import Run, cpu_ms, naive_run_of, open_session, run_of
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.publish import contract_of
 from export.recipe import NETWORKS
-from service.contract import INPUT, LENGTHS, LOGITS
 
 PAPER = {"layers": 3, "normalisation": "batch", "zero_attention": False}
 SIZES = {
@@ -37,8 +33,6 @@ GROUP = {"n81 h27 k38": 9, "n96 h12 k16": 4, "published": 4}
 """Heads in one product, where they are not all in one."""
 SHORT = {1: 128, 64: 16, 256: 8}
 """Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`)."""
-
-Run = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -87,12 +81,12 @@ def _measured(
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     lstm = RecurrentClassifier(config.model_copy(update={"family": "lstm"})).eval()
     sessions = {
-        "naive": _session(export_naive(network)),
-        "ours": _session(build_graph(network, contract_of(network))),
-        "ours, heads in groups": _session(
+        "naive": open_session(export_naive(network)),
+        "ours": open_session(build_graph(network, contract_of(network))),
+        "ours, heads in groups": open_session(
             build_graph(network, contract_of(network), heads_per_product=GROUP[name])
         ),
-        "fused LSTM, same n": _session(build_graph(lstm, contract_of(lstm))),
+        "fused LSTM, same n": open_session(build_graph(lstm, contract_of(lstm))),
     }
     lines = []
     for batch in batches:
@@ -100,10 +94,10 @@ def _measured(
         shape = (batch, steps, config.channels)
         x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         runs: dict[str, Run] = {
-            "naive": _naive_run(sessions["naive"], network, x),
-            "ours": _run(sessions["ours"], network, x),
-            "ours, heads in groups": _run(sessions["ours, heads in groups"], network, x),
-            "fused LSTM, same n": _run(sessions["fused LSTM, same n"], lstm, x),
+            "naive": naive_run_of(sessions["naive"], network, x),
+            "ours": run_of(sessions["ours"], network, x),
+            "ours, heads in groups": run_of(sessions["ours, heads in groups"], network, x),
+            "fused LSTM, same n": run_of(sessions["fused LSTM, same n"], lstm, x),
             "torch, eager": partial(network, torch.from_numpy(x)),
         }
         times: dict[str, list[float]] = {what: [] for what in runs}
@@ -111,7 +105,7 @@ def _measured(
             run()
         for _ in range(rounds):
             for what, run in runs.items():
-                times[what].append(_cpu_ms(run) * STEPS / steps)
+                times[what].append(cpu_ms(run) * STEPS / steps)
         best = {what: min(each) for what, each in times.items()}
         best["floor"] = 1e3 * macs_per_step(config) * STEPS * batch / peak
         for what, ms in best.items():
@@ -134,36 +128,4 @@ def macs_per_step(config: NetworkConfig) -> int:
 def _peak_macs_per_second(n: int = 768) -> float:
     a = torch.randn(n, n)
     a @ a
-    return n**3 / (min(_cpu_ms(lambda: a @ a) for _ in range(20)) / 1e3)
-
-
-def _cpu_ms(run: Run) -> float:
-    """CPU time of this thread: what other processes do to the clock does not count."""
-    start = time.thread_time()
-    run()
-    return 1e3 * (time.thread_time() - start)
-
-
-def _session(model: onnx.ModelProto) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-
-
-def _run(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
-    feed = {
-        INPUT: x,
-        LENGTHS: np.full(len(x), x.shape[1], dtype=np.int64),
-        **{tensor.name: tensor.initial_array(len(x)) for tensor in network.state_tensors()},
-    }
-    outputs = [LOGITS, *(tensor.next_name for tensor in network.state_tensors())]
-    return lambda: session.run(outputs, feed)
-
-
-def _naive_run(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
-    values = [x, *(tensor.numpy() for tensor in naive_state(network, len(x)))]
-    feed = {given.name: value for given, value in zip(session.get_inputs(), values, strict=True)}
-    return lambda: session.run(None, feed)
+    return n**3 / (min(cpu_ms(lambda: a @ a) for _ in range(20)) / 1e3)

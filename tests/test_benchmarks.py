@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import live
 
 
@@ -31,3 +33,18 @@ def test_classify_measures_the_service_beside_the_bare_session(
         assert row["windows_per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
     assert record["rows"][1]["of_best"]["windows_per_second"] == 1
+
+
+@pytest.mark.parametrize("name", ["graph", "ticks", "scaling"])
+def test_graphs_are_measured_beside_the_obvious_export(name: str, tmp_path: Path) -> None:
+    output = tmp_path / f"{name}.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", name, "--quick", "--output", str(output)],
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(output.read_text())
+    assert record["command"] == name
+    assert record["lines"]

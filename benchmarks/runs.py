@@ -1,0 +1,50 @@
+"""Graphs run bare, and what they cost in CPU time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from benchmarks.naive import naive_state
+from export.networks import RecurrentClassifier
+from service.contract import INPUT, LENGTHS, LOGITS
+
+Run = Callable[[], object]
+
+
+def cpu_ms(run: Run) -> float:
+    """CPU time of this thread: what other processes do to the clock does not count."""
+    start = time.thread_time()
+    run()
+    return 1e3 * (time.thread_time() - start)
+
+
+def open_session(model: onnx.ModelProto) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
+    feed = {
+        INPUT: x,
+        LENGTHS: np.full(len(x), x.shape[1], dtype=np.int64),
+        **{tensor.name: tensor.initial_array(len(x)) for tensor in network.state_tensors()},
+    }
+    outputs = [LOGITS, *(tensor.next_name for tensor in network.state_tensors())]
+    return lambda: session.run(outputs, feed)
+
+
+def naive_run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:
+    values = [x, *(tensor.numpy() for tensor in naive_state(network, len(x)))]
+    feed = {given.name: value for given, value in zip(session.get_inputs(), values, strict=True)}
+    return lambda: session.run(None, feed)

@@ -1,0 +1,106 @@
+"""Streaming ticks: S live streams move by one step each, the engine's way and the obvious way."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+
+from benchmarks.graph import SIZES
+from benchmarks.naive import export_naive, naive_state
+from benchmarks.runs import cpu_ms, open_session
+from export.graph import build_graph
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.publish import contract_of
+from service.contract import INPUT, LENGTHS, LOGITS
+from service.engine.arena import Arena, Slot
+
+STREAMS = (1, 16, 64, 256)
+ROWS = 64
+"""Rows in one run, as the service's batcher has them."""
+
+
+class NaiveStreams:
+    """The obvious export, and a list of numpy arrays for each stream, stacked at every tick."""
+
+    def __init__(self, network: RecurrentClassifier, streams: int) -> None:
+        self._session = open_session(export_naive(network))
+        self._inputs = [tensor.name for tensor in self._session.get_inputs()]
+        state = [tensor[0].numpy() for tensor in naive_state(network, 1)]
+        self._states = [list(state) for _ in range(streams)]
+
+    def tick(self, x: Any) -> None:
+        stacked = [np.stack(tensors) for tensors in zip(*self._states, strict=True)]
+        feed = dict(zip(self._inputs, [x, *stacked], strict=True))
+        _, *after = self._session.run(None, feed)
+        self._states = [[tensor[row].copy() for tensor in after] for row in range(len(x))]
+
+
+class EngineStreams:
+    """The engine's arena and the exported graph."""
+
+    def __init__(self, network: RecurrentClassifier, streams: int) -> None:
+        contract = contract_of(network)
+        self._session = open_session(build_graph(network, contract))
+        self._names = [(tensor.name, tensor.next_name) for tensor in contract.state]
+        self._outputs = [LOGITS, *(after for _, after in self._names)]
+        self._arena = Arena(contract)
+        self._slots: list[Slot] = [self._arena.initial] * streams
+
+    def tick(self, x: Any) -> None:
+        moved: list[Slot] = []
+        for start in range(0, len(x), ROWS):
+            rows, slots = x[start : start + ROWS], self._slots[start : start + ROWS]
+            lengths = np.ones(len(rows), dtype=np.int64)
+            feed = {INPUT: rows, LENGTHS: lengths, **self._arena.gather(slots)}
+            _, *after = self._session.run(self._outputs, feed)
+            names = (name for name, _ in self._names)
+            moved += self._arena.write(dict(zip(names, after, strict=True)))
+        self._slots = moved
+
+
+def ticks(
+    rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a minute")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+) -> None:
+    """Steps per CPU second of S streams with full windows, a step each at a time."""
+    lines = []
+    for name, config in SIZES.items():
+        if quick and name != "published":
+            continue
+        for streams in STREAMS[:1] if quick else STREAMS:
+            lines.append(
+                {"network": name, "streams": streams, **_measured(config, streams, rounds)}
+            )
+            print(
+                f"{name:12} S={streams:<4} naive {lines[-1]['naive']:9.0f} steps/s"
+                f"   ours {lines[-1]['ours']:9.0f} steps/s   ratio {lines[-1]['ratio']:.2f}",
+                flush=True,
+            )
+    if output is not None:
+        output.write_text(json.dumps({"command": "ticks", "lines": lines}, indent=1) + "\n")
+
+
+def _measured(config: NetworkConfig, streams: int, rounds: int) -> dict[str, float]:
+    torch.manual_seed(0)
+    network = RecurrentClassifier(config).eval().requires_grad_(False)
+    x = np.random.default_rng(0).normal(size=(streams, 1, config.channels)).astype(np.float32)
+    both: dict[str, NaiveStreams | EngineStreams] = {
+        "naive": NaiveStreams(network, streams),
+        "ours": EngineStreams(network, streams),
+    }
+    for each in both.values():
+        for _ in range(config.window_size + 1):
+            each.tick(x)
+    best = dict.fromkeys(both, float("inf"))
+    for _ in range(rounds):
+        for what, each in both.items():
+            best[what] = min(best[what], *(cpu_ms(partial(each.tick, x)) for _ in range(5)))
+    rates = {what: 1e3 * streams / ms for what, ms in best.items()}
+    return {**rates, "ratio": rates["ours"] / rates["naive"]}
