@@ -6,7 +6,7 @@ no trace of where they were made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Pen:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
         self._prefix = prefix
+        self._shared: dict[str, str] = {}
 
     def constant(self, value: Operand | ArrayLike) -> str:
         """The name of a constant; floats are float32, whole numbers int64. Names pass through."""
@@ -51,6 +52,12 @@ class Pen:
         operands = [self.constant(value) for value in inputs]
         self.nodes.append(helper.make_node(operator, operands, names, name=name, **attributes))
         return names
+
+    def once(self, key: str, value: Callable[[], str]) -> str:
+        """A value that all layers share, written by the first."""
+        if key not in self._shared:
+            self._shared[key] = value()
+        return self._shared[key]
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """x·Wᵀ + b over the last axis; weight [out, in] as torch keeps it."""

@@ -40,7 +40,7 @@ def write_larnn(
     """
     cell, k = layer.cell, layer.config.window_size
     weights = _weights(cell)
-    queue = write_queue(pen, cell, x, state)
+    queue = write_queue(pen, cell, state)
     from_x_query, from_x_gates = (
         pen.time_major(pen.linear(x, weight, bias))
         for weight, bias in (

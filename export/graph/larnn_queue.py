@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from export.graph.builder import Pen
 from export.networks.larnn import LARNNCell
 from export.networks.larnn_layer import MASKED
+from service.contract import INPUT
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,19 @@ class Queue:
         return _activated(body, keys, cell.k_norm), _activated(body, values, cell.v_norm)
 
 
-def write_queue(pen: Pen, cell: LARNNCell, x: str, state: dict[str, str]) -> Queue:
-    """Before the loop, for x [batch, steps, n]."""
+def write_queue(pen: Pen, cell: LARNNCell, state: dict[str, str]) -> Queue:
+    """Before the loop over the steps of the graph's input."""
     k, n = cell.config.window_size, cell.config.hidden_size
     slots = np.arange(k)
     empty_slots = pen.write("Unsqueeze", pen.write("Sub", k, state["filled"]), [1])
     empty = pen.write("Less", slots, empty_slots)
-    time = pen.write("Range", 0, _size(pen, x, 1), 1)
-    by_time = pen.write("Unsqueeze", time, [1, 2])
-    not_yet_taken = pen.write("LessOrEqual", by_time, slots)
+    time = pen.once("time", lambda: pen.write("Range", 0, _size(pen, 1), 1))
+    by_time = pen.once("by_time", lambda: pen.write("Unsqueeze", time, [1, 2]))
+    not_yet_taken = pen.once("not_yet_taken", lambda: pen.write("LessOrEqual", by_time, slots))
     still_empty = pen.write("And", pen.write("Unsqueeze", empty, [0]), not_yet_taken)
     mask = pen.write("Unsqueeze", pen.write("Where", still_empty, MASKED, 0.0), [3])
-    scanned = [(mask, "mask_t"), (_slot_index(pen, x, by_time, k), "slot_index")]
+    slot_index = pen.once("slot_index", lambda: _slot_index(pen, by_time, k))
+    scanned = [(mask, "mask_t"), (slot_index, "slot_index")]
     if cell.config.positional_encoding:
         # Age k-1 is the slot that step t overwrites; slot i is (i - t) mod k slots younger.
         younger = pen.write("Mod", pen.write("Sub", slots, pen.write("Unsqueeze", time, [1])), k)
@@ -54,17 +56,17 @@ def write_queue(pen: Pen, cell: LARNNCell, x: str, state: dict[str, str]) -> Que
     return Queue(state["keys"], state["values"], scanned)
 
 
-def _slot_index(pen: Pen, x: str, by_time: str, k: int) -> str:
+def _slot_index(pen: Pen, by_time: str, k: int) -> str:
     """[steps, batch, 2]: at step t, row b writes to (b, t mod k)."""
-    row = pen.write("Unsqueeze", pen.write("Range", 0, _size(pen, x, 0), 1), [0, 2])
+    row = pen.write("Unsqueeze", pen.write("Range", 0, _size(pen, 0), 1), [0, 2])
     slot = pen.write("Mod", by_time, k)
     rows = pen.write("Add", row, pen.write("Mul", slot, 0))
     slots = pen.write("Add", slot, pen.write("Mul", row, 0))
     return pen.write("Concat", rows, slots, axis=2)
 
 
-def _size(pen: Pen, tensor: str, axis: int) -> str:
-    return pen.write("Squeeze", pen.write("Shape", tensor, start=axis, end=axis + 1), [0])
+def _size(pen: Pen, axis: int) -> str:
+    return pen.write("Squeeze", pen.write("Shape", INPUT, start=axis, end=axis + 1), [0])
 
 
 def _activated(body: Pen, projected: str, norm: nn.Module) -> str:
