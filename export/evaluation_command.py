@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.checkpoint import CheckpointError
-from export.data.uci_har import LABELS, DataError, load_split
+from export.data.uci_har import DataError, load_split
 from export.evaluate import evaluate as measure
 
 RUNS = [Path("runs/larnn-har")]
@@ -26,7 +26,7 @@ def evaluate(
     """Measure finished runs on the test set; writes evaluation.json and a picture into each."""
     from export.pictures import CONFUSION_FILE, draw_confusion_matrix
 
-    table = Table("run", "test accuracy", *LABELS)
+    table = Table("run", "test accuracy", "windows", "weakest class")
     accuracies = []
     try:
         test = load_split("test", data)
@@ -34,8 +34,13 @@ def evaluate(
             result = measure(run, test)
             draw_confusion_matrix(result, run / CONFUSION_FILE)
             accuracies.append(result["accuracy"])
-            recalls = (f"{result['per_class'][label]:.2%}" for label in LABELS)
-            table.add_row(run.name, f"{result['accuracy']:.2%}", *recalls)
+            weakest, recall = min(result["per_class"].items(), key=lambda each: each[1] or 0)
+            table.add_row(
+                run.name,
+                f"{result['accuracy']:.2%}",
+                f"{result['correct']:,} of {result['windows']:,}",
+                f"{weakest} {recall or 0:.1%}",
+            )
     except (DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     console = Console()
