@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import classify, failures, health, schemas, stream, streams
+from service.api import classify, failures, health, schemas, stream, stream_state, streams
 from service.backend.base import Model
 from service.backend.repository import load_repository
 from service.engine.engine import Engine
@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router(engine))
     app.include_router(classify.router(engine, settings))
     app.include_router(streams.router(engine, settings))
+    app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
     return app
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from service.backend.base import Floats, Model
-from service.engine import state
+from service.engine import state, transfer
 from service.engine.batcher import Batcher
 from service.engine.stream import Stream
 from service.engine.streams import Streams
@@ -117,6 +117,11 @@ class Engine:
         """
         self._admit()
         return await self.streams.resume(stream_id)
+
+    async def fork(self, stream_id: str, idempotency_key: str | None = None) -> Stream:
+        """A new stream that stands where this one does. Raises as `open` and `resume`."""
+        self._admit()
+        return await transfer.fork(self.streams, stream_id, idempotency_key)
 
     async def advance(self, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
         """Consume the steps that the stream has not seen, and answer for all of the chunk.
