@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import classify
+from benchmarks import checkpoints, classify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.command()(classify.classify)
+app.command()(checkpoints.checkpoints)
 
 
 @app.callback()

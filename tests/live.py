@@ -68,7 +68,7 @@ class Process:
 
 
 @contextlib.contextmanager
-def process(program: str = "service", **settings: Any) -> Iterator[Process]:
+def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
     """`python -m service`, or another program, on a free port, ready. Terminated at the end."""
     popen = subprocess.Popen(
         [sys.executable, "-m", program],

@@ -31,3 +31,19 @@ def test_classify_measures_the_service_beside_the_bare_session(
         assert row["windows_per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
     assert record["rows"][1]["of_best"]["windows_per_second"] == 1
+
+
+def test_checkpoints_measures_a_store(toy_models: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoints.json"
+    command = [sys.executable, "-m", "benchmarks", "checkpoints", "--streams", "3", "--rounds", "2"]
+    where = ["--store", f"sqlite:///{tmp_path}/streams.db", "--output", str(output)]
+    done = subprocess.run(
+        [*command, *where, "--models", str(toy_models), "--model", "toy"],
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(output.read_text())
+    assert record["store"] == "sqlite"
+    assert all(value > 0 for value in record.values() if not isinstance(value, str))
