@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import subprocess
 import time
@@ -15,8 +14,6 @@ import httpx
 from tests import live, valkey
 
 PROGRAM = shutil.which("nginx")
-COMPOSED = re.compile(r"^ *(?:resolver|zone|server replica:8000).*;$\n", re.MULTILINE)
-"""What names the replicas as only a compose network can."""
 
 
 @contextlib.contextmanager
@@ -41,14 +38,18 @@ def running(folder: Path, replicas: Sequence[str]) -> Iterator[str]:
 def configuration(port: int, replicas: Sequence[str], folder: Path) -> str:
     """deploy/nginx.conf with these base URLs, this port and this folder for what it writes."""
     text = (live.ROOT / "deploy" / "nginx.conf").read_text()
-    text, found = COMPOSED.subn("", text)
-    assert found == 3
-    servers = "".join(
-        f"server {url.removeprefix('http://')} fail_timeout=2s;\n" for url in replicas
-    )
-    text = text.replace("upstream replicas {\n", "upstream replicas {\n" + servers)
-    text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    return text.replace("/tmp/", f"{folder}/")
+    hosts = [url.removeprefix("http://") for url in replicas]
+    servers = "".join(f"server {host} fail_timeout=2s;\n" for host in hosts)
+    for composed, here in (
+        ("resolver 127.0.0.11 valid=2s;", f"upstream replicas {{\n{servers}}}"),
+        ("set $replicas replica:8000;", ""),
+        ("proxy_pass http://$replicas;", "proxy_pass http://replicas;"),
+        ("listen 8080;", f"listen 127.0.0.1:{port};"),
+        ("/tmp/", f"{folder}/"),
+    ):
+        assert composed in text
+        text = text.replace(composed, here)
+    return text
 
 
 def _answers(url: str) -> bool:
