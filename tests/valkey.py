@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -39,6 +40,16 @@ class Server:
             if "eady to accept connections" in line:
                 return
         raise AssertionError("the server did not come up:\n" + "".join(log))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """It keeps its connections and answers nothing."""
+        assert self.popen is not None
+        self.popen.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.popen.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL: what it did not write is lost."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from service.engine.checkpoint import Checkpoint, decode, encode
 from service.engine.fences import next_fence
@@ -12,6 +14,7 @@ from service.engine.sqlite_writer import SqliteWriter
 from service.engine.store import Head, Outcome, Survives
 from service.errors import StartupError
 
+T = TypeVar("T")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS streams (
     id TEXT PRIMARY KEY, fence INTEGER NOT NULL, expires REAL NOT NULL, key TEXT UNIQUE,
@@ -34,16 +37,19 @@ class SqliteStore:
         self._writer = SqliteWriter(path, timeout)
 
     def prepare(self) -> None:
+        self._begin(lambda: self._writer.connect(_SCHEMA))
+
+    def keep_secret(self, fresh: str) -> str:
+        return self._begin(lambda: self._writer.now(lambda db: _keep_secret(db, fresh)))
+
+    def _begin(self, work: Callable[[], T]) -> T:
         try:
-            self._writer.connect(_SCHEMA)
+            return work()
         except (sqlite3.Error, OSError) as error:
             raise StartupError(
                 f"LARNN_STORE: {self._path} cannot be used ({error}): "
                 "name a file in a folder where the service may write, sqlite:////absolute/path"
             ) from error
-
-    def keep_secret(self, fresh: str) -> str:
-        return self._writer.now(lambda db: _keep_secret(db, fresh))
 
     async def create(self, checkpoint: Checkpoint, key: str | None = None) -> Head | str:
         data, fence = encode(checkpoint), next_fence()

@@ -6,6 +6,7 @@ runs alone in the server, so that comparing the fence and writing are one step.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from hashlib import blake2s
@@ -87,6 +88,8 @@ class ValkeyStore:
     def __init__(self, url: str, *, ttl: float, timeout: float) -> None:
         self._url = url
         self._ttl = max(1, round(ttl * 1000))
+        self._timeout = timeout
+        self._away = False
         self._timeouts: dict[str, Any] = {
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
@@ -106,6 +109,21 @@ class ValkeyStore:
         self._ask(lambda server: server.set(_SECRET, fresh, nx=True))
         return str(self._ask(lambda server: server.get(_SECRET)), "ascii")
 
+    async def _answer(self, command: Awaitable[Any] | Any) -> Any:
+        """What the server answers in time. Raises Unavailable; the log tells when that begins."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                reply = await command
+        except (RedisError, OSError) as error:
+            if not self._away:
+                logger.warning("the store does not answer: %s", type(error).__name__)
+            self._away = True
+            raise Unavailable() from error
+        if self._away:
+            logger.warning("the store answers again")
+        self._away = False
+        return reply
+
     def _ask(self, question: Callable[[redis.Redis], Any]) -> Any:
         """Blocks. Raises StartupError, without the address: a password may be inside."""
         try:
@@ -122,32 +140,32 @@ class ValkeyStore:
         arguments: list[str | int | bytes] = [checkpoint.stream, self._ttl, model, version]
         keys = [] if key is None else [_KEY + blake2s(key.encode()).hexdigest()]
         arguments += [encode(checkpoint), *keys]
-        reply = await _answer(self._create(keys=[_name(checkpoint.stream)], args=arguments))
+        reply = await self._answer(self._create(keys=[_name(checkpoint.stream)], args=arguments))
         if isinstance(reply, bytes):
             return reply.decode()
         return Head(reply, model, version)
 
     async def head(self, stream: str) -> Head | None:
         fields = ["fence", "model", "version"]
-        fence, model, version = await _answer(self._server.hmget(_name(stream), fields))
+        fence, model, version = await self._answer(self._server.hmget(_name(stream), fields))
         return None if fence is None else Head(int(fence), model.decode(), int(version))
 
     async def load(self, stream: str) -> Checkpoint | None:
         fields = ["checkpoint", "fence"]
-        data, fence = await _answer(self._server.hmget(_name(stream), fields))
+        data, fence = await self._answer(self._server.hmget(_name(stream), fields))
         return None if fence is None else decode(data, int(fence))
 
     async def take(self, stream: str) -> Checkpoint | None:
-        reply = await _answer(self._take(keys=[_name(stream)], args=[self._ttl]))
+        reply = await self._answer(self._take(keys=[_name(stream)], args=[self._ttl]))
         return reply and decode(*reply)
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
         arguments: list[int | bytes] = [self._ttl, checkpoint.fence, encode(checkpoint)]
-        reply = await _answer(self._save(keys=[_name(checkpoint.stream)], args=arguments))
+        reply = await self._answer(self._save(keys=[_name(checkpoint.stream)], args=arguments))
         return _OUTCOMES[reply]
 
     async def delete(self, stream: str) -> None:
-        await _answer(self._delete(keys=[_name(stream)]))
+        await self._answer(self._delete(keys=[_name(stream)]))
 
     async def purge(self) -> None:
         pass
@@ -159,11 +177,3 @@ class ValkeyStore:
 
 def _name(stream: str) -> str:
     return _STREAM + stream
-
-
-async def _answer(command: Awaitable[Any] | Any) -> Any:
-    try:
-        return await command
-    except (RedisError, OSError) as error:
-        logger.warning("the store does not answer: %s", type(error).__name__)
-        raise Unavailable() from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -202,3 +204,45 @@ async def test_a_server_that_goes_away_is_unavailable_and_loses_nothing(
         loaded = await store.load(name)
         assert loaded is not None and loaded.position == 4
         await store.close()
+
+
+async def test_a_server_that_hangs_is_unavailable_in_time_and_mixes_up_no_answers(
+    tmp_path: Path, name: str
+) -> None:
+    if valkey.PROGRAM is None:
+        pytest.skip("neither valkey-server nor redis-server is installed")
+    with valkey.running(tmp_path) as server:
+        store = open_store(server.url, ttl=60, timeout=0.5)
+        store.prepare()
+        streams = [await create(store, f"{name}{number}") for number in range(40)]
+        with server.paused():
+            answers = await asyncio.gather(
+                *(store.load(one.stream) for one in streams), return_exceptions=True
+            )
+            assert {type(answer) for answer in answers} == {Unavailable}
+        async with asyncio.timeout(30):
+            while (loaded := await _patiently(store, streams)) is None:
+                pass
+        assert [one.stream for one in loaded] == [one.stream for one in streams]
+        await store.close()
+
+
+async def _patiently(store: Store, streams: list[Checkpoint]) -> list[Checkpoint] | None:
+    try:
+        loaded = await asyncio.gather(*(store.load(one.stream) for one in streams))
+    except Unavailable:
+        return None
+    return [one for one in loaded if one is not None]
+
+
+async def test_a_locked_file_is_unavailable_until_it_is_free(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "streams.db"
+    store = open_store(f"sqlite:///{file}", ttl=60, timeout=0.05)
+    store.prepare()
+    mine = await create(store, name)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await store.save(checkpoint(name, 4, mine.fence))
+    assert await store.save(checkpoint(name, 4, mine.fence)) == "saved"
+    await store.close()
