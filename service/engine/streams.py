@@ -164,7 +164,7 @@ class Streams:
                     await self.store.delete(stream.id)
                     self._lose(stream, self._expired())
                 else:
-                    await self._rest(stream)
+                    await self._rest(stream, oldest)
         await self.store.purge()
 
     def attach(self, stream: Stream, connection: Connection) -> None:
@@ -176,12 +176,14 @@ class Streams:
         self.connections.detach(stream, connection)
         if stream.dirty and stream.lost is None:
             self.checkpoints.start(stream)
+        elif stream.resting and stream.connection is None:
+            self._streams.pop(stream.id, None)
 
-    async def _rest(self, stream: Stream) -> None:
+    async def _rest(self, stream: Stream, oldest: float) -> None:
         async with stream.lock:
             await self.checkpoints.write_all([stream])
-            if stream.dirty or stream.lost is not None:  # the store is away, or another's
-                return
+            if stream.dirty or stream.lost is not None or stream.last_used >= oldest:
+                return  # the store is away, or another's, or someone came meanwhile
             if stream.connection is None:
                 self._streams.pop(stream.id, None)
             else:

@@ -33,10 +33,7 @@ class Snapshot:
 
 async def take_out(streams: Streams, stream_id: str) -> Checkpoint:
     """The stream as it stands, which goes on. Raises Expired after its end, else as `look`."""
-    checkpoint = (await streams.look(stream_id)).checkpoint
-    if checkpoint.ended:
-        raise Expired("the stream has ended; open a new one")
-    return checkpoint
+    return _living(await streams.look(stream_id))
 
 
 async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept: int) -> None:
@@ -49,10 +46,8 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
     check(contract, stream.checkpoint.model, snapshot, max_kept)
     async with stream.lock:
         await streams.wake(stream)
-        if stream.checkpoint.ended:
-            raise Expired("the stream has ended; open a new one")
         restored = replace(
-            stream.checkpoint,
+            _living(stream),
             position=snapshot.position,
             logits=snapshot.logits,
             state={tensor.name: snapshot.state[tensor.name] for tensor in contract.state},
@@ -65,7 +60,13 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
 async def fork(streams: Streams, stream_id: str, key: str | None) -> Stream:
     """A new stream that goes on from where this one stands. Raises as `take_out` and `open`."""
     stream = await streams.look(stream_id)
-    return await streams.open(stream.model, key, await take_out(streams, stream_id))
+    return await streams.open(stream.model, key, _living(stream))
+
+
+def _living(stream: Stream) -> Checkpoint:
+    if stream.checkpoint.ended:
+        raise Expired("the stream has ended; open a new one")
+    return stream.checkpoint
 
 
 def check(contract: Contract, model: str, snapshot: Snapshot, max_kept: int) -> None:

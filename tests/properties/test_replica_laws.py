@@ -27,7 +27,7 @@ from service.engine.store import Outcome, Survives
 from service.engine.stream import Stream
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
-from service.errors import Expired, Moved
+from service.errors import Expired, Moved, ServiceError
 from service.settings import Settings
 from tests.unit.test_batcher import MANIFEST, Sums
 
@@ -193,7 +193,7 @@ def test_without_the_check_of_fences_the_same_machine_fails() -> None:
     """The control. No shrinking: that it fails is enough."""
     quick = settings(max_examples=200, deadline=None, phases=[Phase.generate], database=None)
     quick = settings(quick, report_multiple_bugs=False)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, ServiceError)):  # it fails again where it ends
         run_state_machine_as_test(Unfenced, settings=quick)
 
 

@@ -205,6 +205,18 @@ async def test_an_idle_stream_rests_and_wakes_on_its_connection(
     assert (await streams.resume(alone.id)).checkpoint.position == 0
 
 
+async def test_a_resting_stream_leaves_with_its_connection(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    assert list(streams) == [stream]
+    streams.detach(stream, listener)
+    assert not list(streams)
+
+
 async def test_a_stream_that_another_took_while_it_rested_has_moved(
     store: FarStore, clock: Clock
 ) -> None:
