@@ -70,6 +70,7 @@ class Replicas(RuleBasedStateMachine):
         self.dozing: list[tuple[int, Stream]] = []
         """Streams that another replica has taken over, and their owners of the past."""
         self.answered = 0
+        self.acked = 0
         self.durable = 0
 
     def teardown(self) -> None:
@@ -178,10 +179,13 @@ class Replicas(RuleBasedStateMachine):
     def chunk(self, steps: int, back: int = 0) -> Chunk:
         """As a client sends it: from where the stream stands, or from where answers are missing.
 
-        It keeps the right to ask for the last five answers again.
+        It keeps the right to ask for the last five answers again, and asks for none that it has
+        acknowledged.
         """
-        offset = max(0, min(self.stream.checkpoint.position, self.answered) - back)
+        latest = min(self.stream.checkpoint.position, self.answered)
+        offset = max(latest - back, min(latest, self.acked))
         acked = min(offset, max(0, self.answered - 5))
+        self.acked = max(self.acked, acked)
         return Chunk(offset, SIGNAL[offset : offset + steps], acked)
 
 
