@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import classify, graph, scaling, ticks
+from benchmarks import checkpoints, classify, graph, scaling, ticks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.command()(classify.classify)
 app.command()(graph.graph)
 app.command()(ticks.ticks)
 app.command()(scaling.scaling)
+app.command()(checkpoints.checkpoints)
 
 
 @app.callback()

@@ -52,6 +52,8 @@ class StateTensor(_Strict):
     dtype: Dtype
     initial: float = 0.0
     """The value of every element before the first step."""
+    maximum: Annotated[int, Field(ge=0)] | None = None
+    """The largest value that an integer can have, where it is bounded."""
     description: str
 
     @property

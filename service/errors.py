@@ -79,6 +79,13 @@ class Full(ServiceError):
     code = "full"
 
 
+class Unavailable(ServiceError):
+    code = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("the store of streams does not answer; nothing is lost, send it again")
+
+
 class Backpressure(ServiceError):
     code = "backpressure"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
 
 
 class Settings(BaseSettings):
@@ -22,6 +25,7 @@ class Settings(BaseSettings):
         cli_prog_name="python -m service",
         cli_kebab_case=True,
         cli_implicit_flags=True,
+        hide_input_in_errors=True,  # a store's address may have a password
     )
 
     host: str = "127.0.0.1"
@@ -34,10 +38,18 @@ class Settings(BaseSettings):
     """The model that answers a request which names none."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
-    store: Literal["memory"] = "memory"
-    """Where streams rest between chunks."""
+    store: str = Field("memory", repr=False)
+    """Where streams rest: memory, sqlite:////absolute/path, redis://host:port/0 or rediss://…"""
+    store_ttl: float = Field(86_400.0, gt=0)
+    """How long SQLite and Valkey keep a stream that nobody touches."""
+    store_timeout: float = Field(5.0, gt=0)
+    """How long the store may take to answer."""
+    checkpoint_steps: int = Field(100, ge=1)
+    """A stream is written to the store at the latest after so many steps."""
+    checkpoint_interval: float = Field(1.0, gt=0)
+    """And at the latest so long after a step."""
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
-    """Key that signs stream ids; made anew at each start unless set."""
+    """Key that signs stream ids; unless set, one that the store keeps, or the process."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log line that is written."""
 
@@ -73,6 +85,13 @@ class Settings(BaseSettings):
     max_unacked_steps: int = Field(32_768, ge=1)
     """Steps of a stream whose answers are kept until the client acknowledges them."""
     idle_timeout: float = Field(300.0, gt=0)
-    """A stream that nobody touches for so long expires."""
+    """A stream that nobody touches for so long leaves memory: for its store, or for good."""
     drain_timeout: float = Field(10.0, gt=0)
     """How long running work may take to end after SIGTERM."""
+
+    @field_validator("store")
+    @classmethod
+    def _store_is_known(cls, store: str) -> str:
+        if not _STORE.fullmatch(store):
+            raise ValueError("say memory, sqlite:////absolute/path or redis://host:port/0")
+        return store

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import live, toy
+from tests import live, toy, valkey
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +37,12 @@ def har_url() -> Iterator[str]:
     """A running service with the bundled models and default limits."""
     with live.running(models=live.ROOT / "models", request_timeout=600) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.Server]:
+    """A Valkey or Redis server that many tests share: they clear nothing and share no stream."""
+    if valkey.PROGRAM is None:
+        pytest.skip("neither valkey-server nor redis-server is installed")
+    with valkey.running(tmp_path_factory.mktemp("valkey")) as server:
+        yield server

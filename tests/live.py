@@ -61,12 +61,17 @@ class Process:
         self.popen.terminate()
         return self.popen.wait(120)
 
+    def kill(self) -> None:
+        """SIGKILL: nothing is written or said any more."""
+        self.popen.kill()
+        self.popen.wait(120)
+
 
 @contextlib.contextmanager
-def process(**settings: Any) -> Iterator[Process]:
-    """`python -m service` on a free port, ready. Terminated at the end."""
+def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
+    """`python -m service`, or another program, on a free port, ready. Terminated at the end."""
     popen = subprocess.Popen(
-        [sys.executable, "-m", "service"],
+        [sys.executable, "-m", program],
         env=os.environ | environment(port=0, **settings),
         cwd=ROOT,
         stderr=subprocess.PIPE,

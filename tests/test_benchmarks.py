@@ -48,3 +48,19 @@ def test_graphs_are_measured_beside_the_obvious_export(name: str, tmp_path: Path
     record = json.loads(output.read_text())
     assert record["command"] == name
     assert record["lines"]
+
+
+def test_checkpoints_measures_a_store(toy_models: Path, tmp_path: Path) -> None:
+    output = tmp_path / "checkpoints.json"
+    command = [sys.executable, "-m", "benchmarks", "checkpoints", "--streams", "3", "--rounds", "2"]
+    where = ["--store", f"sqlite:///{tmp_path}/streams.db", "--output", str(output)]
+    done = subprocess.run(
+        [*command, *where, "--models", str(toy_models), "--model", "toy"],
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(output.read_text())
+    assert record["store"] == "sqlite"
+    assert all(value > 0 for value in record.values() if not isinstance(value, str))

@@ -41,7 +41,11 @@ class LARNNLayer(nn.Module):
                 name="values", shape=(k, n), dtype="float32", description=f"values {queue}"
             ),
             StateTensor(
-                name="filled", shape=(), dtype="int64", description="slots of the queue in use"
+                name="filled",
+                shape=(),
+                dtype="int64",
+                maximum=k,
+                description="slots of the queue in use",
             ),
         ]
 

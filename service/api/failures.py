@@ -40,11 +40,12 @@ FAILURES = {
     "conflict": Failure(409, 4409),
     "moved": Failure(409, 4411),
     "full": Failure(503, 4503),
+    "unavailable": Failure(503, 4503),
     "backpressure": Failure(429, 4429),
     "draining": Failure(503, 1012),
     "internal": Failure(500, 1011),
 }
-RETRY_AFTER = {"full": 1, "backpressure": 1, "draining": 1}
+RETRY_AFTER = {"full": 1, "unavailable": 1, "backpressure": 1, "draining": 1}
 PROBLEM_JSON = "application/problem+json"
 
 

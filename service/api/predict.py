@@ -10,7 +10,7 @@ from msgspec import UNSET
 from service.api.answers import answers
 from service.api.messages import OpenedMessage, PredictionMessage
 from service.engine.engine import Chunk, Engine
-from service.engine.streams import Stream
+from service.engine.stream import Stream
 
 Emit = Literal["last", "every"]
 
@@ -27,9 +27,11 @@ class Wish:
         return Wish(self.logits if logits is None else logits, self.emit if emit is None else emit)
 
 
-async def predict(engine: Engine, stream: Stream, chunk: Chunk, wish: Wish) -> PredictionMessage:
-    """Advance the stream by the chunk and say what came of it."""
-    advanced = await engine.advance(stream, chunk)
+async def predict(
+    engine: Engine, stream: Stream, chunk: Chunk, wish: Wish, settled: bool = False
+) -> PredictionMessage:
+    """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
+    advanced = await engine.advance(stream, chunk, settled)
     labels = stream.model.manifest.contract.labels
     wanted = advanced.logits if wish.emit == "every" else advanced.logits[-1:]
     every = answers(wanted, labels, wish.logits)

@@ -14,7 +14,7 @@ from service.api.decode import binary_chunk, check_chunk_size, decode_json, step
 from service.api.messages import FROM_CLIENT, ChunkMessage, EndedMessage
 from service.api.predict import Wish, opened, predict
 from service.engine.engine import Chunk, Engine
-from service.engine.streams import Stream
+from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
 
@@ -60,6 +60,8 @@ class StreamConnection:
             await self._converse(stream)
             await self._websocket.close(1000)
         except ServiceError as error:
+            if stream is not None and isinstance(error, Draining):
+                await self._engine.streams.checkpoints.write_all([stream])
             await self._close(error)
         except WebSocketDisconnect:
             pass
@@ -73,7 +75,7 @@ class StreamConnection:
     async def _open(self) -> Stream:
         query = self._websocket.query_params
         if "stream" in query:
-            stream = self._engine.resume(query["stream"])
+            stream = await self._engine.resume(query["stream"])
         else:
             stream = await self._engine.open(self._engine.model(query.get("model")))
         self._engine.streams.attach(stream, self)

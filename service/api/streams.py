@@ -51,31 +51,31 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     )
     async def advance_stream(request: Request, stream_id: str) -> Response:
         """Steps that the stream has consumed already are answered, not counted again."""
-        stream = engine.streams.get(stream_id)
+        stream = await engine.resume(stream_id)
         asked = decode_json(_STEPS, await read_body(request, settings.max_body))
         check_chunk_size(len(asked.steps), settings.max_chunk_steps)
         chunk = Chunk(asked.offset, steps_array(asked.steps, stream.model, "steps"), asked.acked)
         wish = Wish().but(asked.logits, asked.emit)
-        return _json(await predict(engine, stream, chunk, wish))
+        return _json(await predict(engine, stream, chunk, wish, settled=True))
 
     @routes.get(
         "/{stream_id}",
         summary="Where a stream stands",
-        responses=gives(OpenedMessage, 404, 410),
+        responses=gives(OpenedMessage, 404, 410, 503),
         response_class=Response,
     )
     async def get_stream(stream_id: str) -> Response:
-        return _json(opened(engine, engine.streams.get(stream_id)))
+        return _json(opened(engine, await engine.streams.look(stream_id)))
 
     @routes.delete(
         "/{stream_id}",
         status_code=204,
         summary="Erase a stream",
-        responses={status: gives(OpenedMessage, status)[status] for status in (404, 410)},
+        responses={status: gives(OpenedMessage, status)[status] for status in (404, 410, 503)},
     )
     async def delete_stream(stream_id: str) -> Response:
         """Erases every copy; a connection on it is closed."""
-        await engine.streams.remove(engine.streams.get(stream_id))
+        await engine.streams.remove(stream_id)
         return Response(status_code=204)
 
     return routes

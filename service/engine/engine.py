@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -10,9 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from service.backend.base import Floats, Model
+from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.run_threads import RunThreads
-from service.engine.streams import Stream, Streams
+from service.engine.stream import Stream
+from service.engine.streams import Streams
 from service.errors import (
     Backpressure,
     BadValue,
@@ -105,23 +108,34 @@ class Engine:
         return np.stack(last)
 
     async def open(self, model: Model, idempotency_key: str | None = None) -> Stream:
-        """A new stream. Raises Full, Draining."""
+        """A new stream. Raises Full, Draining, Unavailable."""
         self._admit()
         return await self.streams.open(model, idempotency_key)
 
-    def resume(self, stream_id: str) -> Stream:
-        """The stream of that id. Raises UnknownStream, Expired, Draining."""
-        self._admit()
-        return self.streams.get(stream_id)
+    async def resume(self, stream_id: str) -> Stream:
+        """The stream of that id, this replica's from now on.
 
-    async def advance(self, stream: Stream, chunk: Chunk) -> Advanced:
+        Raises UnknownStream, Expired, Draining, Full, Unavailable.
+        """
+        self._admit()
+        return await self.streams.resume(stream_id)
+
+    async def fork(self, stream_id: str, idempotency_key: str | None = None) -> Stream:
+        """A new stream that stands where this one does. Raises as `open` and `resume`."""
+        self._admit()
+        return await transfer.fork(self.streams, stream_id, idempotency_key)
+
+    async def advance(self, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
         """Consume the steps that the stream has not seen, and answer for all of the chunk.
 
-        Raises Gap where steps are missing before it, BadValue where it contradicts what was
-        acknowledged, Backpressure where too much is unacknowledged, Expired after the end.
+        `settled`: answer only when the store has all of it. Raises Gap where steps are missing
+        before it, BadValue where it contradicts what was acknowledged, Backpressure where too much
+        is unacknowledged, Expired after the end, Moved where another replica owns the stream,
+        Unavailable where the store does not answer.
         """
         self._admit()
         async with stream.lock:
+            await self.streams.wake(stream)
             before = stream.checkpoint
             if before.ended:
                 raise Expired("the stream has ended; open a new one")
@@ -137,6 +151,8 @@ class Engine:
                 position = before.position + len(fresh)
                 after = replace(before, position=position, logits=kept, state=moved)
                 await self.streams.commit(stream, after)
+            if settled:
+                await self.streams.checkpoints.write(stream)
             start = stream.checkpoint.position - len(kept)
             return Advanced(
                 chunk.end, stream.durable, kept[chunk.offset - start : chunk.end - start]
@@ -171,9 +187,15 @@ class Engine:
         self.ready = True
 
     async def drain(self, within: float) -> None:
-        """Take no new work, and wait until the connections have closed, each after its own."""
+        """Take no new work, store every stream, and close the connections, each after its own.
+
+        Each of the two takes `within` seconds at most.
+        """
         self.ready, self.draining = False, True
-        await self.streams.close_connections(Draining(), within)
+        await self.streams.connections.close(Draining(), within)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.streams.checkpoints.write_all(self.streams)
 
     def close(self) -> None:
         """Stop the threads of the runs."""

@@ -1,62 +1,81 @@
-"""Where a stream's state rests between chunks."""
+"""Where streams rest: one interface, whatever outlives a connection, a process or a machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from service.backend.base import Floats
-from service.engine.state import RowState
+from service.engine.checkpoint import Checkpoint
 
 Survives = Literal["connection", "restart", "replica"]
+Outcome = Literal["saved", "moved", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """State, position and unacknowledged logits of a stream, written and read as one."""
+class Head:
+    """What can be known of a stream without reading its state."""
 
-    stream: str
+    fence: int
     model: str
     version: int
-    position: int
-    """Steps consumed."""
-    logits: Floats
-    """[kept, classes]: the answers of the last `kept` steps before `position`."""
-    state: RowState
-    ended: bool = False
 
 
 class Store(Protocol):
-    """One atomic write a checkpoint; `survives` is what the service may promise with it."""
+    """Checkpoints behind fences: of all that believe to own a stream, the newest one writes.
+
+    `take` raises a stream's fence; `save` writes for the holder of the newest fence alone. Each
+    is one atomic step, across replicas. A stream that was deleted or has expired has no fence:
+    nobody saves it again. All but the first two raise Unavailable where the store does not answer.
+    """
 
     survives: Survives
+    """What the service may promise with it."""
 
-    async def save(self, checkpoint: Checkpoint) -> None:
-        """Put the checkpoint in place of the stream's last one."""
+    def prepare(self) -> None:
+        """Connect, before the service starts; may block. Raises StartupError."""
+        ...
+
+    def keep_secret(self, fresh: str) -> str:
+        """The secret that has signed ids since the store's first use: `fresh` on that occasion.
+
+        May block. Raises StartupError.
+        """
+        ...
+
+    async def create(self, checkpoint: Checkpoint, key: str | None = None) -> Head | str:
+        """Store a new stream; its head.
+
+        Where a living stream was created with the same key, its id instead, and no change.
+        """
+        ...
+
+    async def head(self, stream: str) -> Head | None:
+        """What the store has of the stream; it stays with its owner."""
         ...
 
     async def load(self, stream: str) -> Checkpoint | None:
-        """The stream's last checkpoint."""
+        """The last checkpoint; the stream stays with its owner. Raises DamagedCheckpoint."""
+        ...
+
+    async def take(self, stream: str) -> Checkpoint | None:
+        """The last checkpoint under a new fence: from now on earlier owners cannot save.
+
+        Raises DamagedCheckpoint.
+        """
+        ...
+
+    async def save(self, checkpoint: Checkpoint) -> Outcome:
+        """Put the checkpoint in place of the last one, if its fence is the newest."""
         ...
 
     async def delete(self, stream: str) -> None:
         """Erase every copy; no error where there is none."""
         ...
 
+    async def purge(self) -> None:
+        """Free what has expired."""
+        ...
 
-class MemoryStore:
-    """Checkpoints of this process: they outlive a connection, not a restart."""
-
-    survives: Survives = "connection"
-
-    def __init__(self) -> None:
-        self._checkpoints: dict[str, Checkpoint] = {}
-
-    async def save(self, checkpoint: Checkpoint) -> None:
-        self._checkpoints[checkpoint.stream] = checkpoint
-
-    async def load(self, stream: str) -> Checkpoint | None:
-        return self._checkpoints.get(stream)
-
-    async def delete(self, stream: str) -> None:
-        self._checkpoints.pop(stream, None)
+    async def close(self) -> None:
+        """Let go of threads and connections."""
+        ...

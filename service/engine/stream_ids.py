@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from hashlib import blake2s
+
+_FORM = re.compile(r"[0-9a-f]{48}")
 
 
 class StreamIds:
@@ -16,6 +19,10 @@ class StreamIds:
     def new(self) -> str:
         name = secrets.token_hex(16)
         return name + self._signature(name)
+
+    def is_possible(self, stream: str) -> bool:
+        """Whether it has the form of an id: no other text is worth a question to the store."""
+        return _FORM.fullmatch(stream) is not None
 
     def is_ours(self, stream: str) -> bool:
         name, signature = stream[:32], stream[32:]

@@ -1,175 +1,280 @@
-"""The open streams: their order, capacity, idle expiry and who holds the connection."""
+"""The open streams: opened, resumed from the store, moved, put to rest, ended."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from service.backend.base import Model
 from service.engine import state
-from service.engine.store import Checkpoint, Store
+from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
+from service.engine.checkpoints import Checkpoints, moved
+from service.engine.connections import Connections
+from service.engine.store import Head, Store
+from service.engine.stream import Connection, Stream
 from service.engine.stream_ids import StreamIds
-from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from service.errors import Conflict, Expired, Full, ServiceError, UnknownModel, UnknownStream
 
-
-class Connection(Protocol):
-    """A live connection on a stream."""
-
-    def interrupt(self, error: ServiceError) -> None:
-        """Close for this reason once the work in flight has settled."""
-        ...
-
-
-@dataclass(eq=False)
-class Stream:
-    """One conversation. `checkpoint` is replaced whole, and only after a run has succeeded."""
-
-    model: Model
-    checkpoint: Checkpoint
-    idempotency_key: str | None = None
-    durable: int = 0
-    """The position of the last checkpoint in the store."""
-    last_used: float = 0.0
-    connection: Connection | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a chunk runs: chunks of one stream go one after the other, in order."""
-
-    @property
-    def id(self) -> str:
-        return self.checkpoint.stream
+logger = logging.getLogger(__name__)
 
 
 class Streams:
-    """All streams of this replica. Idle times are in seconds of `clock`."""
+    """All streams that this replica owns. Idle times are in seconds of `clock`.
+
+    A stream is in memory from when it is opened or resumed until it is idle. What the memory store
+    has expires then; what another store has rests there, and is resumed on the next chunk.
+    """
 
     def __init__(
         self,
         store: Store,
         ids: StreamIds,
+        models: Mapping[str, Model],
         *,
         max_streams: int,
         idle_timeout: float,
+        checkpoint_steps: int = 1,
+        checkpoint_interval: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
+        self.connections = Connections()
+        self.checkpoints = Checkpoints(
+            store, self._lose, steps=checkpoint_steps, interval=checkpoint_interval
+        )
         self._ids = ids
+        self._models = models
         self._max_streams = max_streams
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._streams: dict[str, Stream] = {}
-        self._by_key: dict[str, Stream] = {}
-        self._living = 0
-        self._connections: set[Connection] = set()
-        self._last_detached = asyncio.Event()
+        self._coming = 0
+        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __iter__(self) -> Iterator[Stream]:
         return iter(list(self._streams.values()))
 
-    async def open(self, model: Model, idempotency_key: str | None = None) -> Stream:
-        """A stream at position 0, stored before it is returned.
+    async def open(
+        self, model: Model, key: str | None = None, start: Checkpoint | None = None
+    ) -> Stream:
+        """A stream at position 0, or where `start` stands, stored before it is returned.
 
-        The same key again gives the same stream while it lives. Raises Full, and Conflict where
-        the key has opened a stream on another model.
+        The same key again gives the same stream while it lives. Raises Full, Unavailable, and
+        Conflict where the key has opened a stream on another model.
         """
-        if idempotency_key is not None and (known := self._by_key.get(idempotency_key)):
-            if known.model is not model:
-                raise Conflict(f"this key has opened a stream on {known.checkpoint.model}")
-            return self.get(known.id)
-        if self._living >= self._max_streams:
-            raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
-        manifest = model.manifest
-        checkpoint = Checkpoint(
-            stream=self._ids.new(),
-            model=manifest.name,
-            version=manifest.version,
-            position=0,
-            logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
-            state=state.initial(manifest.contract),
-        )
-        stream = Stream(model, checkpoint, idempotency_key, last_used=self._clock())
-        self._streams[stream.id] = stream
-        self._living += 1
-        if idempotency_key is not None:
-            self._by_key[idempotency_key] = stream
-        await self.store.save(checkpoint)
+        name = self._ids.new()
+        checkpoint = beginning(name, model) if start is None else replace(start, stream=name)
+        with self._room():
+            head = await self.store.create(checkpoint, key)
+            if isinstance(head, Head):
+                return self._add(model, replace(checkpoint, fence=head.fence))
+        stream = await self.resume(head)
+        if stream.model.manifest.name != model.manifest.name:
+            raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
         return stream
 
-    def get(self, stream_id: str) -> Stream:
-        """The stream of that id, touched. Raises UnknownStream, or Expired if it was ours."""
-        if (stream := self._streams.get(stream_id)) is None:
-            if self._ids.is_ours(stream_id):
-                raise self._expired()
-            raise UnknownStream("there is no such stream; open one and use the id it gets")
+    async def resume(self, stream_id: str) -> Stream:
+        """The stream of that id, this replica's from now on, touched.
+
+        What is in memory counts only while its fence is the store's: else another replica has gone
+        on with the stream, and its checkpoint is taken. Raises UnknownStream, or Expired where it
+        was ours; UnknownModel, Full, Unavailable.
+        """
+        lock = self._arriving.setdefault(stream_id, asyncio.Lock())
+        async with lock:
+            stream, head = await self._find(stream_id)
+            if stream is None:
+                model = self._served(head)
+                with self._room():
+                    taken = await self._read(stream_id, self.store.take(stream_id))
+                    stream = self._add(model, taken)
+            stream.last_used = self._clock()
+            return stream
+
+    async def look(self, stream_id: str) -> Stream:
+        """The stream as it stands, without taking it from its owner. Raises as `resume` does."""
+        stream, head = await self._find(stream_id)
+        if stream is not None:
+            async with stream.lock:
+                await self.wake(stream)
+            stream.last_used = self._clock()
+            return stream
+        model = self._served(head)
+        checkpoint = await self._read(stream_id, self.store.load(stream_id))
+        return Stream(model, checkpoint, durable=checkpoint.position)
+
+    async def wake(self, stream: Stream) -> None:
+        """Have the state of a stream that rests. With its lock held. Raises Moved, Expired."""
+        if stream.lost is not None:
+            raise stream.lost
+        if stream.resting:
+            checkpoint = await self._read(stream.id, self.store.load(stream.id))
+            if checkpoint.fence != stream.checkpoint.fence:
+                self._lose(stream, moved())
+                raise moved()
+            stream.checkpoint, stream.resting = checkpoint, False
         stream.last_used = self._clock()
-        return stream
 
     async def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
-        """The only place where a stream moves. Raises Expired where it was removed meanwhile."""
-        if stream.id not in self._streams:
-            raise self._expired()
-        await self.store.save(checkpoint)
+        """The only place where a stream moves; it is written at once or soon.
+
+        Raises Moved or Expired where it was lost meanwhile.
+        """
+        if stream.lost is not None:
+            raise stream.lost
         stream.checkpoint = checkpoint
-        stream.durable = checkpoint.position
+        stream.dirty = True
         stream.last_used = self._clock()
+        if self.store.survives == "connection":
+            await self.checkpoints.write(stream)
+        else:
+            self.checkpoints.due(stream)
 
     async def end(self, stream: Stream) -> int:
         """End the stream and give its last position; ended again, it answers the same."""
         async with stream.lock:
+            await self.wake(stream)
             if not stream.checkpoint.ended:
                 rest = stream.checkpoint.logits[:0]
                 ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
                 await self.commit(stream, ended)
-                self._living -= 1
+            await self.checkpoints.write(stream)
             return stream.checkpoint.position
 
-    async def remove(self, stream: Stream) -> None:
-        """Erase every copy; a connection on it is told that it expired."""
-        if self._streams.pop(stream.id, None) and not stream.checkpoint.ended:
-            self._living -= 1
-        if stream.idempotency_key is not None:
-            self._by_key.pop(stream.idempotency_key, None)
-        await self.store.delete(stream.id)
-        if stream.connection is not None:
-            stream.connection.interrupt(self._expired())
+    async def remove(self, stream_id: str) -> None:
+        """Erase every copy; a connection on it is told that it expired. Raises as `resume` does."""
+        await self._find(stream_id)
+        await self.store.delete(stream_id)
+        if (stream := self._streams.get(stream_id)) is not None:
+            self._lose(stream, self._expired())
 
-    async def expire_idle(self) -> None:
-        """Remove the streams that nobody has touched for the idle timeout."""
+    async def rest_idle(self) -> None:
+        """Take the streams that nobody has touched for the idle timeout out of memory."""
         oldest = self._clock() - self._idle_timeout
         for stream in self:
-            if stream.last_used < oldest and not stream.lock.locked():
-                await self.remove(stream)
+            if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
+                if self.store.survives == "connection":
+                    await self.store.delete(stream.id)
+                    self._lose(stream, self._expired())
+                else:
+                    await self._rest(stream, oldest)
+        await self.store.purge()
 
     def attach(self, stream: Stream, connection: Connection) -> None:
         """Make this the stream's connection; an older one is closed as moved."""
-        if stream.connection is not None:
-            stream.connection.interrupt(Moved("another connection resumed this stream"))
-        stream.connection = connection
-        self._connections.add(connection)
+        self.connections.attach(stream, connection)
 
     def detach(self, stream: Stream, connection: Connection) -> None:
-        """The connection has gone; the stream stays for whoever resumes it."""
-        if stream.connection is connection:
-            stream.connection = None
-        self._connections.discard(connection)
-        if not self._connections:
-            self._last_detached.set()
+        """The connection has gone; the stream is written, and stays for whoever resumes it."""
+        self.connections.detach(stream, connection)
+        if stream.dirty and stream.lost is None:
+            self.checkpoints.start(stream)
+        elif stream.resting and stream.connection is None:
+            self._streams.pop(stream.id, None)
 
-    async def close_connections(self, reason: ServiceError, within: float) -> None:
-        """Interrupt every connection and wait, `within` seconds at most, until they have gone."""
-        self._last_detached.clear()
-        for connection in self._connections:
-            connection.interrupt(reason)
-        if self._connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._last_detached.wait(), within)
+    async def _rest(self, stream: Stream, oldest: float) -> None:
+        async with stream.lock:
+            await self.checkpoints.write_all([stream])
+            if stream.dirty or stream.lost is not None or stream.last_used >= oldest:
+                return  # the store is away, or another's, or someone came meanwhile
+            if stream.connection is None:
+                self._streams.pop(stream.id, None)
+            else:
+                light = replace(stream.checkpoint, logits=stream.checkpoint.logits[:0], state={})
+                stream.checkpoint, stream.resting = light, True
+
+    async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
+        """The stream if it is in memory and still this replica's, and what the store says of it."""
+        head = await self.store.head(stream_id) if self._ids.is_possible(stream_id) else None
+        stream = self._streams.get(stream_id)
+        if head is None:
+            if stream is not None:
+                self._lose(stream, self._expired())
+            raise self._gone(stream_id)
+        if stream is not None and stream.checkpoint.fence < head.fence:
+            self._lose(stream, moved())
+            stream = None
+        return stream, head
+
+    async def _read(self, stream_id: str, reading: Awaitable[Checkpoint | None]) -> Checkpoint:
+        try:
+            if (checkpoint := await reading) is not None:
+                return checkpoint
+            error = self._gone(stream_id)
+        except DamagedCheckpoint as damage:
+            logger.error("the checkpoint of a stream is damaged: %s", damage)
+            error = Expired("the stream's checkpoint is damaged; open a new one")
+        if (stream := self._streams.get(stream_id)) is not None:
+            self._lose(stream, error)
+        raise error
+
+    def _served(self, head: Head) -> Model:
+        model = self._models.get(head.model)
+        if model is None or model.manifest.version != head.version:
+            raise UnknownModel(
+                f"the stream runs on {head.model}/{head.version}, which this replica does not "
+                "serve; resume it on one that does, or restore its state in a new stream"
+            )
+        return model
+
+    def _add(self, model: Model, checkpoint: Checkpoint) -> Stream:
+        stream = Stream(model, checkpoint, checkpoint.position, last_used=self._clock())
+        self._streams[stream.id] = stream
+        return stream
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """A place for one more. Raises Full where no stream that rests can leave memory."""
+        if len(self._streams) + self._coming >= self._max_streams:
+            self._make_room()
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    def _make_room(self) -> None:
+        living = [stream for stream in self if not stream.checkpoint.ended]
+        if len(living) + self._coming < self._max_streams:
+            return
+        if self.store.survives != "connection":
+            for stream in sorted(living, key=lambda stream: stream.last_used):
+                if stream.connection is None and not stream.dirty and not stream.lock.locked():
+                    del self._streams[stream.id]
+                    return
+        raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
+
+    def _lose(self, stream: Stream, error: ServiceError) -> None:
+        """The stream is another's or gone: whoever still holds it here is told."""
+        stream.lost = error
+        if self._streams.get(stream.id) is stream:
+            del self._streams[stream.id]
+        stream.interrupt(error)
+
+    def _gone(self, stream_id: str) -> ServiceError:
+        if self._ids.is_ours(stream_id):
+            return self._expired()
+        return UnknownStream("there is no such stream; open one and use the id it gets")
 
     def _expired(self) -> Expired:
-        return Expired(
-            f"the stream was ended, deleted or idle for {self._idle_timeout:g} s; open a new one"
-        )
+        return Expired("the stream was ended, deleted or idle for too long; open a new one")
+
+
+def beginning(name: str, model: Model) -> Checkpoint:
+    """A stream before its first step."""
+    manifest = model.manifest
+    return Checkpoint(
+        stream=name,
+        model=manifest.name,
+        version=manifest.version,
+        position=0,
+        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
+        state=state.initial(manifest.contract),
+    )

@@ -51,10 +51,11 @@ class Compose:
     """The services of docker-compose.yml under a name and a port of the test's own."""
 
     file: Path
+    project: str = PROJECT
 
     def __call__(self, *arguments: str, timeout: float = 120, check: bool = True) -> str:
         return docker(
-            *("compose", "-p", PROJECT, "--project-directory", str(live.ROOT)),
+            *("compose", "-p", self.project, "--project-directory", str(live.ROOT)),
             *("-f", str(self.file), *arguments),
             timeout=timeout,
             check=check,
@@ -65,13 +66,23 @@ class Compose:
         return self("exec", "-T", "larnn", "python", "-c", program)
 
 
-def prepare(folder: Path) -> Compose:
-    """A copy of docker-compose.yml: ports cannot be taken back by an override file."""
+def prepare(folder: Path, project: str = PROJECT, profile: str | None = None) -> Compose:
+    """A copy of docker-compose.yml: ports cannot be taken back by an override file.
+
+    It has the services of the profile, or those of none.
+    """
     house = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())
-    service = house["services"]["larnn"]
-    service["build"] = {"context": service["build"], "network": "host"}
-    service["image"] = f"{PROJECT}-image"
-    service["ports"] = ["127.0.0.1::8000"]
+    wanted = {
+        name: service
+        for name, service in house["services"].items()
+        if service.pop("profiles", [None]) == [profile]
+    }
+    for service in wanted.values():
+        if "build" in service:
+            service["build"] = {"context": service["build"], "network": "host"}
+            service["image"] = f"{PROJECT}-image"
+        if "ports" in service:
+            service["ports"] = ["127.0.0.1::" + service["ports"][0].rpartition(":")[2]]
     file = folder / "docker-compose.yml"
-    file.write_text(json.dumps({"services": {"larnn": service}}))
-    return Compose(file)
+    file.write_text(json.dumps({"services": wanted, "volumes": house["volumes"]}))
+    return Compose(file, project)

@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 from tests import live
 from tests.deploy.compose import PROJECT, Compose, docker, need_engine, prepare
+from tests.deploy.ready import wait_until_ready
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(3000)]
 
@@ -41,18 +42,8 @@ def container(compose: Compose) -> str:
 def url(compose: Compose, container: str) -> str:
     """The base URL, after the service said that it is ready."""
     url = f"http://{compose('port', 'larnn', '8000')}"
-    deadline = time.monotonic() + 600
-    while not _ready(url):
-        assert time.monotonic() < deadline, compose("logs", "larnn")
-        time.sleep(0.1)
+    wait_until_ready(url, compose)
     return url
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def test_it_starts_and_says_how_long_that_took(

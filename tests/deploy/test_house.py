@@ -50,3 +50,14 @@ def test_the_first_compose_service_needs_nothing_but_docker() -> None:
     assert not {"profiles", "depends_on"} & services["larnn"].keys()
     for name, service in services.items():
         assert name == "larnn" or service["profiles"], name
+
+
+def test_the_cluster_is_two_replicas_behind_8080_on_a_store_that_forgets_nothing() -> None:
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    cluster = {name: s for name, s in services.items() if s.get("profiles") == ["cluster"]}
+    assert set(cluster) == {"replica", "valkey", "gateway"}
+    assert cluster["replica"]["scale"] == 2
+    assert cluster["replica"]["environment"]["LARNN_STORE"] == "redis://valkey:6379/0"
+    assert cluster["gateway"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert "--appendonly yes --appendfsync always" in cluster["valkey"]["command"]
+    assert "ports" not in cluster["valkey"]

@@ -11,7 +11,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 from websockets.sync.client import connect
 
-from service.api import messages, schemas
+from service.api import messages, schemas, state_file
 from service.api.failures import FAILURES
 from service.settings import Settings
 from tests import live
@@ -22,9 +22,11 @@ BLOCKS = page.blocks(PROTOCOL)
 STRUCTS = sorted(
     {
         item
-        for module in (messages, schemas)
+        for module in (messages, schemas, state_file)
         for _, item in inspect.getmembers(module, inspect.isclass)
-        if issubclass(item, msgspec.Struct) and item is not msgspec.Struct
+        if issubclass(item, msgspec.Struct)
+        and item is not msgspec.Struct
+        and not item.__name__.startswith("_")
     },
     key=lambda struct: struct.__name__,
 )

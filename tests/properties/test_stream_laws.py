@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from service.backend.base import Model
 from service.backend.repository import load_repository
 from service.engine.engine import Chunk, Engine
-from service.engine.store import MemoryStore
+from service.engine.memory_store import MemoryStore
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Gap
@@ -40,7 +40,7 @@ def in_engine(models: dict[str, Model], work: Callable[[Engine], Awaitable[T]]) 
     """Run `work` on a fresh engine, in a loop of its own."""
 
     async def run() -> T:
-        streams = Streams(MemoryStore(), StreamIds("s"), max_streams=100, idle_timeout=1e6)
+        streams = Streams(MemoryStore(), StreamIds("s"), models, max_streams=100, idle_timeout=1e6)
         engine = Engine(models, streams, Settings(model="toy", max_run_steps=16))
         try:
             return await work(engine)

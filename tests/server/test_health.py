@@ -30,6 +30,8 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
         "/streams",
         "/streams/{stream_id}",
         "/streams/{stream_id}/steps",
+        "/streams/{stream_id}/state",
+        "/streams/{stream_id}/fork",
     }
     schemas = document["components"]["schemas"]
     references = str(document).split("'#/components/schemas/")[1:]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from service.backend.base import Model
-from service.engine.store import MemoryStore
+from service.engine.memory_store import MemoryStore
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
 from tests.unit.test_batcher import MANIFEST, Sums
 
 MODEL = Model(MANIFEST, Sums())
+MODELS = {MANIFEST.name: MODEL}
 IDLE = 60.0
 
 
@@ -40,7 +41,7 @@ def clock() -> Clock:
 @pytest.fixture
 def streams(clock: Clock) -> Streams:
     return Streams(
-        MemoryStore(), StreamIds("secret"), max_streams=2, idle_timeout=IDLE, clock=clock
+        MemoryStore(), StreamIds("secret"), MODELS, max_streams=2, idle_timeout=IDLE, clock=clock
     )
 
 
@@ -54,7 +55,7 @@ def test_ids_are_told_from_any_other() -> None:
 
 async def test_a_stream_is_stored_before_it_is_given(streams: Streams) -> None:
     stream = await streams.open(MODEL)
-    assert await streams.store.load(stream.id) is stream.checkpoint
+    assert await streams.store.load(stream.id) == stream.checkpoint
     assert (stream.checkpoint.position, stream.durable) == (0, 0)
 
 
@@ -71,36 +72,36 @@ async def test_idle_streams_expire_and_touched_ones_do_not(streams: Streams, clo
     listener = Listener()
     streams.attach(idle, listener)
     clock.now = IDLE - 1
-    streams.get(touched.id)
+    await streams.resume(touched.id)
     clock.now = IDLE + 1
-    await streams.expire_idle()
-    assert streams.get(touched.id) is touched
+    await streams.rest_idle()
+    assert await streams.resume(touched.id) is touched
     assert [type(reason) for reason in listener.reasons] == [Expired]
     assert await streams.store.load(idle.id) is None
     with pytest.raises(Expired):
-        streams.get(idle.id)
+        await streams.resume(idle.id)
 
 
 async def test_a_stream_that_runs_does_not_expire(streams: Streams, clock: Clock) -> None:
     stream = await streams.open(MODEL)
     async with stream.lock:
         clock.now = 2 * IDLE
-        await streams.expire_idle()
-    assert streams.get(stream.id) is stream
+        await streams.rest_idle()
+    assert await streams.resume(stream.id) is stream
 
 
 async def test_unknown_is_told_from_gone(streams: Streams) -> None:
     stream = await streams.open(MODEL)
-    await streams.remove(stream)
+    await streams.remove(stream.id)
     with pytest.raises(Expired):
-        streams.get(stream.id)
+        await streams.resume(stream.id)
     with pytest.raises(UnknownStream):
-        streams.get(StreamIds("another").new())
+        await streams.resume(StreamIds("another").new())
 
 
 async def test_a_removed_stream_cannot_be_moved(streams: Streams) -> None:
     stream = await streams.open(MODEL)
-    await streams.remove(stream)
+    await streams.remove(stream.id)
     with pytest.raises(Expired):
         await streams.commit(stream, stream.checkpoint)
     assert await streams.store.load(stream.id) is None
@@ -109,9 +110,10 @@ async def test_a_removed_stream_cannot_be_moved(streams: Streams) -> None:
 async def test_a_key_opens_one_stream_while_it_lives(streams: Streams) -> None:
     first = await streams.open(MODEL, "key")
     assert await streams.open(MODEL, "key") is first
+    other = MANIFEST.model_copy(update={"name": "other"})
     with pytest.raises(Conflict):
-        await streams.open(Model(MANIFEST, Sums()), "key")
-    await streams.remove(first)
+        await streams.open(Model(other, Sums()), "key")
+    await streams.remove(first.id)
     assert await streams.open(MODEL, "key") is not first
 
 
@@ -131,5 +133,5 @@ async def test_closing_waits_no_longer_than_told(streams: Streams) -> None:
     stream = await streams.open(MODEL)
     deaf = Listener()
     streams.attach(stream, deaf)
-    await streams.close_connections(Moved("away"), within=0.01)
+    await streams.connections.close(Moved("away"), within=0.01)
     assert deaf.reasons

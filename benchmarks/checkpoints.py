@@ -1,0 +1,107 @@
+"""What a checkpoint costs: bytes, CPU time of this process, and how many a second a store takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from service.backend.repository import load_repository
+from service.contract import Manifest
+from service.engine.checkpoint import Checkpoint, decode, encode
+from service.engine.store import Head, Store
+from service.engine.stores import open_store
+
+KEPT = 100
+"""Steps whose answers a checkpoint carries."""
+
+
+def checkpoints(
+    store: Annotated[str, typer.Option(help="as LARNN_STORE")] = "memory",
+    streams: Annotated[int, typer.Option(help="how many are written at the same time")] = 200,
+    rounds: Annotated[int, typer.Option(help="checkpoints of each")] = 10,
+    models: Path = Path("models"),
+    model: str = "larnn-har",
+    output: Path | None = None,
+) -> None:
+    """Bytes and time of a stream's checkpoint, and a store's throughput."""
+    start = _checkpoint(load_repository(models, model, "cpu")[model].manifest)
+    data = encode(start)
+    record: dict[str, Any] = {
+        "store": store.partition(":")[0],
+        "bytes": len(data),
+        "bytes_of_logits": start.logits.nbytes,
+        "encode_us": _microseconds(lambda: encode(start)),
+        "decode_us": _microseconds(lambda: decode(data, 1)),
+    }
+    place = open_store(store, ttl=60, timeout=30)
+    place.prepare()
+    record |= asyncio.run(_saves(place, start, streams, rounds))
+    for name, value in record.items():
+        print(f"{name:24} {value if isinstance(value, str) else format(value, ',.6g')}")
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def _checkpoint(manifest: Manifest) -> Checkpoint:
+    random = np.random.default_rng(0)
+    contract = manifest.contract
+    state = {
+        tensor.name: np.asarray(random.normal(size=tensor.shape), dtype=tensor.dtype)
+        for tensor in contract.state
+    }
+    logits = random.normal(size=(KEPT, len(contract.labels))).astype(np.float32)
+    return Checkpoint("0" * 48, manifest.name, manifest.version, KEPT, logits, state)
+
+
+def _microseconds(work: Callable[[], object], times: int = 1000) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times * 1e6
+
+
+async def _saves(store: Store, start: Checkpoint, streams: int, rounds: int) -> dict[str, float]:
+    alone = await _stream(store, start, 0, rounds)
+    began, cpu = time.perf_counter(), _cpu_seconds()
+    together = await asyncio.gather(
+        *(_stream(store, start, number, rounds) for number in range(1, streams + 1))
+    )
+    wall, cpu = time.perf_counter() - began, _cpu_seconds() - cpu
+    times = np.concatenate(together)
+    await store.close()
+    return {
+        "alone_p50_ms": float(np.median(alone)) * 1e3,
+        "together": streams,
+        "checkpoints_per_second": len(times) / wall,
+        "together_p50_ms": float(np.median(times)) * 1e3,
+        "together_p99_ms": float(np.percentile(times, 99)) * 1e3,
+        "cpu_us": cpu / len(times) * 1e6,
+    }
+
+
+async def _stream(store: Store, start: Checkpoint, number: int, rounds: int) -> list[float]:
+    """Seconds of each checkpoint of a stream that is opened, written and erased."""
+    mine = replace(start, stream=f"{number:048x}")
+    head = await store.create(mine)
+    assert isinstance(head, Head)
+    times = []
+    for position in range(KEPT, KEPT + rounds):
+        began = time.perf_counter()
+        assert await store.save(replace(mine, position=position, fence=head.fence)) == "saved"
+        times.append(time.perf_counter() - began)
+    await store.delete(mine.stream)
+    return times
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,62 @@
+"""A checkpoint as bytes: the same when read again, and refused when damaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from service.engine.checkpoint import Checkpoint, DamagedCheckpoint, decode, encode
+
+shapes = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+tensors = arrays.arrays(np.float32, shapes) | arrays.arrays(np.int64, shapes)
+checkpoints = st.builds(
+    Checkpoint,
+    stream=st.text(),
+    model=st.text(),
+    version=st.integers(1, 2**31),
+    position=st.integers(0, 2**53),
+    logits=arrays.arrays(np.dtype("<f4"), st.tuples(st.integers(0, 4), st.integers(2, 3))),
+    state=st.dictionaries(st.from_regex(r"[a-k][a-z0-9_]*", fullmatch=True), tensors, max_size=4),
+    ended=st.booleans(),
+)
+
+
+def parts(checkpoint: Checkpoint) -> list[tuple[Any, ...]]:
+    tensors = {"": checkpoint.logits, **checkpoint.state}
+    return [(name, t.dtype, t.shape, t.tobytes()) for name, t in tensors.items()]
+
+
+def same(one: Checkpoint, other: Checkpoint) -> bool:
+    """Bit for bit, NaN included."""
+    bare = [replace(each, logits=np.empty(0, np.float32), state={}) for each in (one, other)]
+    return parts(one) == parts(other) and repr(bare[0]) == repr(bare[1])
+
+
+@given(checkpoint=checkpoints, fence=st.integers(0, 2**53))
+def test_read_again_it_is_the_same_under_the_stores_fence(
+    checkpoint: Checkpoint, fence: int
+) -> None:
+    assert same(decode(encode(checkpoint), fence), replace(checkpoint, fence=fence))
+
+
+@given(checkpoint=checkpoints, data=st.data())
+def test_any_damaged_or_missing_byte_is_found(checkpoint: Checkpoint, data: st.DataObject) -> None:
+    whole = encode(checkpoint)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytes([whole[place] ^ data.draw(st.integers(1, 255))])
+    with pytest.raises(DamagedCheckpoint):
+        decode(whole[:place] + flipped + whole[place + 1 :], 0)
+    with pytest.raises(DamagedCheckpoint):
+        decode(whole[:place], 0)
+
+
+def test_it_is_little_larger_than_its_tensors() -> None:
+    state = {f"keys_{layer}": np.zeros((16, 64), np.float32) for layer in range(4)}
+    checkpoint = Checkpoint("f" * 48, "larnn-har", 1, 10**6, np.zeros((0, 6), np.float32), state)
+    assert len(encode(checkpoint)) < sum(t.nbytes for t in state.values()) + 200

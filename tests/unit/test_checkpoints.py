@@ -1,0 +1,272 @@
+"""When streams are written, what happens when the store refuses, and how they rest and wake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.backend.base import Model
+from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
+from service.engine.memory_store import MemoryStore
+from service.engine.store import Outcome, Survives
+from service.engine.stream import Stream
+from service.engine.stream_ids import StreamIds
+from service.engine.streams import Streams
+from service.errors import Expired, Full, Moved, Unavailable, UnknownModel
+from tests.unit.test_streams import IDLE, MODEL, MODELS, Clock, Listener
+
+
+class FarStore(MemoryStore):
+    """Treated as one that replicas share; `away` it answers nothing; `saved` is what it took."""
+
+    survives: Survives = "replica"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.damaged = False
+        self.saved: asyncio.Queue[int] = asyncio.Queue()
+
+    async def save(self, checkpoint: Checkpoint) -> Outcome:
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable()
+        outcome = await super().save(checkpoint)
+        self.saved.put_nowait(checkpoint.position)
+        return outcome
+
+    async def take(self, stream: str) -> Checkpoint | None:
+        if self.damaged:
+            raise DamagedCheckpoint("the checksum is wrong")
+        return await super().take(stream)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> FarStore:
+    return FarStore()
+
+
+def replica(
+    store: FarStore, clock: Clock, models: Mapping[str, Model] = MODELS, **changes: Any
+) -> Streams:
+    settings: dict[str, Any] = {
+        "max_streams": 2,
+        "idle_timeout": IDLE,
+        "checkpoint_steps": 10,
+        "checkpoint_interval": 1e6,
+    }
+    return Streams(store, StreamIds("secret"), models, clock=clock, **settings | changes)
+
+
+async def move(streams: Streams, stream: Stream, position: int) -> None:
+    async with stream.lock:
+        await streams.wake(stream)
+        logits = np.zeros((position, 3), np.float32)
+        after = replace(stream.checkpoint, position=position, logits=logits)
+        await streams.commit(stream, after)
+
+
+async def test_every_so_many_steps_and_no_answer_waits(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 9)
+    assert stream.dirty and store.saved.empty()
+    await move(streams, stream, 10)
+    assert stream.durable == 0
+    assert await store.saved.get() == 10
+    await streams.checkpoints.write(stream)
+    assert (stream.durable, stream.dirty) == (10, False)
+
+
+async def test_what_moves_while_it_is_written_is_written_next(
+    store: FarStore, clock: Clock
+) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 10)
+    await asyncio.sleep(0)
+    await move(streams, stream, 30)
+    assert [await store.saved.get() for _ in range(2)] == [10, 30]
+
+
+async def test_every_so_many_seconds(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock, checkpoint_interval=0.01)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 1)
+    assert await store.saved.get() == 1
+
+
+async def test_when_the_connection_goes(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    await move(streams, stream, 1)
+    streams.detach(stream, listener)
+    assert await store.saved.get() == 1
+
+
+async def test_a_store_that_comes_back_gets_what_it_missed(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock, checkpoint_interval=0.01)
+    stream = await streams.open(MODEL)
+    store.away = True
+    await move(streams, stream, 20)
+    with pytest.raises(Unavailable):
+        await streams.checkpoints.write(stream)
+    assert (stream.durable, stream.lost) == (0, None)
+    store.away = False
+    assert await store.saved.get() == 20
+
+
+async def test_an_owner_of_the_past_is_told_at_its_next_checkpoint(
+    store: FarStore, clock: Clock
+) -> None:
+    older, newer = replica(store, clock), replica(store, clock)
+    stream = await older.open(MODEL)
+    listener = Listener()
+    older.attach(stream, listener)
+    taken = await newer.resume(stream.id)
+    await move(newer, taken, 5)
+    await newer.checkpoints.write(taken)
+    await move(older, stream, 3)
+    with pytest.raises(Moved):
+        await older.checkpoints.write(stream)
+    assert [type(reason) for reason in listener.reasons] == [Moved]
+    with pytest.raises(Moved):
+        await move(older, stream, 4)
+    again = await older.resume(stream.id)
+    assert again is not stream and again.checkpoint.position == 5
+
+
+async def test_what_is_ahead_of_the_store_is_kept_when_resumed_here(
+    store: FarStore, clock: Clock
+) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 3)
+    resumed = await streams.resume(stream.id)
+    assert resumed is stream and (stream.checkpoint.position, stream.durable) == (3, 0)
+
+
+async def test_resumed_twice_at_once_it_is_one_stream(store: FarStore, clock: Clock) -> None:
+    older, newer = replica(store, clock), replica(store, clock)
+    stream = await older.open(MODEL)
+    one, other = await asyncio.gather(newer.resume(stream.id), newer.resume(stream.id))
+    assert one is other
+
+
+async def test_looking_leaves_a_stream_with_its_owner(store: FarStore, clock: Clock) -> None:
+    owner, other = replica(store, clock), replica(store, clock)
+    stream = await owner.open(MODEL)
+    await move(owner, stream, 4)
+    await owner.checkpoints.write(stream)
+    assert (await other.look(stream.id)).checkpoint.position == 4
+    await move(owner, stream, 5)
+    await owner.checkpoints.write(stream)
+    assert (await owner.look(stream.id)).checkpoint.position == 5
+
+
+async def test_a_store_that_forgot_is_no_free_fence(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    await store.delete(stream.id)
+    await move(streams, stream, 1)
+    with pytest.raises(Expired):
+        await streams.checkpoints.write(stream)
+    with pytest.raises(Expired):
+        await streams.resume(stream.id)
+    assert await store.head(stream.id) is None
+
+
+async def test_an_idle_stream_rests_and_wakes_on_its_connection(
+    store: FarStore, clock: Clock
+) -> None:
+    streams = replica(store, clock)
+    stream, alone = await streams.open(MODEL), await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    await move(streams, stream, 3)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    assert list(streams) == [stream]
+    assert stream.resting and not stream.checkpoint.state and not listener.reasons
+    await move(streams, stream, 4)
+    assert not stream.resting and stream.checkpoint.state
+    assert (await streams.resume(alone.id)).checkpoint.position == 0
+
+
+async def test_a_resting_stream_leaves_with_its_connection(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    assert list(streams) == [stream]
+    streams.detach(stream, listener)
+    assert not list(streams)
+
+
+async def test_a_stream_that_another_took_while_it_rested_has_moved(
+    store: FarStore, clock: Clock
+) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    await replica(store, clock).resume(stream.id)
+    with pytest.raises(Moved):
+        await move(streams, stream, 1)
+    assert [type(reason) for reason in listener.reasons] == [Moved]
+
+
+async def test_what_the_store_does_not_have_stays_in_memory(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 1)
+    store.away = True
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    assert list(streams) == [stream] and not stream.resting
+
+
+async def test_a_full_replica_lets_rest_what_nobody_holds(store: FarStore, clock: Clock) -> None:
+    streams = replica(store, clock)
+    first, second = await streams.open(MODEL), await streams.open(MODEL)
+    streams.attach(second, Listener())
+    third = await streams.open(MODEL)
+    assert set(streams) == {second, third}
+    streams.attach(third, Listener())
+    with pytest.raises(Full):
+        await streams.resume(first.id)
+
+
+async def test_a_version_that_is_not_served_stays_with_its_owner(
+    store: FarStore, clock: Clock
+) -> None:
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    upgraded = replica(store, clock, models={})
+    with pytest.raises(UnknownModel, match="toy/1"):
+        await upgraded.resume(stream.id)
+    await move(streams, stream, 1)
+    await streams.checkpoints.write(stream)
+
+
+async def test_a_damaged_checkpoint_is_expired(store: FarStore, clock: Clock) -> None:
+    stream = await replica(store, clock).open(MODEL)
+    store.damaged = True
+    with pytest.raises(Expired, match="damaged"):
+        await replica(store, clock).resume(stream.id)

@@ -1,0 +1,33 @@
+"""What a restored stream may hold is bounded by the contract and by its position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.contract import StateTensor
+from service.engine import transfer
+from service.engine.transfer import Snapshot
+from service.errors import BadValue
+from tests import toy
+
+BOUNDED = toy.CONTRACT.model_copy(
+    update={
+        "state": (
+            toy.CONTRACT.state[0],
+            StateTensor(name="seen", shape=(), dtype="int64", maximum=16, description=""),
+        )
+    }
+)
+
+
+def snapshot(seen: int) -> Snapshot:
+    state = {"total": np.zeros(2, np.float32), "seen": np.array(seen)}
+    return Snapshot("toy", 1000, np.empty((0, 3), np.float32), state)
+
+
+def test_a_counter_stays_within_what_the_contract_says() -> None:
+    transfer.check(BOUNDED, "toy", snapshot(16), max_kept=0)
+    transfer.check(toy.CONTRACT, "toy", snapshot(1000), max_kept=0)
+    with pytest.raises(BadValue, match="seen: 17 is not within 0 and 16"):
+        transfer.check(BOUNDED, "toy", snapshot(17), max_kept=0)
