@@ -110,13 +110,14 @@ class AsyncClient:
         emit: Emit = "last",
         binary: bool = False,
         max_in_flight: int = 16,
-        max_buffered_steps: int = 65_536,
+        max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
         """A new stream, or that of the id `resume`, where `position` is how many steps of it have
         been sent and answered (as the service says, unless given). Enter it with `async with`.
 
-        `binary` sends float32 frames, one at a time, since they cannot acknowledge; else JSON, up
-        to `max_in_flight` chunks ahead of the answers.
+        JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
+        answers that are not read. `binary` sends float32 frames, one at a time, since each of
+        them acknowledges all before it.
         """
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")

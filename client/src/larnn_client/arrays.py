@@ -18,10 +18,7 @@ def chunk_array(steps: ArrayLike, channels: int) -> Floats:
         raise BadInput(f"a chunk is [steps, {channels}], not {list(array.shape)}", "bad_shape")
     if not len(array):
         raise BadInput("a chunk holds at least one step", "empty_chunk")
-    if not np.isfinite(array).all():
-        step, channel = np.argwhere(~np.isfinite(array))[0]
-        raise BadInput(f"steps[{step}][{channel}] is no finite float32", "bad_value")
-    return array
+    return _finite(array, "steps")
 
 
 def sequence_arrays(sequences: ArrayLike | Sequence[ArrayLike]) -> list[Floats]:
@@ -34,7 +31,15 @@ def sequence_arrays(sequences: ArrayLike | Sequence[ArrayLike]) -> list[Floats]:
                 "put a single sequence into a list",
                 "bad_shape",
             )
+        _finite(array, f"sequences[{index}]")
     return arrays
+
+
+def _finite(array: Floats, place: str) -> Floats:
+    if not np.isfinite(array).all():
+        step, channel = np.argwhere(~np.isfinite(array))[0]
+        raise BadInput(f"{place}[{step}][{channel}] is no finite float32", "bad_value")
+    return array
 
 
 def _floats(values: ArrayLike, what: str) -> Floats:

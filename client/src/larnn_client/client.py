@@ -115,7 +115,7 @@ class Client:
         emit: Emit = "last",
         binary: bool = False,
         max_in_flight: int = 16,
-        max_buffered_steps: int = 65_536,
+        max_buffered_steps: int = 16_384,
     ) -> Stream:
         """As AsyncClient.stream; enter it with `with`."""
         stream = self._client.stream(
@@ -167,7 +167,7 @@ class Stream:
 
     @property
     def read(self) -> int:
-        """Steps whose predictions `receive` has given; from here on it can be resumed."""
+        """Steps whose predictions `receive` has given: `position` for who resumes the stream."""
         return self._stream.read
 
     @property

@@ -112,7 +112,7 @@ def _of_handshake(error: InvalidStatus) -> Exception:
     if status == HTTPStatus.UNAUTHORIZED:
         return refused("unauthorized", "something before the service wants another key")
     if status == HTTPStatus.FORBIDDEN:
-        return refused("forbidden", "something before the service says no")
+        return refused("forbidden", "no stream at that address, or something before it says no")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Lost(f"the address answers {status}")
     return ProtocolError(f"the address answers {status} instead of opening a websocket")

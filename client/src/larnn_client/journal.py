@@ -15,7 +15,8 @@ class Journal:
     until it is answered and durable.
     """
 
-    def __init__(self, position: int, *, max_steps: int) -> None:
+    def __init__(self, position: int, *, consumed: int, max_steps: int) -> None:
+        """`position` steps are sent and answered; the service has consumed `consumed`."""
         self.answered = position
         """The end of the last chunk whose answer has come."""
         self.read = position
@@ -24,6 +25,7 @@ class Journal:
         """The store holds the stream up to here, as far as this client was told."""
         self.end = position
         """Steps sent, over the stream's whole life."""
+        self._consumed_before = consumed
         self._max_steps = max_steps
         self._kept: deque[Chunk] = deque()
         self._waiting: deque[Chunk] = deque()
@@ -55,7 +57,7 @@ class Journal:
         Sends again from what is unanswered, or from the position where that is smaller. Raises
         StateLost where those steps are not kept, ProtocolError where others were sent.
         """
-        if position > self.end:
+        if position > max(self.end, self._consumed_before):
             raise ProtocolError(
                 f"the service has consumed {position} steps, of which this client sent "
                 f"{self.end}: another client writes to this stream"
@@ -74,13 +76,13 @@ class Journal:
             elif chunk.end > start:
                 self._waiting.append(Chunk(start, chunk.steps[start - chunk.offset :]))
 
-    def next(self, max_in_flight: int) -> tuple[Chunk, int] | None:
-        """The chunk to send now, and the position up to which its answers are acknowledged."""
+    def next(self, max_in_flight: int) -> Chunk | None:
+        """The chunk to send now, if any."""
         if not self._waiting or len(self._in_flight) >= max_in_flight:
             return None
         chunk = self._waiting.popleft()
         self._in_flight.append(chunk)
-        return chunk, min(self.answered, chunk.offset)
+        return chunk
 
     def settle(self, position: int, durable: int) -> bool:
         """Take the answer to the oldest chunk in flight; whether the caller has not had it yet."""

@@ -44,7 +44,7 @@ class Wish:
     binary: bool = False
     max_in_flight: int = 16
     """Chunks sent before their answers; a binary chunk carries no `acked`, so it goes alone."""
-    max_buffered_steps: int = 65_536
+    max_buffered_steps: int = 16_384
 
 
 class Pump:
@@ -67,6 +67,7 @@ class Pump:
         self._end_sent = False
         self._answered_attempt = False
         self._ghost = False
+        self._pressed = False
         self._internal_errors = 0
         self._to_send = asyncio.Event()
         self._news = asyncio.Event()
@@ -147,7 +148,9 @@ class Pump:
     def _begin(self, opened: Opened) -> None:
         if self.journal is None:
             start = self._wish.position if self._wish.position is not None else opened.position
-            self.journal = Journal(start, max_steps=self._wish.max_buffered_steps)
+            self.journal = Journal(
+                start, consumed=opened.position, max_steps=self._wish.max_buffered_steps
+            )
         self.journal.resume(opened.position)
         self.opened = opened
         if self.journal.settled:
@@ -159,8 +162,9 @@ class Pump:
         assert self.journal is not None
         try:
             while True:
-                while item := self.journal.next(self._max_in_flight):
-                    await connection.send(encode(*item, binary=self._wish.binary))
+                while chunk := self.journal.next(self._max_in_flight):
+                    frame = encode(chunk, min(self._acked, chunk.offset), binary=self._wish.binary)
+                    await connection.send(frame)
                 if self._to_end:
                     self._end_sent = True
                     await connection.send(END)
@@ -169,6 +173,13 @@ class Pump:
                 await self._to_send.wait()
         except Exception:  # the receiving side finds out, and why
             connection.abort()
+
+    @property
+    def _acked(self) -> int:
+        """What the caller has read, so that it can come back after a restart of its own; what has
+        come, where the service cannot keep so many answers."""
+        assert self.journal is not None
+        return self.journal.answered if self._pressed else self.journal.read
 
     @property
     def _to_end(self) -> bool:
@@ -219,8 +230,8 @@ class Pump:
                 "expired",
             ) from error
         if isinstance(error, Backpressure):
-            narrow, self._max_in_flight = self._max_in_flight == 1, 1
-            return not narrow
+            again, self._pressed, self._max_in_flight = not self._pressed, True, 1
+            return again
         if isinstance(error, Internal):
             self._internal_errors += 1
             return self._internal_errors < MAX_INTERNAL

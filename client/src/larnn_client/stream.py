@@ -70,7 +70,7 @@ class AsyncStream:
 
     @property
     def read(self) -> int:
-        """Steps whose predictions `receive` has given; from here on it can be resumed."""
+        """Steps whose predictions `receive` has given: `position` for who resumes the stream."""
         return self._journal.read
 
     @property
