@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import classify, failures, health, schemas, stream, streams
+from service.api import access, classify, failures, health, schemas, stream, streams
 from service.backend.repository import load_repository
 from service.engine.engine import Engine
 from service.engine.store import MemoryStore
@@ -29,11 +29,12 @@ def create_app(settings: Settings) -> FastAPI:
             f"LARNN_WORKERS={settings.workers}, but LARNN_STORE=memory lives in one process: "
             "set LARNN_CONCURRENCY instead, or start more replicas"
         )
+    ids = StreamIds(settings.secret.get_secret_value())
     engine = Engine(
         load_repository(settings.models, settings.model, settings.provider),
         Streams(
             MemoryStore(),
-            StreamIds(settings.secret.get_secret_value()),
+            ids,
             max_streams=settings.max_streams,
             idle_timeout=settings.idle_timeout,
         ),
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
+    access.guard(app, settings, ids)
     app.include_router(health.router(engine))
     app.include_router(classify.router(engine, settings))
     app.include_router(streams.router(engine, settings))

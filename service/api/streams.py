@@ -38,7 +38,9 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """The same Idempotency-Key again answers with the same stream while it lives."""
         body = await read_body(request, settings.max_body)
         asked = decode_json(_OPEN, body or b"{}")
-        stream = await engine.open(engine.model(asked.model), idempotency_key)
+        owner: str = request.state.owner
+        key = None if idempotency_key is None else f"{owner}/{idempotency_key}"
+        stream = await engine.open(engine.model(asked.model), key, owner)
         location = {"Location": f"/streams/{stream.id}"}
         return _json(opened(engine, stream), 201, location)
 

@@ -103,10 +103,12 @@ class Engine:
             last.append(result[0][-1])
         return np.stack(last)
 
-    async def open(self, model: Model, idempotency_key: str | None = None) -> Stream:
-        """A new stream. Raises Full, Draining."""
+    async def open(
+        self, model: Model, idempotency_key: str | None = None, owner: str = ""
+    ) -> Stream:
+        """A new stream of this owner. Raises Full, Draining."""
         self._admit()
-        return await self.streams.open(model, idempotency_key)
+        return await self.streams.open(model, idempotency_key, owner)
 
     def resume(self, stream_id: str) -> Stream:
         """The stream of that id. Raises UnknownStream, Expired, Draining."""

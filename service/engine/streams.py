@@ -71,7 +71,9 @@ class Streams:
     def __iter__(self) -> Iterator[Stream]:
         return iter(list(self._streams.values()))
 
-    async def open(self, model: Model, idempotency_key: str | None = None) -> Stream:
+    async def open(
+        self, model: Model, idempotency_key: str | None = None, owner: str = ""
+    ) -> Stream:
         """A stream at position 0, stored before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, and Conflict where
@@ -85,7 +87,7 @@ class Streams:
             raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
         manifest = model.manifest
         checkpoint = Checkpoint(
-            stream=self._ids.new(),
+            stream=self._ids.new(owner),
             model=manifest.name,
             version=manifest.version,
             position=0,

@@ -50,3 +50,13 @@ def test_the_first_compose_service_needs_nothing_but_docker() -> None:
     assert not {"profiles", "depends_on"} & services["larnn"].keys()
     for name, service in services.items():
         assert name == "larnn" or service["profiles"], name
+
+
+def test_who_may_come_in_without_a_key_comes_from_this_machine() -> None:
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    for service in services.values():
+        environment = service.get("environment", {})
+        assert environment.get("LARNN_ALLOW_ANYONE") != "true" or all(
+            port.startswith("127.0.0.1:") for port in service.get("ports", [])
+        )
+    assert services["larnn"]["environment"]["LARNN_ALLOW_ANYONE"] == "true"

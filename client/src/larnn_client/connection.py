@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from larnn_client.messages import BINARY, Ended, Opened, Prediction, decode
 from larnn_client.service import Service
 
 MAX_MESSAGE = 2**26
+_LOGGER = logging.getLogger("larnn_client.websocket")
+_LOGGER.setLevel(logging.INFO)  # websockets writes every header at debug, the key's too
 
 
 class Lost(ConnectionError):
@@ -40,6 +43,7 @@ class Connection:
             additional_headers=service.headers,
             subprotocols=[Subprotocol(BINARY)] if binary else None,
             compression=None,
+            logger=_LOGGER,
             open_timeout=service.connect_timeout,
             ping_interval=service.keepalive,
             ping_timeout=service.keepalive,
