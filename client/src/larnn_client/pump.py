@@ -9,24 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from larnn_client.backoff import Backoff
-from larnn_client.connection import Connection, Lost, NotReached
-from larnn_client.errors import (
-    TRANSIENT,
-    Backpressure,
-    Draining,
-    Expired,
-    Internal,
-    LarnnError,
-    Moved,
-    ProtocolError,
-    StreamClosed,
-    Unknown,
-    Unreachable,
-)
+from larnn_client.connection import Connection, Lost
+from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
 from larnn_client.journal import Journal
 from larnn_client.messages import END, Ended, Floats, Opened, Prediction, encode
-from larnn_client.service import Service, reason, wait_at_least
+from larnn_client.recovery import Recovery
+from larnn_client.service import Service
 
 Emit = Literal["last", "every"]
 MAX_INTERNAL = 3
@@ -43,7 +31,7 @@ class Wish:
     emit: Emit = "last"
     binary: bool = False
     max_in_flight: int = 16
-    """Chunks sent before their answers; a binary chunk carries no `acked`, so it goes alone."""
+    """Chunks sent before their answers."""
     max_buffered_steps: int = 16_384
 
 
@@ -60,15 +48,9 @@ class Pump:
         self.closed = False
         self._service = service
         self._wish = wish
-        self._max_in_flight = 1 if wish.binary else wish.max_in_flight
-        self._backoff = Backoff(service.retry_for)
-        self._address = 0
+        self._recovery = Recovery(service)
         self._failure: LarnnError | None = None
         self._end_sent = False
-        self._answered_attempt = False
-        self._ghost = False
-        self._pressed = False
-        self._internal_errors = 0
         self._to_send = asyncio.Event()
         self._news = asyncio.Event()
 
@@ -117,24 +99,23 @@ class Pump:
     async def run(self) -> None:
         """Hold a connection until the stream has ended, or fails for good."""
         try:
-            while self.ended is None:
+            while self.ended is None and self._failure is None:
                 try:
                     await self._one_connection()
                 except (Lost, LarnnError) as error:
-                    await self._recover(error)
+                    if not self._had_ended(error):
+                        await self._recovery.after(error)
         except LarnnError as error:
             self._failure = self._failure or error
         except Exception as error:
-            self._failure = LarnnError(f"the stream's task failed: {error!r}")
-            self._failure.__cause__ = error
+            self._fail(error)
         finally:
             self._tell()
 
     async def _one_connection(self) -> None:
-        self._answered_attempt = False
+        self._recovery.begins()
         async with Connection(self._service, self._url(), binary=self._wish.binary) as connection:
             opened = await connection.receive()
-            self._answered_attempt = True
             if not isinstance(opened, Opened):
                 raise ProtocolError("the service did not begin with `opened`")
             self._begin(opened)
@@ -153,8 +134,9 @@ class Pump:
             )
         self.journal.resume(opened.position)
         self.opened = opened
+        self._recovery.opened(opened)
         if self.journal.settled:
-            self._backoff.reset()
+            self._recovery.succeeded()
         self._tell()
 
     async def _send_all(self, connection: Connection) -> None:
@@ -162,24 +144,33 @@ class Pump:
         assert self.journal is not None
         try:
             while True:
-                while chunk := self.journal.next(self._max_in_flight):
-                    frame = encode(chunk, min(self._acked, chunk.offset), binary=self._wish.binary)
-                    await connection.send(frame)
+                while chunk := self.journal.next(self._window):
+                    acked = min(self._acked, chunk.offset)
+                    await connection.send(encode(chunk, acked, binary=self._wish.binary))
                 if self._to_end:
                     self._end_sent = True
                     await connection.send(END)
                     return
                 self._to_send.clear()
                 await self._to_send.wait()
-        except Exception:  # the receiving side finds out, and why
+        except (Lost, LarnnError):
+            pass  # the receiving side finds out, and why
+        except Exception as error:
+            self._fail(error)
             connection.abort()
+
+    @property
+    def _window(self) -> int:
+        """Chunks in flight. A binary one acknowledges all before it, so it goes alone."""
+        alone = self._wish.binary or self._recovery.pressed
+        return 1 if alone else self._wish.max_in_flight
 
     @property
     def _acked(self) -> int:
         """What the caller has read, so that it can come back after a restart of its own; what has
         come, where the service cannot keep so many answers."""
         assert self.journal is not None
-        return self.journal.answered if self._pressed else self.journal.read
+        return self.journal.answered if self._recovery.pressed else self.journal.read
 
     @property
     def _to_end(self) -> bool:
@@ -197,57 +188,16 @@ class Pump:
                 raise ProtocolError("the service opened the stream twice")
             if self.journal.settle(message.position, message.durable):
                 self.predictions.append(message)
-            self._internal_errors = 0
-            self._backoff.reset()
+            self._recovery.succeeded()
             self._to_send.set()
             self._tell()
 
-    async def _recover(self, error: Exception) -> None:
-        """Wait and go on to the next attempt, or raise."""
-        if isinstance(error, Expired) and self._end_sent and self._answered_all:
-            self.ended = self.journal.end if self.journal else 0  # the answer alone was lost
-            return
-        if self._elsewhere(error):
-            self._address += 1
-            return
-        if isinstance(error, Lost):
-            self._ghost |= not self._answered_attempt and not isinstance(error, NotReached)
-        elif not self._may_pass(error):
-            raise error
-        if self.opened is None or self.opened.survives == "replica":
-            self._address += 1
-        if not await self._backoff.wait(at_least=wait_at_least(error)):
-            if isinstance(error, LarnnError):
-                raise error
-            raise Unreachable(
-                f"no success within {self._service.retry_for:g} s; last: {reason(error)}"
-            )
-
-    def _may_pass(self, error: Exception) -> bool:
-        if isinstance(error, Draining) and self.opened and self.opened.survives == "connection":
-            raise Expired(
-                "the replica that held the stream in its memory is shutting down; open a new one",
-                "expired",
-            ) from error
-        if isinstance(error, Backpressure):
-            again, self._pressed, self._max_in_flight = not self._pressed, True, 1
-            return again
-        if isinstance(error, Internal):
-            self._internal_errors += 1
-            return self._internal_errors < MAX_INTERNAL
-        if isinstance(error, Moved):  # by an attempt that this client had given up itself?
-            mine, self._ghost = self._ghost, False
-            return mine
-        return isinstance(error, TRANSIENT)
-
-    def _elsewhere(self, error: Exception) -> bool:
-        """Whether the stream to resume may be at one of the addresses not asked yet."""
-        gone = isinstance(error, Unknown | Expired)
-        return gone and self.opened is None and self._address + 1 < len(self._service.addresses)
-
-    @property
-    def _answered_all(self) -> bool:
-        return self.journal is not None and self.journal.answered == self.journal.end
+    def _had_ended(self, error: Exception) -> bool:
+        """Whether `end` was taken, and its answer alone was lost."""
+        journal = self.journal
+        if isinstance(error, Expired) and self._end_sent and journal is not None:
+            self.ended = journal.end if journal.answered == journal.end else None
+        return self.ended is not None
 
     def _url(self) -> str:
         query = {"emit": self._wish.emit, "logits": str(self._wish.logits).lower()}
@@ -256,7 +206,12 @@ class Pump:
             query["stream"] = resume
         elif self._wish.model is not None:
             query["model"] = self._wish.model
-        return self._service.url(self._address, f"/stream?{urlencode(query)}")
+        return self._service.url(self._recovery.address, f"/stream?{urlencode(query)}")
+
+    def _fail(self, error: Exception) -> None:
+        """A mistake of this library: say so, rather than try again."""
+        self._failure = LarnnError(f"the stream's task failed: {error!r}")
+        self._failure.__cause__ = error
 
     def _tell(self) -> None:
         self._news.set()
