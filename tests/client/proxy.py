@@ -26,6 +26,8 @@ class Fault:
     delay: float = 0.0
     """Seconds before each piece, in both directions."""
     refuse: bool = False
+    late: bool = False
+    """What the client sends reaches the service at `release`, though the client has gone."""
 
 
 HEALTHY = Fault()
@@ -40,7 +42,9 @@ class Proxy:
         self.faults: deque[Fault] = deque()
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._muted: set[asyncio.StreamWriter] = set()
         self._ready = threading.Event()
+        self._late_opened = threading.Event()
 
     @property
     def url(self) -> str:
@@ -49,6 +53,15 @@ class Proxy:
     def cut(self) -> None:
         """Cut every connection now."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def mute(self) -> None:
+        """Swallow all that the service says on the connections of now."""
+        self._loop.call_soon_threadsafe(lambda: self._muted.update(self._writers))
+
+    def release(self) -> None:
+        """Let a late connection reach the service, and wait until that has opened the stream."""
+        self._loop.call_soon_threadsafe(self._released.set)
+        assert self._late_opened.wait(30), "the late connection opened nothing"
 
     def run(self) -> None:
         asyncio.run(self._serve())
@@ -61,6 +74,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._released = asyncio.Event()
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -79,6 +93,8 @@ class Proxy:
         fault = self.faults.popleft() if self.faults else HEALTHY
         if fault.refuse:
             return to_client.transport.abort()
+        if fault.late:
+            return await self._late(client, to_client)
         service, to_service = await asyncio.open_connection(*self._upstream)
         both = {to_client, to_service}
         self._writers |= both
@@ -91,9 +107,26 @@ class Proxy:
             for way in other:
                 way.cancel()
         finally:
-            self._writers -= both
-            for writer in both:
-                writer.transport.abort()
+            self._forget(both)
+
+    def _forget(self, writers: set[asyncio.StreamWriter]) -> None:
+        self._writers -= writers
+        for writer in writers:
+            writer.transport.abort()
+
+    async def _late(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        handshake = await client.readuntil(b"\r\n\r\n")
+        await self._released.wait()
+        service, to_service = await asyncio.open_connection(*self._upstream)
+        both = {to_client, to_service}
+        self._writers |= both
+        try:
+            to_service.write(handshake)
+            await service.readuntil(b'"opened"')
+            self._late_opened.set()
+            await service.read()  # until the service closes it as moved
+        finally:
+            self._forget(both)
 
     async def _pass(
         self,
@@ -110,6 +143,8 @@ class Proxy:
             while piece := await reader.read(PIECE if delay or limit is not None else 65_536):
                 if delay:
                     await asyncio.sleep(delay)
+                if writer in self._muted:
+                    continue
                 if limit is not None and passed + len(piece) >= limit:
                     writer.write(piece[: max(limit - passed, 0)])
                     await writer.drain()

@@ -144,15 +144,31 @@ def test_the_end_is_told_again_where_its_answer_was_lost(proxy: Proxy) -> None:
                 assert stream.end() == 5
 
 
+def test_a_stream_that_ended_and_is_forgotten_has_ended(toy_models: Path) -> None:
+    with (
+        live.running(models=toy_models, model="toy", idle_timeout=0.2) as url,
+        proxied(url) as proxy,
+        Client(proxy.url, keepalive=0.5) as client,
+        client.stream() as stream,
+    ):
+        stream.send(CHUNKS[0])
+        stream.receive(timeout=60)
+        proxy.mute()
+        assert stream.end() == 5
+
+
 def test_an_attempt_that_was_given_up_is_no_other_client(proxy: Proxy) -> None:
     """A handshake that reaches the service late takes the stream over from a later one."""
     with (
-        Client(proxy.url, connect_timeout=0.2) as client,
+        Client(proxy.url, connect_timeout=0.3) as client,
         client.stream(logits=True, emit="every") as stream,
     ):
-        proxy.faults.append(Fault(delay=0.15))
+        proxy.faults.append(Fault(late=True))
         proxy.cut()
-        check(list(stream.predict(CHUNKS)), EDGES)
+        predictions = list(stream.predict(CHUNKS[:6]))
+        proxy.release()
+        check(predictions + list(stream.predict(CHUNKS[6:])), EDGES)
+        assert proxy.connections == 4
 
 
 def test_the_bundled_model_through_faults_equals_its_uninterrupted_run(har_url: str) -> None:

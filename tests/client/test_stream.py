@@ -193,6 +193,20 @@ async def test_one_task_sends_and_another_receives(toy_url: str) -> None:
         await sending
 
 
+async def test_what_is_not_read_can_be_had_by_a_caller_that_comes_back(toy_url: str) -> None:
+    async with AsyncClient(toy_url) as client:
+        async with client.stream(max_in_flight=1) as stream:
+            for chunk in CHUNKS:
+                stream.send(chunk)
+            await stream._pump.until(lambda: len(stream._pump.predictions) == len(CHUNKS))
+            await stream.receive()
+            await stream.close()
+        resumed = client.stream(resume=stream.id, position=stream.read, logits=True, emit="every")
+        async with resumed as stream:
+            assert stream.position == EDGES[1]
+            check([p async for p in stream.predict(CHUNKS[1:])], EDGES[1:])
+
+
 async def test_chunks_may_come_as_they_come(toy_url: str) -> None:
     async def source() -> AsyncIterator[np.ndarray]:
         for chunk in CHUNKS:

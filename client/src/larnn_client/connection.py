@@ -15,6 +15,7 @@ from larnn_client.messages import BINARY, Ended, Opened, Prediction, decode
 from larnn_client.service import Service
 
 MAX_MESSAGE = 2**26
+CLOSE_TIMEOUT = 0.1  # a peer that has answered no ping will not answer a close frame either
 _LOGGER = logging.getLogger("larnn_client.websocket")
 _LOGGER.setLevel(logging.INFO)  # websockets writes every header at debug, the key's too
 
@@ -47,6 +48,7 @@ class Connection:
             open_timeout=service.connect_timeout,
             ping_interval=service.keepalive,
             ping_timeout=service.keepalive,
+            close_timeout=CLOSE_TIMEOUT,
             max_size=MAX_MESSAGE,
             ssl=(service.tls or True) if url.startswith("https") else None,
         )
