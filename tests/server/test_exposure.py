@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -95,6 +96,22 @@ def test_https_and_wss_with_a_certificate(toy_models: Path, tmp_path: Path) -> N
                 assert stream.receive().position == 1
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/healthz", timeout=60)
+        assert healthcheck(url, {"LARNN_TLS_CERT": str(chain)}) == 0
+
+
+def healthcheck(url: str, environment: dict[str, str]) -> int:
+    """The exit status of the image's health check."""
+    dockerfile = (live.ROOT / "Dockerfile").read_text()
+    [command] = re.findall(r'CMD \["python", "-S", "-c", "(.*)"\]', dockerfile)
+    environment = {"LARNN_PORT": url.rpartition(":")[2]} | environment
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", command], env=os.environ | environment, timeout=60
+    )
+    return done.returncode
+
+
+def test_the_image_is_healthy_while_the_service_is_ready(toy_url: str) -> None:
+    assert healthcheck(toy_url, {}) == 0
 
 
 def test_a_certificate_that_cannot_be_used_is_refused(toy_models: Path, tmp_path: Path) -> None:
