@@ -146,9 +146,9 @@ def test_the_end_is_told_again_where_its_answer_was_lost(proxy: Proxy) -> None:
 
 def test_a_stream_that_ended_and_is_forgotten_has_ended(toy_models: Path) -> None:
     with (
-        live.running(models=toy_models, model="toy", idle_timeout=0.2) as url,
+        live.running(models=toy_models, model="toy", idle_timeout=1) as url,
         proxied(url) as proxy,
-        Client(proxy.url, keepalive=0.5) as client,
+        Client(proxy.url, keepalive=1.2) as client,
         client.stream() as stream,
     ):
         stream.send(CHUNKS[0])
