@@ -26,5 +26,5 @@ USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=15s --start-period=60s --retries=3 \
-    CMD ["python", "-S", "-c", "import http.client, os, sys; door = http.client.HTTPConnection('127.0.0.1:' + os.environ['LARNN_PORT'], timeout=10); door.request('GET', '/readyz'); sys.exit(door.getresponse().status != 200)"]
+    CMD ["python", "-S", "-c", "import http.client, os, ssl, sys; at = '127.0.0.1:' + os.environ['LARNN_PORT']; door = http.client.HTTPSConnection(at, timeout=10, context=ssl._create_unverified_context()) if 'LARNN_TLS_CERT' in os.environ else http.client.HTTPConnection(at, timeout=10); door.request('GET', '/readyz'); sys.exit(door.getresponse().status != 200)"]
 CMD ["python", "-m", "service"]

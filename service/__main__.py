@@ -6,17 +6,30 @@ import logging
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
-from service.api import classify
-from service.api.shortcut import Shortcut
 from service.app import create_app
 from service.engine.engine import Engine
 from service.errors import StartupError
+from service.exposure import check_exposure, check_tls
 from service.settings import Settings
+
+_LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
+
+
+class NoHandshakes(logging.Filter):
+    """Keeps uvicorn's word of its start and end, and of no handshake: those hold stream ids, and
+    with LARNN_LOG_LEVEL=debug every header."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.INFO or Path(record.pathname).parts[-2:] in _LOGGED
+
+
+_NO_HANDSHAKES = NoHandshakes()
 
 
 class DrainingServer(uvicorn.Server):
@@ -47,21 +60,26 @@ def main() -> None:
 
 def make_server(settings: Settings) -> DrainingServer:
     """The service ready to run. Raises StartupError."""
+    check_exposure(settings)
+    check_tls(settings)
     app = create_app(settings)
     config = uvicorn.Config(
-        Shortcut(app, classify.PATH, app.state.classify),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=settings.max_message,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
         ws_per_message_deflate=False,
         access_log=False,
         proxy_headers=False,
         log_config=None,
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
+    logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
     return DrainingServer(app.state.engine, settings, config)
 
 

@@ -10,7 +10,17 @@ from collections.abc import AsyncIterator, Mapping
 from fastapi import FastAPI
 
 from service import __version__
-from service.api import classify, failures, health, schemas, stream, stream_state, streams
+from service.api import (
+    access,
+    classify,
+    failures,
+    health,
+    schemas,
+    stream,
+    stream_state,
+    streams,
+)
+from service.api.shortcut import Shortcut
 from service.backend.base import Model
 from service.backend.repository import load_repository
 from service.engine.engine import Engine
@@ -49,9 +59,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
-    app.state.classify = classify.ClassifyDoor(engine, settings)
+    door = classify.ClassifyDoor(engine, settings)
+    app.add_middleware(Shortcut, path=classify.PATH, door=door)
+    access.guard(app, settings, engine.streams.ids)
     app.include_router(health.router(engine))
-    app.include_router(classify.router(app.state.classify))
+    app.include_router(classify.router(door))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))

@@ -49,7 +49,14 @@ class UnknownModel(ServiceError):
 
 
 class UnknownStream(ServiceError):
+    """No such stream, or none of this caller's: which of the two is not told."""
+
     code = "unknown"
+
+    def __init__(
+        self, detail: str = "there is no such stream; open one and use the id it gets"
+    ) -> None:
+        super().__init__(detail)
 
 
 class Expired(ServiceError):
@@ -88,6 +95,14 @@ class Unavailable(ServiceError):
 
 class Backpressure(ServiceError):
     code = "backpressure"
+
+
+class Unauthorized(ServiceError):
+    code = "unauthorized"
+
+
+class Forbidden(ServiceError):
+    code = "forbidden"
 
 
 class Draining(ServiceError):

@@ -53,6 +53,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log line that is written."""
 
+    api_keys: str = ""
+    """Keys that open the service, as NAME:SHA256,…; none opens it to anyone who reaches it."""
+    allow_anyone: bool = False
+    """Listen on a public address without keys."""
+    allowed_origins: str = ""
+    """Origins whose web pages may use the service, as https://host,…; its own always may."""
+    tls_cert: Path | None = None
+    """Certificate chain, PEM: the service then speaks https."""
+    tls_key: Path | None = None
+    """Private key of the certificate, PEM, without a passphrase."""
+
     workers: int = Field(1, ge=1)
     """Processes. The memory store lives in one: run more replicas behind a proxy instead."""
     concurrency: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)

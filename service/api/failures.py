@@ -39,6 +39,8 @@ FAILURES = {
     "gap": Failure(409, 4409),
     "conflict": Failure(409, 4409),
     "moved": Failure(409, 4411),
+    "unauthorized": Failure(401, 4401),
+    "forbidden": Failure(403, 4403),
     "full": Failure(503, 4503),
     "unavailable": Failure(503, 4503),
     "backpressure": Failure(429, 4429),
@@ -56,6 +58,8 @@ def problem(error: ServiceError) -> Response:
     retry_after = extra.pop("retry_after", RETRY_AFTER.get(error.code))
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
+    if error.code == "unauthorized":
+        headers["WWW-Authenticate"] = "Bearer"
     return _problem(FAILURES[error.code].status, error.code, error.detail, headers, extra)
 
 
@@ -82,7 +86,8 @@ def answer(request: Request, error: Exception) -> Response:
         return problem(error)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # for the log alone: nobody reads it
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    door = getattr(request.scope.get("route"), "path", "a door")  # the path may name a stream
+    logger.error("%s %s failed", request.method, door, exc_info=error)
     return problem(Internal())
 
 

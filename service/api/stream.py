@@ -9,10 +9,11 @@ import msgspec
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from service.api import failures
+from service.api import failures, subprotocols
 from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
 from service.api.messages import FROM_CLIENT, ChunkMessage, EndedMessage
 from service.api.predict import Wish, opened, predict
+from service.api.subprotocols import BINARY
 from service.engine.engine import Chunk, Engine
 from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
@@ -20,7 +21,6 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-BINARY = "larnn.f32.v1"
 _ENDS_CONNECTION = (Expired, Moved, Draining)
 
 
@@ -41,7 +41,8 @@ class StreamConnection:
         self._websocket = websocket
         self._engine = engine
         self._max_chunk_steps = settings.max_chunk_steps
-        self._binary = BINARY in websocket.scope["subprotocols"]
+        self._subprotocol = subprotocols.chosen(websocket)
+        self._binary = self._subprotocol == BINARY
         self._interruption: ServiceError | None = None
         self._receiving = anyio.CancelScope()
 
@@ -52,7 +53,7 @@ class StreamConnection:
 
     async def serve(self) -> None:
         """From the handshake to the close frame."""
-        await self._websocket.accept(subprotocol=BINARY if self._binary else None)
+        await self._websocket.accept(subprotocol=self._subprotocol)
         stream: Stream | None = None
         try:
             self._wish = self._default_wish()
@@ -77,7 +78,8 @@ class StreamConnection:
         if "stream" in query:
             stream = await self._engine.resume(query["stream"])
         else:
-            stream = await self._engine.open(self._engine.model(query.get("model")))
+            model = self._engine.model(query.get("model"))
+            stream = await self._engine.open(model, owner=self._websocket.state.owner)
         self._engine.streams.attach(stream, self)
         async with stream.lock:  # what an older connection had in flight settles first
             message = opened(self._engine, stream)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
 from service.api import state_file
+from service.api.access import own_key
 from service.api.body import read_body
 from service.api.messages import OpenedMessage
 from service.api.predict import opened
@@ -64,10 +65,13 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         response_class=Response,
     )
     async def fork_stream(
-        stream_id: str, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
+        request: Request,
+        stream_id: str,
+        idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
     ) -> Response:
         """Both go on by themselves. The Idempotency-Key is as for opening."""
-        stream = await engine.fork(stream_id, idempotency_key)
+        key = own_key(request, idempotency_key)
+        stream = await engine.fork(stream_id, key, request.state.owner)
         return _json(opened(engine, stream), 201, {"Location": f"/streams/{stream.id}"})
 
     return routes

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
+from service.api.access import own_key
 from service.api.body import read_body
 from service.api.decode import check_chunk_size, decode_json, steps_array
 from service.api.messages import OpenedMessage, PredictionMessage, StepsBody
@@ -38,7 +39,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """The same Idempotency-Key again answers with the same stream while it lives."""
         body = await read_body(request, settings.max_body)
         asked = decode_json(_OPEN, body or b"{}")
-        stream = await engine.open(engine.model(asked.model), idempotency_key)
+        model, key = engine.model(asked.model), own_key(request, idempotency_key)
+        stream = await engine.open(model, key, request.state.owner)
         location = {"Location": f"/streams/{stream.id}"}
         return _json(opened(engine, stream), 201, location)
 

@@ -107,10 +107,12 @@ class Engine:
             last.append(result[0][-1])
         return np.stack(last)
 
-    async def open(self, model: Model, idempotency_key: str | None = None) -> Stream:
-        """A new stream. Raises Full, Draining, Unavailable."""
+    async def open(
+        self, model: Model, idempotency_key: str | None = None, owner: str = ""
+    ) -> Stream:
+        """A new stream of this owner. Raises Full, Draining, Unavailable."""
         self._admit()
-        return await self.streams.open(model, idempotency_key)
+        return await self.streams.open(model, idempotency_key, owner=owner)
 
     async def resume(self, stream_id: str) -> Stream:
         """The stream of that id, this replica's from now on.
@@ -120,10 +122,12 @@ class Engine:
         self._admit()
         return await self.streams.resume(stream_id)
 
-    async def fork(self, stream_id: str, idempotency_key: str | None = None) -> Stream:
+    async def fork(
+        self, stream_id: str, idempotency_key: str | None = None, owner: str = ""
+    ) -> Stream:
         """A new stream that stands where this one does. Raises as `open` and `resume`."""
         self._admit()
-        return await transfer.fork(self.streams, stream_id, idempotency_key)
+        return await transfer.fork(self.streams, stream_id, idempotency_key, owner)
 
     async def advance(self, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
         """Consume the steps that the stream has not seen, and answer for all of the chunk.

@@ -49,7 +49,7 @@ class Streams:
         self.checkpoints = Checkpoints(
             store, self._lose, steps=checkpoint_steps, interval=checkpoint_interval
         )
-        self._ids = ids
+        self.ids = ids
         self._models = models
         self._max_streams = max_streams
         self._idle_timeout = idle_timeout
@@ -62,14 +62,18 @@ class Streams:
         return iter(list(self._streams.values()))
 
     async def open(
-        self, model: Model, key: str | None = None, start: Checkpoint | None = None
+        self,
+        model: Model,
+        key: str | None = None,
+        start: Checkpoint | None = None,
+        owner: str = "",
     ) -> Stream:
         """A stream at position 0, or where `start` stands, stored before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, Unavailable, and
         Conflict where the key has opened a stream on another model.
         """
-        name = self._ids.new()
+        name = self.ids.new(owner)
         checkpoint = beginning(name, model) if start is None else replace(start, stream=name)
         with self._room():
             head = await self.store.create(checkpoint, key)
@@ -192,7 +196,7 @@ class Streams:
 
     async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
         """The stream if it is in memory and still this replica's, and what the store says of it."""
-        head = await self.store.head(stream_id) if self._ids.is_possible(stream_id) else None
+        head = await self.store.head(stream_id) if self.ids.is_possible(stream_id) else None
         stream = self._streams.get(stream_id)
         if head is None:
             if stream is not None:
@@ -259,7 +263,7 @@ class Streams:
         stream.interrupt(error)
 
     def _gone(self, stream_id: str) -> ServiceError:
-        if self._ids.is_ours(stream_id):
+        if self.ids.is_ours(stream_id):
             return self._expired()
         return UnknownStream("there is no such stream; open one and use the id it gets")
 

@@ -57,10 +57,10 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
     stream.interrupt(Moved("the stream's state was replaced; resume it to see where it stands"))
 
 
-async def fork(streams: Streams, stream_id: str, key: str | None) -> Stream:
+async def fork(streams: Streams, stream_id: str, key: str | None, owner: str = "") -> Stream:
     """A new stream that goes on from where this one stands. Raises as `take_out` and `open`."""
     stream = await streams.look(stream_id)
-    return await streams.open(stream.model, key, _living(stream))
+    return await streams.open(stream.model, key, _living(stream), owner)
 
 
 def _living(stream: Stream) -> Checkpoint:

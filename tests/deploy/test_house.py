@@ -61,3 +61,13 @@ def test_the_cluster_is_two_replicas_behind_8080_on_a_store_that_forgets_nothing
     assert cluster["gateway"]["ports"] == ["127.0.0.1:8080:8080"]
     assert "--appendonly yes --appendfsync always" in cluster["valkey"]["command"]
     assert "ports" not in cluster["valkey"]
+
+
+def test_who_may_come_in_without_a_key_comes_from_this_machine() -> None:
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    for service in services.values():
+        environment = service.get("environment", {})
+        assert environment.get("LARNN_ALLOW_ANYONE") != "true" or all(
+            port.startswith("127.0.0.1:") for port in service.get("ports", [])
+        )
+    assert services["larnn"]["environment"]["LARNN_ALLOW_ANYONE"] == "true"

@@ -1,0 +1,61 @@
+"""The client of the LARNN service: classify sequences, and hold streams that never lose a step."""
+
+from larnn_client.aio import AsyncClient
+from larnn_client.client import Client, Stream
+from larnn_client.errors import (
+    Backpressure,
+    BadInput,
+    BufferFull,
+    Conflict,
+    Draining,
+    Expired,
+    Forbidden,
+    Full,
+    Gap,
+    Internal,
+    LarnnError,
+    Moved,
+    ProtocolError,
+    Refused,
+    StateLost,
+    StreamClosed,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+    UnknownModel,
+    Unreachable,
+)
+from larnn_client.messages import Answer, Classification, Opened, Prediction
+from larnn_client.stream import AsyncStream
+
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "AsyncStream",
+    "Backpressure",
+    "BadInput",
+    "BufferFull",
+    "Classification",
+    "Client",
+    "Conflict",
+    "Draining",
+    "Expired",
+    "Forbidden",
+    "Full",
+    "Gap",
+    "Internal",
+    "LarnnError",
+    "Moved",
+    "Opened",
+    "Prediction",
+    "ProtocolError",
+    "Refused",
+    "StateLost",
+    "Stream",
+    "StreamClosed",
+    "TooLarge",
+    "Unauthorized",
+    "Unknown",
+    "UnknownModel",
+    "Unreachable",
+]

@@ -1,0 +1,150 @@
+"""AsyncClient: classify sequences, open and resume streams."""
+
+from __future__ import annotations
+
+import io
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+import numpy as np
+from numpy.typing import ArrayLike
+
+from larnn_client.arrays import sequence_arrays
+from larnn_client.backoff import Backoff
+from larnn_client.errors import (
+    TRANSIENT,
+    Internal,
+    LarnnError,
+    ProtocolError,
+    Unreachable,
+)
+from larnn_client.messages import Classification, Floats, classification, error
+from larnn_client.pump import Emit, Pump, Wish
+from larnn_client.service import Service, reason, wait_at_least
+from larnn_client.stream import AsyncStream
+
+
+class AsyncClient:
+    """A service at one address or several; an async context manager."""
+
+    def __init__(
+        self,
+        *addresses: str,
+        key: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        retry_for: float = 60.0,
+        connect_timeout: float = 10.0,
+        answer_timeout: float = 60.0,
+        keepalive: float = 20.0,
+    ) -> None:
+        """`addresses` like `http://localhost:8000`, in the order in which to try them; times in
+        seconds. `key` is sent to each of them, and so is what it may see: use https."""
+        self._service = Service(addresses, key, tls, retry_for, connect_timeout, keepalive)
+        self._http = httpx.AsyncClient(
+            headers=self._service.headers,
+            timeout=httpx.Timeout(answer_timeout, connect=connect_timeout),
+            verify=tls or True,
+        )
+        self._address = 0
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections of `classify`; streams have their own."""
+        await self._http.aclose()
+
+    async def classify(
+        self,
+        sequences: ArrayLike | Sequence[ArrayLike],
+        *,
+        model: str | None = None,
+        logits: bool = False,
+    ) -> Classification:
+        """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
+        own length. Tries again, elsewhere too, while nothing answers or the service is full."""
+        request = _request(sequence_arrays(sequences), model, logits)
+        backoff, internal_errors = Backoff(self._service.retry_for), 0
+        while True:
+            try:
+                return await self._ask(request)
+            except (*TRANSIENT, httpx.TransportError) as error:
+                internal_errors += isinstance(error, Internal)
+                if internal_errors > 2 or not await backoff.wait(at_least=wait_at_least(error)):
+                    raise _final(error, self._service.retry_for) from None
+                self._address += 1
+
+    async def _ask(self, request: dict[str, Any]) -> Classification:
+        answer = await self._http.post(self._service.url(self._address, "/classify"), **request)
+        try:
+            body = answer.json()
+            if answer.is_success:
+                return classification(body)
+            problem = error(body, _retry_after(answer))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            if answer.is_server_error:
+                raise httpx.RemoteProtocolError(f"answered {answer.status_code}") from None
+            raise ProtocolError(
+                f"the address answers {answer.status_code}, and not as the service does"
+            ) from None
+        raise problem
+
+    def stream(
+        self,
+        *,
+        model: str | None = None,
+        resume: str | None = None,
+        position: int | None = None,
+        logits: bool = False,
+        emit: Emit = "last",
+        binary: bool = False,
+        max_in_flight: int = 16,
+        max_buffered_steps: int = 16_384,
+    ) -> AsyncStream:
+        """A new stream, or that of the id `resume`, where `position` is how many steps of it have
+        been sent and answered (as the service says, unless given). Enter it with `async with`.
+
+        JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
+        answers that are not read. `binary` sends float32 frames, one at a time, since each of
+        them acknowledges all before it.
+        """
+        if position is not None and resume is None:
+            raise ValueError("`position` goes with `resume`")
+        wish = Wish(
+            model, resume, position, logits, emit, binary, max_in_flight, max_buffered_steps
+        )
+        return AsyncStream(Pump(self._service, wish))
+
+
+def _request(sequences: list[Floats], model: str | None, logits: bool) -> dict[str, Any]:
+    """Sequences of one length as npy, others as JSON."""
+    if len({sequence.shape for sequence in sequences}) == 1:
+        body = io.BytesIO()
+        np.save(body, np.stack(sequences).astype("<f4", copy=False))
+        params = {"logits": str(logits).lower()} | ({} if model is None else {"model": model})
+        headers = {"Content-Type": "application/x-npy"}
+        return {"content": body.getvalue(), "params": params, "headers": headers}
+    asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits}
+    return {"json": asked | ({} if model is None else {"model": model})}
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    seconds = answer.headers.get("retry-after", "")
+    return float(seconds) if seconds.isdecimal() else None
+
+
+def _final(error: Exception, retry_for: float) -> Exception:
+    if isinstance(error, LarnnError):
+        return error
+    return Unreachable(f"no success within {retry_for:g} s; last: {reason(error)}")

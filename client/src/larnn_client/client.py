@@ -1,0 +1,219 @@
+"""Client and Stream: the same without async, over a thread that runs AsyncClient."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from numpy.typing import ArrayLike
+
+from larnn_client.aio import AsyncClient
+from larnn_client.errors import StreamClosed
+from larnn_client.messages import Classification, Opened, Prediction
+from larnn_client.pump import Emit
+from larnn_client.stream import AsyncStream
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._main(),), daemon=True)
+        self._thread.start()
+        self._running.wait()
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._running.set()
+        await self._stop.wait()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Its result. Raises TimeoutError after `timeout` seconds; the work is then cancelled."""
+        if not self._thread.is_alive():
+            work.close()
+            raise StreamClosed("the client is closed")
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, timeout), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Run the last work, cancel what is left, and stop. Again, it does nothing."""
+        if not self._thread.is_alive():
+            return last.close()
+        self.run(last)
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+class Client:
+    """A service at one address or several; a context manager. Threads may share it."""
+
+    def __init__(
+        self,
+        *addresses: str,
+        key: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        retry_for: float = 60.0,
+        connect_timeout: float = 10.0,
+        answer_timeout: float = 60.0,
+        keepalive: float = 20.0,
+    ) -> None:
+        """As AsyncClient's."""
+        self._client = AsyncClient(
+            *addresses,
+            key=key,
+            tls=tls,
+            retry_for=retry_for,
+            connect_timeout=connect_timeout,
+            answer_timeout=answer_timeout,
+            keepalive=keepalive,
+        )
+        self._loop = _Loop()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and stop the thread. End or close the streams before."""
+        self._loop.close(self._client.close())
+
+    def classify(
+        self,
+        sequences: ArrayLike | Sequence[ArrayLike],
+        *,
+        model: str | None = None,
+        logits: bool = False,
+    ) -> Classification:
+        """As AsyncClient.classify."""
+        return self._loop.run(self._client.classify(sequences, model=model, logits=logits))
+
+    def stream(
+        self,
+        *,
+        model: str | None = None,
+        resume: str | None = None,
+        position: int | None = None,
+        logits: bool = False,
+        emit: Emit = "last",
+        binary: bool = False,
+        max_in_flight: int = 16,
+        max_buffered_steps: int = 16_384,
+    ) -> Stream:
+        """As AsyncClient.stream; enter it with `with`."""
+        stream = self._client.stream(
+            model=model,
+            resume=resume,
+            position=position,
+            logits=logits,
+            emit=emit,
+            binary=binary,
+            max_in_flight=max_in_flight,
+            max_buffered_steps=max_buffered_steps,
+        )
+        return Stream(stream, self._loop)
+
+
+class Stream:
+    """AsyncStream without async: see there."""
+
+    def __init__(self, stream: AsyncStream, loop: _Loop) -> None:
+        self._stream = stream
+        self._loop = loop
+
+    def __enter__(self) -> Stream:
+        self._loop.run(self._stream.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.run(self._stream.__aexit__(kind, error, traceback))
+
+    @property
+    def opened(self) -> Opened:
+        """What the service said of the stream when this client last connected to it."""
+        return self._stream.opened
+
+    @property
+    def id(self) -> str:
+        """Whoever has it, and the key that opened it, can resume the stream."""
+        return self._stream.id
+
+    @property
+    def position(self) -> int:
+        """Steps sent, over the stream's whole life."""
+        return self._stream.position
+
+    @property
+    def read(self) -> int:
+        """Steps whose predictions `receive` has given: `position` for who resumes the stream."""
+        return self._stream.read
+
+    @property
+    def durable(self) -> int:
+        """Steps that the service's store holds, as far as this client was told."""
+        return self._stream.durable
+
+    @property
+    def unread(self) -> int:
+        """Chunks whose predictions `receive` has not given yet."""
+        return self._stream.unread
+
+    def send(self, steps: ArrayLike) -> int:
+        """Take the next steps [steps, channels] to be sent; their end in the stream."""
+
+        async def send() -> int:
+            return self._stream.send(steps)
+
+        return self._loop.run(send())
+
+    def receive(self, timeout: float | None = None) -> Prediction:
+        """The next prediction. Raises TimeoutError, and StreamClosed after the last one."""
+        return self._loop.run(self._stream.receive(), timeout)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        """Predictions until the stream is ended."""
+        while True:
+            try:
+                prediction = self.receive()
+            except StreamClosed:
+                return
+            yield prediction
+
+    def predict(self, chunks: Iterable[ArrayLike], *, ahead: int = 1) -> Iterator[Prediction]:
+        """One prediction for each chunk; at most `ahead` chunks are sent before their answers."""
+        for chunk in chunks:
+            self.send(chunk)
+            while self.unread >= ahead:
+                yield self.receive()
+        while self.unread:
+            yield self.receive()
+
+    def end(self) -> int:
+        """End the stream once all is answered; its last position."""
+        return self._loop.run(self._stream.end())
+
+    def close(self) -> None:
+        """Drop the connection and let the stream live: resume it by its id."""
+        self._loop.run(self._stream.close())

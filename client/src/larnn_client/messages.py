@@ -1,0 +1,157 @@
+"""What goes over the wire, both ways, and the types in which it reaches the caller."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larnn_client.errors import ProtocolError, Refused, refused
+
+Floats = NDArray[np.float32]
+BINARY = "larnn.f32.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One classification: of a sequence, or of a step of a stream."""
+
+    label: str
+    probabilities: Mapping[str, float]
+    logits: tuple[float, ...] | None
+    """[classes], where asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction(Answer):
+    """The answer to a chunk, of its last step."""
+
+    position: int
+    """Steps of the stream up to the end of the chunk."""
+    durable: int
+    """Steps that the service's store holds."""
+    steps: tuple[Answer, ...] | None
+    """One for each step of the chunk, with `emit="every"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer to `classify`."""
+
+    model: str
+    version: int
+    predictions: tuple[Answer, ...]
+    """One for each sequence, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A stream as the service sees it."""
+
+    stream: str
+    """The stream's id. Whoever has it, and the key that opened it, can resume the stream."""
+    model: str
+    version: int
+    position: int
+    durable: int
+    survives: str
+    """What the service's store can promise: `connection`, `restart` or `replica`."""
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The stream has ended at this position."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Steps [steps, channels] of a stream, `offset` of them before."""
+
+    offset: int
+    steps: Floats
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.steps)
+
+
+END = '{"type": "end"}'
+
+
+def encode(chunk: Chunk, acked: int, *, binary: bool) -> str | bytes:
+    """A chunk as a frame. A binary one acknowledges everything before its offset."""
+    if binary:
+        return struct.pack("<Q", chunk.offset) + chunk.steps.astype("<f4", copy=False).tobytes()
+    steps = chunk.steps.tolist()
+    return json.dumps({"type": "chunk", "offset": chunk.offset, "acked": acked, "steps": steps})
+
+
+def decode(text: str | bytes) -> Opened | Prediction | Ended | Refused:
+    """A message of the service. Raises ProtocolError."""
+    try:
+        message = json.loads(text)
+        match message["type"]:
+            case "opened":
+                return opened(message)
+            case "prediction":
+                return _prediction(message)
+            case "ended":
+                return Ended(int(message["position"]))
+            case "error":
+                return error(message)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise ProtocolError(f"the service sent what cannot be read: {problem!r}") from None
+    raise ProtocolError(f"the service sent a message of an unknown type: {message['type']!r}")
+
+
+def opened(message: dict[str, Any]) -> Opened:
+    return Opened(
+        stream=message["stream"],
+        model=message["model"],
+        version=message["version"],
+        position=int(message["position"]),
+        durable=int(message["durable"]),
+        survives=message["survives"],
+        channels=tuple(message["channels"]),
+        labels=tuple(message["labels"]),
+    )
+
+
+def error(message: dict[str, Any], retry_after: float | None = None) -> Refused:
+    return refused(
+        message["code"],
+        message["detail"],
+        expected_offset=message.get("expected_offset"),
+        retry_after=retry_after,
+    )
+
+
+def classification(message: dict[str, Any]) -> Classification:
+    predictions = tuple(_answer(item) for item in message["predictions"])
+    return Classification(message["model"], message["version"], predictions)
+
+
+def _answer(item: dict[str, Any]) -> Answer:
+    logits = item.get("logits")
+    return Answer(item["label"], item["probabilities"], None if logits is None else tuple(logits))
+
+
+def _prediction(message: dict[str, Any]) -> Prediction:
+    last, steps = _answer(message), message.get("predictions")
+    return Prediction(
+        label=last.label,
+        probabilities=last.probabilities,
+        logits=last.logits,
+        position=int(message["position"]),
+        durable=int(message["durable"]),
+        steps=None if steps is None else tuple(_answer(step) for step in steps),
+    )
