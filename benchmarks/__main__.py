@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import classify
+from benchmarks import classify, serve
+from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.command()(classify.classify)
+app.command()(install.install)
+app.command()(serve.serve)
 
 
 @app.callback()

@@ -1,0 +1,187 @@
+"""POST one window over and over: this service beside others, on one and the same graph."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import httpx
+import numpy as np
+import onnxruntime
+import typer
+
+from benchmarks import pictures
+from benchmarks.client import load, post
+from benchmarks.peers.base import Ask, Floats, Peer, Place
+from benchmarks.peers.install import FOLDER, Folder
+from benchmarks.peers.registry import PEERS
+from benchmarks.server import Server, ServerError, free_port, resident_bytes, running
+from benchmarks.standin import StandIn, write_standin
+from service.contract import INPUT, LOGITS
+
+STEPS = 128
+CONNECTIONS = [1, 16, 64]
+QUICK = ("ours", "fastapi")
+SAME = 1e-4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One server, asked in one way over so many connections."""
+
+    server: str
+    body: str
+    connections: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one measurement of a cell gave."""
+
+    requests_per_second: float
+    requests_per_cpu_second: float
+    p50_ms: float
+    p99_ms: float
+    client_busy: float
+    """Of the client's one core: near 1 it would be the client that is measured."""
+
+
+def serve(
+    only: Annotated[list[str] | None, typer.Option(help="just these servers")] = None,
+    connections: Annotated[list[int], typer.Option(help="so many at once")] = CONNECTIONS,
+    seconds: Annotated[float, typer.Option(help="time for each cell of a round")] = 3.0,
+    rounds: Annotated[int, typer.Option(help="each starts every server again")] = 3,
+    peers: Folder = FOLDER,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+) -> None:
+    """Windows of 128 steps, one a request, on one LSTM: this service beside other servers."""
+    requests = 10**9
+    if quick:
+        only, connections, seconds, rounds, requests = only or [*QUICK], [1, 4], 0.3, 1, 64
+    chosen = _chosen(only, peers)
+    workers = len(os.sched_getaffinity(0))
+    window = np.random.default_rng(0).normal(size=(STEPS, 9)).astype(np.float32)
+    results: dict[Cell, dict[int, Round]] = defaultdict(dict)
+    memory: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        standin = write_standin(Path(folder))
+        for number in range(rounds):
+            for peer in chosen:
+                print(f"round {number + 1}/{rounds}: {peer.name}", flush=True)
+                try:
+                    with _started(peer, peers, standin, workers) as server:
+                        for name, ask in peer.asks(window).items():
+                            _check(peer, name, ask, server, standin, window)
+                            request = post(server.port, ask.path, ask.body, ask.headers)
+                            for count in connections:
+                                done = _measure(server, request, count, seconds, requests)
+                                results[Cell(peer.name, name, count)][number] = done
+                        memory[peer.name] = resident_bytes(server.pid)
+                except ServerError as error:
+                    print(f"{peer.name} is left out: {error}")
+    rows = [_row(cell, results) for cell in results]
+    _print(rows)
+    record = {
+        "command": "serve",
+        "machine": f"{platform.machine()}, {workers} cores",
+        "onnxruntime": onnxruntime.__version__,
+        "python": platform.python_version(),
+        "seconds": seconds,
+        "rounds": rounds,
+        "versions": {peer.name: peer.requirements for peer in chosen},
+        "resident_bytes": memory,
+        "rows": rows,
+    }
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")
+    if picture is not None:
+        pictures.serve(record, picture)
+
+
+def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:
+    """Ours first, then what is asked for and installed; what is not is named."""
+    for name in only or []:
+        if name not in PEERS:
+            raise typer.BadParameter(f"{name} is no server; there are: {', '.join(PEERS)}")
+    wanted = [peer for peer in PEERS.values() if not only or peer.name in (*only, "ours")]
+    for peer in wanted:
+        if not peer.is_installed(peers):
+            print(f"{peer.name} is skipped: python -m benchmarks install {peer.name}")
+    return [peer for peer in wanted if peer.is_installed(peers)]
+
+
+@contextlib.contextmanager
+def _started(peer: Peer, peers: Path, standin: StandIn, workers: int) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(peer.python(peers), Path(folder), standin, free_port(), workers)
+        start = peer.start(place)
+        with running(start.command, place.port, peer.health, start.environment) as server:
+            yield server
+
+
+def _check(peer: Peer, name: str, ask: Ask, server: Server, standin: StandIn, x: Floats) -> None:
+    """A fast wrong answer is none. Raises ServerError."""
+    session = onnxruntime.InferenceSession(str(standin.window))
+    expected = session.run([LOGITS], {INPUT: x[None]})[0][0]
+    url = f"http://127.0.0.1:{server.port}{ask.path}"
+    answer = httpx.post(url, content=ask.body, headers=ask.headers, timeout=60, trust_env=False)
+    if answer.status_code != 200:
+        raise ServerError(f"{name}: {answer.status_code} {answer.text[:500]}")
+    logits = ask.logits(answer.content)
+    error = np.abs((logits - logits.mean()) - (expected - expected.mean())).max()
+    if not error < SAME:
+        raise ServerError(f"{name}: {peer.name} answers other logits, by {error}")
+
+
+def _measure(
+    server: Server, request: bytes, connections: int, seconds: float, requests: int
+) -> Round:
+    done = load(server, request, connections, seconds, requests)
+    p50, p99 = (1e3 * float(value) for value in np.percentile(done.latencies, (50, 99)))
+    count = len(done.latencies)
+    return Round(
+        count / done.seconds,
+        count / max(done.server_cpu, 0.01),
+        p50,
+        p99,
+        done.client_cpu / done.seconds,
+    )
+
+
+def _row(cell: Cell, results: dict[Cell, dict[int, Round]]) -> dict[str, Any]:
+    """Medians over the rounds, the spread, and the ratios to this service in the same round."""
+    mine, ours = results[cell], results[replace(cell, server="ours")]
+    row: dict[str, Any] = asdict(cell)
+    for field in fields(Round):
+        values = [getattr(one, field.name) for one in mine.values()]
+        row[field.name] = median(values)
+        row[f"{field.name}_spread"] = [min(values), max(values)]
+    for name in ("requests_per_second", "requests_per_cpu_second", "p99_ms"):
+        row[f"{name}_of_ours"] = median(
+            getattr(mine[number], name) / getattr(ours[number], name)
+            for number in mine.keys() & ours.keys()
+        )
+    row["rounds"] = [asdict(one) for one in mine.values()]
+    return row
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    print(f"{'':10}{'body':7}{'conns':>6}{'req/s':>9}{'of ours':>8}", end="")
+    print(f"{'/CPU-s':>9}{'of ours':>8}{'p50 ms':>9}{'p99 ms':>9}{'client busy':>12}")
+    for row in sorted(rows, key=lambda row: (row["body"], row["connections"])):
+        print(f"{row['server']:10}{row['body']:7}{row['connections']:6}", end="")
+        print(f"{row['requests_per_second']:9.0f}{row['requests_per_second_of_ours']:8.2f}", end="")
+        print(f"{row['requests_per_cpu_second']:9.0f}", end="")
+        print(f"{row['requests_per_cpu_second_of_ours']:8.2f}", end="")
+        print(f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['client_busy']:12.0%}")
