@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import classify, serve
+from benchmarks import classify, serve, stream
 from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.command()(classify.classify)
 app.command()(install.install)
 app.command()(serve.serve)
+app.command()(stream.stream)
 
 
 @app.callback()

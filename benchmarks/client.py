@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 import uvloop
@@ -16,6 +16,7 @@ import uvloop
 from benchmarks.server import Server, ServerError, cpu_seconds
 
 WARM_UP = 3
+GRACE = 30.0
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,68 @@ def post(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> bytes
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-def load(server: Server, request: bytes, connections: int, seconds: float, requests: int) -> Load:
-    """Send the request over so many kept connections, until time or requests are up."""
+class Asker(Protocol):
+    """One client's conversation, which asks again when it has its answer."""
+
+    async def repeat(self, times: int, until: float = float("inf")) -> list[float]:
+        """Seconds from each question to its answer; one at least."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Askers(Protocol):
+    """Picklable: the conversations are opened in the client's process."""
+
+    async def open(self) -> list[Asker]: ...
+
+
+@dataclass(frozen=True)
+class SameRequest:
+    """One request over and over, on so many kept connections."""
+
+    port: int
+    request: bytes
+    connections: int
+
+    async def open(self) -> list[Asker]:
+        return [
+            await Connection.open(self.port, lambda: self.request) for _ in range(self.connections)
+        ]
+
+
+def load(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
+    """Let all of them ask until time or requests, of all together, are up. Raises ServerError."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_run, server, request, connections, seconds, requests).result()
+        return process.submit(_run, server, askers, seconds, requests).result()
 
 
-def _run(server: Server, request: bytes, connections: int, seconds: float, requests: int) -> Load:
-    return uvloop.run(_measure(server, request, connections, seconds, requests))
+def _run(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
+    async def bounded() -> Load:
+        try:
+            return await asyncio.wait_for(
+                _measure(server, askers, seconds, requests), GRACE + seconds
+            )
+        except TimeoutError:
+            raise ServerError(f"no answer within {GRACE:g} s") from None
+
+    return uvloop.run(bounded())
 
 
-async def _measure(
-    server: Server, request: bytes, connections: int, seconds: float, requests: int
-) -> Load:
-    kept = [await Connection.open(server.port, lambda: request) for _ in range(connections)]
-    await asyncio.gather(*(connection.repeat(WARM_UP) for connection in kept))
+async def _measure(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
+    opened = await askers.open()
+    await asyncio.gather(*(asker.repeat(WARM_UP) for asker in opened))
     server_cpu, client_cpu = cpu_seconds(server.pid), time.process_time()
     start = time.perf_counter()
-    each = -(-requests // connections)
-    parts = await asyncio.gather(*(connection.repeat(each, start + seconds) for connection in kept))
+    each = -(-requests // len(opened))
+    parts = await asyncio.gather(*(asker.repeat(each, start + seconds) for asker in opened))
     result = Load(
         time.perf_counter() - start,
         cpu_seconds(server.pid) - server_cpu,
         time.process_time() - client_cpu,
         sorted(latency for part in parts for latency in part),
     )
-    for connection in kept:
-        connection.close()
+    await asyncio.gather(*(asker.close() for asker in opened))
     return result
 
 
@@ -85,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._ask()
         return await self._done
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._done = None
         self._transport.close()
 

@@ -13,7 +13,8 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-OURS, PEER, OTHER = "#c2410c", "#64748b", "#cbd5e1"
+OURS, PEER = "#c2410c", "#64748b"
+LINES = {"ours binary": OURS, "ours JSON": "#fb923c", "triton": PEER}
 
 
 def serve(record: dict[str, Any], path: Path) -> None:
@@ -22,8 +23,8 @@ def serve(record: dict[str, Any], path: Path) -> None:
     counts = sorted({row["connections"] for row in rows})
     servers = list(dict.fromkeys(row["server"] for row in rows))[::-1]
     figures = {
-        "requests/s": "requests_per_second",
-        "requests per CPU-second": "requests_per_cpu_second",
+        "requests/s": "per_second",
+        "requests per CPU-second": "per_cpu_second",
         "p99, ms": "p99_ms",
     }
     figure, axes = plt.subplots(
@@ -34,6 +35,34 @@ def serve(record: dict[str, Any], path: Path) -> None:
             _bars(axis, [row for row in rows if row["connections"] == count], servers, field)
             axis.set_title(f"{title}, {count} connection{'s' * (count > 1)}", fontsize=9)
     figure.suptitle("One window a request, one LSTM for all. Dark: binary body, light: JSON")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def stream(record: dict[str, Any], path: Path) -> None:
+    """Chunks per second and p99 by the number of streams, for each model and size of chunk."""
+    rows = record["rows"]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    sizes = sorted({row["steps"] for row in rows})
+    figure, axes = plt.subplots(
+        2 * len(models), len(sizes), figsize=(12, 5 * len(models)), squeeze=False, sharex=True
+    )
+    for index, (model, field) in enumerate(
+        (model, field) for model in models for field in ("per_second", "p99_ms")
+    ):
+        for axis, steps in zip(axes[index], sizes, strict=True):
+            mine = [row for row in rows if row["model"] == model and row["steps"] == steps]
+            for server, colour in LINES.items():
+                points = [(row["streams"], row[field]) for row in mine if row["server"] == server]
+                if points:
+                    axis.plot(*zip(*points, strict=True), "o-", color=colour, label=server)
+            title = "chunks/s" if field == "per_second" else "p99, ms"
+            axis.set_title(f"{model}, {steps} steps a chunk: {title}", fontsize=9)
+            axis.set_xscale("log")
+            axis.set_yscale("linear" if field == "per_second" else "log")
+    axes[0][0].legend()
+    figure.supxlabel("streams")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)

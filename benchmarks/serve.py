@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import numpy as np
@@ -20,7 +18,8 @@ import onnxruntime
 import typer
 
 from benchmarks import pictures
-from benchmarks.client import load, post
+from benchmarks.client import SameRequest, post
+from benchmarks.measure import Rounds, machine, measure, print_rows, summary
 from benchmarks.peers.base import Ask, Floats, Peer, Place
 from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.registry import PEERS
@@ -43,18 +42,6 @@ class Cell:
     connections: int
 
 
-@dataclass(frozen=True)
-class Round:
-    """What one measurement of a cell gave."""
-
-    requests_per_second: float
-    requests_per_cpu_second: float
-    p50_ms: float
-    p99_ms: float
-    client_busy: float
-    """Of the client's one core: near 1 it would be the client that is measured."""
-
-
 def serve(
     only: Annotated[list[str] | None, typer.Option(help="just these servers")] = None,
     connections: Annotated[list[int], typer.Option(help="so many at once")] = CONNECTIONS,
@@ -72,7 +59,7 @@ def serve(
     chosen = _chosen(only, peers)
     workers = len(os.sched_getaffinity(0))
     window = np.random.default_rng(0).normal(size=(STEPS, 9)).astype(np.float32)
-    results: dict[Cell, dict[int, Round]] = defaultdict(dict)
+    results: dict[Cell, Rounds] = defaultdict(dict)
     memory: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         standin = write_standin(Path(folder))
@@ -85,18 +72,20 @@ def serve(
                             _check(peer, name, ask, server, standin, window)
                             request = post(server.port, ask.path, ask.body, ask.headers)
                             for count in connections:
-                                done = _measure(server, request, count, seconds, requests)
+                                asked = SameRequest(server.port, request, count)
+                                done = measure(server, asked, seconds, requests)
                                 results[Cell(peer.name, name, count)][number] = done
                         memory[peer.name] = resident_bytes(server.pid)
                 except ServerError as error:
                     print(f"{peer.name} is left out: {error}")
-    rows = [_row(cell, results) for cell in results]
-    _print(rows)
-    record = {
+    cells = sorted(results, key=lambda cell: (cell.body, cell.connections))
+    rows = [
+        asdict(cell) | summary(results[cell], results[replace(cell, server="ours")])
+        for cell in cells
+    ]
+    print_rows(rows, {"server": 10, "body": 8, "connections": 12})
+    record = machine() | {
         "command": "serve",
-        "machine": f"{platform.machine()}, {workers} cores",
-        "onnxruntime": onnxruntime.__version__,
-        "python": platform.python_version(),
         "seconds": seconds,
         "rounds": rounds,
         "versions": {peer.name: peer.requirements for peer in chosen},
@@ -142,46 +131,3 @@ def _check(peer: Peer, name: str, ask: Ask, server: Server, standin: StandIn, x:
     error = np.abs((logits - logits.mean()) - (expected - expected.mean())).max()
     if not error < SAME:
         raise ServerError(f"{name}: {peer.name} answers other logits, by {error}")
-
-
-def _measure(
-    server: Server, request: bytes, connections: int, seconds: float, requests: int
-) -> Round:
-    done = load(server, request, connections, seconds, requests)
-    p50, p99 = (1e3 * float(value) for value in np.percentile(done.latencies, (50, 99)))
-    count = len(done.latencies)
-    return Round(
-        count / done.seconds,
-        count / max(done.server_cpu, 0.01),
-        p50,
-        p99,
-        done.client_cpu / done.seconds,
-    )
-
-
-def _row(cell: Cell, results: dict[Cell, dict[int, Round]]) -> dict[str, Any]:
-    """Medians over the rounds, the spread, and the ratios to this service in the same round."""
-    mine, ours = results[cell], results[replace(cell, server="ours")]
-    row: dict[str, Any] = asdict(cell)
-    for field in fields(Round):
-        values = [getattr(one, field.name) for one in mine.values()]
-        row[field.name] = median(values)
-        row[f"{field.name}_spread"] = [min(values), max(values)]
-    for name in ("requests_per_second", "requests_per_cpu_second", "p99_ms"):
-        row[f"{name}_of_ours"] = median(
-            getattr(mine[number], name) / getattr(ours[number], name)
-            for number in mine.keys() & ours.keys()
-        )
-    row["rounds"] = [asdict(one) for one in mine.values()]
-    return row
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'':10}{'body':7}{'conns':>6}{'req/s':>9}{'of ours':>8}", end="")
-    print(f"{'/CPU-s':>9}{'of ours':>8}{'p50 ms':>9}{'p99 ms':>9}{'client busy':>12}")
-    for row in sorted(rows, key=lambda row: (row["body"], row["connections"])):
-        print(f"{row['server']:10}{row['body']:7}{row['connections']:6}", end="")
-        print(f"{row['requests_per_second']:9.0f}{row['requests_per_second_of_ours']:8.2f}", end="")
-        print(f"{row['requests_per_cpu_second']:9.0f}", end="")
-        print(f"{row['requests_per_cpu_second_of_ours']:8.2f}", end="")
-        print(f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['client_busy']:12.0%}")

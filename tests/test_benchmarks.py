@@ -11,8 +11,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from benchmarks.client import Connection, post
 from benchmarks.server import ServerError, free_port, running
 from benchmarks.standin import write_standin
+from benchmarks.stream_client import OurStreams
 from service.backend.repository import load_model
 from tests import live
 
@@ -47,10 +49,34 @@ def test_serve_measures_the_service_beside_fastapi(tmp_path: Path) -> None:
     }
     for row in rows:
         assert row["server"] in done
-        assert row["requests_per_second"] > 0
+        assert row["per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
-    assert cells["ours", "JSON", 1]["requests_per_second_of_ours"] == 1
+    assert cells["ours", "JSON", 1]["per_second_of_ours"] == 1
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_stream_measures_the_bundled_model_and_the_stand_in(tmp_path: Path) -> None:
+    output, picture = tmp_path / "stream.json", tmp_path / "stream.png"
+    arguments = ["--quick", "--peers", str(tmp_path)]
+    done = _run("stream", *arguments, "--output", str(output), "--picture", str(picture))
+    assert "triton is skipped" in done
+    rows = json.loads(output.read_text())["rows"]
+    assert {(row["server"], row["model"], row["streams"]) for row in rows} == {
+        (server, model, streams)
+        for server in ("ours JSON", "ours binary")
+        for model in ("lstm-standin", "larnn-har")
+        for streams in (1, 4)
+    }
+    assert all(row["per_second"] > 0 and 0 < row["p50_ms"] <= row["p99_ms"] for row in rows)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_stream_finds_how_many_live_streams_are_held(tmp_path: Path) -> None:
+    output = tmp_path / "live.json"
+    _run("stream", "--quick", "--live", "--output", str(output))
+    rows = json.loads(output.read_text())["rows"]
+    assert {row["model"] for row in rows} == {"lstm-standin", "larnn-har", "larnn-96"}
+    assert all(row["streams"] == 8 and 0 < row["p50_ms"] <= row["p99_ms"] for row in rows)
 
 
 def test_a_peer_that_is_not_installed_is_named_and_skipped(tmp_path: Path) -> None:
@@ -65,6 +91,27 @@ def test_a_server_that_does_not_come_up_is_told_with_its_log() -> None:
         running(command, free_port(), "/health", {}),
     ):
         pass
+
+
+async def test_the_client_says_what_a_server_refuses(toy_url: str) -> None:
+    port = int(toy_url.rpartition(":")[2])
+    connection = await Connection.open(port, lambda: post(port, "/classify", b"{", {}))
+    with pytest.raises(ServerError, match="422.*bad_json"):
+        await connection.repeat(1)
+    await connection.close()
+
+
+async def test_chunks_sent_ahead_are_answered_all(toy_url: str) -> None:
+    port = int(toy_url.rpartition(":")[2])
+    asked = OurStreams(port, "toy", streams=1, steps=3, binary=False, channels=2)
+    [socket] = await asked.websockets()
+    for _ in range(5):
+        socket.send_chunk()
+    await socket.settled.wait()
+    assert len(socket.latencies) == 5
+    assert not socket.unanswered
+    await socket.close()
+    assert not socket.is_open
 
 
 def test_the_stand_in_is_one_network_with_the_state_outside_and_inside(tmp_path: Path) -> None:

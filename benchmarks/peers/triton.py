@@ -56,6 +56,7 @@ def start(place: Place, model: str, config: str, server: str, **environment: str
         *("--backend-directory", str(backend.parent), "--http-address", "127.0.0.1"),
         *("--http-port", str(place.port), "--allow-grpc", "false", "--allow-metrics", "false"),
         *("--http-thread-count", "8"),
+        *("--backend-config", "python,shm-default-byte-size=67108864"),
     ]
     libraries = str(packages / "nvidia_pytriton.libs")
     settings = {"LD_LIBRARY_PATH": libraries, "PYTHONPATH": str(packages), **environment}
