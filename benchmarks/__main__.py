@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import classify, serve, stream
+from benchmarks import classify, page, serve, stream
 from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.command()(classify.classify)
 app.command()(install.install)
+app.command()(page.page)
 app.command()(serve.serve)
 app.command()(stream.stream)
 

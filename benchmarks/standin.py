@@ -78,6 +78,11 @@ def write_standin(root: Path) -> StandIn:
     return standin
 
 
+def signal(steps: int, channels: int = len(CHANNELS)) -> NDArray[np.float32]:
+    """Something to send [steps, channels], the same each time."""
+    return np.random.default_rng(0).normal(size=(steps, channels)).astype(np.float32)
+
+
 def _stateful_graph() -> ModelProto:
     nodes = [helper.make_node("Cast", [LENGTHS], ["lengths_32"], to=TensorProto.INT32)]
     nodes += _time_major(INPUT, "z_0")

@@ -18,13 +18,14 @@ import typer
 from benchmarks import pictures, standin
 from benchmarks.live import most_streams
 from benchmarks.measure import Rounds, machine, measure, print_rows, summary
+from benchmarks.our_streams import OurStreams
 from benchmarks.peers.base import Place
 from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.triton import Triton
 from benchmarks.peers.triton_stream import start_sequences
 from benchmarks.random_larnn import write_larnn
 from benchmarks.server import Server, ServerError, free_port, running, serving
-from benchmarks.stream_client import OurStreams, TritonStreams
+from benchmarks.triton_streams import TritonStreams
 from export.networks import NetworkConfig
 from service.backend.repository import newest_version
 
@@ -78,7 +79,7 @@ def stream(
             write_larnn(standing.models, LARGE, LARGE_CONFIG)
             with _ours(standing) as server:
                 record["rows"] = [
-                    asdict(trial) | {"model": name}
+                    asdict(trial) | {"model": name, "held": trial.held}
                     for name in (*names, LARGE)
                     for trial in most_streams(server, name, seconds, most)
                 ]

@@ -10,11 +10,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.__main__ import app
 from benchmarks.client import Connection, post
+from benchmarks.our_streams import OurStreams
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.registry import PEERS
 from benchmarks.server import ServerError, free_port, running
 from benchmarks.standin import write_standin
-from benchmarks.stream_client import OurStreams
 from service.backend.repository import load_model
 from tests import live
 
@@ -84,6 +88,26 @@ def test_a_peer_that_is_not_installed_is_named_and_skipped(tmp_path: Path) -> No
     assert "triton is skipped: python -m benchmarks install triton" in done
 
 
+def test_a_peer_is_installed_once_in_an_environment_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small(Ours):
+        name, requirements = "small", ("pip",)
+
+    monkeypatch.setitem(PEERS, "small", Small())
+    arguments = ["install", "small", "--peers", str(tmp_path)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert PEERS["small"].is_installed(tmp_path)
+    assert PEERS["small"].python(tmp_path).is_relative_to(tmp_path)
+    assert "small: there already" in CliRunner().invoke(app, arguments).output
+
+
+def test_a_peer_that_is_unknown_is_refused_with_those_that_are_not() -> None:
+    done = CliRunner().invoke(app, ["install", "apache"])
+    assert done.exit_code == 2
+    assert "apache is no peer" in done.output
+
+
 def test_a_server_that_does_not_come_up_is_told_with_its_log() -> None:
     command = [sys.executable, "-c", "print('no model'); raise SystemExit(1)"]
     with (
@@ -109,7 +133,7 @@ async def test_chunks_sent_ahead_are_answered_all(toy_url: str) -> None:
         socket.send_chunk()
     await socket.settled.wait()
     assert len(socket.latencies) == 5
-    assert not socket.unanswered
+    assert not socket.waits
     await socket.close()
     assert not socket.is_open
 

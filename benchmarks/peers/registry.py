@@ -10,6 +10,7 @@ from benchmarks.peers.litserve import LitServe
 from benchmarks.peers.mlserver import MLServer
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.rayserve import RayServe
+from benchmarks.peers.torchserve import TorchServe
 from benchmarks.peers.triton import Triton
 
 PEERS: dict[str, Peer] = {
@@ -22,6 +23,7 @@ PEERS: dict[str, Peer] = {
         LitServe(),
         KServe(),
         BentoML(),
+        TorchServe(),
         RayServe(),
     )
 }

@@ -1,4 +1,4 @@
-"""Streams of this service and of Triton, for the client's process."""
+"""Streams of this service by websocket, for the client's process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import struct
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.client import Asker, Connection, post
-from benchmarks.peers import oip
+from benchmarks.client import Asker
 from benchmarks.server import ServerError
+from benchmarks.standin import signal
 
 BINARY = "larnn.f32.v1"
-CHANNELS = 9
 PATIENCE = 20.0
 AT_ONCE = 64
 """Handshakes side by side: more than a listener's backlog would be refused."""
@@ -35,7 +33,7 @@ class OurStreams:
     streams: int
     steps: int
     binary: bool
-    channels: int = CHANNELS
+    channels: int = 9
 
     async def open(self) -> list[Asker]:
         return list(await self.websockets())
@@ -88,8 +86,10 @@ class Websocket(WSListener):
         self._offset += self._steps
 
     @property
-    def unanswered(self) -> int:
-        return len(self._sent)
+    def waits(self) -> list[float]:
+        """Seconds that the chunks without an answer have waited."""
+        now = time.perf_counter()
+        return [now - since for since in self._sent]
 
     async def repeat(self, times: int, until: float = float("inf")) -> list[float]:
         self._done = asyncio.get_running_loop().create_future()
@@ -141,56 +141,3 @@ class Websocket(WSListener):
         for future in (self.opened, self._done):
             if future is not None and not future.done():
                 future.set_exception(ServerError(text))
-
-
-@dataclass(frozen=True)
-class TritonStreams:
-    """Sequences of Triton's sequence batcher, in its binary form over HTTP."""
-
-    port: int
-    streams: int
-    steps: int
-    first: int
-    """The first sequence id: one that ended may still be remembered."""
-
-    async def open(self) -> list[Asker]:
-        sequences = [Sequence(self.port, self.first + i, self.steps) for i in range(self.streams)]
-        for sequence in sequences:
-            await sequence.start()
-        return list(sequences)
-
-
-class Sequence:
-    """One sequence on a connection of its own."""
-
-    def __init__(self, port: int, number: int, steps: int) -> None:
-        self._request = _sequence_request(port, number, steps, sequence_start=True)
-        self._next = _sequence_request(port, number, steps)
-        self._end = _sequence_request(port, number, steps, sequence_end=True)
-        self._port = port
-
-    async def start(self) -> None:
-        """Connect, and send the first chunk, which says that it is the first."""
-        self._connection = await Connection.open(self._port, lambda: self._request)
-        await self._connection.repeat(1)
-        self._request = self._next
-
-    async def repeat(self, times: int, until: float = float("inf")) -> list[float]:
-        return await self._connection.repeat(times, until)
-
-    async def close(self) -> None:
-        self._request = self._end
-        await self._connection.repeat(1)
-        await self._connection.close()
-
-
-def _sequence_request(port: int, number: int, steps: int, **flags: Any) -> bytes:
-    x = signal(steps)
-    tensor = {"name": "x", "datatype": "FP32", "shape": [1, *x.shape]}
-    body, headers = oip.binary_body(tensor, x, sequence_id=number, **flags)
-    return post(port, "/v2/models/stream/infer", body, headers)
-
-
-def signal(steps: int, channels: int = CHANNELS) -> NDArray[np.float32]:
-    """Steps [steps, channels] to send."""
-    return np.random.default_rng(0).normal(size=(steps, channels)).astype(np.float32)
