@@ -97,10 +97,9 @@ def _tried(row: Row | None) -> list[str]:
 
 
 def _latency(row: Row) -> str:
-    return (
-        f"{row['p50_ms']:.2g} / {row['p99_ms']:.2g}"
-        if row["p99_ms"] < 10
-        else (f"{row['p50_ms']:.3g} / {row['p99_ms']:.0f}")
+    return " / ".join(
+        f"{row[name]:.2g}" if row[name] < 10 else f"{row[name]:.0f}"
+        for name in ("p50_ms", "p99_ms")
     )
 
 

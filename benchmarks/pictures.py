@@ -61,7 +61,7 @@ def stream(record: dict[str, Any], path: Path) -> None:
             axis.set_title(f"{model}, {steps} steps a chunk: {title}", fontsize=9)
             axis.set_xscale("log")
             axis.set_yscale("linear" if field == "per_second" else "log")
-    axes[0][0].legend()
+    axes[-1][0].legend(fontsize=8)  # the stand-in's, which all can run
     figure.supxlabel("streams")
     figure.tight_layout()
     figure.savefig(path, dpi=110)

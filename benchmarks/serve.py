@@ -83,7 +83,7 @@ def serve(
         asdict(cell) | summary(results[cell], results[replace(cell, server="ours")])
         for cell in cells
     ]
-    print_rows(rows, {"server": 10, "body": 8, "connections": 12})
+    print_rows(rows, {"server": 12, "body": 8, "connections": 12})
     record = machine() | {
         "command": "serve",
         "seconds": seconds,

@@ -6,14 +6,14 @@ import re
 import shlex
 
 import pytest
-from click import Group
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from benchmarks import page
 from benchmarks.__main__ import app
 
 TEXT = page.PAGE.read_text()
-COMMANDS = re.findall(r"^python -m benchmarks ([^#\n]+)", TEXT, re.MULTILINE)
+COMMANDS = re.findall(r"^python -m benchmarks ([^#\n]+?) *(?:#.*)?$", TEXT, re.MULTILINE)
 
 
 def test_the_tables_are_those_of_the_results() -> None:
@@ -30,6 +30,6 @@ def test_every_picture_exists() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_exists(command: str) -> None:
     group = get_command(app)
-    assert isinstance(group, Group)
+    assert isinstance(group, TyperGroup)
     name, *rest = shlex.split(command)
     group.commands[name].make_context(name, rest)
