@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import checkpoints, classify, graph, scaling, ticks
+from benchmarks import checkpoints, classify, graph, page, scaling, serve, stream, ticks
+from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-app.command()(classify.classify)
-app.command()(graph.graph)
-app.command()(ticks.ticks)
-app.command()(scaling.scaling)
-app.command()(checkpoints.checkpoints)
+for command in (
+    classify.classify,
+    graph.graph,
+    ticks.ticks,
+    scaling.scaling,
+    checkpoints.checkpoints,
+    install.install,
+    page.page,
+    serve.serve,
+    stream.stream,
+):
+    app.command()(command)
 
 
 @app.callback()

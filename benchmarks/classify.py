@@ -16,7 +16,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.bare import BareSession
-from benchmarks.client import load
+from benchmarks.client import SameRequest, load, post
 from benchmarks.server import serving
 from service.backend.repository import newest_version
 from service.contract import MANIFEST_FILE, Manifest
@@ -105,7 +105,9 @@ def _service_rows(
     with serving(models, model, runs) as server:
         for name, (body, content_type) in bodies.items():
             for connections in CONNECTIONS:
-                done = load(server, body, content_type, connections, seconds, requests)
+                request = post(server.port, "/classify", body, {"Content-Type": content_type})
+                asked = SameRequest(server.port, request, connections)
+                done = load(server, asked, seconds, requests)
                 count = len(done.latencies)
                 row = _row(
                     f"/classify, {name}, {connections} connection{'s' * (connections > 1)}",

@@ -1,52 +1,143 @@
-"""The service as a process of its own, and what CPU time a process has used."""
+"""A server as a process of its own: start it, wait until it is ready, read its CPU time, end it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parent.parent
+POLL = 0.1
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running service."""
+    """A running server, which may have processes below it."""
 
     port: int
     pid: int
 
 
+class ServerError(RuntimeError):
+    """A server that did not come up, broke off or answered wrongly."""
+
+
 @contextlib.contextmanager
 def serving(models: Path, model: str, concurrency: int) -> Iterator[Server]:
     """`python -m service` on a free port of the loopback, ready; terminated at the end."""
-    settings = {"PORT": 0, "MODELS": models, "MODEL": model, "CONCURRENCY": concurrency}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service"],
-        env=os.environ | {f"LARNN_{name}": str(value) for name, value in settings.items()},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    log = []
-    try:
-        for line in process.stderr:
-            log.append(line)
-            if match := re.search(r"running on http://\S+:(\d+)", line):
-                yield Server(int(match[1]), process.pid)
-                break
-        else:
-            raise RuntimeError("the service did not start:\n" + "".join(log))
-    finally:
-        process.terminate()
-        process.wait(120)
-        process.stderr.close()
+    port = free_port()
+    settings = {"PORT": port, "MODELS": models, "MODEL": model, "CONCURRENCY": concurrency}
+    environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
+    with running([sys.executable, "-m", "service"], port, "/readyz", environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str],
+    port: int,
+    health: str,
+    environment: Mapping[str, str],
+    within: float = 120.0,
+) -> Iterator[Server]:
+    """The command's server once GET `health` answers 200; its whole tree ended at the end.
+
+    Raises ServerError where it ends before or is not ready `within` seconds.
+    """
+    environment = {**os.environ, **environment}
+    with (
+        _Log() as log,
+        subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdout=log.fileno(), stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            if not _is_ready(process, f"http://127.0.0.1:{port}{health}", within):
+                raise ServerError(f"{command[0]} did not come up:\n{log.tail()}")
+            yield Server(port, process.pid)
+        finally:
+            _end(process)
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all its threads together."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process and all below it."""
+    total = 0.0
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process and all below it; pages that they share count each time."""
+    total = 0
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class _Log:
+    """What a server prints: to a file, because nobody reads it while it runs."""
+
+    def __enter__(self) -> _Log:
+        self._memory = os.memfd_create("log")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._memory)
+
+    def fileno(self) -> int:
+        return self._memory
+
+    def tail(self, size: int = 4000) -> str:
+        length = os.fstat(self._memory).st_size
+        return os.pread(self._memory, size, max(length - size, 0)).decode(errors="replace")
+
+
+def _is_ready(process: subprocess.Popen[bytes], url: str, within: float) -> bool:
+    until = time.monotonic() + within
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        while process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(httpx.TransportError):
+                if client.get(url).status_code == 200:
+                    return True
+            time.sleep(POLL)
+    return False
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL for what is left of the tree."""
+    tree = _tree(process.pid)
+    process.terminate()
+    _, alive = psutil.wait_procs(tree, timeout=15)
+    for left in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left.kill()
+    psutil.wait_procs(alive, timeout=15)

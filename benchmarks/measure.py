@@ -1,0 +1,79 @@
+"""Rounds of one cell after another, their medians and their spread, beside this service's."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass, fields
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.client import Askers, load
+from benchmarks.server import Server
+
+RATIOS = ("per_second", "per_cpu_second", "p99_ms")
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one measurement of a cell gave."""
+
+    per_second: float
+    per_cpu_second: float
+    """Of the server's whole tree of processes."""
+    p50_ms: float
+    p99_ms: float
+    client_busy: float
+    """Of the client's one core: near 1 it would be the client that is measured."""
+
+
+Rounds = dict[int, Round]
+"""By the number of the round; a server that failed lacks some."""
+
+
+def measure(server: Server, askers: Askers, seconds: float, requests: int) -> Round:
+    """One cell, once. Raises ServerError."""
+    done = load(server, askers, seconds, requests)
+    p50, p99 = (1e3 * float(value) for value in np.percentile(done.latencies, (50, 99)))
+    count = len(done.latencies)
+    cpu = max(done.server_cpu, 0.01)
+    return Round(count / done.seconds, count / cpu, p50, p99, done.client_cpu / done.seconds)
+
+
+def summary(mine: Rounds, ours: Rounds) -> dict[str, Any]:
+    """Medians, spreads, and the median of the ratios to this service in the same round."""
+    result: dict[str, Any] = {}
+    for field in fields(Round):
+        values = [getattr(one, field.name) for one in mine.values()]
+        result[field.name] = median(values)
+        result[f"{field.name}_spread"] = [min(values), max(values)]
+    both = mine.keys() & ours.keys()
+    for name in RATIOS if both else ():
+        result[f"{name}_of_ours"] = median(
+            getattr(mine[number], name) / getattr(ours[number], name) for number in both
+        )
+    return result | {"rounds": [asdict(one) for one in mine.values()]}
+
+
+def print_rows(rows: list[dict[str, Any]], labels: dict[str, int]) -> None:
+    """A table: the labels with their widths, then the figures."""
+    print("".join(f"{name:{width}}" for name, width in labels.items()), end="")
+    print(f"{'/s':>9}{'of ours':>9}{'/CPU-s':>9}{'of ours':>9}{'p50 ms':>9}{'p99 ms':>9}", end="")
+    print(f"{'client busy':>13}")
+    for row in rows:
+        print("".join(f"{row[name]!s:{width}}" for name, width in labels.items()), end="")
+        for name in ("per_second", "per_cpu_second"):
+            print(f"{row[name]:9.0f}{row.get(f'{name}_of_ours', float('nan')):9.2f}", end="")
+        print(f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['client_busy']:13.0%}")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on, besides the code."""
+    return {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "onnxruntime": onnxruntime.__version__,
+        "python": platform.python_version(),
+    }

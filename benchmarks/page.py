@@ -1,0 +1,112 @@
+"""python -m benchmarks page: the tables of docs/performance.md, from the committed results."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benchmarks.server import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+RESULTS = ROOT / "benchmarks" / "results"
+PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Record = dict[str, Any]
+Row = dict[str, Any]
+
+
+def page() -> None:
+    """Write the results' figures into the page."""
+    PAGE.write_text(filled(PAGE.read_text()))
+
+
+def filled(text: str) -> str:
+    """The page with each table made anew from benchmarks/results/NAME.json."""
+
+    def table(place: re.Match[str]) -> str:
+        record = json.loads((RESULTS / f"{place[2]}.json").read_text())
+        return f"{place[1]}\n{TABLES[place[2]](record)}\n{place[3]}"
+
+    return PLACE.sub(table, text)
+
+
+def _serve(record: Record) -> str:
+    rows: list[Row] = record["rows"]
+    parts = []
+    for body in ("binary", "JSON"):
+        counts = sorted({row["connections"] for row in rows})
+        mine = {(r["server"], r["connections"]): r for r in rows if r["body"] == body}
+        columns = ("requests/s", "per CPU-s", "p50 / p99 ms")
+        head = [body, *(f"{c}: {name}" for c in counts for name in columns)]
+        servers = list(dict.fromkeys(server for server, _ in mine))
+        lines = [
+            [server, *(cell for c in counts for cell in _served(mine.get((server, c))))]
+            for server in servers
+        ]
+        parts.append(_table(head, lines))
+    return "\n".join(parts)
+
+
+def _served(row: Row | None) -> list[str]:
+    if row is None:
+        return ["", "", ""]
+    return [f"{row['per_second']:.0f}", f"{row['per_cpu_second']:.0f}", _latency(row)]
+
+
+def _stream(record: Record) -> str:
+    rows: list[Row] = record["rows"]
+    servers = ["ours binary", "ours JSON", "triton"]
+    by_cell: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in rows:
+        cell = (row["model"], row["steps"], row["streams"])
+        by_cell.setdefault(cell, {})[row["server"]] = row
+    head = ["model", "steps", "streams"]
+    head += [f"{server}: {name}" for server in servers for name in ("chunks/s", "p50 / p99 ms")]
+    lines = []
+    for cell, found in by_cell.items():
+        figures = [
+            text
+            for server in servers
+            for text in (
+                [f"{found[server]['per_second']:.0f}", _latency(found[server])]
+                if server in found
+                else ["", ""]
+            )
+        ]
+        lines.append([*map(str, cell), *figures])
+    return _table(head, lines)
+
+
+def _live(record: Record) -> str:
+    lines = []
+    rows: list[Row] = record["rows"]
+    for model in dict.fromkeys(row["model"] for row in rows):
+        mine = [row for row in rows if row["model"] == model]
+        held = max((r for r in mine if r["held"]), key=lambda r: int(r["streams"]), default=None)
+        late = min(
+            (r for r in mine if not r["held"]), key=lambda r: int(r["streams"]), default=None
+        )
+        lines.append([model, *_tried(held), *_tried(late)])
+    return _table(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
+
+
+def _tried(row: Row | None) -> list[str]:
+    return ["", ""] if row is None else [str(row["streams"]), _latency(row)]
+
+
+def _latency(row: Row) -> str:
+    return " / ".join(
+        f"{row[name]:.2g}" if row[name] < 10 else f"{row[name]:.0f}"
+        for name in ("p50_ms", "p99_ms")
+    )
+
+
+def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+TABLES: dict[str, Callable[[Record], str]] = {"serve": _serve, "stream": _stream, "live": _live}

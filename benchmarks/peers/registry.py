@@ -1,0 +1,29 @@
+"""Every peer, in the order of the table."""
+
+from __future__ import annotations
+
+from benchmarks.peers.base import Peer
+from benchmarks.peers.bentoml import BentoML
+from benchmarks.peers.fastapi import FastAPI
+from benchmarks.peers.kserve import KServe
+from benchmarks.peers.litserve import LitServe
+from benchmarks.peers.mlserver import MLServer
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.rayserve import RayServe
+from benchmarks.peers.torchserve import TorchServe
+from benchmarks.peers.triton import Triton
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Ours(),
+        FastAPI(),
+        MLServer(),
+        Triton(),
+        LitServe(),
+        KServe(),
+        BentoML(),
+        TorchServe(),
+        RayServe(),
+    )
+}

@@ -1,0 +1,33 @@
+"""A LARNN of any size with random weights: to measure by, not to classify with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from export.graph import build_graph
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.publish import contract_of
+from service.contract import MANIFEST_FILE, GraphFile, Manifest
+
+
+def write_larnn(models: Path, name: str, config: NetworkConfig) -> None:
+    """Write models/<name>/1/ with the service's graph of such a network."""
+    torch.manual_seed(0)
+    network = RecurrentClassifier(config).eval().requires_grad_(False)
+    contract = contract_of(network)
+    graph = build_graph(network, contract).SerializeToString(deterministic=True)
+    manifest = Manifest(
+        name=name,
+        version=1,
+        description="random weights, to measure by",
+        contract=contract,
+        graph=GraphFile(file="model.onnx", sha256=hashlib.sha256(graph).hexdigest()),
+        network=config.model_dump(mode="json"),
+    )
+    folder = models / name / "1"
+    folder.mkdir(parents=True)
+    (folder / manifest.graph.file).write_bytes(graph)
+    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")

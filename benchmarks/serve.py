@@ -1,0 +1,136 @@
+"""POST one window over and over: this service beside others, on one and the same graph."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import numpy as np
+import onnxruntime
+import typer
+
+from benchmarks import pictures
+from benchmarks.client import SameRequest, post
+from benchmarks.measure import Rounds, machine, measure, print_rows, summary
+from benchmarks.peers.base import Ask, Floats, Peer, Place
+from benchmarks.peers.install import FOLDER, Folder
+from benchmarks.peers.registry import PEERS
+from benchmarks.server import Server, ServerError, free_port, resident_bytes, running
+from benchmarks.standin import StandIn, signal, write_standin
+from service.contract import INPUT, LOGITS
+
+STEPS = 128
+CONNECTIONS = [1, 16, 64]
+QUICK = ("ours", "fastapi")
+SAME = 1e-4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One server, asked in one way over so many connections."""
+
+    server: str
+    body: str
+    connections: int
+
+
+def serve(
+    only: Annotated[list[str] | None, typer.Option(help="just these servers")] = None,
+    connections: Annotated[list[int], typer.Option(help="so many at once")] = CONNECTIONS,
+    seconds: Annotated[float, typer.Option(help="time for each cell of a round")] = 3.0,
+    rounds: Annotated[int, typer.Option(help="each starts every server again")] = 3,
+    peers: Folder = FOLDER,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+) -> None:
+    """Windows of 128 steps, one a request, on one LSTM: this service beside other servers."""
+    requests = 10**9
+    if quick:
+        only, connections, seconds, rounds, requests = only or [*QUICK], [1, 4], 0.3, 1, 64
+    chosen = _chosen(only, peers)
+    workers = len(os.sched_getaffinity(0))
+    window = signal(STEPS)
+    results: dict[Cell, Rounds] = defaultdict(dict)
+    memory: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        standin = write_standin(Path(folder))
+        for number in range(rounds):
+            for peer in chosen:
+                print(f"round {number + 1}/{rounds}: {peer.name}", flush=True)
+                try:
+                    with _started(peer, peers, standin, workers) as server:
+                        for name, ask in peer.asks(window).items():
+                            _check(peer, name, ask, server, standin, window)
+                            request = post(server.port, ask.path, ask.body, ask.headers)
+                            for count in connections:
+                                asked = SameRequest(server.port, request, count)
+                                done = measure(server, asked, seconds, requests)
+                                results[Cell(peer.name, name, count)][number] = done
+                        memory[peer.name] = resident_bytes(server.pid)
+                except ServerError as error:
+                    print(f"{peer.name} is left out: {error}")
+    cells = sorted(results, key=lambda cell: (cell.body, cell.connections))
+    rows = [
+        asdict(cell) | summary(results[cell], results[replace(cell, server="ours")])
+        for cell in cells
+    ]
+    print_rows(rows, {"server": 12, "body": 8, "connections": 12})
+    record = machine() | {
+        "command": "serve",
+        "seconds": seconds,
+        "rounds": rounds,
+        "versions": {peer.name: peer.requirements for peer in chosen},
+        "resident_bytes": memory,
+        "rows": rows,
+    }
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")
+    if picture is not None:
+        pictures.serve(record, picture)
+
+
+def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:
+    """Ours first, then what is asked for and installed; what is not is named."""
+    for name in only or []:
+        if name not in PEERS:
+            raise typer.BadParameter(f"{name} is no server; there are: {', '.join(PEERS)}")
+    wanted = [peer for peer in PEERS.values() if not only or peer.name in (*only, "ours")]
+    for peer in wanted:
+        if not peer.is_installed(peers):
+            print(f"{peer.name} is skipped: python -m benchmarks install {peer.name}")
+    return [peer for peer in wanted if peer.is_installed(peers)]
+
+
+@contextlib.contextmanager
+def _started(peer: Peer, peers: Path, standin: StandIn, workers: int) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(peer.python(peers), Path(folder), standin, free_port(), workers)
+        start = peer.start(place)
+        with running(start.command, place.port, peer.health, start.environment) as server:
+            yield server
+
+
+def _check(peer: Peer, name: str, ask: Ask, server: Server, standin: StandIn, x: Floats) -> None:
+    """A fast wrong answer is none. Raises ServerError."""
+    session = onnxruntime.InferenceSession(str(standin.window))
+    expected = session.run([LOGITS], {INPUT: x[None]})[0][0]
+    url = f"http://127.0.0.1:{server.port}{ask.path}"
+    try:
+        answer = httpx.post(url, content=ask.body, headers=ask.headers, timeout=60, trust_env=False)
+    except httpx.TransportError as error:
+        raise ServerError(f"{name}: no answer to the first request: {error!r}") from None
+    if answer.status_code != 200:
+        raise ServerError(f"{name}: {answer.status_code} {answer.text[:500]}")
+    logits = ask.logits(answer.content)
+    apart = np.abs((logits - logits.mean()) - (expected - expected.mean())).max()
+    if not apart < SAME:
+        raise ServerError(f"{name}: {peer.name} answers other logits, by {apart}")

@@ -1,0 +1,1 @@
+"""What runs inside the peers' environments; nothing here imports the project."""

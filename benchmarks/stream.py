@@ -1,0 +1,158 @@
+"""Streams: this service's websocket beside Triton's sequence batcher, and at real speed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import pictures, standin
+from benchmarks.live import most_streams
+from benchmarks.measure import Rounds, machine, measure, print_rows, summary
+from benchmarks.our_streams import OurStreams
+from benchmarks.peers.base import Place
+from benchmarks.peers.install import FOLDER, Folder
+from benchmarks.peers.triton import Triton
+from benchmarks.peers.triton_stream import start_sequences
+from benchmarks.random_larnn import write_larnn
+from benchmarks.server import Server, ServerError, free_port, running, serving
+from benchmarks.triton_streams import TritonStreams
+from export.networks import NetworkConfig
+from service.backend.repository import newest_version
+
+STREAMS, STEPS = [1, 16, 64, 250, 1000], [1, 10, 16]
+OURS = {"ours JSON": False, "ours binary": True}
+TRITON = "triton"
+LARGE = "larnn-96"
+LARGE_CONFIG = NetworkConfig(
+    hidden_size=96, heads=12, window_size=16, layers=3, zero_attention=False
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """So many streams of one model, with so many steps a chunk."""
+
+    server: str
+    model: str
+    streams: int
+    steps: int
+
+
+def stream(
+    models: Annotated[Path, typer.Option(help="folder of exported models")] = Path("models"),
+    model: Annotated[str, typer.Option(help="measured beside the stand-in")] = "larnn-har",
+    streams: Annotated[list[int], typer.Option(help="so many at once")] = STREAMS,
+    steps: Annotated[list[int], typer.Option(help="steps in a chunk")] = STEPS,
+    seconds: Annotated[float, typer.Option(help="time for each cell of a round")] = 3.0,
+    rounds: Annotated[int, typer.Option(help="over all cells, again from the first")] = 2,
+    live: Annotated[bool, typer.Option(help="how many at 50 Hz, 10 steps a chunk")] = False,
+    most: Annotated[int, typer.Option(help="try no more live streams")] = 8192,
+    peers: Folder = FOLDER,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+) -> None:
+    """Chunks/s, p50 and p99 of streams as fast as they go; --live: how many at real speed."""
+    requests = 10**9
+    if quick:
+        streams, steps, seconds, rounds, requests, most = [1, 4], [10], 0.3, 1, 64, 8
+    record = machine() | {"command": "stream", "seconds": seconds, "live": live}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        standing = standin.write_standin(folder)
+        found = newest_version(models / model) if (models / model).is_dir() else None
+        if found is None:
+            raise typer.BadParameter(f"{models / model} holds no model; see --models and --model")
+        shutil.copytree(found, standing.models / model / found.name)
+        names = [standin.NAME, model]
+        if live:
+            write_larnn(standing.models, LARGE, LARGE_CONFIG)
+            with _ours(standing) as server:
+                record["rows"] = [
+                    asdict(trial) | {"model": name, "held": trial.held}
+                    for name in (*names, LARGE)
+                    for trial in most_streams(server, name, seconds, most)
+                ]
+        else:
+            record["rows"] = _compare(
+                standing, names, streams, steps, seconds, requests, rounds, peers
+            )
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")
+    if picture is not None and not live:
+        pictures.stream(record, picture)
+
+
+def _compare(
+    standing: standin.StandIn,
+    models: list[str],
+    streams: list[int],
+    steps: list[int],
+    seconds: float,
+    requests: int,
+    rounds: int,
+    peers: Path,
+) -> list[dict[str, object]]:
+    results: dict[Cell, Rounds] = defaultdict(dict)
+    for number in range(rounds):
+        with _ours(standing) as ours, _triton(standing, peers) as triton:
+            broken = triton is None
+            for count in streams:
+                for size in steps:
+                    print(f"round {number + 1}/{rounds}: {count} streams, {size} steps", flush=True)
+                    for model in models:
+                        for name, binary in OURS.items():
+                            cell = Cell(name, model, count, size)
+                            asked = OurStreams(ours.port, model, count, size, binary)
+                            results[cell][number] = measure(ours, asked, seconds, requests)
+                    if triton is None or broken:
+                        continue
+                    cell = Cell(TRITON, standin.NAME, count, size)
+                    sequences = TritonStreams(triton.port, count, size, _first(count, size))
+                    try:
+                        results[cell][number] = measure(triton, sequences, seconds, requests)
+                    except ServerError as error:
+                        print(f"triton is left out from here on: {error}")
+                        broken = True
+    rows = []
+    for cell in sorted(results, key=lambda cell: (cell.model, cell.steps, cell.streams)):
+        ours_binary = Cell("ours binary", cell.model, cell.streams, cell.steps)
+        rows.append(asdict(cell) | summary(results[cell], results[ours_binary]))
+    print_rows(rows, {"model": 14, "steps": 6, "streams": 8, "server": 12})
+    return rows
+
+
+def _first(streams: int, steps: int) -> int:
+    """Sequence ids of their own for each cell."""
+    return 1 + 100_000 * streams + 2_000_000_000 * steps
+
+
+@contextlib.contextmanager
+def _ours(standing: standin.StandIn) -> Iterator[Server]:
+    with serving(standing.models, standin.NAME, len(os.sched_getaffinity(0))) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _triton(standing: standin.StandIn, peers: Path) -> Iterator[Server | None]:
+    peer = Triton()
+    if not peer.is_installed(peers):
+        print("triton is skipped: python -m benchmarks install triton")
+        yield None
+        return
+    workers = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(peer.python(peers), Path(folder), standing, free_port(), workers)
+        start, health = start_sequences(place)
+        with running(start.command, place.port, health, start.environment) as server:
+            yield server
