@@ -102,7 +102,7 @@ def test_an_idle_stream_has_expired(toy_models: Path) -> None:
         Client(url) as client,
         client.stream() as stream,
     ):
-        with pytest.raises(Expired, match=r"idle for 0\.2 s"):
+        with pytest.raises(Expired, match="idle for too long"):
             stream.receive(timeout=60)
         stream.close()
 
