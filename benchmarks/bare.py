@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -25,39 +26,42 @@ class Bare:
 
 
 class BareSession:
-    """The graph with the session options that the service uses."""
+    """The graph as the service runs it: a session with the same options for each thread."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(folder / manifest.graph.file), options, providers=["CPUExecutionProvider"]
-        )
+        self._sessions = [
+            onnxruntime.InferenceSession(
+                str(folder / manifest.graph.file), options, providers=["CPUExecutionProvider"]
+            )
+            for _ in range(threads)
+        ]
         self._state = manifest.contract.state
         self._outputs = [LOGITS, *(tensor.next_name for tensor in self._state)]
 
-    def measure(
-        self, window: NDArray[np.float32], batch: int, threads: int, seconds: float, runs: int
-    ) -> Bare:
+    def measure(self, window: NDArray[np.float32], batch: int, seconds: float, runs: int) -> Bare:
         """Run windows [steps, channels] until time or runs are up, in each thread at least once."""
         feed = {
             INPUT: np.repeat(window[None], batch, axis=0),
             LENGTHS: np.full(batch, len(window), dtype=np.int64),
             **{tensor.name: tensor.initial_array(batch) for tensor in self._state},
         }
-        self._session.run(self._outputs, feed)
+        for session in self._sessions:
+            session.run(self._outputs, feed)
 
-        def repeat(until: float) -> list[float]:
+        def repeat(session: Any) -> list[float]:
             latencies: list[float] = []
             while not latencies or (len(latencies) < runs and time.perf_counter() < until):
                 before = time.perf_counter()
-                self._session.run(self._outputs, feed)
+                session.run(self._outputs, feed)
                 latencies.append(time.perf_counter() - before)
             return latencies
 
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(len(self._sessions)) as pool:
             cpu, start = time.process_time(), time.perf_counter()
-            parts = list(pool.map(repeat, [start + seconds] * threads))
+            until = start + seconds
+            parts = list(pool.map(repeat, self._sessions))
             elapsed, used = time.perf_counter() - start, time.process_time() - cpu
         return Bare(batch, elapsed, used, sorted(latency for part in parts for latency in part))

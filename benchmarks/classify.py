@@ -22,8 +22,8 @@ from service.backend.repository import newest_version
 from service.contract import MANIFEST_FILE, Manifest
 
 STEPS = 128
-BATCHES = (1, 4, 16, 64)
-CONNECTIONS = (1, 16)
+BATCHES = (1, 4, 16, 32, 64)
+CONNECTIONS = (1, 16, 64)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def classify(
     generator = np.random.default_rng(0)
     window = generator.normal(size=(STEPS, len(manifest.contract.channels))).astype(np.float32)
 
-    bare = _bare_rows(BareSession(folder, manifest), window, runs, seconds, requests)
+    bare = _bare_rows(BareSession(folder, manifest, runs), window, seconds, requests)
     best = max(bare[1:], key=lambda row: row.windows_per_second)
     rows = [bare[0], best, *_service_rows(models, model, window, runs, seconds, requests)]
     print(f"{manifest.name}/{manifest.version}, {runs} concurrent runs, windows of {STEPS} steps")
@@ -80,11 +80,11 @@ def classify(
 
 
 def _bare_rows(
-    session: BareSession, window: NDArray[np.float32], runs: int, seconds: float, requests: int
+    session: BareSession, window: NDArray[np.float32], seconds: float, requests: int
 ) -> list[Row]:
     rows = []
     for batch in BATCHES:
-        done = session.measure(window, batch, runs, seconds, max(requests // batch, 1))
+        done = session.measure(window, batch, seconds, max(requests // batch, 1))
         windows = len(done.latencies) * batch
         rows.append(
             _row(f"session.run, batch {batch}", windows, done.seconds, done.cpu, done.latencies)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from benchmarks import page_bare
+from benchmarks.page_bare import table_of
 from benchmarks.server import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -45,7 +47,7 @@ def _serve(record: Record) -> str:
             [server, *(cell for c in counts for cell in _served(mine.get((server, c))))]
             for server in servers
         ]
-        parts.append(_table(head, lines))
+        parts.append(table_of(head, lines))
     return "\n".join(parts)
 
 
@@ -76,7 +78,7 @@ def _stream(record: Record) -> str:
             )
         ]
         lines.append([*map(str, cell), *figures])
-    return _table(head, lines)
+    return table_of(head, lines)
 
 
 def _live(record: Record) -> str:
@@ -89,7 +91,7 @@ def _live(record: Record) -> str:
             (r for r in mine if not r["held"]), key=lambda r: int(r["streams"]), default=None
         )
         lines.append([model, *_tried(held), *_tried(late)])
-    return _table(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
+    return table_of(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
 
 
 def _tried(row: Row | None) -> list[str]:
@@ -103,10 +105,12 @@ def _latency(row: Row) -> str:
     )
 
 
-def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    rows = [head, ["---"] * len(head), *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-TABLES: dict[str, Callable[[Record], str]] = {"serve": _serve, "stream": _stream, "live": _live}
+TABLES: dict[str, Callable[[Record], str]] = {
+    "serve": _serve,
+    "stream": _stream,
+    "live": _live,
+    "classify": page_bare.classify,
+    "graph": page_bare.graph,
+    "ticks": page_bare.ticks,
+    "scaling": page_bare.scaling,
+}

@@ -40,7 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
             f"LARNN_WORKERS={settings.workers}, but a replica is one process, and the memory store "
             "lives in one: set LARNN_CONCURRENCY instead, or start more replicas"
         )
-    models = load_repository(settings.models, settings.model, settings.provider)
+    models = load_repository(
+        settings.models, settings.model, settings.provider, settings.concurrency
+    )
     engine = Engine(models, _streams(settings, models), settings)
     for model in engine.models.values():
         manifest = model.manifest

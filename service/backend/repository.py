@@ -13,8 +13,10 @@ from service.contract import MANIFEST_FILE, ContractError, Manifest
 from service.errors import StartupError
 
 
-def load_repository(root: Path, default: str, provider: Provider) -> dict[str, Model]:
-    """The newest version of every model under `root`, by name.
+def load_repository(
+    root: Path, default: str, provider: Provider, runs: int = 1
+) -> dict[str, Model]:
+    """The newest version of every model under `root`, by name, each ready for concurrent runs.
 
     Raises StartupError where the folder or the default model is missing, or a version is not
     whole: its manifest invalid, its checksum wrong, its graph in disagreement.
@@ -24,7 +26,7 @@ def load_repository(root: Path, default: str, provider: Provider) -> dict[str, M
     models = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         if (version := newest_version(folder)) is not None:
-            models[folder.name] = load_model(version, provider)
+            models[folder.name] = load_model(version, provider, runs)
     if default not in models:
         found = ", ".join(models) or "none"
         raise StartupError(f"LARNN_MODEL={default} is not under {root}; models found: {found}")
@@ -37,7 +39,7 @@ def newest_version(folder: Path) -> Path | None:
     return max(versions, key=lambda path: int(path.name), default=None)
 
 
-def load_model(folder: Path, provider: Provider) -> Model:
+def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
     """Load models/<name>/<version>/; raises StartupError with the file and the field."""
     manifest_path = folder / MANIFEST_FILE
     try:
@@ -62,7 +64,7 @@ def load_model(folder: Path, provider: Provider) -> Model:
             "the file is damaged or half copied: publish or copy it again"
         )
     try:
-        return Model(manifest, OnnxBackend(graph, manifest.contract, provider))
+        return Model(manifest, OnnxBackend(graph, manifest.contract, provider, runs))
     except ContractError as error:
         raise StartupError(f"{graph}: {error}") from error
 

@@ -25,6 +25,10 @@ from service.errors import BadValue, Full, Internal
 
 logger = logging.getLogger(__name__)
 
+LINGER = 0.1
+"""Part of a run's time for which the next one waits for as many rows: those who were answered
+together tend to ask again together, and a run of one row costs as much as one of four."""
+
 Result = tuple[Floats, RowState]
 """Logits [steps, classes] and the state after them; of a row that ends the last step's alone, and
 the state before the last run."""
@@ -72,6 +76,9 @@ class Batcher:
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
         self._scheduled = False
+        self._last_rows = 0
+        self._linger_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def submit(
         self, rows: Sequence[tuple[Floats, RowState | None]], ends: bool = False
@@ -109,12 +116,19 @@ class Batcher:
 
     def _start_runs(self) -> None:
         self._scheduled = False
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+        wait = self._linger_until - loop.time()
+        if wait > 0 and self._free and 0 < len(self._queue) < self._last_rows:
+            self._timer = loop.call_later(wait, self._start_runs)
+            return
         while self._free and (rows := self._next_batch()):
             self._free -= 1
             most = self._most_steps(len(rows))
             counts = [min(row.remaining, most) for row in rows]
             self._threads.start(
-                partial(self._run, rows, counts), partial(self._settle, rows, counts)
+                partial(self._run, rows, counts), partial(self._settle, rows, counts, loop.time())
             )
 
     def _next_batch(self) -> list[Row]:
@@ -169,6 +183,7 @@ class Batcher:
         self,
         rows: list[Row],
         counts: list[int],
+        started: float,
         outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
         self._free += 1
@@ -182,6 +197,8 @@ class Batcher:
             for row in rows:
                 row.alone = True
             self._queue.extendleft(reversed(rows))
+        now = asyncio.get_running_loop().time()
+        self._last_rows, self._linger_until = len(rows), now + LINGER * (now - started)
         self._start_runs()
 
     def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> None:

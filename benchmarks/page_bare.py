@@ -1,0 +1,71 @@
+"""The page's tables about graphs, and about this service beside the bare graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def table_of(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    head = list(head)
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def graph(record: Record) -> str:
+    """CPU milliseconds of 128 steps, and how many times the naive graph takes as long."""
+    whats = list(dict.fromkeys(line["what"] for line in record["lines"]))
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for line in record["lines"]:
+        ratio = line["naive_over_this"]
+        text = (
+            f"{line['ms']:.3g}" if line["what"] == "naive" else f"{line['ms']:.3g} ({ratio:.2f}x)"
+        )
+        cells.setdefault((line["network"], line["batch"]), {})[line["what"]] = text
+    lines = [
+        [name, str(batch), *(found[w] for w in whats)] for (name, batch), found in cells.items()
+    ]
+    return table_of(["network", "rows", *whats], lines)
+
+
+def ticks(record: Record) -> str:
+    """Steps per CPU second."""
+    lines = [
+        [
+            line["network"],
+            str(line["streams"]),
+            f"{line['naive']:.0f}",
+            f"{line['ours']:.0f}",
+            f"{line['ratio']:.2f}",
+        ]
+        for line in record["lines"]
+    ]
+    return table_of(["network", "streams", "naive: steps/s", "ours: steps/s", "ratio"], lines)
+
+
+def scaling(record: Record) -> str:
+    """The exponent of cost over the last three sizes."""
+    lines = [
+        [line["axis"], ", ".join(map(str, line["sizes"])), f"{line['slope']:.2f}"]
+        for line in record["lines"]
+    ]
+    return table_of(["size", "tried", "slope"], lines)
+
+
+def classify(record: Record) -> str:
+    """Windows per second and per CPU second, and their share of the bare graph's best."""
+    lines = [
+        [
+            row["name"],
+            f"{row['windows_per_second']:.0f}",
+            f"{row['windows_per_cpu_second']:.0f}",
+            f"{row['of_best']['windows_per_cpu_second']:.2f}",
+            f"{row['p50_ms']:.3g} / {row['p99_ms']:.3g}",
+        ]
+        for row in record["rows"]
+    ]
+    head = ["", "windows/s", "per CPU-s", "of bare's best", "p50 / p99 ms"]
+    return table_of(head, lines)
