@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.graph import SIZES
+from benchmarks.graph import ROWS, SIZES
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
 from export.graph import build_graph
@@ -21,8 +21,6 @@ from service.contract import INPUT, LENGTHS, LOGITS
 from service.engine.arena import Arena, Slot
 
 STREAMS = (1, 16, 64, 256)
-ROWS = 64
-"""Rows in one run, as the service's batcher has them."""
 
 
 class NaiveStreams:
