@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import checkpoints, classify, graph, page, scaling, serve, stream, ticks
+from benchmarks import checkpoints, classify, graph, page, scaling, serve, soak, stream, ticks
 from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -18,6 +18,7 @@ for command in (
     page.page,
     serve.serve,
     stream.stream,
+    soak.soak,
 ):
     app.command()(command)
 
