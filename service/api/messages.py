@@ -8,6 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Position = Annotated[int, Meta(ge=0)]
+Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1)]
+"""Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 
 
 class Answer(Struct):
@@ -25,7 +27,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     steps: list[list[float]]
     acked: Position | None = None
     logits: bool | None = None
-    emit: Literal["last", "every"] | None = None
+    emit: Emit | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
@@ -50,7 +52,7 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
 
 
 class PredictionMessage(Answer, kw_only=True, tag="prediction", tag_field="type"):
-    """To the client: the answer to a chunk, of its last step, and of every step where asked."""
+    """To the client: the answer to a chunk, of its last step, and of others where asked."""
 
     position: int
     durable: int

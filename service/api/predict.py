@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec import UNSET
 
 from service.api.answers import answers
-from service.api.messages import OpenedMessage, PredictionMessage
-from service.engine.engine import Chunk, Engine
+from service.api.messages import Emit, OpenedMessage, PredictionMessage
+from service.backend.base import Floats
+from service.engine.engine import Advanced, Chunk, Engine
 from service.engine.stream import Stream
-
-Emit = Literal["last", "every"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,24 @@ async def predict(
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
     advanced = await engine.advance(stream, chunk, settled)
     labels = stream.model.manifest.contract.labels
-    wanted = advanced.logits if wish.emit == "every" else advanced.logits[-1:]
-    every = answers(wanted, labels, wish.logits)
+    [last] = answers(advanced.logits[-1:], labels, wish.logits)
     return PredictionMessage(
-        label=every[-1].label,
-        probabilities=every[-1].probabilities,
-        logits=every[-1].logits,
+        label=last.label,
+        probabilities=last.probabilities,
+        logits=last.logits,
         position=advanced.position,
         durable=advanced.durable,
-        predictions=every if wish.emit == "every" else UNSET,
+        predictions=UNSET
+        if wish.emit == "last"
+        else answers(_emitted(advanced, wish.emit), labels, wish.logits),
     )
+
+
+def _emitted(advanced: Advanced, emit: Emit) -> Floats:
+    """The logits of the steps whose position is a multiple of what was asked for."""
+    every = emit if isinstance(emit, int) else 1
+    first = advanced.position - len(advanced.logits) + 1
+    return advanced.logits[-first % every :: every]
 
 
 def opened(engine: Engine, stream: Stream) -> OpenedMessage:

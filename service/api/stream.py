@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
 from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
-from service.api.messages import FROM_CLIENT, ChunkMessage, EndedMessage
+from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
 from service.engine.engine import Chunk, Engine
@@ -21,6 +21,7 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_TRUTH = {"true": True, "false": False}
 _ENDS_CONNECTION = (Expired, Moved, Draining)
 
 
@@ -89,9 +90,12 @@ class StreamConnection:
     def _default_wish(self) -> Wish:
         query = self._websocket.query_params
         emit, logits = query.get("emit", "last"), query.get("logits", "false")
-        if emit not in ("last", "every") or logits not in ("true", "false"):
-            raise BadMessage("in the address: emit is last or every, logits is true or false")
-        return Wish(logits == "true", "every" if emit == "every" else "last")
+        try:
+            return Wish(_TRUTH[logits], msgspec.convert(emit, Emit, strict=False))
+        except (KeyError, msgspec.ValidationError):
+            raise BadMessage(
+                "in the address: emit is last, every or a number of steps, logits is true or false"
+            ) from None
 
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""

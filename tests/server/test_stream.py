@@ -83,6 +83,16 @@ def test_every_step_is_answered_when_asked(talk: Talk) -> None:
     assert answer["logits"] == [1, 3, 2]
 
 
+def test_every_third_step_is_answered_when_asked_however_chunks_are_cut(talk: Talk) -> None:
+    talk.hear()
+    steps, found = [[1.0, 0.0]] * 10, []
+    for start, end in ((0, 2), (2, 3), (3, 9), (9, 10)):
+        answer = talk.chunk(start, steps[start:end], emit=3, logits=True)
+        assert answer["logits"] == [end, 0, end]
+        found += [step["logits"][2] for step in answer["predictions"]]
+    assert found == [3, 6, 9]
+
+
 def test_the_address_sets_what_is_answered(toy_url: str) -> None:
     url = live.websocket_url(toy_url) + "?model=toy&emit=every&logits=true"
     with connect(url, subprotocols=BINARY) as socket:
@@ -131,6 +141,7 @@ def test_a_gap_is_refused_with_the_expected_offset(talk: Talk) -> None:
         ({"type": "chunk", "steps": [[1, 2]]}, "bad_message"),
         ({"type": "chunk", "offset": -1, "steps": [[1, 2]]}, "bad_message"),
         ({"type": "chunk", "offset": 0, "steps": [[1, 2]], "emit": "some"}, "bad_message"),
+        ({"type": "chunk", "offset": 0, "steps": [[1, 2]], "emit": 0}, "bad_message"),
         ({"type": "chunk", "offset": 0, "steps": [[1, 2]], "acked": 1}, "bad_value"),
         ({"type": "chunk", "offset": 0, "steps": []}, "empty_chunk"),
         ({"type": "chunk", "offset": 0, "steps": [[1, 2, 3]]}, "bad_shape"),
@@ -180,6 +191,7 @@ def test_a_bad_binary_frame_is_answered_and_the_stream_lives_on(
         ("?model=other", "unknown_model", 4404),
         ("?stream=made-up", "unknown", 4404),
         ("?emit=some", "bad_message", 4422),
+        ("?emit=0", "bad_message", 4422),
     ],
 )
 def test_a_stream_that_cannot_open_says_why_and_closes(

@@ -36,7 +36,7 @@ class Prediction(Answer):
     durable: int
     """Steps that the service's store holds."""
     steps: tuple[Answer, ...] | None
-    """One for each step of the chunk, with `emit="every"`."""
+    """One for each step of the chunk that `emit` asks for; none with "last"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from larnn_client.messages import END, Ended, Floats, Opened, Prediction, encode
 from larnn_client.recovery import Recovery
 from larnn_client.service import Service
 
-Emit = Literal["last", "every"]
+Emit = Literal["last", "every"] | int
 MAX_INTERNAL = 3
 
 
