@@ -34,7 +34,7 @@ GROUP = {"n81 h27 k38": 9, "n96 h12 k16": 4, "published": 4}
 """Heads in one product, where they are not all in one."""
 ROWS = 64
 """Rows in one run, as the service's batcher has them."""
-SHORT = {1: 128, 64: 16, 256: 8}
+SHORT = {1: 128, 64: 32, 256: 32}
 """Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`)."""
 
 
