@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import checkpoints, classify, graph, page, scaling, serve, stream, ticks
+from benchmarks import checkpoints, classify, fuzz, graph, kill, page, scaling, serve, stream, ticks
 from benchmarks.peers import install
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (
     classify.classify,
     graph.graph,
@@ -15,6 +15,8 @@ for command in (
     scaling.scaling,
     checkpoints.checkpoints,
     install.install,
+    kill.kill,
+    fuzz.fuzz,
     page.page,
     serve.serve,
     stream.stream,
