@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import checkpoints, classify, fuzz, graph, kill, page, scaling, serve, stream, ticks
+from benchmarks import (
+    checkpoints,
+    classify,
+    crowd,
+    fuzz,
+    graph,
+    kill,
+    page,
+    scaling,
+    serve,
+    stream,
+    ticks,
+)
 from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -17,6 +29,7 @@ for command in (
     install.install,
     kill.kill,
     fuzz.fuzz,
+    crowd.crowd,
     page.page,
     serve.serve,
     stream.stream,

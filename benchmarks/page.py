@@ -1,15 +1,18 @@
-"""python -m benchmarks page: the tables of docs/performance.md, from the committed results."""
+"""python -m benchmarks page: the tables of the documents, from the committed results."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from benchmarks import reliability
 from benchmarks.server import ROOT
+from benchmarks.tables import table
 
 PAGE = ROOT / "docs" / "performance.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -18,18 +21,19 @@ Row = dict[str, Any]
 
 
 def page() -> None:
-    """Write the results' figures into the page."""
-    PAGE.write_text(filled(PAGE.read_text()))
+    """Write the results' figures into the pages."""
+    for each in (PAGE, RELIABILITY):
+        each.write_text(filled(each.read_text()))
 
 
 def filled(text: str) -> str:
     """The page with each table made anew from benchmarks/results/NAME.json."""
 
-    def table(place: re.Match[str]) -> str:
+    def made(place: re.Match[str]) -> str:
         record = json.loads((RESULTS / f"{place[2]}.json").read_text())
         return f"{place[1]}\n{TABLES[place[2]](record)}\n{place[3]}"
 
-    return PLACE.sub(table, text)
+    return PLACE.sub(made, text)
 
 
 def _serve(record: Record) -> str:
@@ -45,7 +49,7 @@ def _serve(record: Record) -> str:
             [server, *(cell for c in counts for cell in _served(mine.get((server, c))))]
             for server in servers
         ]
-        parts.append(_table(head, lines))
+        parts.append(table(head, lines))
     return "\n".join(parts)
 
 
@@ -76,7 +80,7 @@ def _stream(record: Record) -> str:
             )
         ]
         lines.append([*map(str, cell), *figures])
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _live(record: Record) -> str:
@@ -89,7 +93,7 @@ def _live(record: Record) -> str:
             (r for r in mine if not r["held"]), key=lambda r: int(r["streams"]), default=None
         )
         lines.append([model, *_tried(held), *_tried(late)])
-    return _table(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
+    return table(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
 
 
 def _tried(row: Row | None) -> list[str]:
@@ -103,10 +107,11 @@ def _latency(row: Row) -> str:
     )
 
 
-def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    rows = [head, ["---"] * len(head), *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-TABLES: dict[str, Callable[[Record], str]] = {"serve": _serve, "stream": _stream, "live": _live}
+TABLES: dict[str, Callable[[Record], str]] = {
+    "serve": _serve,
+    "stream": _stream,
+    "live": _live,
+    "kill": reliability.kill,
+    "fuzz": reliability.fuzz,
+    "crowd": reliability.crowd,
+}
