@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from benchmarks import checkpoints, classify, graph, page, scaling, serve, soak, stream, ticks
+from benchmarks import (
+    checkpoints,
+    classify,
+    crowd,
+    fuzz,
+    graph,
+    kill,
+    page,
+    scaling,
+    serve,
+    soak,
+    stream,
+    ticks,
+)
 from benchmarks.peers import install
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (
     classify.classify,
     graph.graph,
@@ -15,6 +28,9 @@ for command in (
     scaling.scaling,
     checkpoints.checkpoints,
     install.install,
+    kill.kill,
+    fuzz.fuzz,
+    crowd.crowd,
     page.page,
     serve.serve,
     stream.stream,

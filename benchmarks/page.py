@@ -1,4 +1,4 @@
-"""python -m benchmarks page: the tables of docs/performance.md, from the committed results."""
+"""python -m benchmarks page: the tables of the documents, from the committed results."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import page_bare
-from benchmarks.page_bare import table_of
+from benchmarks import page_bare, reliability
 from benchmarks.server import ROOT
+from benchmarks.tables import table
 
 PAGE = ROOT / "docs" / "performance.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -20,18 +21,19 @@ Row = dict[str, Any]
 
 
 def page() -> None:
-    """Write the results' figures into the page."""
-    PAGE.write_text(filled(PAGE.read_text()))
+    """Write the results' figures into the pages."""
+    for each in (PAGE, RELIABILITY):
+        each.write_text(filled(each.read_text()))
 
 
 def filled(text: str) -> str:
     """The page with each table made anew from benchmarks/results/NAME.json."""
 
-    def table(place: re.Match[str]) -> str:
+    def made(place: re.Match[str]) -> str:
         record = json.loads((RESULTS / f"{place[2]}.json").read_text())
         return f"{place[1]}\n{TABLES[place[2]](record)}\n{place[3]}"
 
-    return PLACE.sub(table, text)
+    return PLACE.sub(made, text)
 
 
 def _serve(record: Record) -> str:
@@ -47,7 +49,7 @@ def _serve(record: Record) -> str:
             [server, *(cell for c in counts for cell in _served(mine.get((server, c))))]
             for server in servers
         ]
-        parts.append(table_of(head, lines))
+        parts.append(table(head, lines))
     return "\n".join(parts)
 
 
@@ -78,7 +80,7 @@ def _stream(record: Record) -> str:
             )
         ]
         lines.append([*map(str, cell), *figures])
-    return table_of(head, lines)
+    return table(head, lines)
 
 
 def _live(record: Record) -> str:
@@ -91,7 +93,7 @@ def _live(record: Record) -> str:
             (r for r in mine if not r["held"]), key=lambda r: int(r["streams"]), default=None
         )
         lines.append([model, *_tried(held), *_tried(late)])
-    return table_of(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
+    return table(["model", "held", "p50 / p99 ms", "too many", "p50 / p99 ms"], lines)
 
 
 def _tried(row: Row | None) -> list[str]:
@@ -113,4 +115,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "graph": page_bare.graph,
     "ticks": page_bare.ticks,
     "scaling": page_bare.scaling,
+    "kill": reliability.kill,
+    "fuzz": reliability.fuzz,
+    "crowd": reliability.crowd,
 }

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.tables import table
+
 Record = dict[str, Any]
-
-
-def table_of(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    head = list(head)
-    rows = [head, ["---"] * len(head), *lines]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def graph(record: Record) -> str:
@@ -28,7 +22,7 @@ def graph(record: Record) -> str:
     lines = [
         [name, str(batch), *(found[w] for w in whats)] for (name, batch), found in cells.items()
     ]
-    return table_of(["network", "rows", *whats], lines)
+    return table(["network", "rows", *whats], lines)
 
 
 def ticks(record: Record) -> str:
@@ -43,7 +37,7 @@ def ticks(record: Record) -> str:
         ]
         for line in record["lines"]
     ]
-    return table_of(["network", "streams", "naive: steps/s", "ours: steps/s", "ratio"], lines)
+    return table(["network", "streams", "naive: steps/s", "ours: steps/s", "ratio"], lines)
 
 
 def scaling(record: Record) -> str:
@@ -52,7 +46,7 @@ def scaling(record: Record) -> str:
         [line["axis"], ", ".join(map(str, line["sizes"])), f"{line['slope']:.2f}"]
         for line in record["lines"]
     ]
-    return table_of(["size", "tried", "slope"], lines)
+    return table(["size", "tried", "slope"], lines)
 
 
 def classify(record: Record) -> str:
@@ -68,4 +62,4 @@ def classify(record: Record) -> str:
         for row in record["rows"]
     ]
     head = ["", "windows/s", "per CPU-s", "of bare's best", "p50 / p99 ms"]
-    return table_of(head, lines)
+    return table(head, lines)

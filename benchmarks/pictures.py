@@ -68,6 +68,35 @@ def stream(record: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def kill(record: dict[str, Any], path: Path) -> None:
+    """Each stream's time to its next answer after each fault, over the time of the run."""
+    kinds = {"kill": "replica killed", "pause": "replica paused", "store": "store restarted"}
+    colours = {"kill": OURS, "pause": "#7c3aed", "store": "#0f766e"}
+    figure, axis = plt.subplots(figsize=(11, 4.2))
+    for fault in record["faults"]:
+        for field, colour, shift in (("others_s", PEER, -0.7), ("resumed_s", None, 0.7)):
+            times = fault[field]
+            spread = np.linspace(-0.5, 0.5, len(times)) + shift + fault["at_s"]
+            axis.plot(spread, times, ".", color=colour or colours[fault["kind"]], markersize=2)
+    for kind, text in kinds.items():
+        axis.plot([], [], "o", color=colours[kind], label=f"{text}: streams that resumed")
+    axis.plot([], [], "o", color=PEER, label="streams that did not have to")
+    axis.set_yscale("log")
+    axis.set_xlabel("seconds of the run")
+    axis.set_ylabel("seconds to the next answer")
+    every = record["chunk"] / record["hz"]
+    axis.set_title(
+        f"{record['streams']} live streams, a chunk each every {every:g} s; "
+        f"{record['verdict']['steps']:,} steps, {record['verdict']['lost']} lost, "
+        f"{record['verdict']['twice']} counted twice",
+        fontsize=10,
+    )
+    axis.legend(fontsize=8, loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.15))
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def _bars(axis: Axes, rows: list[dict[str, Any]], servers: list[str], field: str) -> None:
     for shift, body, strength in ((-0.2, "JSON", 0.5), (0.2, "binary", 1.0)):
         found = {row["server"]: row[field] for row in rows if row["body"] == body}

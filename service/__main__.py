@@ -13,6 +13,7 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from service.api.websocket import bounded
 from service.app import create_app
 from service.engine.engine import Engine
 from service.errors import StartupError
@@ -80,7 +81,7 @@ def make_server(settings: Settings) -> DrainingServer:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=bounded(settings.send_timeout),
         ws_max_size=settings.max_message,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """Open streams."""
     max_unacked_steps: int = Field(32_768, ge=1)
     """Steps of a stream whose answers are kept until the client acknowledges them."""
+    send_timeout: float = Field(10.0, gt=0)
+    """How long a websocket's client may leave waiting answers unread before it is closed."""
     idle_timeout: float = Field(300.0, gt=0)
     """A stream that nobody touches for so long leaves memory: for its store, or for good."""
     drain_timeout: float = Field(10.0, gt=0)

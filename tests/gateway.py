@@ -39,13 +39,16 @@ def configuration(port: int, replicas: Sequence[str], folder: Path) -> str:
     """deploy/nginx.conf with these base URLs, this port and this folder for what it writes."""
     text = (live.ROOT / "deploy" / "nginx.conf").read_text()
     hosts = [url.removeprefix("http://") for url in replicas]
-    servers = "".join(f"server {host} fail_timeout=2s;\n" for host in hosts)
+    # As where names are resolved: each request tries every replica. A failed one that nginx took
+    # note of would get one websocket each fail_timeout until the first of them ends.
+    servers = "".join(f"server {host} max_fails=0;\n" for host in hosts)
     for composed, here in (
         ("resolver 127.0.0.11 valid=2s;", f"upstream replicas {{\n{servers}}}"),
         ("set $replicas replica:8000;", ""),
         ("proxy_pass http://$replicas;", "proxy_pass http://replicas;"),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
         ("/tmp/", f"{folder}/"),
+        ("error_log stderr", f"error_log {folder}/nginx.log"),
     ):
         assert composed in text
         text = text.replace(composed, here)

@@ -108,7 +108,7 @@ def npy_array(body: bytes, model: Model) -> Floats:
     shape, fortran_order, dtype = _npy_header(body[:end])
     if dtype != np.dtype("<f4") or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    if len(shape) != 3 or shape[2] != channels:
+    if len(shape) != 3 or shape[2] != channels or min(shape) < 0:
         raise BadShape(
             f"the array is {list(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
         )
@@ -129,7 +129,7 @@ def _npy_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         return read_header(stream)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # on a damaged header numpy's parser fails in many ways
         raise BadMessage(f"the body is not an npy file: {error}") from None
 
 

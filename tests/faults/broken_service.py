@@ -1,11 +1,34 @@
-"""The service with a store that does not compare fences: what the tests of faults must notice."""
+"""The service without one of its checks, named in $BROKEN: what the tests of faults must notice."""
+
+import os
+from dataclasses import replace
 
 from service.__main__ import main
 from service.engine import valkey_store
+from service.engine.engine import Advanced, Chunk, Engine
+from service.engine.stream import Stream
 
-CHECK = "if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end"
+FENCE = "if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end"
+
+
+def without_fences() -> None:
+    """A store that takes a checkpoint from whoever writes last."""
+    assert FENCE in valkey_store._SAVE
+    valkey_store._SAVE = valkey_store._SAVE.replace(FENCE, "")
+
+
+def without_offsets() -> None:
+    """A chunk is run whenever it comes, as if nothing of it had been counted before."""
+    advance = Engine.advance
+
+    async def as_new(self: Engine, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
+        here = replace(chunk, offset=stream.checkpoint.position, acked=None)
+        advanced = await advance(self, stream, here, settled)
+        return replace(advanced, position=chunk.end)
+
+    Engine.advance = as_new  # type: ignore[method-assign]
+
 
 if __name__ == "__main__":
-    assert CHECK in valkey_store._SAVE
-    valkey_store._SAVE = valkey_store._SAVE.replace(CHECK, "")
+    {"fence": without_fences, "offset": without_offsets}[os.environ.get("BROKEN", "fence")]()
     main()

@@ -1,0 +1,81 @@
+"""The cluster as processes of this machine: gateway, replicas and store, and what befalls them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.server import Server, free_port, running
+from tests import gateway, valkey
+
+
+@dataclass
+class Replica:
+    """One process of the service on a port that it keeps when it is started again."""
+
+    environment: dict[str, str]
+    program: str = "service"
+    port: int = field(default_factory=free_port)
+    _running: ExitStack = field(default_factory=ExitStack)
+    _server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Until it is ready. Raises ServerError."""
+        command = [sys.executable, "-m", self.program]
+        environment = self.environment | {"LARNN_PORT": str(self.port)}
+        self._server = self._running.enter_context(
+            running(command, self.port, "/readyz", environment)
+        )
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._server is not None
+        os.kill(self._server.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, if it runs: nothing is written or said any more."""
+        if self._server is not None:
+            self.send(signal.SIGKILL)
+            self._server = None
+            self._running.close()
+
+    def end(self) -> None:
+        self._server = None
+        self._running.close()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where clients go, and what can be killed."""
+
+    url: str
+    replicas: list[Replica]
+    """The one killed last stands last: the streams are at the others."""
+    store: valkey.Server
+
+
+@contextlib.contextmanager
+def cluster(
+    replicas: int, environment: dict[str, str], program: str = "service"
+) -> Iterator[Cluster]:
+    """So many replicas behind nginx on one store, which has every write on the disk."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = stack.enter_context(valkey.running(folder))
+        environment = environment | {"LARNN_STORE": store.url}
+        some = [Replica(environment, program) for _ in range(replicas)]
+        for replica in some:
+            stack.callback(replica.end)
+            replica.start()
+        url = stack.enter_context(gateway.running(folder, [replica.url for replica in some]))
+        yield Cluster(url, some, store)

@@ -1,0 +1,123 @@
+"""Many open streams, and some clients that flood or never read: what the others notice of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+import uvloop
+
+from benchmarks.flood import misbehave
+from benchmarks.measure import machine
+from benchmarks.our_streams import OurStreams, Websocket
+from benchmarks.server import ROOT, Server, cpu_seconds, resident_bytes, serving
+
+STEPS, EVERY = 10, 0.2
+"""A chunk of the sampled streams, and how often."""
+SETTLE = 3.0
+
+
+@dataclass(frozen=True)
+class Times:
+    """From when a chunk was due to its answer, over the sampled streams."""
+
+    chunks: int
+    p50_ms: float
+    p99_ms: float
+    server_cores: float
+
+
+def crowd(
+    streams: Annotated[int, typer.Option(help="open websockets, the bad ones too")] = 2000,
+    flooding: Annotated[int, typer.Option(help="of them send ahead and read nothing")] = 100,
+    deaf: Annotated[int, typer.Option(help="of them speak at a steady pace and never read")] = 100,
+    sample: Annotated[int, typer.Option(help="of the others speak, and are measured")] = 50,
+    seconds: Annotated[float, typer.Option(help="of each measurement")] = 20.0,
+    model: str = "larnn-har",
+    quick: Annotated[bool, typer.Option(help="a bounded form")] = False,
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+) -> None:
+    """The p99 of well-behaved streams with and without bad ones beside them; memory of a stream."""
+    if quick:
+        streams, flooding, deaf, sample, seconds = 200, 10, 10, 10, 5.0
+    with serving(ROOT / "models", model, concurrency=2) as server:
+        others = streams - flooding - deaf
+        figures = uvloop.run(_crowd(server, model, others, flooding, deaf, sample, seconds))
+    record = machine() | {
+        "command": "crowd",
+        "model": model,
+        "streams": streams,
+        "flooding": flooding,
+        "deaf": deaf,
+        "sample": sample,
+        "seconds": seconds,
+        **figures,
+    }
+    for name, value in record.items():
+        print(f"{name:22} {value}")
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+async def _crowd(
+    server: Server, model: str, others: int, flooding: int, deaf: int, sample: int, seconds: float
+) -> dict[str, Any]:
+    before = resident_bytes(server.pid)
+    sockets = await OurStreams(server.port, model, others, STEPS, binary=False).websockets()
+    after = resident_bytes(server.pid)
+    speaking = sockets[:sample]
+    await _measured(server, speaking, SETTLE)
+    alone = await _measured(server, speaking, seconds)
+    context = get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(1, mp_context=context) as process:
+        ready, stop = manager.Event(), manager.Event()
+        bad = process.submit(misbehave, server.port, flooding, deaf, STEPS, ready, stop)  # type: ignore[arg-type]
+        await asyncio.to_thread(ready.wait)
+        beside = await _measured(server, speaking, seconds)
+        stop.set()
+        gone = await asyncio.to_thread(bad.result)
+    alive = sum(socket.is_open for socket in sockets)
+    memory = resident_bytes(server.pid)
+    for socket in sockets:
+        socket._transport.disconnect()
+    return {
+        "alone": asdict(alone),
+        "beside": asdict(beside),
+        "p99_ratio": beside.p99_ms / alone.p99_ms,
+        "bytes_per_idle_stream": (after - before) / others,
+        "resident_bytes": memory,
+        "let_go": gone,
+        "others_alive": alive,
+    }
+
+
+async def _measured(server: Server, sockets: list[Websocket], seconds: float) -> Times:
+    for socket in sockets:
+        socket.latencies.clear()
+    cpu, start = cpu_seconds(server.pid), time.perf_counter()
+    phases = np.linspace(0, EVERY, len(sockets), endpoint=False)
+    chunks = max(int(seconds / EVERY), 1)
+    await asyncio.gather(
+        *(_speak(one, start + phase, chunks) for one, phase in zip(sockets, phases, strict=True))
+    )
+    took = time.perf_counter() - start
+    latencies = [latency for socket in sockets for latency in socket.latencies]
+    p50, p99 = (1e3 * float(value) for value in np.percentile(latencies, (50, 99)))
+    return Times(len(latencies), p50, p99, (cpu_seconds(server.pid) - cpu) / took)
+
+
+async def _speak(socket: Websocket, first: float, chunks: int) -> None:
+    """Send each chunk when it is due, and wait for the last answer."""
+    for number in range(chunks):
+        due = first + number * EVERY
+        await asyncio.sleep(due - time.perf_counter())
+        socket.send_chunk(since=due)
+    await socket.settled.wait()

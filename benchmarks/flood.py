@@ -1,0 +1,63 @@
+"""Clients that behave badly: they send ahead, or speak on, and read nothing. In their process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from multiprocessing.synchronize import Event
+
+from websockets.frames import Frame, Opcode
+
+from benchmarks.standin import signal
+
+HANDSHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+ROOM = 4096
+"""Bytes that such a client has for answers."""
+PAUSE = 0.2
+
+
+def misbehave(port: int, flooding: int, deaf: int, steps: int, ready: Event, stop: Event) -> int:
+    """Until told to stop; how many of them the service has let go."""
+    os.nice(19)  # what they cost themselves is not the service's
+    return asyncio.run(_all(port, flooding, deaf, steps, ready, stop))
+
+
+async def _all(port: int, flooding: int, deaf: int, steps: int, ready: Event, stop: Event) -> int:
+    lines = [await _open(port, "/stream") for _ in range(flooding)]
+    silent = [await _open(port, "/stream?emit=every&logits=true") for _ in range(deaf)]
+    tasks = [asyncio.create_task(_send(line, steps, 0)) for line in lines]
+    tasks += [asyncio.create_task(_send(line, steps, PAUSE)) for line in silent]
+    ready.set()
+    await asyncio.to_thread(stop.wait)
+    gone = sum(task.done() for task in tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return gone
+
+
+async def _open(port: int, path: str) -> asyncio.StreamWriter:
+    """Opened, and from then on nothing is read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=ROOM)
+    writer.write(HANDSHAKE.format(path=path).encode())
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.read(1)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    return writer
+
+
+async def _send(writer: asyncio.StreamWriter, steps: int, pause: float) -> None:
+    """Chunk after chunk, until the connection is reset."""
+    chunk, offset = signal(steps).tolist(), 0
+    with contextlib.suppress(OSError):
+        while not writer.transport.is_closing():
+            message = {"type": "chunk", "offset": offset, "steps": chunk}
+            writer.write(Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True))
+            await writer.drain()
+            await asyncio.sleep(pause)
+            offset += steps

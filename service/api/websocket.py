@@ -1,0 +1,64 @@
+"""The server's end of a websocket, bounded: a client that does not read its answers is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import TimerHandle
+from asyncio.transports import BaseTransport
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+from service.api import failures
+from service.errors import Backpressure
+
+SEND_BUFFER = 2**17
+"""Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
+
+
+def bounded(patience: float) -> type[asyncio.Protocol]:
+    """uvicorn's protocol, which closes with `backpressure` whoever reads nothing for `patience`
+    seconds while answers wait. In as many again it can find out why, if it reads after all."""
+
+    class BoundedWebSocket(WebSocketsSansIOProtocol):
+        _too_slow: TimerHandle | None = None
+
+        def connection_made(self, transport: BaseTransport) -> None:
+            super().connection_made(transport)
+            own = transport.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._too_slow = self.loop.call_later(patience, self._give_up)
+
+        def resume_writing(self) -> None:
+            self._stop_waiting()
+            super().resume_writing()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _stop_waiting(self) -> None:
+            if self._too_slow is not None:
+                self._too_slow.cancel()
+                self._too_slow = None
+
+        def _give_up(self) -> None:
+            """The close frame waits behind the answers; closing alone would wait for ever."""
+            error = Backpressure(f"no answer was read for {patience:g} s; resume, and read them")
+            close = failures.FAILURES[error.code].close
+            try:
+                self.conn.send_text(failures.message(error))
+                self.conn.send_close(close)
+            except InvalidState:  # it was being closed already
+                pass
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = self.disconnected = True  # the app learns that its client has gone
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": close})
+            self._too_slow = self.loop.call_later(patience, self.transport.abort)
+            self.writable.set()
+
+    return BoundedWebSocket

@@ -1,0 +1,45 @@
+"""docs/reliability.md: the tests and commands that it names exist, its figures are the results'."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from benchmarks import page as results
+from benchmarks.__main__ import app
+from tests import live
+from tests.docs import page
+
+TEXT = page.read("reliability.md")
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", TEXT)
+COMMANDS = re.findall(r"^python -m benchmarks (.+)$", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("file", "test"), NAMED)
+def test_every_test_exists(file: str, test: str) -> None:
+    assert re.search(rf"^(async )?def {test}\(", (live.ROOT / file).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_exists(command: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    name, *rest = shlex.split(command)
+    group.commands[name].make_context(name, rest)
+
+
+def test_the_tables_are_those_of_the_results() -> None:
+    assert results.filled(TEXT) == TEXT, "python -m benchmarks page"
+
+
+def test_the_kill_test_lost_nothing() -> None:
+    record = json.loads((results.RESULTS / "kill.json").read_text())
+    found = record["verdict"]
+    assert (record["streams"], record["kills"]) >= (200, 20)
+    assert [found[name] for name in ("lost", "twice", "out_of_order", "different")] == [0] * 4
+    assert found["failures"] == []
