@@ -107,8 +107,7 @@ class Pen:
         """A loop over axis 0 of the scanned tensors.
 
         `carried`: (value before, name inside, value after a step); `scanned`: (tensor, name
-        inside), int64 where the name ends in _index; `collected`: values of each step. Returns the
-        collected, [steps, …] each.
+        inside); `collected`: values of each step. Returns the collected, [steps, …] each.
         """
         after = [value for _, _, value in carried]
         each = [body.write("Identity", v) if v in after else v for v in collected]
@@ -147,5 +146,4 @@ def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
 
 
 def _info(name: str) -> Any:
-    dtype = TensorProto.INT64 if name.endswith("_index") else TensorProto.FLOAT
-    return helper.make_tensor_value_info(name, dtype, None)
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)

@@ -2,8 +2,8 @@
 
 Every node costs, so few do much: products take their addend in, the four gates are one product of
 [hidden, attended], batch norm behind attention is folded into the weights, and one activation
-serves key and value. Inside the loop the queue is a ring: step t overwrites slot t mod k, which
-holds the oldest entry of every row, since the loop starts from a queue with the newest last.
+serves key and value. The queue moves by one slot at each step, newest last, so that sums over it
+run in the order of age: then a sequence gives the same bits however it is cut into chunks.
 
 The sum over a head's features is a product with a constant of zeros and 1/√d, and its counterpart
 spreads a head's weight over its features. Products with constants are fast, and their bits do not
@@ -20,7 +20,7 @@ from onnx import TensorProto
 from torch import Tensor, nn
 
 from export.graph.builder import Pen, affine
-from export.graph.larnn_queue import Queue, write_queue
+from export.graph.larnn_queue import attended_to, write_queue, write_shift
 from export.networks.larnn import LARNNCell
 from export.networks.larnn_layer import LARNNLayer
 
@@ -50,7 +50,7 @@ def write_larnn(
     )
     body = Pen(pen, prefix=f"{x}_step_")
     query = body.write("Elu", body.gemm("h", weights.query_h, "from_x_query_t"))
-    attended = _write_attention(body, cell, query, queue, heads_per_product)
+    attended = _write_attention(body, cell, query, heads_per_product)
     both = body.write("Concat", "h", attended, axis=1)
     hidden, new_cell = _write_gates(
         body, cell, body.gemm(both, weights.gates_recurrent, "from_x_gates_t")
@@ -64,13 +64,13 @@ def write_larnn(
             carried=[
                 (state["hidden"], "h", hidden),
                 (state["cell"], "c", new_cell),
-                (queue.keys, "K", body.write("ScatterND", "K", "slot_index", key)),
-                (queue.values, "V", body.write("ScatterND", "V", "slot_index", value)),
+                (queue.keys, "K", write_shift(body, "K", key)),
+                (queue.values, "V", write_shift(body, "V", value)),
             ],
             scanned=[
                 (from_x_query, "from_x_query_t"),
                 (from_x_gates, "from_x_gates_t"),
-                *queue.scanned,
+                (queue.mask, "mask_t"),
             ],
             collected=[hidden, new_cell, key, value],
         )
@@ -109,9 +109,7 @@ def _weights(cell: LARNNCell) -> _Weights:
     return _Weights(query_x, query_h, from_x, recurrent, bias)
 
 
-def _write_attention(
-    body: Pen, cell: LARNNCell, query: str, queue: Queue, heads_per_product: int | None
-) -> str:
+def _write_attention(body: Pen, cell: LARNNCell, query: str, heads_per_product: int | None) -> str:
     """softmax(Q·Kᵀ/√d)·V of the query [batch, n], projected; its batch norm is folded away."""
     config = cell.config
     heads = heads_per_product or config.heads
@@ -126,7 +124,7 @@ def _write_attention(
         product = body.write("MatMul", body.write("Reshape", tensor, before), matrix)
         return body.write("Reshape", product, [*after[:2], groups * after[3]])
 
-    keys, values = queue.in_use(body, cell)
+    keys, values = attended_to(body, cell)
     by_feature = body.write("Mul", keys, body.write("Unsqueeze", query, [1]))
     scores = by_group(by_feature, gather / config.head_size**0.5)
     weights = body.write("Softmax", body.write("Add", scores, "mask_t"), axis=1)

@@ -63,12 +63,15 @@ def test_padding_may_hold_anything(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["width-of-16", "width-of-16-position"])
-def test_a_row_has_the_same_bits_alone_and_in_a_batch(name: str) -> None:
-    advance, x = networks.in_graph(name), networks.signal(7, 6)
-    together, after = advance(x, np.full(7, 6), networks.initial_state(name, 7))
+def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_chunks(name: str) -> None:
+    advance, x = networks.in_graph(name), networks.signal(7, 9)
+    together, after = advance(x, np.full(7, 9), networks.initial_state(name, 7))
     for row in range(7):
-        alone, state = advance(x[[row]], np.array([6]), networks.initial_state(name, 1))
-        np.testing.assert_array_equal(alone[0], together[row])
+        state, pieces = networks.initial_state(name, 1), []
+        for start, end in ((0, 2), (2, 3), (3, 9)):
+            piece, state = advance(x[[row], start:end], np.array([end - start]), state)
+            pieces.append(piece[0])
+        np.testing.assert_array_equal(np.concatenate(pieces), together[row])
         for tensor, value in state.items():
             np.testing.assert_array_equal(value[0], after[tensor][row])
 
