@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 
 from export import checkpoint
-from export.data.uci_har import DataError
+from export.data import DataError
 from export.graph import build_graph
-from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, contract_of
+from export.placing import PublishError
+from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, contract_of
 from export.publish import publish as publish_run
 from export.verify import ParityError
 from export.verify import verify as verify_graph
@@ -29,7 +30,8 @@ def write_onnx(
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
         network = checkpoint.load_network(run)
-        model = build_graph(network, contract_of(network))
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        model = build_graph(network, contract_of(network, checkpoint.data_info(record)))
         parity = verify_graph(network, model)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
