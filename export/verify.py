@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from export.networks import RecurrentClassifier
-from service.contract import INPUT, LENGTHS, LOGITS
+from export.networks.loop import Tensors
+from service.contract import INPUT, LENGTHS, LOGITS, StateTensor
 
 BOUND = 1e-5
 """Of the difference, relative to max(1, |value|)."""
 BATCH = 4
+
+
+class Recurrent(Protocol):
+    """What can be compared: state in, state out, each row up to its length."""
+
+    def state_tensors(self) -> list[StateTensor]: ...
+
+    def initial_state(self, batch: int) -> Tensors: ...
+
+    def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Tensor, Tensors]: ...
 
 
 class ParityError(ValueError):
@@ -34,7 +46,14 @@ class Parity:
 
 
 def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) -> Parity:
-    """Run both over ragged chunks, longer than the window in total, and compare every tensor.
+    """Compare over chunks longer than the window in total. Raises ParityError beyond BOUND."""
+    return compare(network, model, network.config.channels, network.config.window_size, seed)
+
+
+def compare(
+    network: Recurrent, model: onnx.ModelProto, channels: int, horizon: int, seed: int = 0
+) -> Parity:
+    """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor.
 
     Each side carries its own state on. Raises ParityError beyond BOUND.
     """
@@ -48,9 +67,9 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
         tensor.name: tensor.initial_array(BATCH) for tensor in tensors
     }
     worst, total = {"logits": 0.0, "state": 0.0}, 0
-    for steps in (1, 3, network.config.window_size + 2, 1, 2 * network.config.window_size):
+    for steps in (1, 3, horizon + 2, 1, 2 * horizon):
         lengths = np.array([steps, *random.integers(0, steps + 1, BATCH - 1)], dtype=np.int64)
-        x = random.normal(size=(BATCH, steps, network.config.channels)).astype(np.float32)
+        x = random.normal(size=(BATCH, steps, channels)).astype(np.float32)
         with torch.no_grad():
             logits, in_torch = network(torch.from_numpy(x), in_torch, torch.from_numpy(lengths))
         names = [LOGITS, *(tensor.next_name for tensor in tensors)]

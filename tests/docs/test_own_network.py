@@ -1,0 +1,36 @@
+"""docs/own-network.md: from an empty folder to a stream, by its blocks alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import live
+from tests.docs import page
+
+PAGE = page.read("own-network.md")
+SOURCES = os.pathsep.join([str(live.ROOT), str(live.ROOT / "client" / "src")])
+
+
+def _python(program: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": SOURCES, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
+    train, stream = [block.text for block in page.blocks(PAGE) if block.language == "python"]
+    assert _python(train, tmp_path) == "models/waves/1\n"
+    with live.running(models=tmp_path / "models", model="waves") as url:
+        lines = _python(stream.replace("http://localhost:8000", url), tmp_path).splitlines()
+    assert lines[-1] == "100 FAST"
+    assert len(lines) == 10
