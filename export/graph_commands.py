@@ -15,7 +15,7 @@ from export.graph import build_graph
 from export.placing import PublishError
 from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, contract_of
 from export.publish import publish as publish_run
-from export.verify import ParityError
+from export.verify import ParityError, scale_of
 from export.verify import verify as verify_graph
 
 PUBLISHED = Path("models/larnn-har/1")
@@ -32,7 +32,7 @@ def write_onnx(
         network = checkpoint.load_network(run)
         _, record = checkpoint.read(run, checkpoint.FINISHED)
         model = build_graph(network, contract_of(network, checkpoint.data_info(record)))
-        parity = verify_graph(network, model)
+        parity = verify_graph(network, model, scale=scale_of(record))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     output.write_bytes(model.SerializeToString(deterministic=True))
@@ -42,7 +42,9 @@ def write_onnx(
 def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]) -> None:
     """Compare a graph with the network of a run, chunk by chunk."""
     try:
-        parity = verify_graph(checkpoint.load_network(run), onnx.load(graph))
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        network, model = checkpoint.load_network(run), onnx.load(graph)
+        parity = verify_graph(network, model, scale=scale_of(record))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from export.graph.stepped import build_stepped_graph, zero_step
@@ -13,7 +15,7 @@ from export.model_card import CARD_FILE
 from export.networks.loop import Tensors
 from export.placing import version_folder
 from export.publish import GRAPH_FILE
-from export.verify import Parity, compare
+from export.verify import Parity, Scale, compare, standard
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
 
 HORIZON = 24
@@ -28,22 +30,24 @@ def publish_module(
     root: Path | str = "models",
     *,
     description: str = "",
+    like: ArrayLike | None = None,
     replace: bool = False,
 ) -> Path:
     """Write root/<name>/<version>/, ready to be served, and give its path.
 
     Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
     order of the contract, the module gives (logits [batch, steps, classes], *next state). It must
-    answer a sequence as it answers its steps one by one. Raises ModuleError where tensors do not
-    fit the contract, ParityError where graph and module differ, PublishError where the version
-    exists.
+    answer a sequence as it answers its steps one by one: it is compared with its graph on noise,
+    standard normal or of the scale of the steps `like` [steps, channels]. Raises ModuleError where
+    tensors do not fit the contract, ParityError where graph and module differ, PublishError where
+    the version exists.
     """
     was_training = module.training
     module.eval()
     try:
         with version_folder(Path(root), name, version, replace) as folder:
             model = build_stepped_graph(module, contract)
-            parity = compare(_Rows(module, contract), model, len(contract.channels), HORIZON)
+            parity = compare(_Rows(module, contract), model, _scale(contract, like), HORIZON)
             data = model.SerializeToString(deterministic=True)
             manifest = Manifest(
                 name=name,
@@ -88,6 +92,13 @@ class _Rows:
                 for tensor, new in zip(after, moved, strict=True):
                     tensor[row] = new[0]
         return logits, after
+
+
+def _scale(contract: Contract, like: ArrayLike | None) -> Scale:
+    if like is None:
+        return standard(len(contract.channels))
+    steps = np.asarray(like, np.float64).reshape(-1, len(contract.channels))
+    return Scale(steps.mean(0).tolist(), steps.std(0).tolist())
 
 
 def _card(manifest: Manifest, parity: Parity) -> str:

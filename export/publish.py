@@ -17,7 +17,7 @@ from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
 from export.placing import PublishError, version_folder
-from export.verify import verify
+from export.verify import scale_of, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
@@ -55,7 +55,7 @@ def publish(
         info = checkpoint.data_info(record)
         contract = contract_of(network, info)
         model = build_graph(network, contract)
-        parity = verify(network, model)
+        parity = verify(network, model, scale=scale_of(record))
         data = model.SerializeToString(deterministic=True)
         manifest = Manifest(
             name=name,

@@ -81,11 +81,12 @@ class Trainer:
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
     def record(self) -> Record:
-        """Both configurations, what the data means and the history, as JSON takes them."""
+        """Both configurations, the data's meaning and scale, the history, as JSON takes them."""
         return {
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
             "data": self.info.model_dump(mode="json"),
+            "scale": {"mean": self.shift.tolist(), "deviation": self.deviation.tolist()},
             "history": self.history,
         }
 

@@ -96,7 +96,9 @@ def _configs(
         if getattr(config, name) != size:
             raise ValueError(f"the data has {size} {name}, not {getattr(config, name)}")
     defaults = TrainConfig() if in_triplets(data.info.channels) else TrainConfig(rotation_degrees=0)
-    train_config = configured(defaults, training or [])
+    asked = configured(defaults, training or [])
+    shorter = defaults.model_copy(update={"ema_decay": asked.short_ema_decay(len(data))})
+    train_config = configured(shorter, training or [])
     if train_config.rotation_degrees and not in_triplets(data.info.channels):
         raise ValueError("rotation_degrees needs channels in triplets: NAME_x, NAME_y, NAME_z, …")
     return config, train_config

@@ -71,7 +71,8 @@ def test_a_module_is_published_equal_and_loads(
 ) -> None:
     torch.manual_seed(0)
     module = kind()
-    folder = publish_module(module, kind.contract, "mine", 3, tmp_path)
+    like = torch.rand(30, 2) * 9
+    folder = publish_module(module, kind.contract, "mine", 3, tmp_path, like=like)
     assert folder == tmp_path / "mine" / "3"
     manifest = load_model(folder, "cpu").manifest
     assert manifest.contract == kind.contract
