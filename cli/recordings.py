@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.data import DataError
-from export.data.description import description_file
+from export.data.description import description_file, read_description
 
 Floats = NDArray[np.float32]
 SUFFIXES = ".npz, .npy, .csv, .parquet"
@@ -101,9 +101,18 @@ class Reader:
         from export.data.tables import Table  # polars is large: only who has tables waits for it
 
         table = Table(path)
-        values = table.numbers(self.channels)
+        values = table.numbers(self._columns(path))
         for first, end in table.changes(self.by):
             yield Recording(path, first, values[first:end])
+
+    def _columns(self, path: Path) -> Sequence[str]:
+        """As the description beside the table says; by the channels' names where there is none."""
+        file = description_file(path.parent)
+        if file is not None:
+            description = read_description(file)
+            if [channel.name for channel in description.channels] == list(self.channels):
+                return description.columns
+        return self.channels
 
     def _cut(self, recordings: list[Recording], window: int) -> Iterator[Recording]:
         hop = self.hop or max(window // 2, 1)

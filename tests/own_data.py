@@ -1,4 +1,4 @@
-"""Somebody's own recordings, made up: CSV and Parquet tables of gestures, with a dataset.toml."""
+"""Somebody's own recordings, made up: tables of gestures as docs/own-data.md describes them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-DESCRIPTION = """\
-title = "two gestures of a wrist"
-about = "Made up for a test."
-sample_rate_hz = 25
-label = "gesture"
-subject = "who"
-recording = ["take"]
-labels = ["wave", "push"]
-test_subjects = ["eve"]
+from tests.docs import page
 
-[window]
-steps = 20
-
-[[channels]]
-name = "turn"
-unit = "rad/s"
-
-[[channels]]
-name = "shove"
-unit = "g"
-column = "acc"
-"""
+PAGE = page.read("own-data.md")
+[DESCRIPTION] = [block.text for block in page.blocks(PAGE) if block.language == "toml"]
 PEOPLE = ("ann", "bob", "cid", "eve")
 
 
