@@ -32,7 +32,7 @@ def models(
         channels = ", ".join(f"{channel} \\[{unit}]" for channel, unit in model.channels.items())
         table.add_row(
             f"{name}\n(default)" if model.name == served.default else name,
-            f"{channels} at {model.sample_rate_hz:g} Hz",
+            f"{channels} at {model.sample_rate_hz:g} Hz" if model.sample_rate_hz else channels,
             ", ".join(model.labels),
             model.provider,
         )

@@ -55,7 +55,7 @@ def stream(
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
         chunks = _chunks(file, Reader(tuple(served.channels), array), chunk)
-        if not full_speed and str(file) != "-":
+        if served.sample_rate_hz and not full_speed and str(file) != "-":
             chunks = paced(chunks, served.sample_rate_hz)
         emit: Literal["last", "every"] = "every" if every else "last"
         with client.stream(model=served.name, resume=resume, emit=emit) as opened:
@@ -88,11 +88,9 @@ def _print(prediction: Prediction, model: Model, json: bool) -> None:
             fields = {"position": position, "label": answer.label}
             typer.echo(encoder.dumps(fields | {"probabilities": dict(answer.probabilities)}))
         else:
-            seconds, probability = (
-                position / model.sample_rate_hz,
-                answer.probabilities[answer.label],
-            )
-            typer.echo(f"{seconds:8.2f} s  {position:>8,}  {probability:6.1%}  {answer.label}")
+            clock = f"{position / model.sample_rate_hz:8.2f} s  " if model.sample_rate_hz else ""
+            share = answer.probabilities[answer.label]
+            typer.echo(f"{clock}{position:>8,}  {share:6.1%}  {answer.label}")
 
 
 def _tell_id(stream: Stream) -> None:

@@ -58,7 +58,8 @@ class Model:
     description: str
     provider: str
     """The execution provider that runs it."""
-    sample_rate_hz: float
+    sample_rate_hz: float | None
+    """None where steps have no rate."""
     channels: Mapping[str, str]
     """Name to unit, in the order of a step's numbers."""
     labels: tuple[str, ...]
@@ -174,7 +175,7 @@ def _model(item: dict[str, Any]) -> Model:
         version=item["version"],
         description=item["description"],
         provider=item["provider"],
-        sample_rate_hz=float(item["sample_rate_hz"]),
+        sample_rate_hz=item["sample_rate_hz"],
         channels={channel["name"]: channel["unit"] for channel in item["channels"]},
         labels=tuple(item["labels"]),
     )
