@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from service.contract import Contract, GraphFile, Manifest, StateTensor
 from tests import live
 from tests.docs import page
 
@@ -34,3 +35,10 @@ def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
         lines = _python(stream.replace("http://localhost:8000", url), tmp_path).splitlines()
     assert lines[-1] == "100 FAST"
     assert len(lines) == 10
+
+
+def test_every_field_of_a_manifest_is_told() -> None:
+    contract = [f"contract.{name}" for name in Contract.model_fields]
+    graph, state = GraphFile.model_fields, StateTensor.model_fields
+    for name in [*Manifest.model_fields, *contract, *graph, *state]:
+        assert f"`{name}`" in PAGE or name == "contract", name
