@@ -75,7 +75,7 @@ def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
     """
     popen = subprocess.Popen(
         [sys.executable, "-m", *program.split()],
-        env=os.environ | environment(port=0, **settings),
+        env=os.environ | environment(**{"port": 0} | settings),
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
