@@ -18,6 +18,18 @@ SOURCES = {
 }
 
 
+KINDS = (
+    ("larnn_client", "Unreachable", UNREACHABLE, "; start one with larnn serve, or add --local"),
+    ("larnn_client", "TooLarge", BAD_INPUT, "; cut it with --window, or a stream's with --chunk"),
+    ("larnn_client", "BadInput", BAD_INPUT, ""),
+    ("larnn_client", "LarnnError", REFUSED, ""),
+    ("export.data", "DataError", BAD_INPUT, ""),
+    ("service.errors", "StartupError", REFUSED, ""),
+    ("builtins", "OSError", BAD_INPUT, ""),
+)
+"""Module and name of an error, exit code, what to do. Where it was raised, it is imported."""
+
+
 def tell(error: Exception) -> int:
     """Print the error and give its exit code; one that is not expected is raised again."""
     if isinstance(error, ModuleNotFoundError):
@@ -25,17 +37,9 @@ def tell(error: Exception) -> int:
         if package in SOURCES:
             return _say(f"this command needs {package}: {SOURCES[package]}", REFUSED)
         raise error
-    for module, name, code in (
-        ("larnn_client", "Unreachable", UNREACHABLE),
-        ("larnn_client", "BadInput", BAD_INPUT),
-        ("larnn_client", "TooLarge", BAD_INPUT),
-        ("larnn_client", "LarnnError", REFUSED),
-        ("export.data", "DataError", BAD_INPUT),
-        ("service.errors", "StartupError", REFUSED),
-    ):  # what raised it is imported by now, and nothing else need be
+    for module, name, code, hint in KINDS:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(error, kind):
-            hint = "; start one with larnn serve, or add --local" if code == UNREACHABLE else ""
             return _say(f"{error}{hint}", code)
     raise error
 

@@ -30,6 +30,8 @@ from tests.cli.test_ask import RECORDING
         (["classify", RECORDING, "--window", "2000"], 2, "has no sequence of 2000 steps"),
         (["classify", RECORDING, "--hop", "2"], 2, "it goes with --window"),
         (["classify", RECORDING, "-o", "out.xls"], 2, "end it with .csv, .json, .parquet"),
+        (["classify", RECORDING, "-o", "/nowhere/out.csv"], 2, "/nowhere/out.csv"),
+        (["stream", RECORDING, "--full-speed", "--chunk", "1025"], 2, "cut it with --window"),
         (["classify", RECORDING, "-m", "nobody"], 2, "'nobody' is none of larnn-har"),
         (["stream", RECORDING, "--array", "windows"], 2, "holds 6 sequences; a stream takes one"),
         (["stream", RECORDING, "--resume", "nobody"], 1, "unknown: "),

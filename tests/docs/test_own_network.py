@@ -31,8 +31,13 @@ def _python(program: str, folder: Path) -> str:
 def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
     train, stream = [block.text for block in page.blocks(PAGE) if block.language == "python"]
     assert _python(train, tmp_path) == "models/waves/1\n"
-    with live.running(models=tmp_path / "models", model="waves") as url:
-        lines = _python(stream.replace("http://localhost:8000", url), tmp_path).splitlines()
+    [serve] = [block.text for block in page.blocks(PAGE) if block.language == "sh"]
+    command = serve.replace("larnn", "cli").replace(
+        "--models models", f"--models {tmp_path}/models"
+    )
+    with live.process(command) as service:
+        program = stream.replace("http://localhost:8000", service.url)
+        lines = _python(program, tmp_path).splitlines()
     assert lines[-1] == "100 FAST"
     assert len(lines) == 10
 

@@ -47,9 +47,10 @@ FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 def test_lines_come_back_as_they_were_written(
     rows: list[tuple[float, float]], size: int, as_json: bool, header: bool
 ) -> None:
-    names = ["right", "time", "left"]
-    lines = [names] if header else []
-    lines += [[row[1], 0.0, row[0]] if header else list(row) for row in rows]  # type: ignore[list-item]
+    if header:
+        lines = [["right", "time", "left"]] + [[right, 0.0, left] for left, right in rows]
+    else:
+        lines = [[left, right] for left, right in rows]
     written = [json.dumps(line) if as_json else ",".join(map(str, line)) for line in lines]
     found = np.concatenate(list(from_lines(written, ["left", "right"], size)))
     np.testing.assert_array_equal(found, np.array(rows, np.float32))
