@@ -20,10 +20,12 @@ from service.api import (
     stream,
     stream_state,
     streams,
+    telemetry,
 )
 from service.api.shortcut import Shortcut
 from service.backend.repository import Repository
 from service.engine.engine import Engine
+from service.engine.gauges import EngineGauges
 from service.engine.models import Models, at_start
 from service.engine.stores import open_store
 from service.engine.stream_ids import StreamIds
@@ -59,13 +61,16 @@ def create_app(settings: Settings) -> FastAPI:
         await engine.streams.store.close()
 
     app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
+    engine.streams.metrics.watch(EngineGauges(engine))
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
     app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids)
+    app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
+    app.include_router(telemetry.router(engine.streams.metrics))
     app.include_router(classify.router(door))
     app.include_router(operate.router(engine, Operators(settings)))
     app.include_router(streams.router(engine, settings))

@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
     """Key that signs stream ids; unless set, one that the store keeps, or the process."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe log line that is written."""
+    """Least severe log line that is written; debug has a line for each request."""
+    log_format: Literal["text", "json"] = "text"
+    """Log lines for people, or one JSON object a line."""
 
     api_keys: str = ""
     """Keys that open the service, as NAME:SHA256,…; none opens it to anyone who reaches it."""

@@ -21,9 +21,11 @@ from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
 from service.engine.engine import Chunk, Engine
+from service.engine.models import key
 from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ class StreamConnection:
             logger.exception("a stream's connection failed")
             await self._close(Internal())
         finally:
+            logger.debug("a stream's connection has ended")
             if stream is not None:
                 self._engine.streams.detach(stream, self)
 
@@ -87,6 +90,8 @@ class StreamConnection:
         else:
             model = self._engine.model(query.get("model"), version_asked(query))
             stream = await self._engine.open(model, owner=self._websocket.state.owner)
+        concerns(*key(stream.model), stream.id)
+        logger.debug("a stream's connection is open at %d", stream.checkpoint.position)
         self._engine.streams.attach(stream, self)
         async with stream.lock:  # what an older connection had in flight settles first
             message = opened(self._engine, stream)

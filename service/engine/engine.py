@@ -16,7 +16,7 @@ from service.backend.base import Floats, Model
 from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.control import ModelControl
-from service.engine.models import Models
+from service.engine.models import Models, key
 from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
@@ -30,6 +30,7 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class Engine:
         self._threads = RunThreads(settings.concurrency)
         self._batchers: WeakKeyDictionary[Model, Batcher] = WeakKeyDictionary()
         """One for each version that runs; it goes with its model."""
+        self._metrics = streams.metrics
         self._new_batcher = partial(
             Batcher,
             threads=self._threads,
@@ -94,6 +96,7 @@ class Engine:
 
         A window is a stream that starts from an empty queue and ends.
         """
+        concerns(*key(model))
         self._admit()
         rows = [(x, None) for x in sequences]
         replies = self._batcher(model).submit(rows, ends=True)
@@ -137,6 +140,7 @@ class Engine:
         is unacknowledged, Expired after the end, Moved where another replica owns the stream,
         Unavailable where the store does not answer.
         """
+        concerns(*key(stream.model), stream.id)
         self._admit()
         async with stream.lock:
             await self.streams.wake(stream)
@@ -209,8 +213,13 @@ class Engine:
 
     def _batcher(self, model: Model) -> Batcher:
         if (batcher := self._batchers.get(model)) is None:
-            batcher = self._batchers[model] = self._new_batcher(model)
+            metrics = self._metrics.of_runs(*key(model))
+            batcher = self._batchers[model] = self._new_batcher(model, metrics=metrics)
         return batcher
+
+    def batchers(self) -> list[tuple[Model, Batcher]]:
+        """Of the versions in memory that something has run on."""
+        return list(self._batchers.items())
 
     def _admit(self) -> None:
         if self.draining:
