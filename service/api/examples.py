@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 _ANSWER = {"label": "LEFT", "probabilities": {"LEFT": 0.9, "RIGHT": 0.1}}
+_VERSION = {
+    "name": "wrist",
+    "version": 1,
+    "state": "serving",
+    "answers": True,
+    "streams": 3,
+    "on_disk": True,
+}
 _CHANNELS, _LABELS = ["left", "right"], ["LEFT", "RIGHT"]
 
 EXAMPLES: dict[str, Any] = {
@@ -50,6 +58,10 @@ EXAMPLES: dict[str, Any] = {
                 ],
             }
         ],
+        "versions": [_VERSION],
     },
+    "Which": {"version": 1},
+    "Operated": {"versions": [_VERSION]},
+    "Migrated": {"versions": [_VERSION], "migrated": 3},
 }
 """By the names of the schemas."""
