@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 import anyio
@@ -26,6 +27,7 @@ from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
 from service.telemetry.calls import concerns
+from service.telemetry.tags import tag
 
 logger = logging.getLogger(__name__)
 
@@ -117,11 +119,28 @@ class StreamConnection:
                 if asked is None:
                     position = await self._engine.streams.end(stream)
                     return await self._send(EndedMessage(position))
-                await self._send(await predict(self._engine, stream, *asked))
+                chunk, wish, traceparent = asked
+                with self._traced(stream, chunk, traceparent):
+                    await self._send(await predict(self._engine, stream, chunk, wish))
             except _ENDS_CONNECTION:
                 raise
             except ServiceError as error:  # the stream stands where it stood, and lives on
                 await self._send_text(failures.message(error))
+
+    def _traced(
+        self, stream: Stream, chunk: Chunk, traceparent: str | None
+    ) -> contextlib.AbstractContextManager[None]:
+        if (traces := self._engine.streams.metrics.traces) is None:
+            return contextlib.nullcontext()
+        name, version = key(stream.model)
+        about: dict[str, str | int] = {
+            "larnn.model": name,
+            "larnn.version": version,
+            "larnn.stream": tag(stream.id),
+            "larnn.offset": chunk.offset,
+            "larnn.steps": len(chunk.steps),
+        }
+        return traces.chunk(traceparent, about)
 
     async def _receive(self) -> str | bytes:
         with anyio.CancelScope() as self._receiving:
@@ -134,14 +153,14 @@ class StreamConnection:
         text: str | None = event.get("text")
         return event["bytes"] if text is None else text
 
-    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish] | None:
-        """A chunk and what to tell of it, or None for the end."""
+    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish, str | None] | None:
+        """A chunk, what to tell of it and whose trace it is in, or None for the end."""
         if isinstance(frame, bytes):
             if not self._binary:
                 raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
             offset, steps = binary_chunk(frame, stream.model)
             check_chunk_size(len(steps), self._max_chunk_steps)
-            return Chunk(offset, steps), self._wish
+            return Chunk(offset, steps), self._wish, None
         message = decode_json(FROM_CLIENT, frame)
         if not isinstance(message, ChunkMessage):
             return None
@@ -150,7 +169,7 @@ class StreamConnection:
         check_chunk_size(len(message.steps), self._max_chunk_steps)
         steps = steps_array(message.steps, stream.model, "steps")
         chunk = Chunk(message.offset, steps, message.acked)
-        return chunk, self._wish.but(message.logits, message.emit)
+        return chunk, self._wish.but(message.logits, message.emit), message.traceparent
 
     async def _send(self, message: msgspec.Struct) -> None:
         await self._send_text(msgspec.json.encode(message))
