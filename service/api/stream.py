@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+from contextlib import AbstractContextManager, nullcontext
 
 import anyio
 import msgspec
@@ -18,9 +18,10 @@ from service.api.decode import (
     steps_array,
     version_asked,
 )
-from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
+from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
+from service.api.websocket import AHEAD
 from service.engine.engine import Chunk, Engine
 from service.engine.models import key
 from service.engine.stream import Stream
@@ -113,25 +114,31 @@ class StreamConnection:
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
         while True:
-            frame = await self._receive()
+            frame, ahead = await self._receive()
             try:
-                asked = self._read(frame, stream)
-                if asked is None:
-                    position = await self._engine.streams.end(stream)
-                    return await self._send(EndedMessage(position))
-                chunk, wish, traceparent = asked
-                with self._traced(stream, chunk, traceparent):
-                    await self._send(await predict(self._engine, stream, chunk, wish))
+                async with self._engine.ahead if ahead else nullcontext():
+                    answer = await self._answer(stream, frame)
+                await self._send(answer)
+                if isinstance(answer, EndedMessage):
+                    return
             except _ENDS_CONNECTION:
                 raise
             except ServiceError as error:  # the stream stands where it stood, and lives on
                 await self._send_text(failures.message(error))
 
+    async def _answer(self, stream: Stream, frame: str | bytes) -> PredictionMessage | EndedMessage:
+        asked = self._read(frame, stream)
+        if asked is None:
+            return EndedMessage(await self._engine.streams.end(stream))
+        chunk, wish, traceparent = asked
+        with self._traced(stream, chunk, traceparent):
+            return await predict(self._engine, stream, chunk, wish)
+
     def _traced(
         self, stream: Stream, chunk: Chunk, traceparent: str | None
-    ) -> contextlib.AbstractContextManager[None]:
+    ) -> AbstractContextManager[None]:
         if (traces := self._engine.streams.metrics.traces) is None:
-            return contextlib.nullcontext()
+            return nullcontext()
         name, version = key(stream.model)
         about: dict[str, str | int] = {
             "larnn.model": name,
@@ -142,7 +149,8 @@ class StreamConnection:
         }
         return traces.chunk(traceparent, about)
 
-    async def _receive(self) -> str | bytes:
+    async def _receive(self) -> tuple[str | bytes, bool]:
+        """A frame, and whether the client had sent it before the last answer."""
         with anyio.CancelScope() as self._receiving:
             if self._interruption is None:
                 event = await self._websocket.receive()
@@ -151,7 +159,7 @@ class StreamConnection:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
         text: str | None = event.get("text")
-        return event["bytes"] if text is None else text
+        return event["bytes"] if text is None else text, event[AHEAD]
 
     def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish, str | None] | None:
         """A chunk, what to tell of it and whose trace it is in, or None for the end."""
