@@ -37,10 +37,19 @@ def address(har_url: str) -> str:
 
 
 def test_the_curl_command_classifies_the_window(address: str) -> None:
-    [command] = [block for block in blocks("sh") if block.startswith("curl")]
+    [command] = [block for block in blocks("sh") if "/classify" in block]
     answer = run(shlex.split(command.replace("localhost:8000", address)))
     assert '"model":"larnn-har"' in answer
     assert '"label":"' in answer
+
+
+def test_the_curl_commands_of_an_operator_do(address: str) -> None:
+    [commands] = [block for block in blocks("sh") if "/load" in block]
+    load, metrics = commands.replace("localhost:8000", address).splitlines()
+    assert '"state":"serving"' in run(shlex.split(load, comments=True))
+    assert 'larnn_model_loads_total{model="larnn-har",outcome="loaded"}' in run(
+        shlex.split(metrics)
+    )
 
 
 def test_the_python_example_streams_the_recording(address: str) -> None:
