@@ -15,6 +15,7 @@ from service.api import (
     classify,
     failures,
     health,
+    page,
     schemas,
     stream,
     stream_state,
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
+    page.add_page(app)
     return app
 
 
