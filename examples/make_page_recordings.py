@@ -28,7 +28,7 @@ PIECES = (
 
 
 def quantised(raw: NDArray[np.float32]) -> NDArray[np.int16]:
-    """[steps, 6] in g and rad/s as the phone's own counts. Raises where that would lose anything."""
+    """[steps, 6] in g and rad/s as the phone's own counts. Raises where that loses anything."""
     counts = np.round(raw / np.array(SCALES))
     if np.abs(counts * SCALES - raw).max() > 1e-6:
         raise ValueError("the readings are no multiples of the scales")
@@ -55,9 +55,7 @@ def main() -> None:
             raw = hapt[f"exp{experiment:02}_user{user:02}"][first:last]
             (TARGET / f"{name}.bin").write_bytes(quantised(raw).tobytes())
             did = activities(hapt["labels"], experiment, first, last)
-            recordings.append(
-                {"name": name, "title": title, "steps": len(raw), "activities": did}
-            )
+            recordings.append({"name": name, "title": title, "steps": len(raw), "activities": did})
     index = {"rate": RATE, "scales": SCALES, "recordings": recordings}
     (TARGET / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""GET / and /web/…: the live page, its recordings, and the charting library from its own package."""
+"""GET / and /web/…: the live page, its recordings, the charting library from its package."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class _Files(StaticFiles):
 def _uplot() -> Path:
     """Where the package keeps uPlot; found without importing it."""
     try:
-        folder = Path(str(distribution(_UPLOT_PACKAGE).locate_file(_UPLOT_FILES)))
+        return Path(str(distribution(_UPLOT_PACKAGE).locate_file(_UPLOT_FILES)))
     except PackageNotFoundError:
-        raise StartupError(f"the live page's charts are missing: pip install {_UPLOT_PACKAGE}")
-    return folder
+        raise StartupError(
+            f"the live page's charts are missing: pip install {_UPLOT_PACKAGE}"
+        ) from None

@@ -59,6 +59,7 @@ class Run {
     this.steps += 1;
     acceleration.push(seconds(this.steps), step.slice(6));
     rotation.push(seconds(this.steps), step.slice(3, 6));
+    probabilities.moveTo(seconds(this.steps));
     this.chunk.push(this.select.map((channel) => Number(step[channel].toFixed(6))));
     if (this.chunk.length === CHUNK) this.#send();
   }

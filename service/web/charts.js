@@ -1,7 +1,6 @@
 // The signals and the probabilities of the last seconds, drawn by uPlot, which the page loads first.
 
 const SPAN = 12; // seconds
-const MUTED = "--muted";
 const FRAME = { normal: 0, reduced: 500 }; // milliseconds between two drawings
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -20,6 +19,7 @@ export class Chart {
   #element;
   #options;
   #data;
+  #now = 0;
   #plot = null;
   #asked = false;
   #drawn = 0;
@@ -35,6 +35,7 @@ export class Chart {
 
   clear() {
     this.#data = Array.from({ length: this.#options.lines + 1 }, () => []);
+    this.#now = 0;
     this.#build();
   }
 
@@ -43,6 +44,12 @@ export class Chart {
     [time, ...values].forEach((value, line) => this.#data[line].push(value));
     const old = this.#data[0].findIndex((then) => then >= time - SPAN - 1);
     if (old > 64) this.#data.forEach((line) => line.splice(0, old));
+    this.moveTo(time);
+  }
+
+  /** The time at the right edge moves on, whether there are values for it or not. */
+  moveTo(time) {
+    this.#now = Math.max(this.#now, time);
     this.#ask();
   }
 
@@ -61,15 +68,15 @@ export class Chart {
   }
 
   #scale() {
-    const now = this.#data[0].at(-1) ?? 0;
-    this.#plot.setScale("x", { min: Math.max(now - SPAN, 0), max: Math.max(now, SPAN) });
+    const max = Math.max(this.#now, SPAN);
+    this.#plot.setScale("x", { min: max - SPAN, max });
   }
 
   #build() {
     this.#plot?.destroy();
     const { lines, range, fill, bands, unit } = this.#options;
     const axis = {
-      stroke: css(MUTED),
+      stroke: css("--muted"),
       font: `11px ${css("--font")}`,
       ticks: { show: false },
       grid: { stroke: css("--line"), width: 1 },

@@ -43,9 +43,9 @@ export class ConnectionView {
     this.state("connected");
   }
 
-  resumed({ position, again }) {
-    const resent = again ? `${steps(again)} sent again` : "nothing to send again";
-    this.say(`Resumed at step ${position.toLocaleString("en")}: ${resent}, none counted twice.`);
+  resumed({ position, sends }) {
+    const waited = `${steps(sends.first)} had waited here, ${steps(sends.again)} go again`;
+    this.say(`Resumed at step ${position.toLocaleString("en")}: ${waited}. None counts twice.`);
     this.state("connected");
   }
 
@@ -60,7 +60,7 @@ export class ConnectionView {
   }
 
   say(text) {
-    this.#log.append(element("li", { text }));
+    this.#log.append(element("p", { text }));
     if (this.#log.children.length > MOST_LINES) this.#log.firstChild.remove();
     this.#log.scrollTop = this.#log.scrollHeight;
   }

@@ -44,7 +44,7 @@ export class Journal {
 
   /**
    * Begin anew on a connection whose service stands at `position`: from what is unanswered, or from
-   * the position where that is smaller. Gives the number of steps that go a second time.
+   * the position where that is smaller. Gives how many steps go for the first time, and again.
    * Throws StateLost where those steps are not kept, ProtocolError where others were sent.
    */
   resume(position) {
@@ -62,7 +62,7 @@ export class Journal {
       .map(({ offset, steps }) =>
         offset >= start ? { offset, steps } : { offset: start, steps: steps.slice(start - offset) },
       );
-    return Math.max(sent - start, 0);
+    return { first: this.end - sent, again: sent - start };
   }
 
   /** The chunk to send now, or undefined. */

@@ -15,6 +15,7 @@ export class LiveStream extends EventTarget {
   #address;
   #protocols;
   #socket = null;
+  #talking = false;
   #journal = null;
   #early = [];
   #sentAt = new Map();
@@ -89,6 +90,7 @@ export class LiveStream extends EventTarget {
 
   #drop() {
     clearTimeout(this.#retry);
+    this.#talking = false;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -122,10 +124,11 @@ export class LiveStream extends EventTarget {
       this.#journal = new Journal(opened.position);
       for (const steps of this.#early.splice(0)) this.#journal.append(steps);
     }
-    const again = this.#journal.resume(opened.position);
+    const sends = this.#journal.resume(opened.position);
     this.opened = opened;
+    this.#talking = true; // not before: where to begin is what `opened` says
     this.#sentAt.clear();
-    this.#tell(first ? "opened" : "resumed", { ...opened, again });
+    this.#tell(first ? "opened" : "resumed", { ...opened, sends });
     this.#pump();
   }
 
@@ -146,7 +149,7 @@ export class LiveStream extends EventTarget {
   }
 
   #pump() {
-    if (this.#socket?.readyState !== WebSocket.OPEN || !this.#journal) return;
+    if (!this.#talking || this.#socket.readyState !== WebSocket.OPEN) return;
     for (let chunk; (chunk = this.#journal.next(MAX_IN_FLIGHT)); ) {
       const acked = Math.min(this.#journal.answered, chunk.offset);
       this.#sentAt.set(chunk.offset + chunk.steps.length, performance.now());
