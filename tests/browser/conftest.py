@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests import live
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OTHER_NAME = "larnn.test"
+"""Leads to this machine too, but browsers do not trust it without https."""
+ARGUMENTS = ["--no-sandbox", f"--host-resolver-rules=MAP {OTHER_NAME} 127.0.0.1"]
 PICTURES = live.ROOT / "build" / "pictures"
 """What the tests saw; for people."""
 
@@ -29,7 +32,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

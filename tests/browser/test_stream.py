@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 from websockets.sync.client import connect
 
 from tests import live
 from tests.browser.conftest import OpenPage
 from tests.browser.person import fact, start, wait_for_end, wait_for_position
-from tests.client.proxy import Fault, proxied
+from tests.client.proxy import proxied
 
 STEPS = 3400
 LOST = "WebSocket connection"
@@ -60,16 +60,29 @@ def test_what_comes_while_the_connection_is_cut_is_sent_when_it_is_back(
 def test_nothing_is_sent_before_the_service_says_where_to_begin(
     har_url: str, open_page: OpenPage
 ) -> None:
-    with proxied(har_url) as proxy:
-        page = open_page(proxy.url, expected=LOST)
-        start(page)
-        wait_for_position(page, 300)
-        proxy.faults.append(Fault(delay=0.03))  # `opened` comes long after the handshake
-        proxy.cut()
-        expect(page.get_by_role("log")).to_contain_text("Resumed at step")
-        proxy.cut()  # the slow connection
-        wait_for_end(page)
-        assert fact(page, "position") == STEPS
+    page = open_page(har_url)
+    routes: list[WebSocketRoute] = []
+    sent: list[str | bytes] = []
+    held: list[str | bytes] = []
+
+    def second_opens_late(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        routes.append(route)
+        if len(routes) == 2:
+            server.on_message(lambda message: (route.send if held else held.append)(message))
+            route.on_message(lambda message: (sent.append(message), server.send(message))[1])
+
+    page.route_web_socket("**/stream*", second_opens_late)
+    start(page)
+    wait_for_position(page, 300)
+    routes[0].close(code=1012)
+    waiting = "() => Number(document.querySelector('#held').textContent) > 200"
+    page.wait_for_function(waiting)
+    assert held and not sent
+    routes[1].send(held[0])
+    wait_for_end(page)
+    assert fact(page, "position") == STEPS
+    assert len(routes) == 2
 
 
 def test_a_restart_of_the_service_in_the_middle_loses_no_step(
