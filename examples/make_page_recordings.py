@@ -29,10 +29,10 @@ PIECES = (
 
 def quantised(raw: NDArray[np.float32]) -> NDArray[np.int16]:
     """[steps, 6] in g and rad/s as the phone's own counts. Raises where that loses anything."""
-    counts = np.round(raw / np.array(SCALES))
+    counts: NDArray[np.int16] = np.round(raw / np.array(SCALES)).astype("<i2")
     if np.abs(counts * SCALES - raw).max() > 1e-6:
         raise ValueError("the readings are no multiples of the scales")
-    return counts.astype("<i2")
+    return counts
 
 
 def activities(labels: NDArray[Any], experiment: int, first: int, last: int) -> list[list[Any]]:

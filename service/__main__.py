@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -48,18 +50,29 @@ class DrainingServer(uvicorn.Server):
 
 
 def main() -> None:
+    with refusals():
+        prepare(CliApp.run(Settings, cli_args=sys.argv[1:])).run()
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Says why the service does not start, and ends quietly on a signal."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        settings = CliApp.run(Settings, cli_args=sys.argv[1:])
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-        )
-        server = make_server(settings)
-        _collect_seldom()
-        server.run()
+        yield
     except (StartupError, ValidationError) as error:
         sys.exit(f"the service does not start: {error}")
+
+
+def prepare(settings: Settings) -> DrainingServer:
+    """The service of this process, with its log. Raises StartupError."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    server = make_server(settings)
+    _collect_seldom()
+    return server
 
 
 def _collect_seldom() -> None:

@@ -25,7 +25,7 @@ def readings(name: str, activity: str) -> NDArray[np.float64]:
     [entry] = [entry for entry in index["recordings"] if entry["name"] == name]
     counts = np.fromfile(FILES / "recordings" / f"{name}.bin", "<i2").reshape(-1, 6)
     first, end = next((a, b) for label, a, b in entry["activities"] if label == activity)
-    scaled = counts[first:end] * index["scales"]
+    scaled: NDArray[np.float64] = counts[first:end] * np.array(index["scales"])
     scaled[:, :3] *= GRAVITY
     return scaled
 
