@@ -9,17 +9,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from onnx import ModelProto
+
 from export import checkpoint
 from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
 from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
-from export.graph import build_graph
+from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
 from export.verify import verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
+ATTENTION_FILE = "attention.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
 
 
@@ -59,13 +62,14 @@ def publish(
     contract = contract_of(network)
     model = build_graph(network, contract)
     parity = verify(network, model)
-    data = model.SerializeToString(deterministic=True)
+    files = graph_files(model)
     manifest = Manifest(
         name=name,
         version=version,
         description=_description(record),
         contract=contract,
-        graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+        graph=_entry(files, GRAPH_FILE),
+        attention=_entry(files, ATTENTION_FILE) if ATTENTION_FILE in files else None,
         network=network.config.model_dump(mode="json"),
         metrics={
             "folds": _folds_of(folds, record),
@@ -75,7 +79,7 @@ def publish(
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
-        _write(Path(folder) / "whole", [run, *([folds] if folds else [])], manifest, data)
+        _write(Path(folder) / "whole", [run, *([folds] if folds else [])], manifest, files)
         if target.exists():
             target.rename(Path(folder) / "replaced")
         (Path(folder) / "whole").rename(target)
@@ -97,10 +101,25 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
 
 
-def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) -> None:
+def graph_files(model: ModelProto) -> dict[str, bytes]:
+    """The model's graph, and where it has attention the graph that shows it, by file name."""
+    graphs = {GRAPH_FILE: model, ATTENTION_FILE: attention_graph(model)}
+    return {
+        name: graph.SerializeToString(deterministic=True)
+        for name, graph in graphs.items()
+        if graph is not None
+    }
+
+
+def _entry(files: dict[str, bytes], name: str) -> GraphFile:
+    return GraphFile(file=name, sha256=hashlib.sha256(files[name]).hexdigest())
+
+
+def _write(folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes]) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir(parents=True)
-    (folder / GRAPH_FILE).write_bytes(graph)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec import UNSET
 
 from service.api.answers import answers
-from service.api.messages import Emit, OpenedMessage, PredictionMessage
+from service.api.messages import Emit, OpenedMessage, PredictionMessage, StepsBody
 from service.backend.base import Floats
 from service.engine.engine import Advanced, Chunk, Engine
 from service.engine.stream import Stream
@@ -19,17 +20,22 @@ class Wish:
 
     logits: bool = False
     emit: Emit = "last"
+    explain: bool = False
 
-    def but(self, logits: bool | None, emit: Emit | None) -> Wish:
+    def but(self, message: StepsBody) -> Wish:
         """This wish, changed by what one message says."""
-        return Wish(self.logits if logits is None else logits, self.emit if emit is None else emit)
+        return Wish(
+            self.logits if message.logits is None else message.logits,
+            self.emit if message.emit is None else message.emit,
+            self.explain if message.explain is None else message.explain,
+        )
 
 
 async def predict(
     engine: Engine, stream: Stream, chunk: Chunk, wish: Wish, settled: bool = False
 ) -> PredictionMessage:
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
-    advanced = await engine.advance(stream, chunk, settled)
+    advanced = await engine.advance(stream, chunk, settled, wish.explain)
     labels = stream.model.manifest.contract.labels
     [last] = answers(advanced.logits[-1:], labels, wish.logits)
     return PredictionMessage(
@@ -41,7 +47,14 @@ async def predict(
         predictions=UNSET
         if wish.emit == "last"
         else answers(_emitted(advanced, wish.emit), labels, wish.logits),
+        attention=UNSET if advanced.attention is None else _rounded(advanced.attention),
     )
+
+
+def _rounded(attention: Floats) -> list[list[list[float]]]:
+    """As many digits as anyone can see: a weight is a number from 0 to 1."""
+    rounded: list[list[list[float]]] = attention.astype(np.float64).round(5).tolist()
+    return rounded
 
 
 def _emitted(advanced: Advanced, emit: Emit) -> Floats:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.backend.base import Model
-from service.backend.onnx_backend import OnnxBackend, Provider
-from service.contract import MANIFEST_FILE, ContractError, Manifest
+from service.backend.base import Attention, Model
+from service.backend.onnx_backend import OnnxAttention, OnnxBackend, Provider
+from service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest
 from service.errors import StartupError
 
 
@@ -53,20 +53,37 @@ def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
             f"{manifest_path}: it describes {manifest.name}/{manifest.version}, "
             f"its folder is {folder.parent.name}/{folder.name}"
         )
-    graph = folder / manifest.graph.file
+    graph = _whole(folder, manifest.graph)
     try:
-        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
-    except OSError as error:
-        raise StartupError(f"{graph}: cannot be read ({error.strerror})") from error
-    if digest != manifest.graph.sha256:
-        raise StartupError(
-            f"{graph}: its SHA-256 is {digest}, {MANIFEST_FILE} says {manifest.graph.sha256}; "
-            "the file is damaged or half copied: publish or copy it again"
-        )
-    try:
-        return Model(manifest, OnnxBackend(graph, manifest.contract, provider, runs))
+        backend = OnnxBackend(graph, manifest.contract, provider, runs)
     except ContractError as error:
         raise StartupError(f"{graph}: {error}") from error
+    return Model(manifest, backend, _attention(folder, manifest))
+
+
+def _attention(folder: Path, manifest: Manifest) -> Attention | None:
+    if manifest.attention is None:
+        return None
+    graph = _whole(folder, manifest.attention)
+    try:
+        return OnnxAttention(graph, manifest.contract)
+    except ContractError as error:
+        raise StartupError(f"{graph}: {error}") from error
+
+
+def _whole(folder: Path, file: GraphFile) -> Path:
+    """The file's path. Raises StartupError where it is not the one of the manifest."""
+    path = folder / file.file
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
+    if digest != file.sha256:
+        raise StartupError(
+            f"{path}: its SHA-256 is {digest}, {MANIFEST_FILE} says {file.sha256}; "
+            "the file is damaged or half copied: publish or copy it again"
+        )
+    return path
 
 
 def _first_problem(error: ValidationError) -> str:

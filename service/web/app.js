@@ -36,7 +36,7 @@ class Run {
     this.select = model.channels.map(({ name }) => CHANNELS.indexOf(name));
     this.steps = 0;
     this.chunk = [];
-    this.stream = new LiveStream(streamAddress(model.name), key());
+    this.stream = new LiveStream(streamAddress(model), key());
     this.#listen();
     source.start((reading) => this.#take(reading), () => this.#dry(), speed);
   }

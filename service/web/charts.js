@@ -95,7 +95,7 @@ export class Chart {
       scales: { x: { time: false, auto: false }, y: range ? { range: () => range } : {} },
       axes: [
         { ...axis, size: 26, space: 60, values: (_, all) => all.map((value) => `${value} s`) },
-        { ...axis, size: 44, space: 36, values: (_, all) => all.map((v) => `${v}${unit}`) },
+        { ...axis, size: 44, space: 26, values: (_, all) => all.map((v) => `${v}${unit}`) },
       ],
       series: [{}, ...series],
       hooks: { draw: bands ? [(plot) => drawBands(plot, bands())] : [] },

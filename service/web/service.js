@@ -27,11 +27,11 @@ export async function models() {
   return response.json();
 }
 
-/** Where streams of a model are opened. */
+/** Where streams of a model are opened; with attention, where it has some. */
 export function streamAddress(model) {
   const url = new URL("stream", location);
   url.protocol = url.protocol.replace("http", "ws");
-  url.search = new URLSearchParams({ model });
+  url.search = new URLSearchParams({ model: model.name, explain: model.explains });
   url.hash = "";
   return url.href;
 }

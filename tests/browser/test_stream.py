@@ -16,6 +16,7 @@ from tests.browser.person import fact, start, wait_for_end, wait_for_position
 from tests.client.proxy import proxied
 
 STEPS = 3400
+WINDOW = 16
 LOST = "WebSocket connection"
 """What a browser writes into its console when a websocket cannot be had."""
 
@@ -29,6 +30,8 @@ def test_a_recording_is_told_as_what_the_person_did(
     for activity in ("Standing", "Sitting", "Laying"):
         expect(truth).to_have_text(f"The person: {activity.lower()}", timeout=60_000)
         expect(label).to_have_text(activity)
+        expect(page.locator("#strips .strip").first.locator(".cell")).to_have_count(WINDOW)
+        expect(page.locator("#attention-words")).to_contain_text("Layer 2 looks most at")
     picture(page)
     wait_for_end(page)
     assert fact(page, "position") == fact(page, "durable") == STEPS
@@ -88,7 +91,9 @@ def test_nothing_is_sent_before_the_service_says_where_to_begin(
     routes[0].close(code=1012)
     waiting = "() => Number(document.querySelector('#held').textContent) > 200"
     page.wait_for_function(waiting)
-    assert held and not sent
+    while not held:
+        page.wait_for_timeout(10)  # until the service has answered
+    assert not sent
     routes[1].send(held[0])
     wait_for_position(page, fact(page, "position") + 300)
     assert len(routes) == 2

@@ -16,7 +16,7 @@ from tests import live
 
 ASSETS = [
     "/",
-    *(f"/web/{path.name}" for path in FILES.iterdir() if path.is_file()),
+    *sorted(f"/web/{path.name}" for path in FILES.iterdir() if path.is_file()),
     "/web/recordings/index.json",
     "/web/uplot/uPlot.iife.min.js",
     "/web/uplot/uPlot.min.css",
