@@ -57,7 +57,7 @@ class Run {
   #take(reading) {
     const step = this.preparation.push(reading);
     this.steps += 1;
-    acceleration.push(seconds(this.steps), step.slice(6));
+    acceleration.push(seconds(this.steps), step.slice(6, 9));
     rotation.push(seconds(this.steps), step.slice(3, 6));
     probabilities.moveTo(seconds(this.steps));
     this.chunk.push(this.select.map((channel) => Number(step[channel].toFixed(6))));

@@ -4,7 +4,8 @@ const RATE = 50;
 const RADIANS = Math.PI / 180;
 const GRAVITY = 9.80665; // m/s²
 
-export const CHANNELS = ["body_acc", "body_gyro", "total_acc"].flatMap((name) =>
+/** What `Preparation` makes of a reading: the data set's nine channels, then the reading itself. */
+export const CHANNELS = ["body_acc", "body_gyro", "total_acc", "acc", "gyro"].flatMap((name) =>
   ["x", "y", "z"].map((axis) => `${name}_${axis}`),
 );
 
@@ -55,7 +56,7 @@ class Median {
   }
 }
 
-/** One channel of CHANNELS in three axes from six readings, acceleration in g, rotation in rad/s. */
+/** From readings of six values, acceleration in g and rotation in rad/s, to CHANNELS. */
 export class Preparation {
   #axes = Array.from({ length: 6 }, (_, axis) => ({
     median: new Median(),
@@ -63,14 +64,14 @@ export class Preparation {
     slow: axis < 3 ? new LowPass(3, 0.3) : new LowPass(2, 0.1), // gravity, the gyroscope's drift
   }));
 
-  /** Nine values in the order of CHANNELS, of the reading before this one. */
+  /** Values in the order of CHANNELS; what is filtered is of the reading before this one. */
   push(reading) {
     const total = reading.map((value, axis) => {
       const { median, noise } = this.#axes[axis];
       return noise.push(median.push(value));
     });
     const moving = total.map((value, axis) => value - this.#axes[axis].slow.push(value));
-    return [...moving, ...total.slice(0, 3)];
+    return [...moving, ...total.slice(0, 3), ...reading];
   }
 }
 

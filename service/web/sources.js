@@ -55,6 +55,7 @@ export class Recording {
 export class Phone {
   #listener = null;
   #patience = 0;
+  #awake = null;
 
   constructor(upright) {
     this.activities = [];
@@ -84,15 +85,22 @@ export class Phone {
       resampler.push(event.timeStamp, reading).forEach(take);
     };
     window.addEventListener("devicemotion", this.#listener);
+    this.#keepAwake();
   }
 
   stop() {
     clearTimeout(this.#patience);
+    this.#awake?.release();
     window.removeEventListener("devicemotion", this.#listener);
   }
 
   activity() {
     return null;
+  }
+
+  /** A screen that goes dark takes the sensors with it. Not every browser can help. */
+  async #keepAwake() {
+    this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
   }
 }
 

@@ -60,7 +60,8 @@ def test_raw_readings_become_the_channels_of_the_data_set(page: Page) -> None:
         return argument.map((reading) => preparation.push(reading));""",
         raw.tolist(),
     )
-    prepared = np.array(steps)[1:]  # each step is of the reading before
+    np.testing.assert_allclose(np.array(steps)[:, 9:], raw)
+    prepared = np.array(steps)[1:, :9]  # what is filtered is of the reading before
     [rows] = np.nonzero((recording == 4) & (first > 3_500) & (first < 4_800))
     assert len(rows) > 5
     for row, start in zip(rows, first[rows], strict=True):
