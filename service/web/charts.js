@@ -23,14 +23,21 @@ export class Chart {
   #plot = null;
   #asked = false;
   #drawn = 0;
+  #resized = new ResizeObserver(() => this.#plot.setSize(this.#size()));
 
   /** `lines`: how many; `range`: of y, or null to fit what is there; `bands`: drawn over the top. */
   constructor(element, { lines, range = null, fill = false, bands = null, unit = "" }) {
     this.#element = element;
     this.#options = { lines, range, fill, bands, unit };
     this.clear();
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(element);
-    dark.addEventListener("change", () => this.#build());
+    this.#resized.observe(element);
+    dark.addEventListener("change", this.#build);
+  }
+
+  remove() {
+    this.#resized.disconnect();
+    dark.removeEventListener("change", this.#build);
+    this.#plot.destroy();
   }
 
   clear() {
@@ -72,7 +79,7 @@ export class Chart {
     this.#plot.setScale("x", { min: max - SPAN, max });
   }
 
-  #build() {
+  #build = () => {
     this.#plot?.destroy();
     const { lines, range, fill, bands, unit } = this.#options;
     const axis = {
@@ -102,7 +109,7 @@ export class Chart {
     };
     this.#plot = new window.uPlot(options, this.#data, this.#element);
     this.#scale();
-  }
+  };
 
   #size() {
     return { width: this.#element.clientWidth, height: this.#element.clientHeight };

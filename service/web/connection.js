@@ -49,6 +49,17 @@ export class ConnectionView {
     this.state("connected");
   }
 
+  cut(position) {
+    this.say(`You cut the connection at step ${position.toLocaleString("en")}.`);
+    this.state("cut");
+  }
+
+  /** Says so once, however many attempts follow. */
+  lost(position, { reason, attempts }) {
+    if (attempts === 1) this.say(`Lost at step ${position.toLocaleString("en")}: ${reason}.`);
+    this.state("lost");
+  }
+
   /** Numbers that move with every chunk. */
   counts({ position, durable, held }, latency) {
     this.#facts.position.textContent = position.toLocaleString("en");

@@ -8,7 +8,7 @@ const MAX_IN_FLIGHT = 16;
 const TRANSIENT = new Set(["full", "unavailable", "backpressure", "draining", "internal", "gap"]);
 
 /**
- * Dispatches `opened`, `resumed`, `prediction`, `lost`, `ended` and `failed`; `detail` has more.
+ * Dispatches `opened`, `resumed`, `prediction`, `cut`, `lost`, `ended` and `failed`; `detail` has more.
  * Every step given to `send` is counted once, whatever becomes of the connections.
  */
 export class LiveStream extends EventTarget {
@@ -16,8 +16,7 @@ export class LiveStream extends EventTarget {
   #protocols;
   #socket = null;
   #talking = false;
-  #journal = null;
-  #early = [];
+  #journal = new Journal(0);
   #sentAt = new Map();
   #attempts = 0;
   #retry = 0;
@@ -35,21 +34,20 @@ export class LiveStream extends EventTarget {
   }
 
   get position() {
-    return this.#journal?.answered ?? 0;
+    return this.#journal.answered;
   }
 
   get durable() {
-    return this.#journal?.durable ?? 0;
+    return this.#journal.durable;
   }
 
   get held() {
-    return this.#journal?.held ?? this.#early.reduce((sum, steps) => sum + steps.length, 0);
+    return this.#journal.held;
   }
 
   /** Send steps [steps][channels], now or when there is a connection. Throws BufferFull. */
   send(steps) {
-    if (this.#journal) this.#journal.append(steps);
-    else this.#early.push(steps);
+    this.#journal.append(steps);
     this.#pump();
   }
 
@@ -63,7 +61,7 @@ export class LiveStream extends EventTarget {
   cut() {
     this.#cut = true;
     this.#drop();
-    this.#tell("lost", { reason: "cut" });
+    this.#tell("cut");
   }
 
   /** Connect again, and go on where it broke. */
@@ -119,11 +117,7 @@ export class LiveStream extends EventTarget {
   }
 
   #begin(opened) {
-    const first = this.#journal === null;
-    if (first) {
-      this.#journal = new Journal(opened.position);
-      for (const steps of this.#early.splice(0)) this.#journal.append(steps);
-    }
+    const first = this.opened === null;
     const sends = this.#journal.resume(opened.position);
     this.opened = opened;
     this.#talking = true; // not before: where to begin is what `opened` says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -120,3 +121,24 @@ def test_a_model_that_takes_something_else_is_not_offered(
     page = open_page(toy_url)
     expect(page.get_by_role("alert")).to_contain_text("No model here takes a phone’s signals")
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+def test_a_model_may_be_chosen_of_those_that_fit(
+    tmp_path: Path, toy_models: Path, open_page: OpenPage
+) -> None:
+    bundled = live.ROOT / "models" / "larnn-har"
+    for name in ("another", "larnn-har"):
+        shutil.copytree(bundled, tmp_path / name)
+    manifest = tmp_path / "another" / "1" / "model.json"
+    manifest.write_text(manifest.read_text().replace('"larnn-har"', '"another"'))
+    shutil.copytree(toy_models / "toy", tmp_path / "toy")
+    with live.running(models=tmp_path) as url:
+        page = open_page(url)
+        model = page.get_by_label("Model")
+        expect(model.get_by_role("option")).to_have_text(["another", "larnn-har"])
+        expect(model).to_have_value("larnn-har")
+        model.select_option("another")
+        start(page)
+        expect(page.get_by_role("log")).to_contain_text("Stream opened on another")
+        expect(model).to_be_disabled()
+        page.close()  # before its service goes
