@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> None:
             place = f"#key={key}"
         server = prepare(settings.model_copy(update=changes))
         listener = server.config.bind_socket()
+        listener.listen()  # who is early waits, and is not refused
         show(f"https://{_in_address(host)}:{listener.getsockname()[1]}/{place}")
         server.run(sockets=[listener])
 

@@ -40,9 +40,9 @@ class Attention(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A verified model version and what runs it."""
+    """A verified model version and what runs it. Loaded again it is another one."""
 
     manifest: Manifest
     backend: Backend
