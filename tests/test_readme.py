@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import live
+from tests.cli.command import Larnn
 
 README = (live.ROOT / "README.md").read_text()
 MAKEFILE = live.ROOT / "Makefile"
@@ -70,3 +71,10 @@ def test_every_make_target_it_names_exists() -> None:
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):
         assert Path(live.ROOT / target).exists(), target
+
+
+def test_the_larnn_commands_answer(larnn: Larnn, har_url: str) -> None:
+    [block] = [block for block in blocks("sh") if "larnn classify" in block]
+    for line in block.splitlines()[1:]:
+        done = larnn(*shlex.split(line)[1:], "--url", har_url)
+        assert (done.code, "WALKING" in done.out) == (0, True), done.err
