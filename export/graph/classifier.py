@@ -8,13 +8,12 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from export.graph.builder import Pen
+from export.graph.builder import OPSET, Pen
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
 from export.networks import RecurrentClassifier
 from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
 
-OPSET = 18
 IR_VERSION = 9
 WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
     "larnn": write_larnn,
@@ -22,13 +21,11 @@ WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
 }
 
 
-def build_graph(
-    network: RecurrentClassifier, contract: Contract, **options: int
-) -> onnx.ModelProto:
+def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelProto:
     """The network in evaluation mode, with the contract in the metadata.
 
     x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
-    [batch, steps, classes] and each next state tensor out. `options` are for the family's writer.
+    [batch, steps, classes] and each next state tensor out.
     """
     pen = Pen()
     z = pen.linear(INPUT, network.input.weight, network.input.bias)
@@ -37,7 +34,7 @@ def build_graph(
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
         state = {name: f"{name}_{index}" for name in names}
-        output, next_state = write_layer(pen, layer, z, state, LENGTHS, **options)
+        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
         z = pen.write("Add", z, output)
         for name in names:
             _name(pen, next_state[name], f"next_{name}_{index}")
@@ -47,9 +44,14 @@ def build_graph(
         [_declared(signature) for signature in contract.expected_inputs()],
         [_declared(signature) for signature in contract.expected_outputs()],
     )
+    functions = list(pen.functions.values())
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=[
+            helper.make_opsetid(domain, version)
+            for domain, version in {"": OPSET, **{f.domain: 1 for f in functions}}.items()
+        ],
+        functions=functions,
         ir_version=IR_VERSION,
         producer_name="larnn-service",
     )
