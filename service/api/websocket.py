@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from asyncio import TimerHandle
 from asyncio.transports import BaseTransport
@@ -12,6 +13,8 @@ from websockets.exceptions import InvalidState
 
 from service.api import failures
 from service.errors import Backpressure
+
+logger = logging.getLogger(__name__)
 
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
@@ -59,6 +62,7 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
             self.close_sent = self.disconnected = True  # the app learns that its client has gone
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close})
             self._too_slow = self.loop.call_later(patience, self.transport.abort)
+            logger.info("a client that read no answer for %g s is let go", patience)
             self.writable.set()
 
     return BoundedWebSocket
