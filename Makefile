@@ -1,6 +1,7 @@
 # make serve           the service with the bundled model on http://localhost:8000 (no torch)
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter
+# make kernels         the native operator, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
 PROVIDER ?= cpu
@@ -14,7 +15,7 @@ DEV := .venv-dev/bin/python
 SERVICE_READY := .venv/ready-$(PROVIDER)
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve test check format train export compose-test
+.PHONY: serve test check format train export compose-test kernels kernels-check
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -40,6 +41,16 @@ train: $(DEV_READY)
 
 export: $(DEV_READY)
 	$(DEV) -m export onnx $(ARGS)
+
+# pip names the file with pins for what builds a wheel in two ways, by its age.
+kernels:
+	[ -n "$$ONNXRUNTIME_HEADERS" ] || kernels/headers build/onnxruntime
+	@[ -e .venv/bin/python ] || [ -e .venv-dev/bin/python ] || { echo "make serve or make test first"; exit 1; }
+	export ONNXRUNTIME_HEADERS="$${ONNXRUNTIME_HEADERS:-$$PWD/build/onnxruntime}" \
+	    PIP_CONSTRAINT="$$PWD/constraints/kernels.txt" PIP_BUILD_CONSTRAINT="$$PWD/constraints/kernels.txt"; \
+	for python in $(SERVICE) $(DEV); do \
+	    [ ! -e $$python ] || $$python -m pip install -q --force-reinstall --no-deps ./kernels || exit 1; \
+	done
 
 # A changed pin makes the environment anew; a second run installs nothing.
 $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt constraints/$(PROVIDER).txt

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 INPUT = "x"
 LENGTHS = "lengths"
 LOGITS = "logits"
+ROWS, NEXT_ROWS = "rows", "next_rows"
+"""Optional inputs: which rows of the state tensors a run reads and which it writes."""
 METADATA_KEY = "contract"
 MANIFEST_FILE = "model.json"
 

@@ -28,6 +28,7 @@ class Pen:
     def __init__(self, parent: Pen | None = None, prefix: str = "") -> None:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
+        self.defaults: dict[str, tuple[str, str, list[Any]]] = {}
         self.functions: dict[str, FunctionProto] = {}
         self._prefix = prefix
 
@@ -54,6 +55,20 @@ class Pen:
         operands = [self.constant(value) for value in inputs]
         self.nodes.append(helper.make_node(operator, operands, names, name=name, **attributes))
         return names
+
+    def indices(self, name: str) -> str:
+        """An optional input of the graph: int64 [any], empty where it is not given."""
+        self.constants[name] = numpy_helper.from_array(np.empty(0, dtype=np.int64), name)
+        self.defaults[name] = (name, "int64", [None])
+        return name
+
+    def rename(self, value: str, name: str) -> None:
+        """Call the output of a node so."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for index, each in enumerate(names):
+                    if each == value:
+                        names[index] = name
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """x·Wᵀ + b over the last axis; weight [out, in] as torch keeps it."""
@@ -137,7 +152,7 @@ class Pen:
         return helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in inputs],
+            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in (*inputs, *self.defaults.values())],
             [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in outputs],
             list(self.constants.values()),
         )

@@ -37,8 +37,8 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
         output, next_state = write_layer(pen, layer, z, state, LENGTHS)
         z = pen.write("Add", z, output)
         for name in names:
-            _name(pen, next_state[name], f"next_{name}_{index}")
-    _name(pen, pen.linear(z, network.output.weight, network.output.bias), LOGITS)
+            pen.rename(next_state[name], f"next_{name}_{index}")
+    pen.rename(pen.linear(z, network.output.weight, network.output.bias), LOGITS)
     graph = pen.graph(
         "larnn",
         [_declared(signature) for signature in contract.expected_inputs()],
@@ -58,10 +58,6 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
     helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
     onnx.checker.check_model(model)
     return model
-
-
-def _name(pen: Pen, value: str, output: str) -> None:
-    pen.nodes.append(helper.make_node("Identity", [value], [output], name=output))
 
 
 def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:

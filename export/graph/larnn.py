@@ -10,7 +10,8 @@ spreads a head's weight over its features. Products with constants are fast, and
 depend on the batch.
 
 The layer is one node, larnn.LarnnLayer, and the Scan is the body of a function of that name: a
-runtime that knows the operator of kernels/ runs that, any other runs the body.
+runtime that knows the operator of kernels/ runs that, any other runs the body. The operator alone
+knows row numbers, with which a run's state stays where it is.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from export.graph.larnn_weights import NAMES, Weights, weights_of
 from export.networks.larnn import LARNNCell
 from export.networks.larnn_bptt import EPSILON
 from export.networks.larnn_layer import LARNNLayer
+from service.contract import NEXT_ROWS, ROWS
 
 DOMAIN, OPERATOR = "larnn", "LarnnLayer"
 STATE = ("hidden", "cell", "keys", "values", "filled")
@@ -46,6 +48,8 @@ def write_larnn(
             1 + len(STATE),
             x,
             lengths,
+            pen.indices(ROWS),
+            pen.indices(NEXT_ROWS),
             *(state[name] for name in STATE),
             *weights.values(),
             domain=DOMAIN,
@@ -71,7 +75,7 @@ def _define(pen: Pen, cell: LARNNCell, weights: Weights) -> None:
     body = Pen()
     names: Weights = {name: "" if isinstance(given, str) else name for name, given in weights.items()}
     outputs = _write_loop(body, cell, "x", "lengths", {name: name for name in STATE}, names)
-    inputs = ["x", "lengths", *STATE, *NAMES]
+    inputs = ["x", "lengths", ROWS, NEXT_ROWS, *STATE, *NAMES]
     pen.define(DOMAIN, OPERATOR, body, inputs, outputs, list(_attributes(cell)))
 
 

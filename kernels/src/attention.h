@@ -1,8 +1,8 @@
 // Multi-head attention of one row over the filled slots of its queue.
 //
 // Heads are innermost: feature f belongs to head f mod heads. So a vector holds one feature of many
-// heads, and their scores come out side by side, with no sum across lanes. Few heads that divide the
-// vector share it: their lanes are summed once a slot, and all of them then hold the result.
+// heads, and their scores come out side by side, with no sum across lanes. Few heads that divide
+// the vector share it: their lanes are summed once a slot, and all of them then hold the result.
 #pragma once
 
 #include "functions.h"

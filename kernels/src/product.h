@@ -69,7 +69,8 @@ void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* 
   const size_t panel_size = static_cast<size_t>(inputs) * kWidth * kLanes;
   Vec sum[kRows][kVectors];
   for (int row = 0; row < kRows; ++row)
-    for (int v = 0; v < kVectors; ++v) sum[row][v] = load(start.data + row * start.stride + v * kLanes);
+    for (int v = 0; v < kVectors; ++v)
+      sum[row][v] = load(start.data + row * start.stride + v * kLanes);
   for (int input = 0; input < inputs; ++input, weights += kWidth * kLanes) {
     Vec w[kVectors];
     for (int v = 0; v < kVectors; ++v)
@@ -85,7 +86,10 @@ void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* 
 
 // Few rows take several panels at once: enough sums in flight to hide the latency of an addition.
 constexpr int panels_at_once(int rows) {
-  return rows == 1 ? 4 : rows == 2 ? (kRowsAtOnce == 8 ? 4 : 2) : rows == 3 && kRowsAtOnce == 8 ? 2 : 1;
+  return rows == 1                       ? 4
+         : rows == 2                     ? (kRowsAtOnce == 8 ? 4 : 2)
+         : rows == 3 && kRowsAtOnce == 8 ? 2
+                                         : 1;
 }
 
 template <int kRows>
@@ -93,7 +97,8 @@ void row_group(const Matrix& m, int vector, int panels, Rows in, Rows start, flo
                size_t out_stride) {
   const float* weights = m.panel(vector);
   if (panels > 1)
-    return micro_kernel<kRows, panels_at_once(kRows), kPanel>(m.inputs(), weights, in, start, out, out_stride);
+    return micro_kernel<kRows, panels_at_once(kRows), kPanel>(m.inputs(), weights, in, start, out,
+                                                              out_stride);
   switch (m.panel_width(vector)) {
     case 1:
       return micro_kernel<kRows, 1, 1>(m.inputs(), weights, in, start, out, out_stride);
@@ -105,15 +110,17 @@ void row_group(const Matrix& m, int vector, int panels, Rows in, Rows start, flo
 }
 
 using RowGroup = void (*)(const Matrix&, int, int, Rows, Rows, float*, size_t);
-inline constexpr RowGroup kRowGroups[] = {row_group<1>, row_group<2>, row_group<3>, row_group<4>,
+inline constexpr RowGroup kRowGroups[] = {
+    row_group<1>, row_group<2>, row_group<3>, row_group<4>,
 #if defined(__AVX512F__) || defined(__aarch64__)
-                                          row_group<5>, row_group<6>, row_group<7>, row_group<8>,
+    row_group<5>, row_group<6>, row_group<7>, row_group<8>,
 #endif
 };
 
 // out = start + in · m for `rows` rows. Writes whole vectors: out needs room for padded(columns).
 // in may not overlap out; start may be out itself.
-inline void multiply(const Matrix& m, int rows, Rows in, Rows start, float* out, size_t out_stride) {
+inline void multiply(const Matrix& m, int rows, Rows in, Rows start, float* out,
+                     size_t out_stride) {
   int panels = 1;
   if (rows < kRowsAtOnce) panels = panels_at_once(rows);
   for (int vector = 0; vector < m.width();) {

@@ -16,12 +16,12 @@ class Queue {
   // `ring` has room for 2 · window_size · n floats.
   Queue(const Batch& batch, int row, int n, int window_size, float* ring)
       : n_(n), k_(window_size), left_(static_cast<int>(batch.lengths[row])), ring_(ring) {
-    const size_t offset = static_cast<size_t>(row) * slot(k_);
-    older_keys_ = batch.keys + offset;
-    older_values_ = batch.values + offset;
-    next_keys_ = batch.next_keys + offset;
-    next_values_ = batch.next_values + offset;
-    empty_ = k_ - static_cast<int>(batch.filled[row]);
+    const size_t from = batch.from[row] * slot(k_), to = batch.to[row] * slot(k_);
+    older_keys_ = batch.keys + from;
+    older_values_ = batch.values + from;
+    next_keys_ = batch.next_keys + to;
+    next_values_ = batch.next_values + to;
+    empty_ = k_ - static_cast<int>(batch.filled[batch.from[row]]);
     start_piece();
   }
 

@@ -1,5 +1,5 @@
-// Vectors of floats as wide as the level that this file is compiled for, in GCC's and Clang's vector
-// extensions: + - * / and comparisons work lane by lane.
+// Vectors of floats as wide as the level that this file is compiled for, in GCC's and Clang's
+// vector extensions: + - * / and comparisons work lane by lane.
 //
 // All code that depends on the level lives in the namespace LARNN_LEVEL, which the build defines:
 // one library holds three copies of it, and no two may share a name.

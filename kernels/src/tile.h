@@ -64,7 +64,7 @@ class Tile {
   Lines query, attended, projected;  // attention
   Lines pair;                        // key and value before activation
   Lines sums;                        // query and gates before their activation
-  float *entering, *scores;  // of one row
+  float *entering, *scores;          // of one row
   std::optional<Queue> queues[kTileRows];
 
  private:

@@ -51,8 +51,8 @@ class TimeLoop final : public Layer {
     int active = 0;
     for (int i = 0; i < count; ++i) {
       tile.queues[i].emplace(batch, rows[i], n_, k_, tile.ring(i));
-      copy(tile.hidden[i], batch.hidden + row_offset(rows[i]), n_);
-      copy(tile.cell[i], batch.cell + row_offset(rows[i]), n_);
+      copy(tile.hidden[i], batch.hidden + batch.from[rows[i]] * n_, n_);
+      copy(tile.cell[i], batch.cell + batch.from[rows[i]] * n_, n_);
       if (batch.lengths[rows[i]] > 0) active = i + 1;
     }
     for (int i = active; i < count; ++i) finish(batch, rows[i], i, tile);
@@ -75,7 +75,6 @@ class TimeLoop final : public Layer {
   static void copy(float* to, const float* from, int count) {
     std::memcpy(to, from, sizeof(float) * count);
   }
-  size_t row_offset(int row) const { return static_cast<size_t>(row) * n_; }
   size_t step_offset(const Batch& batch, int row, int t) const {
     return (static_cast<size_t>(row) * batch.steps + t) * n_;
   }
@@ -116,8 +115,7 @@ class TimeLoop final : public Layer {
   void attend(int row, Tile& tile) const {
     const float* sums = tile.sums[row];
     float* query = tile.query[row];
-    for (int at = 0; at < n_; at += kLanes)
-      store(query + at, elu(load(sums + at)) * query_scale_);
+    for (int at = 0; at < n_; at += kLanes) store(query + at, elu(load(sums + at)) * query_scale_);
     const Queue& queue = *tile.queues[row];
     attend_(query, queue.older(), queue.newer(), tile.scores, tile.attended[row]);
   }
@@ -145,11 +143,12 @@ class TimeLoop final : public Layer {
   }
 
   void finish(const Batch& batch, int row, int i, Tile& tile) const {
-    copy(batch.next_hidden + row_offset(row), tile.hidden[i], n_);
-    copy(batch.next_cell + row_offset(row), tile.cell[i], n_);
+    const int64_t from = batch.from[row], to = batch.to[row];
+    copy(batch.next_hidden + to * n_, tile.hidden[i], n_);
+    copy(batch.next_cell + to * n_, tile.cell[i], n_);
     tile.queues[i]->finish();
-    const int64_t filled = batch.filled[row] + batch.lengths[row];
-    batch.next_filled[row] = filled < k_ ? filled : k_;
+    const int64_t filled = batch.filled[from] + batch.lengths[row];
+    batch.next_filled[to] = filled < k_ ? filled : k_;
     std::memset(batch.hiddens + step_offset(batch, row, static_cast<int>(batch.lengths[row])), 0,
                 sizeof(float) * n_ * (batch.steps - batch.lengths[row]));
   }

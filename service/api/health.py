@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from service.backend.base import Model
+from service.backend.base import Model, Operator
 from service.contract import Channel, StateTensor
 from service.engine.engine import Engine
 
@@ -18,6 +18,7 @@ class ModelInfo(BaseModel):
     version: int
     description: str
     provider: str
+    operator: Operator
     sample_rate_hz: float
     channels: tuple[Channel, ...]
     labels: tuple[str, ...]
@@ -62,6 +63,7 @@ def _info(model: Model) -> ModelInfo:
         version=manifest.version,
         description=manifest.description,
         provider=model.backend.provider,
+        operator=model.backend.operator,
         sample_rate_hz=contract.sample_rate_hz,
         channels=contract.channels,
         labels=contract.labels,
