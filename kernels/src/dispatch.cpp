@@ -1,5 +1,6 @@
 // Which of the compiled levels runs.
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -22,16 +23,20 @@ static const Level* const kLevels[] = {&avx512::level, &avx2::level, &baseline::
 static const Level* const kLevels[] = {&baseline::level};
 #endif
 
+std::string levels_here() {
+  std::string names;
+  for (const Level* level : kLevels)
+    if (level->runs_here()) names += (names.empty() ? "" : " ") + std::string(level->name);
+  return names;
+}
+
 const Level& choose_level() {
   const char* wanted = std::getenv("LARNN_KERNELS_LEVEL");
-  std::string known;
-  for (const Level* level : kLevels) {
-    if (level->runs_here() && (wanted == nullptr || wanted == std::string(level->name)))
+  for (const Level* level : kLevels)
+    if (level->runs_here() && (wanted == nullptr || std::strcmp(wanted, level->name) == 0))
       return *level;
-    if (level->runs_here()) known += std::string(" ") + level->name;
-  }
-  throw std::runtime_error(std::string("LARNN_KERNELS_LEVEL=") + (wanted ? wanted : "") +
-                           ": this processor runs" + known);
+  throw std::runtime_error("LARNN_KERNELS_LEVEL=" + std::string(wanted ? wanted : "") +
+                           ": this processor runs " + levels_here());
 }
 
 }  // namespace larnn

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace larnn {
 
@@ -67,5 +68,8 @@ struct Level {
 // The best level that this processor has, or the one named in the environment as
 // LARNN_KERNELS_LEVEL. Throws std::runtime_error where that one is unknown or does not run here.
 const Level& choose_level();
+
+// The names of all levels that this processor has, the best first.
+std::string levels_here();
 
 }  // namespace larnn

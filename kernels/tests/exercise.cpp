@@ -1,6 +1,7 @@
 // The loop without onnxruntime: for sanitizers, for counts of instructions.
 //
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
+//   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
 #include <cstdio>
@@ -152,6 +153,7 @@ void laws(const larnn::Level& level, Sizes sizes) {
 int main(int count, char** arguments) try {
   const std::string command = count > 1 ? arguments[1] : "";
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
+  if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
   if (command == "laws") {
     for (const Sizes& sizes : {Sizes{9, 9, 3, larnn::Norm::kLayer},
@@ -169,7 +171,7 @@ int main(int count, char** arguments) try {
     advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
             std::vector<int64_t>(rows, steps), state);
   } else {
-    std::fprintf(stderr, "exercise laws|count LEVEL [ROWS STEPS]\n");
+    std::fprintf(stderr, "exercise laws LEVEL | levels | count LEVEL ROWS STEPS\n");
     return 2;
   }
   return 0;
