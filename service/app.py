@@ -45,8 +45,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     engine = Engine(models, _streams(settings, models), settings)
     for model in engine.models.values():
-        manifest = model.manifest
-        logger.info("%s/%d on %s", manifest.name, manifest.version, model.backend.provider)
+        manifest, backend = model.manifest, model.backend
+        on = f"{backend.provider}, operator: {backend.operator}"
+        logger.info("%s/%d on %s", manifest.name, manifest.version, on)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

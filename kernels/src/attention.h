@@ -86,7 +86,7 @@ class Attention {
     Vec largest = load(scores), total{};
     for (int slot = 1; slot < count; ++slot) largest = max(load(scores + slot * kLanes), largest);
     for (int slot = 0; slot < count; ++slot) {
-      const Vec weight = exp(load(scores + slot * kLanes) - largest);
+      const Vec weight = exp_below_0(load(scores + slot * kLanes) - largest);
       store(scores + slot * kLanes, weight);
       total += weight;
     }

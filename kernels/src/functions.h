@@ -5,34 +5,39 @@
 
 namespace larnn::LARNN_LEVEL {
 
-// Relative error below 1e-7. x is clamped to where the result is a normal number.
+// exp(x) for x from kLeast to kMost, where the result is a normal number. Relative error below
+// 1e-7.
 //
 // exp(x) = 2^m · exp(r), m = round(x / ln 2), |r| ≤ ln 2 / 2. Adding 1.5·2²³ rounds: it pushes the
 // fraction out of the mantissa and leaves the integer in the low bits. ln 2 comes in two parts so
-// that r is exact; exp(r) is the Taylor polynomial of degree 7, good to 6e-9 in that interval.
-inline Vec exp(Vec x) {
+// that r is exact; exp(r) is the polynomial of degree 6 that is nearest to it in that interval.
+inline constexpr float kLeast = -87.3f, kMost = 88.3f;
+
+inline Vec exp_inside(Vec x) {
   constexpr float kRound = 12582912.0f;
-  x = clamp(x, -87.3f, 88.3f);
   const Vec shifted = x * 1.44269504f + kRound;
   const Vec m = shifted - kRound;
   const Vec r = (x - m * 0.693359375f) + m * 2.12194440e-4f;
-  Vec p = broadcast(1.0f / 5040);
-  p = p * r + 1.0f / 720;
-  p = p * r + 1.0f / 120;
-  p = p * r + 1.0f / 24;
-  p = p * r + 1.0f / 6;
-  p = p * r + 0.5f;
+  Vec p = broadcast(0.00138145976f);
+  p = p * r + 0.00836871658f;
+  p = p * r + 0.041668389f;
+  p = p * r + 0.166665211f;
+  p = p * r + 0.49999994f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const VecInt exponent = (reinterpret_cast<VecInt>(shifted) - 0x4B400000 + 127) << 23;
-  return p * reinterpret_cast<Vec>(exponent);
+  const VecInt scale = (reinterpret_cast<VecInt>(shifted) << 23) + (127 << 23);
+  return p * reinterpret_cast<Vec>(scale);
 }
 
-inline Vec elu(Vec x) { return x > Vec{} ? x : exp(x) - 1.0f; }
+inline Vec exp(Vec x) { return exp_inside(min(kMost, max(kLeast, x))); }
+
+inline Vec exp_below_0(Vec x) { return exp_inside(max(kLeast, x)); }
+
+inline Vec elu(Vec x) { return max(0.0f, x) + (exp_below_0(min(0.0f, x)) - 1.0f); }
 
 // sigmoid(x) · tanh(y), in one division.
 inline Vec sigmoid_tanh(Vec x, Vec y) {
-  const Vec e = exp(clamp(y, -10.0f, 10.0f) * 2.0f);
+  const Vec e = exp_inside(min(10.0f, max(-10.0f, y)) * 2.0f);
   return (e - 1.0f) / ((e + 1.0f) * (1.0f + exp(-x)));
 }
 

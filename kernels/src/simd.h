@@ -76,12 +76,19 @@ inline void store(float* to, Vec value, Mask mask) {
 }
 #endif
 
+// The larger and the smaller of the two. Where b is no number so is the result: a row that holds
+// one says so.
+#if defined(__AVX512F__)
+inline Vec max(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_max_ps(__m512(a), __m512(b))); }
+inline Vec min(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_min_ps(__m512(a), __m512(b))); }
+#elif defined(__AVX2__)
+inline Vec max(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm256_max_ps(__m256(a), __m256(b))); }
+inline Vec min(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm256_min_ps(__m256(a), __m256(b))); }
+#else
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
-
-// Keeps not-a-number, so that a row which holds one says so.
-inline Vec clamp(Vec x, float low, float high) {
-  x = x < broadcast(low) ? broadcast(low) : x;
-  return x > broadcast(high) ? broadcast(high) : x;
-}
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+#endif
+inline Vec max(float a, Vec b) { return max(broadcast(a), b); }
+inline Vec min(float a, Vec b) { return min(broadcast(a), b); }
 
 }  // namespace larnn::LARNN_LEVEL
