@@ -38,8 +38,10 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
 
     Each side carries its own state on. Raises ParityError beyond BOUND.
     """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()

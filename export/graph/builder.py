@@ -152,7 +152,10 @@ class Pen:
         return helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in (*inputs, *self.defaults.values())],
+            [
+                helper.make_tensor_value_info(n, _DTYPES[d], s)
+                for n, d, s in (*inputs, *self.defaults.values())
+            ],
             [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in outputs],
             list(self.constants.values()),
         )

@@ -73,7 +73,9 @@ def _attributes(cell: LARNNCell) -> dict[str, Any]:
 def _define(pen: Pen, cell: LARNNCell, weights: Weights) -> None:
     """The function for all layers of a network: they differ in weights alone."""
     body = Pen()
-    names: Weights = {name: "" if isinstance(given, str) else name for name, given in weights.items()}
+    names: Weights = {
+        name: "" if isinstance(given, str) else name for name, given in weights.items()
+    }
     outputs = _write_loop(body, cell, "x", "lengths", {name: name for name in STATE}, names)
     inputs = ["x", "lengths", ROWS, NEXT_ROWS, *STATE, *NAMES]
     pen.define(DOMAIN, OPERATOR, body, inputs, outputs, list(_attributes(cell)))
@@ -156,9 +158,7 @@ def _write_gates(body: Pen, cell: LARNNCell, gates: str, weights: Weights) -> tu
     return write_norm(body, cell, opened, weights, "hidden"), new_cell
 
 
-def _write_entering(
-    body: Pen, cell: LARNNCell, new_cell: str, weights: Weights
-) -> tuple[str, str]:
+def _write_entering(body: Pen, cell: LARNNCell, new_cell: str, weights: Weights) -> tuple[str, str]:
     """The key and the value [batch, n] that enter the queue for a cell state."""
     config = cell.config
     pair = body.write("Gemm", new_cell, weights["pair"], weights["pair_bias"])

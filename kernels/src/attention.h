@@ -39,11 +39,11 @@ class Attention {
       float* after = score(query + lane, older.keys + lane, older.count, mask, scores);
       score(query + lane, newer.keys + lane, newer.count, mask, after);
       const Vec share = softmax(scores, older.count + newer.count);
-      int feature = 0;
-      for (; feature + 4 <= features_; feature += 4)
-        sum<4>(scores, older, newer, feature * lanes_ + lane, share, mask, attended);
-      for (; feature < features_; ++feature)
-        sum<1>(scores, older, newer, feature * lanes_ + lane, share, mask, attended);
+      for (int feature = 0; feature < features_; feature += kFeatures) {
+        const int left = features_ - feature, together = left < kFeatures ? left : kFeatures;
+        (this->*kSums[together - 1])(scores, older, newer, feature * lanes_ + lane, share, mask,
+                                     attended);
+      }
     }
   }
 
@@ -93,21 +93,28 @@ class Attention {
     return 1.0f / total;
   }
 
-  template <int kFeatures>
+  // The values of some features, weighted: as many sums at once as hide each other's latency.
+  template <int kTogether>
   void sum(const float* weights, Slots older, Slots newer, int at, Vec share, Mask mask,
            float* attended) const {
-    Vec total[kFeatures] = {};
+    Vec total[kTogether] = {};
     for (const Slots& slots : {older, newer}) {
       const float* value = slots.values + at;
       for (int slot = 0; slot < slots.count; ++slot, value += n_, weights += kLanes) {
         const Vec weight = load(weights);
-        for (int feature = 0; feature < kFeatures; ++feature)
+        for (int feature = 0; feature < kTogether; ++feature)
           total[feature] += weight * load(value + feature * lanes_, mask);
       }
     }
-    for (int feature = 0; feature < kFeatures; ++feature)
+    for (int feature = 0; feature < kTogether; ++feature)
       store(attended + at + feature * lanes_, total[feature] * share, mask);
   }
+
+  static constexpr int kFeatures = 8;
+  using Sum = void (Attention::*)(const float*, Slots, Slots, int, Vec, Mask, float*) const;
+  static constexpr Sum kSums[kFeatures] = {
+      &Attention::sum<1>, &Attention::sum<2>, &Attention::sum<3>, &Attention::sum<4>,
+      &Attention::sum<5>, &Attention::sum<6>, &Attention::sum<7>, &Attention::sum<8>};
 
   int n_, lanes_, fold_, features_;
 };

@@ -36,7 +36,7 @@ typedef float Unaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_
 constexpr int vectors(int count) { return (count + kLanes - 1) / kLanes; }
 constexpr int padded(int count) { return vectors(count) * kLanes; }
 
-inline Vec broadcast(float value) { return Vec{} + value; }
+inline Vec broadcast(float value) { return value - Vec{}; }  // minus 0 costs nothing, plus 0 does
 inline Vec load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 inline void store(float* to, Vec value) { *reinterpret_cast<Unaligned*>(to) = value; }
 

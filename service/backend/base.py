@@ -27,6 +27,10 @@ class Backend(Protocol):
     provider: str
     operator: Operator
 
+    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+        """x [batch, steps, channels], lengths [batch], state [batch, …] → logits, next state."""
+        ...
+
     def advance(
         self,
         x: Floats,

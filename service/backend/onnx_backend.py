@@ -54,9 +54,7 @@ class OnnxBackend:
         self._another = partial(BoundSession, session, contract)
         self._idle = [self._another()]
         if self.provider == CPU:
-            self._idle += [
-                BoundSession(_open(path, "cpu")[0], contract) for _ in range(runs - 1)
-            ]
+            self._idle += [BoundSession(_open(path, "cpu")[0], contract) for _ in range(runs - 1)]
 
     def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""

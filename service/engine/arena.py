@@ -1,8 +1,9 @@
 """Where state rests between runs: one array a state tensor, one slot a row.
 
-A run reads its rows' slots and writes what follows into new ones, in one operation a tensor however
-many rows there are, or in none where the backend works on the arrays themselves. A slot is written once and freed when nobody holds it: a row that moved
-holds a new one, and a run that failed changed nothing.
+A run reads its rows' slots and writes what follows into new ones: in one operation a tensor however
+many rows there are, or in none where the backend works on the arrays themselves. A slot is written
+once and freed when nobody holds it: a row that moved holds a new one, and a run that failed changed
+nothing.
 """
 
 from __future__ import annotations

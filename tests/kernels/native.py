@@ -92,7 +92,9 @@ def in_float64(
         torch.from_numpy(value.astype(np.float64) if value.dtype.kind == "f" else value)
         for value in state.values()
     )
-    logits, after = exact(torch.from_numpy(x.astype(np.float64)), tensors, torch.from_numpy(lengths))
+    logits, after = exact(
+        torch.from_numpy(x.astype(np.float64)), tensors, torch.from_numpy(lengths)
+    )
     return logits.numpy(), dict(zip(state, (t.numpy() for t in after), strict=True))
 
 

@@ -1,7 +1,7 @@
 """What holds of the operator bit for bit: cuts, company, rows of the state, not-a-numbers.
 
-The widths are multiples of 16, where the rest of the graph has stable bits too; test_loop.py has the
-others, without the graph.
+The widths are multiples of 16, where the rest of the graph has stable bits too; test_loop.py has
+the others, without the graph.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ def test_padding_may_hold_anything_and_adds_nothing(kind: str) -> None:
         ([0, 1, 2], [3], "rows is .3., expected .2."),
     ],
 )
-def test_rows_that_do_not_fit_are_refused(
-    rows: list[int], next_rows: list[int], what: str
-) -> None:
+def test_rows_that_do_not_fit_are_refused(rows: list[int], next_rows: list[int], what: str) -> None:
     network, session = opened("n16 h2 k1")
     stored = native.random_state(network, 4, 0)
     x, lengths = networks.signal(2, 1), np.ones(2, dtype=np.int64)

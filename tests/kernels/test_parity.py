@@ -25,7 +25,9 @@ SHAPES = {
 }
 
 configs = st.builds(
-    lambda heads, head_size, **rest: NetworkConfig(hidden_size=heads * head_size, heads=heads, **rest),
+    lambda heads, head_size, **rest: NetworkConfig(
+        hidden_size=heads * head_size, heads=heads, **rest
+    ),
     heads=st.integers(1, 20),
     head_size=st.integers(1, 6),
     layers=st.just(1),
