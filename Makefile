@@ -15,7 +15,7 @@ DEV := .venv-dev/bin/python
 SERVICE_READY := .venv/ready-$(PROVIDER)
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve test check format train export compose-test kernels kernels-check
+.PHONY: serve test check format train export compose-test kernels
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -42,14 +42,16 @@ train: $(DEV_READY)
 export: $(DEV_READY)
 	$(DEV) -m export onnx $(ARGS)
 
-# pip names the file with pins for what builds a wheel in two ways, by its age.
+# pip takes the pins of what builds a wheel from either variable, by its age.
+kernels: export ONNXRUNTIME_HEADERS ?= $(CURDIR)/build/onnxruntime
+kernels: export PIP_CONSTRAINT := $(CURDIR)/constraints/kernels.txt
+kernels: export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints/kernels.txt
+kernels: PYTHONS = $(wildcard $(SERVICE) $(DEV))
 kernels:
-	[ -n "$$ONNXRUNTIME_HEADERS" ] || kernels/headers build/onnxruntime
-	@[ -e .venv/bin/python ] || [ -e .venv-dev/bin/python ] || { echo "make serve or make test first"; exit 1; }
-	export ONNXRUNTIME_HEADERS="$${ONNXRUNTIME_HEADERS:-$$PWD/build/onnxruntime}" \
-	    PIP_CONSTRAINT="$$PWD/constraints/kernels.txt" PIP_BUILD_CONSTRAINT="$$PWD/constraints/kernels.txt"; \
-	for python in $(SERVICE) $(DEV); do \
-	    [ ! -e $$python ] || $$python -m pip install -q --force-reinstall --no-deps ./kernels || exit 1; \
+	$(if $(PYTHONS),,$(error no environment yet: make serve or make test, then make kernels))
+	kernels/headers $(ONNXRUNTIME_HEADERS)
+	set -e; for python in $(PYTHONS); do \
+	    $$python -m pip install -q --force-reinstall --no-deps ./kernels; \
 	done
 
 # A changed pin makes the environment anew; a second run installs nothing.

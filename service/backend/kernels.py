@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+LEVELS = ("avx512", "avx2", "baseline")
 LEVEL = "LARNN_KERNELS_LEVEL"
-"""Forces the library to avx512, avx2 or baseline; `none` leaves it out."""
+"""Forces the library to one of LEVELS; `none` leaves it out."""
 
 
 def library() -> str | None:

@@ -19,9 +19,6 @@ from service.backend import kernels
 from service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
 from tests.networks import Array, State
 
-LEVELS = ("avx512", "avx2", "baseline")
-
-
 def need_kernels() -> str:
     """The library, or skip: unless LARNN_KERNELS=required."""
     library = kernels.library()
@@ -34,10 +31,10 @@ def need_kernels() -> str:
 
 
 def levels_here() -> list[str]:
-    """Those of LEVELS that this processor runs, asked of the library itself."""
+    """Those of kernels.LEVELS that this processor runs, asked of the library itself."""
     network = RecurrentClassifier(NetworkConfig(hidden_size=2, heads=1, layers=1)).eval()
     found = []
-    for level in LEVELS:
+    for level in kernels.LEVELS:
         try:
             open_native(network, level)
         except Exception as error:  # onnxruntime's errors share no base class

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from service.backend import kernels
 from tests import live
-from tests.kernels import native
 
 COUNTS = live.ROOT / "kernels" / "tests" / "instructions.json"
 TOLERANCE = 0.10
@@ -46,7 +46,7 @@ def exercise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("exercise"))
 
 
-@pytest.mark.parametrize("level", native.LEVELS)
+@pytest.mark.parametrize("level", kernels.LEVELS)
 def test_any_cut_and_company_give_the_same_bits_under_sanitizers(
     sanitized: Path, level: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_any_cut_and_company_give_the_same_bits_under_sanitizers(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("level", native.LEVELS)
+@pytest.mark.parametrize("level", kernels.LEVELS)
 def test_any_cut_and_company_give_the_same_bits_as_it_is_shipped(
     exercise: Path, level: str
 ) -> None:
