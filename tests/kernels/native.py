@@ -19,6 +19,7 @@ from service.backend import kernels
 from service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
 from tests.networks import Array, State
 
+
 def need_kernels() -> str:
     """The library, or skip: unless LARNN_KERNELS=required."""
     library = kernels.library()
