@@ -6,7 +6,6 @@ import json
 import os
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 from unittest.mock import patch
 
@@ -49,10 +48,9 @@ class EngineStreams:
     def __init__(self, network: RecurrentClassifier, streams: int, level: str | None) -> None:
         contract = contract_of(network)
         environment = {} if level is None else {LEVEL: level}
-        with TemporaryDirectory() as folder, patch.dict(os.environ, environment):
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(build_graph(network, contract).SerializeToString())
-            self._backend = OnnxBackend(path, contract, "cpu")
+        graph = build_graph(network, contract).SerializeToString()
+        with patch.dict(os.environ, environment):
+            self._backend = OnnxBackend(graph, contract, "cpu")
         if level is None and self._backend.operator != "native":
             raise RuntimeError("larnn-kernels is not installed: make kernels")
         self._arena = Arena(contract)

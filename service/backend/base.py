@@ -64,9 +64,9 @@ def advance_by_copy(
     return logits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A verified model version and what runs it."""
+    """A verified model version and what runs it. Loaded again it is another one."""
 
     manifest: Manifest
     backend: Backend

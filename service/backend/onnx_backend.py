@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -39,9 +38,9 @@ class OnnxBackend:
     node, where they take memory from its one arena. With two of them that is a third of the time.
     """
 
-    def __init__(self, path: Path, contract: Contract, provider: Provider, runs: int = 1) -> None:
+    def __init__(self, graph: bytes, contract: Contract, provider: Provider, runs: int = 1) -> None:
         """Raises ContractError where graph and contract disagree, StartupError without provider."""
-        session, self.provider = _open(path, provider)
+        session, self.provider = _open(graph, provider)
         metadata = session.get_modelmeta().custom_metadata_map
         contract.check_metadata(metadata.get(METADATA_KEY))
         contract.check_graph(
@@ -54,7 +53,7 @@ class OnnxBackend:
         self._another = partial(BoundSession, session, contract)
         self._idle = [self._another()]
         if self.provider == CPU:
-            self._idle += [BoundSession(_open(path, "cpu")[0], contract) for _ in range(runs - 1)]
+            self._idle += [BoundSession(_open(graph, "cpu")[0], contract) for _ in range(runs - 1)]
 
     def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""
@@ -87,19 +86,19 @@ class OnnxBackend:
             self._idle.append(session)
 
 
-def _open(path: Path, requested: Provider) -> tuple[Any, str]:
+def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
     available = onnxruntime.get_available_providers()
     if CUDA in available and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     for provider in candidates(requested, available):
         try:
             session = onnxruntime.InferenceSession(
-                str(path), sess_options=_options(provider), providers=[provider]
+                graph, sess_options=_options(provider), providers=[provider]
             )
         except Exception as error:  # onnxruntime's errors share no base class
             if provider == CPU:
                 raise ContractError("graph", f"onnxruntime cannot load it: {error}") from error
-            logger.warning("%s did not load %s: %s", provider, path, error)
+            logger.warning("%s did not load the graph: %s", provider, error)
             continue
         if provider in session.get_providers():
             return session, provider
