@@ -5,6 +5,8 @@
 // the vector share it: their lanes are summed once a slot, and all of them then hold the result.
 #pragma once
 
+#include <initializer_list>
+
 #include "functions.h"
 #include "simd.h"
 
@@ -73,11 +75,21 @@ class Attention {
   // The sum over the lanes of each head, in every one of them.
   Vec folded(Vec value) const {
     if (fold_ == 0) return value;
-    VecInt lane;
-    for (int i = 0; i < kLanes; ++i) lane[i] = i;
-    for (int half = kLanes / 2; half >= fold_; half /= 2)
-      value += __builtin_shuffle(value, lane ^ half);
+    for (int half = kLanes / 2; half >= fold_; half /= 2) value += swapped(value, half);
     return value;
+  }
+
+  // Lane i takes the place of lane i xor half.
+  static Vec swapped(Vec value, int half) {
+    VecInt lane;
+    for (int i = 0; i < kLanes; ++i) lane[i] = i ^ half;
+#if defined(__clang__)
+    Vec result;
+    for (int i = 0; i < kLanes; ++i) result[i] = value[lane[i]];
+    return result;
+#else
+    return __builtin_shuffle(value, lane);
+#endif
   }
 
   // Turns scores into weights that are not yet divided by their sum; returns 1 / sum.

@@ -13,6 +13,8 @@ namespace larnn::LARNN_LEVEL {
 
 class Queue {
  public:
+  Queue() = default;
+
   // `ring` has room for 2 · window_size · n floats.
   Queue(const Batch& batch, int row, int n, int window_size, float* ring)
       : n_(n), k_(window_size), left_(static_cast<int>(batch.lengths[row])), ring_(ring) {
@@ -63,10 +65,11 @@ class Queue {
     newer_values_ = last ? next_values_ + slot(k_ - left_) : ring_ + slot(k_);
   }
 
-  int n_, k_, left_, entered_ = 0, empty_ = 0;
-  float* ring_;
-  const float *older_keys_, *older_values_;
-  float *newer_keys_, *newer_values_, *next_keys_, *next_values_;
+  int n_ = 0, k_ = 0, left_ = 0, entered_ = 0, empty_ = 0;
+  float* ring_ = nullptr;
+  const float *older_keys_ = nullptr, *older_values_ = nullptr;
+  float *newer_keys_ = nullptr, *newer_values_ = nullptr;
+  float *next_keys_ = nullptr, *next_values_ = nullptr;
 };
 
 }  // namespace larnn::LARNN_LEVEL

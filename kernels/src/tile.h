@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "attention.h"
 #include "buffer.h"
@@ -65,7 +64,7 @@ class Tile {
   Lines pair;                        // key and value before activation
   Lines sums;                        // query and gates before their activation
   float *entering, *scores;          // of one row
-  std::optional<Queue> queues[kTileRows];
+  Queue queues[kTileRows];
 
  private:
   Lines lines(int count, size_t stride) {

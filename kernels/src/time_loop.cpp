@@ -25,7 +25,7 @@ class TimeLoop final : public Layer {
       : n_(p.n),
         k_(p.window_size),
         activate_(p.activate),
-        query_scale_(1.0f / std::sqrt(static_cast<float>(p.n / p.heads))),
+        query_scale_(std::sqrt(static_cast<float>(p.heads) / static_cast<float>(p.n))),
         from_x_(p.n, p.query_x, p.n, p.gates_x, 4 * p.n),
         from_hidden_(p.n, p.query_hidden, p.n, p.gates_recurrent, 4 * p.n),
         from_attended_(p.n, p.gates_recurrent + size_t{4} * p.n * p.n, 4 * p.n),
@@ -50,7 +50,7 @@ class TimeLoop final : public Layer {
     Tile tile(n_, k_, attend_.scores_size(k_));
     int active = 0;
     for (int i = 0; i < count; ++i) {
-      tile.queues[i].emplace(batch, rows[i], n_, k_, tile.ring(i));
+      tile.queues[i] = Queue(batch, rows[i], n_, k_, tile.ring(i));
       copy(tile.hidden[i], batch.hidden + batch.from[rows[i]] * n_, n_);
       copy(tile.cell[i], batch.cell + batch.from[rows[i]] * n_, n_);
       if (batch.lengths[rows[i]] > 0) active = i + 1;
@@ -105,7 +105,7 @@ class TimeLoop final : public Layer {
     multiply(pair_, active, tile.cell.rows(), {pair_bias_.data(), 0}, tile.pair.data,
              tile.pair.stride);
     for (int i = 0; i < active; ++i) {
-      Queue& queue = *tile.queues[i];
+      Queue& queue = tile.queues[i];
       enter(tile.pair[i], key_norm_, tile.entering, queue.key());
       enter(tile.pair[i] + n_, value_norm_, tile.entering, queue.value());
       queue.advance();
@@ -116,7 +116,7 @@ class TimeLoop final : public Layer {
     const float* sums = tile.sums[row];
     float* query = tile.query[row];
     for (int at = 0; at < n_; at += kLanes) store(query + at, elu(load(sums + at)) * query_scale_);
-    const Queue& queue = *tile.queues[row];
+    const Queue& queue = tile.queues[row];
     attend_(query, queue.older(), queue.newer(), tile.scores, tile.attended[row]);
   }
 
@@ -146,7 +146,7 @@ class TimeLoop final : public Layer {
     const int64_t from = batch.from[row], to = batch.to[row];
     copy(batch.next_hidden + to * n_, tile.hidden[i], n_);
     copy(batch.next_cell + to * n_, tile.cell[i], n_);
-    tile.queues[i]->finish();
+    tile.queues[i].finish();
     const int64_t filled = batch.filled[from] + batch.lengths[row];
     batch.next_filled[to] = filled < k_ ? filled : k_;
     std::memset(batch.hiddens + step_offset(batch, row, static_cast<int>(batch.lengths[row])), 0,

@@ -11,6 +11,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "layer.h"
@@ -109,7 +110,7 @@ Floats advance(const larnn::Layer& layer, const Network& network, const Floats& 
                    [&](int a, int b) { return lengths[a] > lengths[b]; });
   for (int row = 0; row < rows; row += larnn::kTileRows)
     layer.run(batch, order.data() + row, std::min(larnn::kTileRows, rows - row));
-  state = next;
+  state = std::move(next);
   return hiddens;
 }
 
@@ -166,7 +167,7 @@ int main(int count, char** arguments) try {
   } else if (command == "count" && count > 4) {
     const Network network({96, 12, 16, larnn::Norm::kAffine});
     const auto layer = level.make_layer(network.p);
-    const int rows = std::atoi(arguments[3]), steps = std::atoi(arguments[4]);
+    const int rows = std::stoi(arguments[3]), steps = std::stoi(arguments[4]);
     Rows state(rows, 96, 16);
     advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
             std::vector<int64_t>(rows, steps), state);
