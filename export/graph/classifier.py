@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import onnx
-from onnx import helper
 
-from export.graph.builder import OPSET, Pen
+from export.graph.builder import Pen
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
+from export.graph.model import model_of
 from export.networks import RecurrentClassifier
-from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
+from service.contract import INPUT, LENGTHS, LOGITS, Contract
 
-IR_VERSION = 9
 WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
     "larnn": write_larnn,
     "lstm": write_lstm,
@@ -39,30 +37,4 @@ def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelP
         for name in names:
             pen.rename(next_state[name], f"next_{name}_{index}")
     pen.rename(pen.linear(z, network.output.weight, network.output.bias), LOGITS)
-    graph = pen.graph(
-        "larnn",
-        [_declared(signature) for signature in contract.expected_inputs()],
-        [_declared(signature) for signature in contract.expected_outputs()],
-    )
-    functions = list(pen.functions.values())
-    model = helper.make_model(
-        graph,
-        opset_imports=[
-            helper.make_opsetid(domain, version)
-            for domain, version in {"": OPSET, **{f.domain: 1 for f in functions}}.items()
-        ],
-        functions=functions,
-        ir_version=IR_VERSION,
-        producer_name="larnn-service",
-    )
-    helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
-    onnx.checker.check_model(model)
-    return model
-
-
-def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
-    axes: list[Any] = list(signature.shape)
-    for index, axis in enumerate(("batch", "steps")):
-        if index < len(axes) and axes[index] is None:
-            axes[index] = axis
-    return signature.name, signature.dtype, axes
+    return model_of(pen, contract, "larnn")
