@@ -86,8 +86,10 @@ def compare(
     The chunks are noise of that scale; each side carries its own state on. Raises ParityError
     beyond BOUND, or beyond what the network itself makes of inputs that are rounded otherwise.
     """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()

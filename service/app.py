@@ -50,8 +50,9 @@ def create_app(settings: Settings) -> FastAPI:
     models = at_start(repository, settings.model, settings.versions)
     engine = Engine(models, _streams(settings, models), settings)
     for model in models.loaded().values():
-        manifest = model.manifest
-        logger.info("%s/%d on %s", manifest.name, manifest.version, model.backend.provider)
+        manifest, backend = model.manifest, model.backend
+        on = f"{backend.provider}, operator: {backend.operator}"
+        logger.info("%s/%d on %s", manifest.name, manifest.version, on)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
