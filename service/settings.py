@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Folder of exported models: <name>/<version>/model.json."""
     model: str = "larnn-har"
     """The model that answers a request which names none."""
+    versions: int = Field(1, ge=1)
+    """Versions of one model that serve side by side: those that were loaded last."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
     store: str = Field("memory", repr=False)
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
 
     api_keys: str = ""
     """Keys that open the service, as NAME:SHA256,…; none opens it to anyone who reaches it."""
+    operators: str = ""
+    """Names of keys that may load, unload and migrate models, as NAME,…"""
     allow_anyone: bool = False
     """Listen on a public address without keys."""
     allowed_origins: str = ""

@@ -32,6 +32,7 @@ FAILURES = {
     "bad_shape": Failure(422, 4422),
     "bad_value": Failure(422, 4422),
     "empty_chunk": Failure(422, 4422),
+    "bad_model": Failure(422, 4422),
     "too_large": Failure(413, 1009),
     "unknown_model": Failure(404, 4404),
     "unknown": Failure(404, 4404),

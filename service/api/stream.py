@@ -10,7 +10,13 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
-from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
+from service.api.decode import (
+    binary_chunk,
+    check_chunk_size,
+    decode_json,
+    steps_array,
+    version_asked,
+)
 from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
@@ -79,7 +85,7 @@ class StreamConnection:
         if "stream" in query:
             stream = await self._engine.resume(query["stream"])
         else:
-            model = self._engine.model(query.get("model"))
+            model = self._engine.model(query.get("model"), version_asked(query))
             stream = await self._engine.open(model, owner=self._websocket.state.owner)
         self._engine.streams.attach(stream, self)
         async with stream.lock:  # what an older connection had in flight settles first

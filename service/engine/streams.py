@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -17,10 +17,11 @@ from service.engine import state
 from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
 from service.engine.checkpoints import Checkpoints, moved
 from service.engine.connections import Connections
+from service.engine.models import Models
 from service.engine.store import Head, Store
 from service.engine.stream import Connection, Stream
 from service.engine.stream_ids import StreamIds
-from service.errors import Conflict, Expired, Full, ServiceError, UnknownModel, UnknownStream
+from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Streams:
         self,
         store: Store,
         ids: StreamIds,
-        models: Mapping[str, Model],
+        models: Models,
         *,
         max_streams: int,
         idle_timeout: float,
@@ -95,10 +96,12 @@ class Streams:
         async with lock:
             stream, head = await self._find(stream_id)
             if stream is None:
-                model = self._served(head)
+                model = await self._models.of_stream(head.model, head.version)
                 with self._room():
                     taken = await self._read(stream_id, self.store.take(stream_id))
                     stream = self._add(model, taken)
+                if taken.version != model.manifest.version:
+                    await self.migrate(stream, model)
             stream.last_used = self._clock()
             return stream
 
@@ -110,7 +113,7 @@ class Streams:
                 await self.wake(stream)
             stream.last_used = self._clock()
             return stream
-        model = self._served(head)
+        model = await self._models.of_stream(head.model, head.version)
         checkpoint = await self._read(stream_id, self.store.load(stream_id))
         return Stream(model, checkpoint, durable=checkpoint.position)
 
@@ -140,6 +143,24 @@ class Streams:
             await self.checkpoints.write(stream)
         else:
             self.checkpoints.due(stream)
+
+    async def migrate(self, stream: Stream, model: Model) -> bool:
+        """Let the stream go on with another version of its model, of the same contract.
+
+        Whether it did: one that has ended, or is no longer this replica's, does not.
+        Raises Unavailable.
+        """
+        async with stream.lock:
+            with contextlib.suppress(Moved, Expired):
+                await self.wake(stream)
+                if not stream.checkpoint.ended:
+                    stream.model = model
+                    await self.commit(
+                        stream, replace(stream.checkpoint, version=model.manifest.version)
+                    )
+                    await self.checkpoints.write(stream)
+                    return True
+        return False
 
     async def end(self, stream: Stream) -> int:
         """End the stream and give its last position; ended again, it answers the same."""
@@ -218,15 +239,6 @@ class Streams:
         if (stream := self._streams.get(stream_id)) is not None:
             self._lose(stream, error)
         raise error
-
-    def _served(self, head: Head) -> Model:
-        model = self._models.get(head.model)
-        if model is None or model.manifest.version != head.version:
-            raise UnknownModel(
-                f"the stream runs on {head.model}/{head.version}, which this replica does not "
-                "serve; resume it on one that does, or restore its state in a new stream"
-            )
-        return model
 
     def _add(self, model: Model, checkpoint: Checkpoint) -> Stream:
         stream = Stream(model, checkpoint, checkpoint.position, last_used=self._clock())
