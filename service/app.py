@@ -21,6 +21,9 @@ from service.api import (
     stream_state,
     streams,
 )
+from service.api.oip import rest
+from service.api.oip.infer import Inference
+from service.api.oip.repository import ModelRepository
 from service.api.shortcut import Shortcut
 from service.backend.repository import Repository
 from service.engine.engine import Engine
@@ -65,12 +68,15 @@ def create_app(settings: Settings) -> FastAPI:
     door = classify.ClassifyDoor(engine, settings)
     app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids)
+    operators = Operators(settings)
     app.include_router(health.router(engine))
     app.include_router(classify.router(door))
-    app.include_router(operate.router(engine, Operators(settings)))
+    app.include_router(operate.router(engine, operators))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
+    inference, doors = Inference(engine, settings), ModelRepository(engine, operators)
+    app.include_router(rest.router(engine, inference, doors, settings))
     return app
 
 

@@ -16,7 +16,7 @@ from service.errors import Forbidden, ServiceError, StartupError, Unauthorized, 
 from service.keys import ApiKeys
 from service.settings import Settings
 
-OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json")
+OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
 """Doors without a key: they say nothing of anyone."""
 
 _BEARER = re.compile(r"bearer +(?P<key>\S+)", re.IGNORECASE)
@@ -40,6 +40,20 @@ def guard(app: FastAPI, settings: Settings, ids: StreamIds) -> None:
 def own_key(connection: HTTPConnection, idempotency_key: str | None) -> str | None:
     """An Idempotency-Key is the owner's: another's same key is another."""
     return None if idempotency_key is None else f"{connection.state.owner}/{idempotency_key}"
+
+
+def owner_of(keys: ApiKeys, authorization: str, other: str | None = None) -> str:
+    """Whose key it is: that of `Bearer KEY`, else the other one. Raises Unauthorized."""
+    if not keys:
+        return ""
+    match = _BEARER.fullmatch(authorization)
+    key = match["key"] if match else other
+    if key is None:
+        raise Unauthorized("send a key of this service as `Authorization: Bearer KEY`")
+    owner = keys.owner(key)
+    if owner is None:
+        raise Unauthorized("this is no key of this service; ask its operator for one")
+    return owner
 
 
 def _origins(setting: str) -> list[str]:
@@ -71,7 +85,7 @@ class Access:
             connection.state.owner = self._admit(connection)
         except ServiceError as error:
             if scope["type"] == "http":
-                return await failures.problem(error)(scope, receive, send)
+                return await failures.problem(error, scope["path"])(scope, receive, send)
             return await _refuse(WebSocket(scope, receive, send), error)
         await self._app(scope, receive, send)
 
@@ -97,16 +111,8 @@ class Access:
             )
 
     def _owner(self, connection: HTTPConnection) -> str:
-        if not self._keys:
-            return ""
-        match = _BEARER.fullmatch(connection.headers.get("authorization", ""))
-        key = match["key"] if match else subprotocols.key(connection)
-        if key is None:
-            raise Unauthorized("send a key of this service as `Authorization: Bearer KEY`")
-        owner = self._keys.owner(key)
-        if owner is None:
-            raise Unauthorized("this is no key of this service; ask its operator for one")
-        return owner
+        bearer = connection.headers.get("authorization", "")
+        return owner_of(self._keys, bearer, subprotocols.key(connection))
 
 
 def _stream_asked_for(connection: HTTPConnection) -> str | None:

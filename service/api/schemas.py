@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from msgspec import Struct, UnsetType
 
 from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
+from service.api.oip import messages as oip
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
@@ -68,8 +69,8 @@ def gives(
     body: type[Struct], *statuses: int, success: int = 200
 ) -> dict[int | str, dict[str, Any]]:
     """OpenAPI for a door's answer, and the errors it may give instead."""
-    problem = {"description": "what is wrong", "content": _content(Problem, "problem+json")}
-    answer = {"description": body.__doc__ or "", "content": _content(body, "json")}
+    problem = {"description": "what is wrong", "content": content(Problem, "problem+json")}
+    answer = {"description": body.__doc__ or "", "content": content(body, "json")}
     return {success: answer, **dict.fromkeys(statuses, problem)}
 
 
@@ -78,14 +79,15 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         _, components = msgspec.json.schema_components(
-            BODIES, ref_template="#/components/schemas/{name}"
+            (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
         )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
         app.openapi_schema = schema
     return app.openapi_schema
 
 
-def _content(body: type[Struct], kind: str) -> dict[str, Any]:
+def content(body: type[Struct], kind: str) -> dict[str, Any]:
+    """OpenAPI for a body of the type application/`kind`."""
     return {f"application/{kind}": {"schema": _reference(body)}}
 
 
