@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -35,6 +36,9 @@ from service.errors import StartupError, Unavailable
 from service.operators import Operators
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from service.api.oip.grpc_server import GrpcServer
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,8 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
             f"LARNN_WORKERS={settings.workers}, but a replica is one process, and the memory store "
             "lives in one: set LARNN_CONCURRENCY instead, or start more replicas"
         )
-    repository = Repository(settings.models, settings.provider, settings.concurrency)
-    models = at_start(repository, settings.model, settings.versions)
+    folder = Repository(settings.models, settings.provider, settings.concurrency)
+    models = at_start(folder, settings.model, settings.versions)
     engine = Engine(models, _streams(settings, models), settings)
     for model in models.loaded().values():
         manifest = model.manifest
@@ -62,22 +66,40 @@ def create_app(settings: Settings) -> FastAPI:
         await engine.streams.store.close()
 
     app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
+    operators = Operators(settings)
+    inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
     app.state.engine = engine
+    app.state.grpc = _grpc_server(engine, inference, repository, settings)
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
     app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids)
-    operators = Operators(settings)
     app.include_router(health.router(engine))
     app.include_router(classify.router(door))
     app.include_router(operate.router(engine, operators))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
-    inference, doors = Inference(engine, settings), ModelRepository(engine, operators)
-    app.include_router(rest.router(engine, inference, doors, settings))
+    app.include_router(rest.router(engine, inference, repository, settings))
     return app
+
+
+def _grpc_server(
+    engine: Engine, inference: Inference, repository: ModelRepository, settings: Settings
+) -> GrpcServer | None:
+    """None where no port is set: the packages that it takes are imported here and nowhere else."""
+    if settings.grpc_port is None:
+        return None
+    try:
+        from service.api.oip.grpc_calls import Calls
+        from service.api.oip.grpc_server import GrpcServer
+    except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
+        raise StartupError(
+            "LARNN_GRPC_PORT needs packages that are not installed: pip install '.[grpc]', or "
+            f"leave it out ({error})"
+        ) from error
+    return GrpcServer(Calls(engine, inference, repository, settings), settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

@@ -122,7 +122,7 @@ def test_without_an_offset_a_retry_counts_again(client_of: Any) -> None:
 def test_with_an_offset_every_request_can_be_sent_again(client_of: Any) -> None:
     name, offset = new_name(), 0
     for index, (steps, totals) in enumerate(HALVES):
-        part = {
+        part: dict[str, Any] = {
             "sequence_id": name,
             "sequence_start": index == 0,
             "sequence_end": index == len(HALVES) - 1,
@@ -165,9 +165,9 @@ def test_a_sequence_can_end_without_steps(client_of: Any) -> None:
     name = new_name()
     infer(client_of, [WINDOW], sequence_id=name, sequence_start=True)
     nothing = np.empty((1, 0, 2), np.float32)
+    part: dict[str, Any] = {"sequence_id": name, "parameters": {"offset": len(WINDOW)}}
     for _ in range(2):
-        part = {"sequence_id": name, "sequence_end": True, "parameters": {"offset": len(WINDOW)}}
-        assert infer(client_of, nothing, binary=False, **part).size == 0
+        assert infer(client_of, nothing, binary=False, sequence_end=True, **part).size == 0
     with pytest.raises(InferenceServerException, match="ended"):
         infer(client_of, [WINDOW], sequence_id=name)
 
@@ -187,6 +187,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
 
 
 LENGTHS = {"name": "lengths", "datatype": "INT64", "shape": [1]}
+CLASSES = {"name": "logits", "parameters": {"classification": 1}}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"inputs": []}, "toy takes x"),
     ({"inputs": [tensor(name="total")]}, "its state stays here"),
@@ -209,13 +210,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"inputs": [tensor(), LENGTHS | {"data": [2**63]}]}, "lengths"),
     ({"inputs": [tensor(), LENGTHS | {"shape": [2], "data": [1, 1]}]}, r"send \[1\]"),
     ({"inputs": [tensor()], "outputs": [{"name": "total"}]}, "gives logits alone"),
-    (
-        {
-            "inputs": [tensor()],
-            "outputs": [{"name": "logits", "parameters": {"classification": 1}}],
-        },
-        "POST /classify",
-    ),
+    ({"inputs": [tensor()], "outputs": [CLASSES]}, "POST /classify"),
     ({"inputs": [tensor()], "parameters": {"sequence_id": 1.5}}, "integer or a text"),
     ({"inputs": [tensor()], "parameters": {"sequence_id": True}}, "integer or a text"),
     ({"inputs": [tensor()], "parameters": {"sequence_id": "a" * 129}}, "at most 128"),

@@ -1,4 +1,4 @@
-"""A request's parameters: which sequence it is a part of, and which."""
+"""A request's parameters: what is not offered, and which sequence it is a part of."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from service.errors import BadMessage
 
 Value = bool | int | float | str
 Parameters = Mapping[str, Value]
+_NOT_OFFERED = {
+    "classification": "POST /classify gives labels",
+    "shared_memory_region": "send the tensor itself",
+}
 _LONGEST_NAME = 128
 _LARGEST = 2**63 - 1
 
@@ -31,6 +35,13 @@ class SequencePart:
             "sequence_start": self.starts,
             "sequence_end": self.ends,
         }
+
+
+def check_offered(tensor: str, parameters: Parameters) -> None:
+    """Raises BadMessage where a tensor is asked for in a way that this service has not."""
+    for name, instead in _NOT_OFFERED.items():
+        if name in parameters:
+            raise BadMessage(f"{tensor}: {name} is not offered; {instead}")
 
 
 def sequence_part(parameters: Parameters) -> SequencePart | None:

@@ -16,13 +16,13 @@ from service.api.decode import decode_json
 from service.api.oip import binary, metadata
 from service.api.oip.infer import Asked, Inference, Inferred, version_number
 from service.api.oip.messages import (
-    AskedOutput,
     InferAnswer,
     InferBody,
     InferError,
     InputTensor,
     OutputTensor,
 )
+from service.api.oip.parameters import check_offered
 from service.api.oip.tensors import DTYPES, FP32, Tensor, from_bytes, from_json
 from service.api.schemas import content, takes
 from service.contract import LOGITS
@@ -33,10 +33,6 @@ from service.settings import Settings
 _INFER = msgspec.json.Decoder(InferBody)
 _EXAMPLE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 9], "data": [0.0] * 18}],
-}
-_NOT_OFFERED = {
-    "classification": "POST /classify gives labels",
-    "shared_memory_region": "send the tensor as binary data",
 }
 
 
@@ -77,7 +73,7 @@ def router(engine: Engine, inference: Inference, settings: Settings) -> APIRoute
 def _tensors(body: InferBody, data: memoryview) -> list[Tensor]:
     parts = binary.parts(body.inputs, data)
     for tensor in body.inputs:
-        _check_offered(tensor)
+        check_offered(tensor.name, tensor.parameters)
     return [
         Tensor(each.name, each.datatype, tuple(each.shape), _reader(each, part))
         for each, part in zip(body.inputs, parts, strict=True)
@@ -95,14 +91,8 @@ def _reader(tensor: InputTensor, part: memoryview | None) -> Callable[[], NDArra
 def _outputs(body: InferBody) -> list[str]:
     outputs = [] if body.outputs is UNSET else body.outputs
     for output in outputs:
-        _check_offered(output)
+        check_offered(output.name, output.parameters)
     return [output.name for output in outputs]
-
-
-def _check_offered(tensor: InputTensor | AskedOutput) -> None:
-    for name, instead in _NOT_OFFERED.items():
-        if name in tensor.parameters:
-            raise BadMessage(f"{tensor.name}: {name} is not offered; {instead}")
 
 
 def _answer(body: InferBody, inferred: Inferred) -> Response:
