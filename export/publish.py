@@ -16,6 +16,7 @@ from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
+from export.triton_config import CONFIG_FILE, triton_config, write_triton_config
 from export.verify import verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
@@ -79,6 +80,7 @@ def publish(
         if target.exists():
             target.rename(Path(folder) / "replaced")
         (Path(folder) / "whole").rename(target)
+    write_triton_config(target)
     return target
 
 
@@ -102,6 +104,7 @@ def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) 
     kept.mkdir(parents=True)
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+    (folder / CONFIG_FILE).write_text(triton_config(manifest))
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
         for file in (*weights, EVALUATION_FILE, FOLDS_FILE, *PICTURES):
