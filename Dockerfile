@@ -5,7 +5,7 @@ WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
-RUN python constraints/needs.py "$PROVIDER" > needs.txt \
+RUN python constraints/needs.py "$PROVIDER" grpc > needs.txt \
     && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -r needs.txt
 WORKDIR /app
 COPY service service

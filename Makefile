@@ -43,9 +43,9 @@ export: $(DEV_READY)
 
 # A changed pin makes the environment anew; a second run installs nothing.
 $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt constraints/$(PROVIDER).txt
-	$(PYTHON) constraints/needs.py $(PROVIDER) > /dev/null
+	$(PYTHON) constraints/needs.py $(PROVIDER) grpc > /dev/null
 	$(PYTHON) -m venv --clear .venv
-	$(SERVICE) constraints/needs.py $(PROVIDER) > .venv/needs.txt
+	$(SERVICE) constraints/needs.py $(PROVIDER) grpc > .venv/needs.txt
 	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
 	touch $@
 
