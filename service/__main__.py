@@ -23,6 +23,7 @@ from service.engine.engine import Engine
 from service.errors import StartupError
 from service.exposure import check_exposure, check_tls
 from service.settings import Settings
+from service.telemetry import logs
 
 if TYPE_CHECKING:
     from service.api.oip.grpc_server import GrpcServer
@@ -73,9 +74,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[1:])
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-        )
+        logs.configure(settings.log_level, settings.log_format)
         server = make_server(settings)
         _collect_seldom()
         server.run()

@@ -21,13 +21,16 @@ from service.api import (
     stream,
     stream_state,
     streams,
+    telemetry,
 )
+from service.api.callers import Callers
 from service.api.oip import rest
 from service.api.oip.infer import Inference
 from service.api.oip.repository import ModelRepository
 from service.api.shortcut import Shortcut
 from service.backend.repository import Repository
 from service.engine.engine import Engine
+from service.engine.gauges import EngineGauges
 from service.engine.models import Models, at_start
 from service.engine.stores import open_store
 from service.engine.stream_ids import StreamIds
@@ -66,16 +69,19 @@ def create_app(settings: Settings) -> FastAPI:
         await engine.streams.store.close()
 
     app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
-    operators = Operators(settings)
+    engine.streams.metrics.watch(EngineGauges(engine))
+    operators, callers = Operators(settings), Callers(settings)
     inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
     app.state.engine = engine
-    app.state.grpc = _grpc_server(engine, inference, repository, settings)
+    app.state.grpc = _grpc_server(engine, inference, repository, callers, settings)
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
     app.add_middleware(Shortcut, path=classify.PATH, door=door)
-    access.guard(app, settings, engine.streams.ids)
+    access.guard(app, settings, engine.streams.ids, callers)
+    app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
+    app.include_router(telemetry.router(engine.streams.metrics))
     app.include_router(classify.router(door))
     app.include_router(operate.router(engine, operators))
     app.include_router(streams.router(engine, settings))
@@ -86,20 +92,26 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _grpc_server(
-    engine: Engine, inference: Inference, repository: ModelRepository, settings: Settings
+    engine: Engine,
+    inference: Inference,
+    repository: ModelRepository,
+    callers: Callers,
+    settings: Settings,
 ) -> GrpcServer | None:
     """None where no port is set: the packages that it takes are imported here and nowhere else."""
     if settings.grpc_port is None:
         return None
     try:
         from service.api.oip.grpc_calls import Calls
+        from service.api.oip.grpc_doors import Doors
         from service.api.oip.grpc_server import GrpcServer
     except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
         raise StartupError(
             "LARNN_GRPC_PORT needs packages that are not installed: pip install '.[grpc]', or "
             f"leave it out ({error})"
         ) from error
-    return GrpcServer(Calls(engine, inference, repository, settings), settings)
+    calls = Calls(engine, inference, repository, settings)
+    return GrpcServer(Doors(calls, callers, engine), settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

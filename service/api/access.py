@@ -11,22 +11,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api import failures, subprotocols
+from service.api.callers import Callers
 from service.engine.stream_ids import StreamIds
-from service.errors import Forbidden, ServiceError, StartupError, Unauthorized, UnknownStream
-from service.keys import ApiKeys
+from service.errors import Forbidden, ServiceError, StartupError, UnknownStream
 from service.settings import Settings
 
 OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
 """Doors without a key: they say nothing of anyone."""
 
-_BEARER = re.compile(r"bearer +(?P<key>\S+)", re.IGNORECASE)
 _ORIGIN = re.compile(r"\*|https?://[^/,\s]+")
 
 
-def guard(app: FastAPI, settings: Settings, ids: StreamIds) -> None:
-    """Put every door behind the settings' keys and origins. Raises StartupError."""
-    keys, origins = ApiKeys(settings.api_keys), _origins(settings.allowed_origins)
-    app.add_middleware(Access, keys=keys, origins=origins, ids=ids)
+def guard(app: FastAPI, settings: Settings, ids: StreamIds, callers: Callers) -> None:
+    """Put every door behind keys and the settings' origins. Raises StartupError."""
+    origins = _origins(settings.allowed_origins)
+    app.add_middleware(Access, callers=callers, origins=origins, ids=ids)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -40,20 +39,6 @@ def guard(app: FastAPI, settings: Settings, ids: StreamIds) -> None:
 def own_key(connection: HTTPConnection, idempotency_key: str | None) -> str | None:
     """An Idempotency-Key is the owner's: another's same key is another."""
     return None if idempotency_key is None else f"{connection.state.owner}/{idempotency_key}"
-
-
-def owner_of(keys: ApiKeys, authorization: str, other: str | None = None) -> str:
-    """Whose key it is: that of `Bearer KEY`, else the other one. Raises Unauthorized."""
-    if not keys:
-        return ""
-    match = _BEARER.fullmatch(authorization)
-    key = match["key"] if match else other
-    if key is None:
-        raise Unauthorized("send a key of this service as `Authorization: Bearer KEY`")
-    owner = keys.owner(key)
-    if owner is None:
-        raise Unauthorized("this is no key of this service; ask its operator for one")
-    return owner
 
 
 def _origins(setting: str) -> list[str]:
@@ -71,9 +56,9 @@ def _origins(setting: str) -> list[str]:
 class Access:
     """ASGI middleware: every door is behind it. Leaves the caller's name in `state.owner`."""
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, origins: list[str], ids: StreamIds) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers, origins: list[str], ids: StreamIds) -> None:
         self._app = app
-        self._keys = keys
+        self._callers = callers
         self._origins = origins
         self._ids = ids
 
@@ -87,17 +72,20 @@ class Access:
             if scope["type"] == "http":
                 return await failures.problem(error, scope["path"])(scope, receive, send)
             return await _refuse(WebSocket(scope, receive, send), error)
-        await self._app(scope, receive, send)
+        with self._callers.at_work(connection.state.owner):
+            await self._app(scope, receive, send)
 
     def _admit(self, connection: HTTPConnection) -> str:
         """The caller's name, empty where no keys are set. Raises the reason why not."""
         if connection.scope["path"] in OPEN:
             return ""
         self._check_origin(connection)
-        owner = self._owner(connection)
+        bearer = connection.headers.get("authorization", "")
+        owner = self._callers.owner(bearer, subprotocols.key(connection))
         stream = _stream_asked_for(connection)
         if stream is not None and not self._ids.belongs_to(stream, owner):
             raise UnknownStream()
+        self._callers.check_room(owner)
         return owner
 
     def _check_origin(self, connection: HTTPConnection) -> None:
@@ -109,10 +97,6 @@ class Access:
             raise Forbidden(
                 "pages of this origin may not use the service; add it to LARNN_ALLOWED_ORIGINS"
             )
-
-    def _owner(self, connection: HTTPConnection) -> str:
-        bearer = connection.headers.get("authorization", "")
-        return owner_of(self._keys, bearer, subprotocols.key(connection))
 
 
 def _stream_asked_for(connection: HTTPConnection) -> str | None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.errors import BadMessage, Internal, ServiceError
+from service.telemetry.calls import failed
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ PROBLEM_JSON = "application/problem+json"
 
 def problem(error: ServiceError, path: str) -> Response:
     """The error as the doors at this path tell it: problem+json (RFC 9457), or /v2's own shape."""
+    failed(error.code)
     headers = {}
     extra = dict(error.extra)
     retry_after = extra.pop("retry_after", RETRY_AFTER.get(error.code))
@@ -68,6 +70,7 @@ def problem(error: ServiceError, path: str) -> Response:
 
 def message(error: ServiceError) -> bytes:
     """The error as a message of the websocket protocol."""
+    failed(error.code)
     extra = {name: value for name, value in error.extra.items() if name != "retry_after"}
     return msgspec.json.encode(
         {"type": "error", "code": error.code, "detail": error.detail, **extra}

@@ -94,9 +94,11 @@ class ModelControl:
                 await self._try(model)
             except ServiceError as error:
                 self._refused[name, version] = error.detail
+                self._streams.metrics.loads.labels(name, "refused").inc()
                 raise
             self._refused.pop((name, version), None)
             self._models.serve(model)
+            self._streams.metrics.loads.labels(name, "loaded").inc()
             self.release()
             logger.info("%s/%d serves on %s", name, version, model.backend.provider)
             return model

@@ -17,7 +17,7 @@ from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.checkpoint import Checkpoint
 from service.engine.control import ModelControl
-from service.engine.models import Models
+from service.engine.models import Models, key
 from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
@@ -31,6 +31,7 @@ from service.errors import (
     ServiceError,
 )
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 T = TypeVar("T")
 
@@ -68,11 +69,15 @@ class Engine:
         self.control = ModelControl(models, streams, self._warm)
         self.ready = False
         self.draining = False
+        self.ahead = asyncio.Semaphore(settings.max_ahead)
+        """Who sends before it is answered takes one for each chunk: many such clients fill a few
+        places of a run, and those who wait for their answers find room."""
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
         self._threads = RunThreads(settings.concurrency)
         self._batchers: WeakKeyDictionary[Model, Batcher] = WeakKeyDictionary()
         """One for each version that runs; it goes with its model."""
+        self._metrics = streams.metrics
         self._new_batcher = partial(
             Batcher,
             threads=self._threads,
@@ -102,6 +107,7 @@ class Engine:
         return await self._run(model, sequences, last=False)
 
     async def _run(self, model: Model, sequences: Sequence[Floats], last: bool) -> list[Floats]:
+        concerns(*key(model))
         self._admit()
         rows = [(x, None) for x in sequences]
         replies = self._batcher(model).submit(rows, ends=last)
@@ -148,6 +154,7 @@ class Engine:
         unacknowledged, Expired after the end, Moved where another replica owns the stream,
         Unavailable where the store does not answer.
         """
+        concerns(*key(stream.model), stream.id)
         self._admit()
         async with stream.lock:
             await self.streams.wake(stream)
@@ -223,8 +230,13 @@ class Engine:
 
     def _batcher(self, model: Model) -> Batcher:
         if (batcher := self._batchers.get(model)) is None:
-            batcher = self._batchers[model] = self._new_batcher(model)
+            metrics = self._metrics.of_runs(*key(model))
+            batcher = self._batchers[model] = self._new_batcher(model, metrics=metrics)
         return batcher
+
+    def batchers(self) -> list[tuple[Model, Batcher]]:
+        """Of the versions in memory that something has run on."""
+        return list(self._batchers.items())
 
     def _admit(self) -> None:
         if self.draining:

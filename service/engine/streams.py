@@ -10,11 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from service.backend.base import Model
-from service.engine import state
-from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
+from service.engine.checkpoint import Checkpoint, DamagedCheckpoint, beginning
 from service.engine.checkpoints import Checkpoints, moved
 from service.engine.connections import Connections
 from service.engine.models import Models
@@ -22,6 +19,7 @@ from service.engine.store import Head, Store
 from service.engine.stream import Connection, Stream
 from service.engine.stream_ids import StreamIds
 from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +42,13 @@ class Streams:
         checkpoint_steps: int = 1,
         checkpoint_interval: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self.store = store
+        self.metrics = metrics or Metrics()
         self.connections = Connections()
         self.checkpoints = Checkpoints(
-            store, self._lose, steps=checkpoint_steps, interval=checkpoint_interval
+            store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
         )
         self.ids = ids
         self._models = models
@@ -79,6 +79,7 @@ class Streams:
         with self._room():
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):
+                self._note("opened")
                 return self._add(model, replace(checkpoint, fence=head.fence))
         stream = await self.resume(head)
         if stream.model.manifest.name != model.manifest.name:
@@ -100,6 +101,7 @@ class Streams:
                 with self._room():
                     taken = await self._read(stream_id, self.store.take(stream_id))
                     stream = self._add(model, taken)
+                self._note("resumed")
                 if taken.version != model.manifest.version:
                     await self.migrate(stream, model)
             stream.last_used = self._clock()
@@ -159,6 +161,7 @@ class Streams:
                         stream, replace(stream.checkpoint, version=model.manifest.version)
                     )
                     await self.checkpoints.write(stream)
+                    self._note("migrated")
                     return True
         return False
 
@@ -170,6 +173,7 @@ class Streams:
                 rest = stream.checkpoint.logits[:0]
                 ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
                 await self.commit(stream, ended)
+                self._note("ended")
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 
@@ -177,6 +181,7 @@ class Streams:
         """Erase every copy; a connection on it is told that it expired. Raises as `resume` does."""
         await self._find(stream_id)
         await self.store.delete(stream_id)
+        self._note("removed")
         if (stream := self._streams.get(stream_id)) is not None:
             self._lose(stream, self._expired())
 
@@ -187,6 +192,7 @@ class Streams:
             if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
                 if self.store.survives == "connection":
                     await self.store.delete(stream.id)
+                    self._note("evicted")
                     self._lose(stream, self._expired())
                 else:
                     await self._rest(stream, oldest)
@@ -209,6 +215,7 @@ class Streams:
             await self.checkpoints.write_all([stream])
             if stream.dirty or stream.lost is not None or stream.last_used >= oldest:
                 return  # the store is away, or another's, or someone came meanwhile
+            self._note("evicted")
             if stream.connection is None:
                 self._streams.pop(stream.id, None)
             else:
@@ -263,16 +270,23 @@ class Streams:
         if self.store.survives != "connection":
             for stream in sorted(living, key=lambda stream: stream.last_used):
                 if stream.connection is None and not stream.dirty and not stream.lock.locked():
+                    self._note("evicted")
                     del self._streams[stream.id]
                     return
+        self._note("refused")
         raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
 
     def _lose(self, stream: Stream, error: ServiceError) -> None:
         """The stream is another's or gone: whoever still holds it here is told."""
         stream.lost = error
+        if isinstance(error, Moved):
+            self._note("moved")
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
         stream.interrupt(error)
+
+    def _note(self, event: str) -> None:
+        self.metrics.streams.labels(event).inc()
 
     def _gone(self, stream_id: str) -> ServiceError:
         if self.ids.is_ours(stream_id):
@@ -281,16 +295,3 @@ class Streams:
 
     def _expired(self) -> Expired:
         return Expired("the stream was ended, deleted or idle for too long; open a new one")
-
-
-def beginning(name: str, model: Model) -> Checkpoint:
-    """A stream before its first step."""
-    manifest = model.manifest
-    return Checkpoint(
-        stream=name,
-        model=manifest.name,
-        version=manifest.version,
-        position=0,
-        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
-        state=state.initial(manifest.contract),
-    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -350,3 +351,32 @@ async def test_async_client(process: live.Process) -> None:
         )
     for answer in answers:
         np.testing.assert_array_equal(answer.as_numpy("logits"), [TOTALS])
+
+
+def test_calls_are_measured_as_requests_are(process: live.Process, client: Any) -> None:
+    with pytest.raises(InferenceServerException):
+        infer(client, [WINDOW], model_version="7")
+    infer(client, [WINDOW])
+    metrics = httpx.get(f"{process.url}/metrics", headers=HEADERS, timeout=60).text
+    requests = "larnn_http_request_duration_seconds_count"
+    assert f'{requests}{{door="ModelInfer",model="toy",status="OK"}}' in metrics
+    assert f'{requests}{{door="ModelInfer",model="",status="NOT_FOUND"}}' in metrics
+    assert 'larnn_errors_total{code="unknown_model",door="ModelInfer"}' in metrics
+
+
+def test_a_key_has_one_limit_for_both_wires(toy_models: Path) -> None:
+    settings = {"models": toy_models, "model": "toy", "api_keys": KEYS, "max_at_work_per_key": 1}
+    with live.process(grpc_port=0, **settings) as process:
+        client = triton.InferenceServerClient(process.grpc)
+        conversation = Conversation(client)
+        conversation.send([WINDOW])
+        np.testing.assert_array_equal(conversation.logits(), [TOTALS])
+        answer = httpx.get(f"{process.url}/v2", headers=HEADERS, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (503, "full")
+        second = triton.InferenceServerClient(process.grpc)
+        with pytest.raises(InferenceServerException, match="its limit") as raised:
+            infer(second, [WINDOW])
+        assert raised.value.status() == "StatusCode.UNAVAILABLE"
+        client.stop_stream()
+        client.close()
+        second.close()

@@ -27,6 +27,7 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
     assert set(document["paths"]) == {
         "/healthz",
         "/readyz",
+        "/metrics",
         "/models",
         "/models/{name}/load",
         "/models/{name}/unload",

@@ -9,10 +9,8 @@ import logging
 
 import grpc
 
-from service.api.oip.grpc_calls import Calls
 from service.api.oip.grpc_doors import SERVICE, Doors
 from service.errors import StartupError
-from service.keys import ApiKeys
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,14 +22,13 @@ PING = 20_000
 class GrpcServer:
     """Opened and closed with the service."""
 
-    def __init__(self, calls: Calls, settings: Settings) -> None:
-        self._calls = calls
+    def __init__(self, doors: Doors, settings: Settings) -> None:
+        self._doors = doors
         self._settings = settings
 
     async def start(self) -> None:
         """Listen. Raises StartupError."""
         settings = self._settings
-        self._doors = Doors(self._calls, ApiKeys(settings.api_keys))
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", settings.max_body),
