@@ -87,7 +87,7 @@ def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
             log.append(line)
             if match := re.search(r"gRPC on (\S+)", line):
                 grpc = match[1]
-            if match := re.search(r"running on (http://\S+)", line):
+            if match := re.search(r"running on (https?://\S+)", line):
                 yield Process(match[1], popen, grpc)
                 break
         else:

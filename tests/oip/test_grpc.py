@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+import trustme
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
@@ -380,3 +381,22 @@ def test_a_key_has_one_limit_for_both_wires(toy_models: Path) -> None:
         client.stop_stream()
         client.close()
         second.close()
+
+
+def test_grpc_takes_the_services_certificate(toy_models: Path, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    issued.private_key_pem.write_to_path(key)
+    for part in issued.cert_chain_pems:
+        part.write_to_path(certificate, append=True)
+    root = tmp_path / "root.pem"
+    authority.cert_pem.write_to_path(root)
+    settings = {"models": toy_models, "model": "toy", "tls_cert": certificate, "tls_key": key}
+    with live.process(grpc_port=0, **settings) as process:
+        address = process.grpc.replace("127.0.0.1", "localhost")
+        client = triton.InferenceServerClient(address, ssl=True, root_certificates=str(root))
+        np.testing.assert_array_equal(infer(client, [WINDOW]), [TOTALS])
+        client.close()
+        with grpc.insecure_channel(process.grpc) as channel, pytest.raises(grpc.FutureTimeoutError):
+            grpc.channel_ready_future(channel).result(timeout=1)
