@@ -1,9 +1,11 @@
-# make serve           the service with the bundled model on http://localhost:8000 (no torch)
+# make serve           the service with the bundled model on http://localhost:8000 (no torch);
+#                      EXTRAS="grpc otel" adds the packages of these extras
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
 PROVIDER ?= cpu
+EXTRAS ?=
 
 # pip compiles every file that it installs; Python by itself only those that are imported.
 export PIP_NO_COMPILE := 1
@@ -11,7 +13,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SERVICE := .venv/bin/python
 DEV := .venv-dev/bin/python
-SERVICE_READY := .venv/ready-$(PROVIDER)
+space := $(subst ,, )
+SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
 .PHONY: serve test check format train export compose-test
@@ -42,14 +45,14 @@ export: $(DEV_READY)
 	$(DEV) -m export onnx $(ARGS)
 
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt constraints/$(PROVIDER).txt
-	$(PYTHON) constraints/needs.py $(PROVIDER) grpc > /dev/null
+$(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
+	$(PYTHON) constraints/needs.py $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
-	$(SERVICE) constraints/needs.py $(PROVIDER) grpc > .venv/needs.txt
-	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
+	$(SERVICE) constraints/needs.py $(PROVIDER) $(EXTRAS) > .venv/needs.txt
+	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt dev.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

@@ -43,13 +43,18 @@ def triton_config(manifest: Manifest) -> str:
     return text
 
 
+def read_manifest(version: Path) -> Manifest:
+    """That of a version's folder. Raises OSError, ValueError."""
+    return Manifest.model_validate_json((version / MANIFEST_FILE).read_bytes())
+
+
 def write_triton_config(version: Path) -> Path:
     """Write it into the folder of a published version, and give its path.
 
     Triton reads the one above its versions: there the newest version's goes too, with the initial
     state where that is not zero. Raises OSError, and ValueError where there is no manifest.
     """
-    manifest = Manifest.model_validate_json((version / MANIFEST_FILE).read_bytes())
+    manifest = read_manifest(version)
     text, model = triton_config(manifest), version.parent
     (version / CONFIG_FILE).write_text(text)
     if version.name == str(max(int(v.name) for v in model.iterdir() if v.name.isdecimal())):

@@ -38,6 +38,7 @@ from service.engine.streams import Streams
 from service.errors import StartupError, Unavailable
 from service.operators import Operators
 from service.settings import Settings
+from service.telemetry import otel
 
 if TYPE_CHECKING:
     from service.api.oip.grpc_server import GrpcServer
@@ -68,8 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
         engine.close()
         await engine.streams.store.close()
 
-    app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
     engine.streams.metrics.watch(EngineGauges(engine))
+    exports = otel.export(engine.streams.metrics)
+    app = FastAPI(
+        title="LARNN inference service",
+        version=__version__,
+        lifespan=lifespan,
+        telemetry=exports,
+    )
     operators, callers = Operators(settings), Callers(settings)
     inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
     app.state.engine = engine
@@ -77,7 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
-    app.add_middleware(Shortcut, path=classify.PATH, door=door)
+    if exports is otel.OFF:  # else the framework's routing gives each span its name
+        app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids, callers)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
@@ -107,8 +115,8 @@ def _grpc_server(
         from service.api.oip.grpc_server import GrpcServer
     except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
         raise StartupError(
-            "LARNN_GRPC_PORT needs packages that are not installed: pip install '.[grpc]', or "
-            f"leave it out ({error})"
+            "LARNN_GRPC_PORT needs packages that are not installed: make serve EXTRAS=grpc, docker "
+            f"build --build-arg EXTRAS=grpc, or pip install '.[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
     return GrpcServer(Doors(calls, callers, engine), settings)

@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct, UnsetType
 
+from service.api.examples import EXAMPLES
 from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
+from service.api.oip import examples as oip_examples
 from service.api.oip import messages as oip
 
 
@@ -61,7 +63,7 @@ BODIES = (
 
 def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
     """OpenAPI for a door that decodes its own body."""
-    content = {"application/json": {"schema": _reference(body), "example": example}, **other_types}
+    content = {"application/json": {"schema": reference(body), "example": example}, **other_types}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -81,15 +83,31 @@ def document(app: FastAPI) -> dict[str, Any]:
         _, components = msgspec.json.schema_components(
             (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
         )
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(components)
+        for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
+            schemas[name]["examples"] = [example]
+        _refuse_by_problems(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 
 
+def _refuse_by_problems(schema: dict[str, Any]) -> None:
+    """A parameter that does not fit is refused like everything else, not in FastAPI's own way."""
+    for methods in schema["paths"].values():
+        for door in methods.values():
+            refusal = door["responses"].get("422")
+            if refusal is not None:
+                refusal["content"] = content(Problem, "problem+json")
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+
+
 def content(body: type[Struct], kind: str) -> dict[str, Any]:
     """OpenAPI for a body of the type application/`kind`."""
-    return {f"application/{kind}": {"schema": _reference(body)}}
+    return {f"application/{kind}": {"schema": reference(body)}}
 
 
-def _reference(body: type[Struct]) -> dict[str, str]:
+def reference(body: type[Struct]) -> dict[str, str]:
+    """Where the OpenAPI document has the body's schema."""
     return {"$ref": f"#/components/schemas/{body.__name__}"}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
-from msgspec.structs import asdict
+from msgspec import to_builtins
 from tritonclient.grpc import service_pb2 as pb
 
 from service.api.oip import grpc_messages, metadata
@@ -55,7 +55,7 @@ class Calls:
         return pb.ServerReadyResponse(ready=self._engine.ready)
 
     async def _server_metadata(self, _: Message, owner: str) -> Message:
-        return ParseDict(metadata.server(), pb.ServerMetadataResponse())
+        return ParseDict(to_builtins(metadata.server()), pb.ServerMetadataResponse())
 
     async def _model_ready(self, request: Message, owner: str) -> Message:
         self._model(request)
@@ -63,7 +63,7 @@ class Calls:
 
     async def _model_metadata(self, request: Message, owner: str) -> Message:
         described = metadata.model(self._engine, self._model(request))
-        return ParseDict(described, pb.ModelMetadataResponse())
+        return ParseDict(to_builtins(described), pb.ModelMetadataResponse())
 
     async def _model_config(self, request: Message, owner: str) -> Message:
         config = metadata.config(self._model(request), self._settings)
@@ -75,7 +75,7 @@ class Calls:
 
     async def _index(self, request: Message, owner: str) -> Message:
         entries = await self._repository.index(request.ready)
-        return ParseDict({"models": list(map(asdict, entries))}, pb.RepositoryIndexResponse())
+        return ParseDict({"models": to_builtins(entries)}, pb.RepositoryIndexResponse())
 
     async def _load(self, request: Message, owner: str) -> Message:
         await self._repository.load(request.model_name, owner, request.parameters)

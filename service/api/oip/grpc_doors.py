@@ -138,7 +138,8 @@ class Doors:
             status = "OK" if outcome.error is None else STATUS[outcome.error.code].name
         finally:
             seconds = time.perf_counter() - start
-            self._metrics.request(name, call.model, status).observe(seconds)
+            metrics = self._metrics
+            metrics.observer(metrics.requests, name, call.model, status).observe(seconds)
 
 
 class Outcome:

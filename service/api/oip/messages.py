@@ -86,4 +86,61 @@ class RepositoryBody(Struct):
     parameters: dict[str, Any] = {}
 
 
-BODIES = (InferBody, InferAnswer, InferError, IndexBody, IndexEntry, RepositoryBody)
+class ServerLive(Struct):
+    """Whether the process lives."""
+
+    live: bool
+
+
+class ServerReady(Struct):
+    """Whether it is warm and able."""
+
+    ready: bool
+
+
+class ServerMetadata(Struct):
+    """What answers, and which extensions of the protocol it has."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ModelReady(Struct):
+    """Whether a model takes requests."""
+
+    name: str
+    ready: bool
+
+
+class TensorMetadata(Struct):
+    """An input or output; -1 is any size."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(Struct):
+    """What a model takes and gives, its state aside: that stays here."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+BODIES = (
+    InferBody,
+    InferAnswer,
+    InferError,
+    IndexBody,
+    IndexEntry,
+    RepositoryBody,
+    ServerLive,
+    ServerReady,
+    ServerMetadata,
+    ModelReady,
+    ModelMetadata,
+)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from service import __version__
+from service.api.oip.messages import ModelMetadata, ServerMetadata, TensorMetadata
+from service.api.oip.tensors import FP32, INT64
 from service.backend.base import Model
 from service.contract import INPUT, LENGTHS, LOGITS
 from service.engine.engine import Engine
 from service.settings import Settings
 
-Described = dict[str, Any]
 PLATFORM = "onnxruntime_onnx"
 EXTENSIONS = [
     "binary_tensor_data",
@@ -22,27 +23,23 @@ EXTENSIONS = [
 ]
 
 
-def server() -> Described:
-    return {"name": "larnn-service", "version": __version__, "extensions": EXTENSIONS}
+def server() -> ServerMetadata:
+    return ServerMetadata("larnn-service", __version__, EXTENSIONS)
 
 
-def model(engine: Engine, served: Model) -> Described:
+def model(engine: Engine, served: Model) -> ModelMetadata:
     """Inputs and outputs without the state, which stays here."""
     manifest, contract = served.manifest, served.manifest.contract
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
-    return {
-        "name": manifest.name,
-        "versions": sorted(versions, key=int),
-        "platform": PLATFORM,
-        "inputs": [
-            _tensor(INPUT, "FP32", -1, -1, len(contract.channels)),
-            _tensor(LENGTHS, "INT64", -1),
-        ],
-        "outputs": [_tensor(LOGITS, "FP32", -1, -1, len(contract.labels))],
-    }
+    inputs = [
+        TensorMetadata(INPUT, FP32, [-1, -1, len(contract.channels)]),
+        TensorMetadata(LENGTHS, INT64, [-1]),
+    ]
+    outputs = [TensorMetadata(LOGITS, FP32, [-1, -1, len(contract.labels)])]
+    return ModelMetadata(manifest.name, sorted(versions, key=int), PLATFORM, inputs, outputs)
 
 
-def config(served: Model, settings: Settings) -> Described:
+def config(served: Model, settings: Settings) -> dict[str, Any]:
     """As a client of this service may use the model: Triton's ModelConfig, without the state."""
     manifest, contract = served.manifest, served.manifest.contract
     idle = int(settings.idle_timeout * 1e6)
@@ -65,9 +62,5 @@ def config(served: Model, settings: Settings) -> Described:
     }
 
 
-def _tensor(name: str, datatype: str, *shape: int) -> Described:
-    return {"name": name, "datatype": datatype, "shape": list(shape)}
-
-
-def _io(name: str, data_type: str, *dims: int) -> Described:
+def _io(name: str, data_type: str, *dims: int) -> dict[str, Any]:
     return {"name": name, "data_type": data_type, "dims": list(dims)}

@@ -12,14 +12,31 @@ from service.api.body import read_body
 from service.api.decode import decode_json
 from service.api.failures import OIP
 from service.api.oip import metadata, rest_models
+from service.api.oip.examples import EXAMPLES
 from service.api.oip.infer import Inference
-from service.api.oip.messages import IndexBody, RepositoryBody
+from service.api.oip.messages import (
+    IndexBody,
+    IndexEntry,
+    RepositoryBody,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+)
 from service.api.oip.repository import ModelRepository
-from service.api.oip.rest_models import errors, json
-from service.api.schemas import takes
+from service.api.oip.rest_models import errors, json, says
+from service.api.schemas import reference, takes
 from service.engine.engine import Engine
 from service.settings import Settings
 
+_INDEXED = {
+    "description": "Every version, of one model after the other.",
+    "content": {
+        "application/json": {
+            "schema": {"type": "array", "items": reference(IndexEntry)},
+            "example": [EXAMPLES["IndexEntry"]],
+        }
+    },
+}
 _INDEX = msgspec.json.Decoder(IndexBody)
 _REPOSITORY = msgspec.json.Decoder(RepositoryBody)
 
@@ -31,23 +48,23 @@ def router(
         prefix=OIP, tags=["Open Inference Protocol"], default_response_class=Response
     )
 
-    @routes.get("", summary="Server metadata")
+    @routes.get("", summary="Server metadata", responses=says(ServerMetadata))
     async def server_metadata() -> Response:
         return json(metadata.server())
 
-    @routes.get("/health/live", summary="Alive")
+    @routes.get("/health/live", summary="Alive", responses=says(ServerLive))
     async def live() -> Response:
-        return json({"live": True})
+        return json(ServerLive(True))
 
-    @routes.get("/health/ready", summary="Warm and able", responses=errors(503))
+    @routes.get("/health/ready", summary="Warm and able", responses=says(ServerReady, 200, 503))
     async def ready() -> Response:
-        return json({"ready": engine.ready}, 200 if engine.ready else 503)
+        return json(ServerReady(engine.ready), 200 if engine.ready else 503)
 
     @routes.post(
         "/repository/index",
         summary="Every version of every model",
         openapi_extra=takes(IndexBody, {"ready": False}),
-        responses=errors(400, 413),
+        responses={200: _INDEXED, **errors(400, 413)},
     )
     async def repository_index(request: Request) -> Response:
         asked = decode_json(_INDEX, await read_body(request, settings.max_body) or b"{}")

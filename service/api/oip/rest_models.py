@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from service.api.body import read_body, unless_gone
 from service.api.decode import decode_json
 from service.api.oip import binary, metadata
+from service.api.oip.examples import CONFIG
 from service.api.oip.infer import Asked, Inference, Inferred, version_number
 from service.api.oip.messages import (
     InferAnswer,
     InferBody,
     InferError,
     InputTensor,
+    ModelMetadata,
+    ModelReady,
     OutputTensor,
 )
 from service.api.oip.parameters import check_offered
@@ -31,6 +34,10 @@ from service.errors import BadMessage
 from service.settings import Settings
 
 _INFER = msgspec.json.Decoder(InferBody)
+_CONFIGURED = {
+    "description": "Triton's ModelConfig.",
+    "content": {"application/json": {"schema": {"type": "object"}, "example": CONFIG}},
+}
 _EXAMPLE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 9], "data": [0.0] * 18}],
 }
@@ -39,16 +46,24 @@ _EXAMPLE = {
 def router(engine: Engine, inference: Inference, settings: Settings) -> APIRouter:
     routes = APIRouter(default_response_class=Response)
 
-    @routes.get("/ready", summary="A model takes requests", responses=errors(404, 503))
+    @routes.get(
+        "/ready",
+        summary="A model takes requests",
+        responses=says(ModelReady, 200, 503) | errors(404),
+    )
     async def model_ready(name: str, version: str = "") -> Response:
         engine.model(name, version_number(version))
-        return json({"name": name, "ready": engine.ready}, 200 if engine.ready else 503)
+        return json(ModelReady(name, engine.ready), 200 if engine.ready else 503)
 
-    @routes.get("", summary="Inputs and outputs, without the state", responses=errors(404))
+    @routes.get(
+        "",
+        summary="Inputs and outputs, without the state",
+        responses=says(ModelMetadata) | errors(404),
+    )
     async def model_metadata(name: str, version: str = "") -> Response:
         return json(metadata.model(engine, engine.model(name, version_number(version))))
 
-    @routes.get("/config", summary="Configuration", responses=errors(404))
+    @routes.get("/config", summary="Configuration", responses={200: _CONFIGURED, **errors(404)})
     async def model_config(name: str, version: str = "") -> Response:
         return json(metadata.config(engine.model(name, version_number(version)), settings))
 
@@ -56,7 +71,7 @@ def router(engine: Engine, inference: Inference, settings: Settings) -> APIRoute
         "/infer",
         summary="Run whole sequences, or the next steps of one",
         openapi_extra=takes(InferBody, _EXAMPLE),
-        responses=errors(400, 404, 409, 410, 413, 429, 503),
+        responses=says(InferAnswer) | errors(400, 404, 409, 410, 413, 429, 503),
     )
     async def infer(request: Request, name: str, version: str = "") -> Response:
         """Steps [batch, steps, channels] to logits of each; `sequence_id` carries state on."""
@@ -109,6 +124,12 @@ def _answer(body: InferBody, inferred: Inferred) -> Response:
         return binary.joined(answer, data)
     tensor.data = logits.ravel().tolist()
     return json(answer)
+
+
+def says(body: type[msgspec.Struct], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI for what a door answers, with 200 unless told."""
+    answer = {"description": body.__doc__ or "", "content": content(body, "json")}
+    return dict.fromkeys(statuses or (200,), answer)
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
