@@ -1,5 +1,6 @@
 # make serve           the service with the bundled model on http://localhost:8000 (no torch);
 #                      EXTRAS="grpc otel" adds the packages of these extras
+# make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter
 # make train, export   a new model; ARGS="…" passes options on
@@ -17,10 +18,13 @@ space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve test check format train export compose-test
+.PHONY: serve phone test check format train export compose-test
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
+
+phone: .venv/phone-ready
+	$(SERVICE) -m service.phone $(ARGS)
 
 test: $(DEV_READY)
 	$(DEV) -m pytest -m "not deploy" $(ARGS)
@@ -52,7 +56,12 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,r
 	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt dev.txt)
+.venv/phone-ready: $(SERVICE_READY) constraints/phone.txt
+	$(SERVICE) constraints/needs.py phone > .venv/phone-needs.txt
+	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
+	touch $@
+
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

@@ -17,6 +17,7 @@ from service.api import (
     failures,
     health,
     operate,
+    page,
     schemas,
     stream,
     stream_state,
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
     app.include_router(rest.router(engine, inference, repository, settings))
+    page.add_page(app)
     return app
 
 

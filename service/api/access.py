@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.api import failures, subprotocols
+from service.api import failures, page, subprotocols
 from service.api.callers import Callers
 from service.engine.stream_ids import StreamIds
 from service.errors import Forbidden, ServiceError, StartupError, UnknownStream
@@ -77,7 +77,8 @@ class Access:
 
     def _admit(self, connection: HTTPConnection) -> str:
         """The caller's name, empty where no keys are set. Raises the reason why not."""
-        if connection.scope["path"] in OPEN:
+        path = connection.scope["path"]
+        if path in OPEN or page.is_open(path):
             return ""
         self._check_origin(connection)
         bearer = connection.headers.get("authorization", "")
