@@ -12,14 +12,14 @@ RUN kernels/headers onnxruntime \
 FROM python:3.13-slim-trixie AS packages
 # cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
 ARG PROVIDER=cpu
-# otel: what exporting to an OpenTelemetry collector needs
+# otel: what exporting to an OpenTelemetry collector needs; grpc: what LARNN_GRPC_PORT needs
 ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
 RUN python constraints/needs.py "$PROVIDER" $EXTRAS > needs.txt \
-    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -r needs.txt
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -r needs.txt
 COPY --from=kernels /build/wheels wheels
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps wheels/*.whl
 WORKDIR /app

@@ -1,4 +1,5 @@
-# make serve           the service with the bundled model on http://localhost:8000 (no torch)
+# make serve           the service with the bundled model on http://localhost:8000 (no torch);
+#                      EXTRAS="grpc otel" adds the packages of these extras
 # make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
@@ -6,6 +7,7 @@
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
 PROVIDER ?= cpu
+EXTRAS ?=
 
 # pip compiles every file that it installs; Python by itself only those that are imported.
 export PIP_NO_COMPILE := 1
@@ -13,7 +15,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SERVICE := .venv/bin/python
 DEV := .venv-dev/bin/python
-SERVICE_READY := .venv/ready-$(PROVIDER)
+space := $(subst ,, )
+SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
 .PHONY: serve phone test check format train export compose-test kernels kernels-check
@@ -71,11 +74,11 @@ kernels-check: $(DEV_READY)
 	    -isystem build/onnxruntime -Ikernels/src
 
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt constraints/$(PROVIDER).txt
-	$(PYTHON) constraints/needs.py $(PROVIDER) > /dev/null
+$(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
+	$(PYTHON) constraints/needs.py $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
-	$(SERVICE) constraints/needs.py $(PROVIDER) > .venv/needs.txt
-	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
+	$(SERVICE) constraints/needs.py $(PROVIDER) $(EXTRAS) > .venv/needs.txt
+	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
 	touch $@
 
 .venv/phone-ready: $(SERVICE_READY) constraints/phone.txt
@@ -83,7 +86,7 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt co
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt otel.txt phone.txt dev.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from export.evaluation_command import evaluate
-from export.graph_commands import publish, verify, write_onnx
+from export.graph_commands import publish, triton, verify, write_onnx
 from export.training_command import folds, train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -15,6 +15,7 @@ app.command()(evaluate)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
+app.command()(triton)
 
 
 if __name__ == "__main__":

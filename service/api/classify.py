@@ -50,12 +50,12 @@ class ClassifyDoor:
         if request.headers.get("content-type", "").partition(";")[0] == NPY:
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
-            _check_sizes([len(sequence) for sequence in sequences], self._settings)
+            check_sizes([len(sequence) for sequence in sequences], self._settings)
         else:
             asked = decode_json(_BODY, body)
             logits = asked.logits
             model = self._engine.model(asked.model, asked.version)
-            _check_sizes([len(rows) for rows in asked.sequences], self._settings)
+            check_sizes([len(rows) for rows in asked.sequences], self._settings)
             sequences = _arrays(asked, model)
         result = await unless_gone(request, self._engine.classify(model, sequences))
         manifest = model.manifest
@@ -95,17 +95,18 @@ def _arrays(asked: ClassifyBody, model: Model) -> list[Floats]:
     ]
 
 
-def _check_sizes(steps: list[int], settings: Settings) -> None:
+def check_sizes(steps: list[int], settings: Settings, place: str = "sequences") -> None:
+    """Raises BadShape, TooLarge where a request has so many sequences, of so many steps."""
     if not steps:
-        raise BadShape("sequences is empty; send at least one")
+        raise BadShape(f"{place} is empty; send at least one")
     if len(steps) > settings.max_sequences:
         raise TooLarge(f"{len(steps)} sequences; at most {settings.max_sequences} in a request")
     for index, count in enumerate(steps):
         if not count:
-            raise BadShape(f"sequences[{index}] has no steps; send at least one")
+            raise BadShape(f"{place}[{index}] has no steps; send at least one")
         if count > settings.max_sequence_steps:
             raise TooLarge(
-                f"sequences[{index}] has {count} steps; at most {settings.max_sequence_steps}"
+                f"{place}[{index}] has {count} steps; at most {settings.max_sequence_steps}"
             )
     if sum(steps) > settings.max_request_steps:
         raise TooLarge(f"{sum(steps)} steps; at most {settings.max_request_steps} in a request")
