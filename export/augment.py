@@ -10,10 +10,18 @@ from torch import Tensor
 from export.recipe import TrainConfig
 
 
-def random_rotations(count: int, degrees: float, generator: torch.Generator) -> Tensor:
-    """[count, 3, 3]: axis uniform on the sphere, angle normal with that spread."""
+def random_rotations(
+    count: int, degrees: float, generator: torch.Generator, far: float = 0.0
+) -> Tensor:
+    """[count, 3, 3]: axis uniform on the sphere, angle normal with that spread.
+
+    A share `far` of them has an angle uniform over the whole circle instead.
+    """
     axis = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
     angle = torch.randn(count, generator=generator) * math.radians(degrees)
+    if far:
+        turned = torch.rand(count, generator=generator) < far
+        angle = torch.where(turned, 2 * torch.pi * torch.rand(count, generator=generator), angle)
     x, y, z = axis.unbind(1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(count, 3, 3)
@@ -30,7 +38,7 @@ def augment(
     measured by `deviation` [channels].
     """
     batch, steps, channels = windows.shape
-    turn = random_rotations(batch, config.rotation_degrees, generator)
+    turn = random_rotations(batch, config.rotation_degrees, generator, config.far_rotation)
     triplets = windows.reshape(batch, steps * channels // 3, 3)
     turned = torch.bmm(triplets, turn.transpose(1, 2)).view(batch, steps, channels)
     factor = 1 + config.scaling * torch.randn(batch, 1, 1, generator=generator)

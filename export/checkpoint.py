@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from export.networks import NetworkConfig, RecurrentClassifier
+from export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
 
 FINISHED = "checkpoint"
 LAST = "last"
@@ -64,6 +64,12 @@ def load_network(run: Path) -> RecurrentClassifier:
     except RuntimeError as error:
         raise CheckpointError(f"{run}: the weights do not fit the network: {error}") from error
     return network.eval()
+
+
+def load_published(run: Path, raw: bool) -> Network:
+    """The network of a run, behind a phone's filters where it shall take raw channels."""
+    network = load_network(run)
+    return RawClassifier(network).eval() if raw else network
 
 
 def fold_standardisation(

@@ -15,6 +15,8 @@ from export.checkpoint import load_network
 from export.data.uci_har import LABELS, Split
 
 EVALUATION_FILE = "evaluation.json"
+RAW_EVALUATION_FILE = "evaluation-raw.json"
+"""Of the same windows, cut from the raw recordings."""
 
 
 def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -24,12 +26,14 @@ def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64]) ->
     return counts
 
 
-def evaluate(run: Path, test: Split) -> dict[str, Any]:
-    """Measure the run's network on raw windows and write RUN/evaluation.json."""
+def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, Any]:
+    """Measure the run's network on the test set's windows and write RUN/FILE."""
     network = load_network(run)
-    predicted = last_logits(network, torch.from_numpy(test.signals)).argmax(1).numpy()
+    predicted = (
+        last_logits(lambda x: network(x)[0], torch.from_numpy(test.signals)).argmax(1).numpy()
+    )
     result = summarise(test, predicted)
-    (run / EVALUATION_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    (run / file).write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 

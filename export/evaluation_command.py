@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from export.checkpoint import CheckpointError
+from export.data.hapt import load_places, load_recordings, windows_from_recordings
 from export.data.uci_har import DataError, load_split
+from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.evaluate import evaluate as measure
 
 RUNS = [Path("runs/larnn-har")]
@@ -22,16 +24,22 @@ def evaluate(
         list[Path], typer.Argument(help="finished runs, such as one for each seed")
     ] = RUNS,
     data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
+    raw: Annotated[bool, typer.Option(help="cut the windows from HAPT's raw recordings")] = False,
 ) -> None:
-    """Measure finished runs on the test set; writes evaluation.json and a picture into each."""
+    """Measure finished runs on the test set; writes evaluation.json and a picture into each.
+
+    With --raw the windows come through the phone's filters: evaluation-raw.json.
+    """
     from export.pictures import CONFUSION_FILE, draw_confusion_matrix
 
     table = Table("run", "test accuracy", "windows", "weakest class")
     accuracies = []
     try:
         test = load_split("test", data)
+        if raw:
+            test = windows_from_recordings(test, load_places("test", data), load_recordings(data))
         for run in runs:
-            result = measure(run, test)
+            result = measure(run, test, RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
             draw_confusion_matrix(result, run / CONFUSION_FILE)
             accuracies.append(result["accuracy"])
             weakest, recall = min(result["per_class"].items(), key=lambda each: each[1] or 0)

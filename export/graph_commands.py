@@ -19,16 +19,18 @@ from export.verify import verify as verify_graph
 
 PUBLISHED = Path("models/larnn-har/1")
 Run = Annotated[Path, typer.Argument(help="a finished run, such as runs/larnn-har-s0")]
+Raw = Annotated[bool, typer.Option(help="it takes a phone's six raw channels")]
 ERRORS = (ValueError, DataError, checkpoint.CheckpointError, PublishError, ParityError)
 
 
 def write_onnx(
     run: Run = PUBLISHED / CHECKPOINT_FOLDER,
     output: Annotated[Path, typer.Option(help="the file to write")] = PUBLISHED / GRAPH_FILE,
+    raw: Raw = False,
 ) -> None:
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
-        network = checkpoint.load_network(run)
+        network = checkpoint.load_published(run, raw)
         model = build_graph(network, contract_of(network))
         parity = verify_graph(network, model)
     except ERRORS as error:
@@ -37,10 +39,12 @@ def write_onnx(
     Console().print(f"{output}: {len(model.graph.node)} nodes, logits within {parity.logits:.0e}")
 
 
-def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]) -> None:
+def verify(
+    run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")], raw: Raw = False
+) -> None:
     """Compare a graph with the network of a run, chunk by chunk."""
     try:
-        parity = verify_graph(checkpoint.load_network(run), onnx.load(graph))
+        parity = verify_graph(checkpoint.load_published(run, raw), onnx.load(graph))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(
@@ -55,6 +59,7 @@ def publish(
         Path | None, typer.Option(help="the folds that chose its recipe, for the card")
     ] = None,
     name: Annotated[str, typer.Option()] = "larnn-har",
+    raw: Raw = False,
     version: Annotated[int, typer.Option(min=1)] = 1,
     models: Annotated[Path, typer.Option(help="the repository of exported models")] = Path(
         "models"
@@ -63,7 +68,7 @@ def publish(
 ) -> None:
     """Verify a run's graph and write models/NAME/VERSION/ with manifest, checksum and card."""
     try:
-        target = publish_run(run, name, version, models, folds, replace)
+        target = publish_run(run, name, version, models, folds, replace, raw)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(f"published {target}")

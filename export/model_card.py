@@ -53,7 +53,7 @@ The graph agrees with the network in torch within {manifest.metrics["parity"]["l
 (logits) and {manifest.metrics["parity"]["state"]:.0e} (state) over ragged chunks that carry the
 state on. `make export` writes it again from `checkpoint/`.
 
-## The data
+{_raw_section(manifest)}## The data
 
 {CITATION}
 
@@ -63,6 +63,24 @@ Six activities, one phone on the waist, one laboratory; transitions between acti
 of the phone and other devices were not seen. Every answer is one of the six: there is no "none of
 these".
 """)
+
+
+def _raw_section(manifest: Manifest) -> str:
+    """What a model with the phone's filters in its graph asks of its user."""
+    if not any(tensor.name.startswith("filters_") for tensor in manifest.contract.state):
+        return ""
+    return """\
+## From raw sensors
+
+The graph starts with the four causal filters that made the data set's nine channels of the phone's
+six, their states among the stream's state: a median of three, low-passes at 20 Hz, 0.3 Hz (gravity)
+and 0.1 Hz (drift). They are float64. The median looks one sample ahead, so the answer at step t
+describes step t-1. The filters start at rest and need about five seconds until gravity has settled:
+this model is for streams; a window of 2.56 s by itself is better classified by the model that takes
+filtered channels. The figures above are of windows cut from recordings that were filtered from end
+to end, as a stream is.
+
+"""
 
 
 def _folds_row(folds: dict[str, Any] | None) -> str:

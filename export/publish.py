@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from export import checkpoint
+from export.data.hapt import RAW_CHANNELS
 from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
-from export.evaluate import EVALUATION_FILE
+from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
-from export.networks import RecurrentClassifier
+from export.networks import Network, RawClassifier
 from export.verify import verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
@@ -27,10 +28,10 @@ class PublishError(ValueError):
     """What stands in the way of publishing, and what to do."""
 
 
-def contract_of(network: RecurrentClassifier, labels: tuple[str, ...] = LABELS) -> Contract:
-    """The contract of a network that takes UCI HAR's channels."""
+def contract_of(network: Network, labels: tuple[str, ...] = LABELS) -> Contract:
+    """The contract of a network that takes UCI HAR's channels, or a phone's."""
     return Contract(
-        channels=CHANNELS,
+        channels=RAW_CHANNELS if isinstance(network, RawClassifier) else CHANNELS,
         labels=labels,
         sample_rate_hz=SAMPLE_RATE_HZ,
         state=tuple(network.state_tensors()),
@@ -44,18 +45,22 @@ def publish(
     root: Path,
     folds: Path | None = None,
     replace: bool = False,
+    raw: bool = False,
 ) -> Path:
     """Verify parity, then write root/<name>/<version>/ and give its path.
 
     `folds` holds the runs that chose the recipe. Raises PublishError where the run was not
     evaluated, the folds are of another recipe or the version exists; ParityError.
     """
+    evaluation = run / (RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
     target = root / name / str(version)
     if target.exists() and not replace:
         raise PublishError(f"{target} exists: take another version, or --replace it")
-    if not (run / EVALUATION_FILE).is_file():
-        raise PublishError(f"{run} has no {EVALUATION_FILE}: python -m export evaluate {run}")
-    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
+    if not evaluation.is_file():
+        flag = " --raw" if raw else ""
+        raise PublishError(f"{run} has no {evaluation.name}: python -m export evaluate {run}{flag}")
+    network = checkpoint.load_published(run, raw)
+    _, record = checkpoint.read(run, checkpoint.FINISHED)
     contract = contract_of(network)
     model = build_graph(network, contract)
     parity = verify(network, model)
@@ -63,13 +68,13 @@ def publish(
     manifest = Manifest(
         name=name,
         version=version,
-        description=_description(record),
+        description=_description(record, raw),
         contract=contract,
         graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
         network=network.config.model_dump(mode="json"),
         metrics={
             "folds": _folds_of(folds, record),
-            "test": json.loads((run / EVALUATION_FILE).read_text()),
+            "test": json.loads(evaluation.read_text()),
             "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
         },
     )
@@ -104,12 +109,13 @@ def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) 
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
-        for file in (*weights, EVALUATION_FILE, FOLDS_FILE, *PICTURES):
+        for file in (*weights, EVALUATION_FILE, RAW_EVALUATION_FILE, FOLDS_FILE, *PICTURES):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
     write_card(folder, manifest, [name for name in PICTURES if (kept / name).is_file()])
 
 
-def _description(record: dict[str, Any]) -> str:
+def _description(record: dict[str, Any], raw: bool) -> str:
     family = record["network"]["family"].upper()
-    return f"{family} for six activities from nine inertial channels at 50 Hz"
+    channels = "a phone's six raw channels" if raw else "nine inertial channels"
+    return f"{family} for six activities from {channels} at 50 Hz"

@@ -45,6 +45,8 @@ class TrainConfig(BaseModel):
 
     rotation_degrees: float = Field(20.0, ge=0, le=180)
     """Spread of the random rotation of the sensor frame, one for a window's three sensors."""
+    far_rotation: float = Field(0.0, ge=0, le=1)
+    """How many windows are turned by any angle at all: these are told by their motion alone."""
     scaling: float = Field(0.05, ge=0)
     """Spread of a window's common random factor."""
     jitter: float = Field(0.05, ge=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,15 +35,13 @@ class Trainer:
         self.config, self.run = config, run
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
-        self.shift, self.deviation = _statistics(train)
-        self.held_out = (
-            self._standardise(torch.from_numpy(held_out.signals)),
-            torch.from_numpy(held_out.labels),
-        )
+        self.deviation = _statistics(self.windows)[1]
+        self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = RecurrentClassifier(network)
+        self.shift, self.scale = _statistics(self.network.features(self.windows))
         self.average = RecurrentClassifier(network).eval().requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
@@ -68,7 +66,9 @@ class Trainer:
             started = time.perf_counter()
             record: Record = {"epoch": len(self.history) + 1, "loss": self._epoch(on_batch)}
             if len(self.held_out[1]):
-                record["accuracy"], record["held_out_loss"] = measure(self.average, *self.held_out)
+                record["accuracy"], record["held_out_loss"] = measure(
+                    partial(self._logits, self.average), *self.held_out
+                )
             record["seconds"] = round(time.perf_counter() - started, 1)
             self.history.append(record)
             yield record
@@ -76,7 +76,7 @@ class Trainer:
     def save(self) -> None:
         """Write RUN/checkpoint.*: the average, with the standardisation in its input layer."""
         weights = checkpoint.fold_standardisation(
-            self.average.state_dict(), self.shift, 1 / self.deviation
+            self.average.state_dict(), self.shift, 1 / self.scale
         )
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
@@ -100,8 +100,7 @@ class Trainer:
 
     def _update(self, windows: Tensor, labels: Tensor) -> float:
         x = augment(windows, self.deviation, self.config, self.generator)
-        logits, _ = self.network(self._standardise(x))
-        loss = sequence_loss(logits, labels, self.config)
+        loss = sequence_loss(self._logits(self.network, x), labels, self.config)
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -119,8 +118,8 @@ class Trainer:
             else:
                 average.copy_(new)
 
-    def _standardise(self, x: Tensor) -> Tensor:
-        return (x - self.shift) / self.deviation
+    def _logits(self, network: RecurrentClassifier, x: Tensor) -> Tensor:
+        return network.from_features((network.features(x) - self.shift) / self.scale)[0]
 
 
 def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:
@@ -133,11 +132,10 @@ def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:
     return train, data.of_subjects(held_out)
 
 
-def _statistics(split: Split) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation [channels] over all windows and steps."""
-    signals = split.signals.reshape(-1, split.signals.shape[-1]).astype(np.float64)
-    mean, deviation = signals.mean(0), signals.std(0).clip(min=1e-6)
-    return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [features] over all windows and steps."""
+    values = x.flatten(0, 1).double()
+    return values.mean(0).float(), values.std(0, correction=0).clamp(min=1e-6).float()
 
 
 def _parameter_groups(network: RecurrentClassifier, weight_decay: float) -> list[Record]:

@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from export.networks import RecurrentClassifier
+from export.networks import Network
 from service.contract import INPUT, LENGTHS, LOGITS
 
 BOUND = 1e-5
@@ -33,7 +33,7 @@ class Parity:
     """Steps that the longest row consumed."""
 
 
-def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) -> Parity:
+def verify(network: Network, model: onnx.ModelProto, seed: int = 0) -> Parity:
     """Run both over ragged chunks, longer than the window in total, and compare every tensor.
 
     Each side carries its own state on. Raises ParityError beyond BOUND.
@@ -41,6 +41,7 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
+    channels = session.get_inputs()[0].shape[2]
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()
     in_torch = network.initial_state(BATCH)
@@ -50,7 +51,7 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
     worst, total = {"logits": 0.0, "state": 0.0}, 0
     for steps in (1, 3, network.config.window_size + 2, 1, 2 * network.config.window_size):
         lengths = np.array([steps, *random.integers(0, steps + 1, BATCH - 1)], dtype=np.int64)
-        x = random.normal(size=(BATCH, steps, network.config.channels)).astype(np.float32)
+        x = random.normal(size=(BATCH, steps, channels)).astype(np.float32)
         with torch.no_grad():
             logits, in_torch = network(torch.from_numpy(x), in_torch, torch.from_numpy(lengths))
         names = [LOGITS, *(tensor.next_name for tensor in tensors)]

@@ -19,7 +19,7 @@ LOGITS = "logits"
 METADATA_KEY = "contract"
 MANIFEST_FILE = "model.json"
 
-Dtype = Literal["float32", "int64"]
+Dtype = Literal["float32", "float64", "int64"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 

@@ -11,7 +11,8 @@ from onnx import helper
 from export.graph.builder import Pen
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
-from export.networks import RecurrentClassifier
+from export.graph.phone_filters import write_filters
+from export.networks import Network, RawClassifier, RecurrentClassifier
 from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
 
 OPSET = 18
@@ -22,16 +23,20 @@ WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
 }
 
 
-def build_graph(
-    network: RecurrentClassifier, contract: Contract, **options: int
-) -> onnx.ModelProto:
+def build_graph(network: Network, contract: Contract, **options: int) -> onnx.ModelProto:
     """The network in evaluation mode, with the contract in the metadata.
 
     x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
     [batch, steps, classes] and each next state tensor out. `options` are for the family's writer.
     """
-    pen = Pen()
-    z = pen.linear(INPUT, network.input.weight, network.input.bias)
+    pen, channels = Pen(), INPUT
+    if isinstance(network, RawClassifier):
+        state = {tensor.name: tensor.name for tensor in network.filters.state_tensors()}
+        channels, next_state = write_filters(pen, network.filters, INPUT, state, LENGTHS)
+        for name, value in next_state.items():
+            _name(pen, value, f"next_{name}")
+        network = network.network
+    z = pen.linear(_features(pen, network, channels), network.input.weight, network.input.bias)
     z = pen.write("Elu", z)
     write_layer = WRITERS[network.config.family]
     for index, layer in enumerate(network.layers):
@@ -56,6 +61,13 @@ def build_graph(
     helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
     onnx.checker.check_model(model)
     return model
+
+
+def _features(pen: Pen, network: RecurrentClassifier, channels: str) -> str:
+    if not (scale := network.config.fine_scale):
+        return channels
+    fine = pen.write("Asinh", pen.write("Div", channels, scale))
+    return pen.write("Concat", channels, fine, axis=2)
 
 
 def _name(pen: Pen, value: str, output: str) -> None:

@@ -25,7 +25,7 @@ from service.contract import (
 logger = logging.getLogger(__name__)
 
 Provider = Literal["auto", "cpu", "cuda"]
-_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
 class OnnxBackend:
