@@ -29,18 +29,18 @@ def random_rotations(
     return torch.eye(3) + sine * cross + versine * (cross @ cross)
 
 
-def augment(
-    windows: Tensor, deviation: Tensor, config: TrainConfig, generator: torch.Generator
-) -> Tensor:
-    """Windows [batch, steps, channels] in physical units, each changed on its own.
+def sensor_frames(count: int, config: TrainConfig, generator: torch.Generator) -> Tensor:
+    """[count, 3, 3]: a phone worn a little askew, and somebody who moves a little more or less."""
+    turn = random_rotations(count, config.rotation_degrees, generator, config.far_rotation)
+    return turn * (1 + config.scaling * torch.randn(count, 1, 1, generator=generator))
 
-    Channels come in triplets x, y, z that turn together: a phone worn a little askew. Noise is
-    measured by `deviation` [channels].
+
+def augment(rows: Tensor, frames: Tensor, noise: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows [batch, steps, channels] in physical units, each in its frame [batch, 3, 3], and noise.
+
+    Channels come in triplets x, y, z that turn together. `noise` [channels] is its spread.
     """
-    batch, steps, channels = windows.shape
-    turn = random_rotations(batch, config.rotation_degrees, generator, config.far_rotation)
-    triplets = windows.reshape(batch, steps * channels // 3, 3)
-    turned = torch.bmm(triplets, turn.transpose(1, 2)).view(batch, steps, channels)
-    factor = 1 + config.scaling * torch.randn(batch, 1, 1, generator=generator)
-    noise = torch.randn(windows.shape, generator=generator) * (config.jitter * deviation)
-    return turned * factor + noise
+    batch, steps, channels = rows.shape
+    triplets = rows.reshape(batch, steps * channels // 3, 3)
+    turned = torch.bmm(triplets, frames.transpose(1, 2)).view(rows.shape)
+    return turned + torch.randn(rows.shape, generator=generator) * noise

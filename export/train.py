@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from export import checkpoint
 from export.accuracy import measure
-from export.augment import augment
+from export.augment import augment, sensor_frames
+from export.carried import CarriedStreams, Labelled
 from export.data.uci_har import DataError, Split
-from export.loss import sequence_loss
+from export.loss import sequence_loss, stream_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
 
@@ -30,13 +31,24 @@ class Trainer:
     the configuration are measured after each epoch and change nothing.
     """
 
-    def __init__(self, network: NetworkConfig, config: TrainConfig, data: Split, run: Path) -> None:
-        """`data` holds all training subjects; DataError when those held out are not among them."""
+    def __init__(
+        self,
+        network: NetworkConfig,
+        config: TrainConfig,
+        data: Split,
+        run: Path,
+        recordings: Sequence[Labelled] = (),
+    ) -> None:
+        """`data` holds all training subjects; DataError when those held out are not among them.
+
+        Of `recordings`, which streams need, those of the people trained on are used.
+        """
         self.config, self.run = config, run
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
         self.deviation = _statistics(self.windows)[1]
         self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
+        self.recordings = [r for r in recordings if r.subject in train.subjects]
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -54,6 +66,7 @@ class Trainer:
             pct_start=max(config.warmup, 1e-6),
             cycle_momentum=False,
         )
+        self.started_from: str | None = None
         self.history: list[Record] = []
 
     @property
@@ -73,6 +86,16 @@ class Trainer:
             self.history.append(record)
             yield record
 
+    def start_from(self, run: Path) -> None:
+        """Begin with the weights of a finished run of the same network."""
+        tensors, record = checkpoint.read(run, checkpoint.FINISHED)
+        if (other := NetworkConfig.model_validate(record["network"])) != self.network.config:
+            raise checkpoint.CheckpointError(f"{run} has another network: {other}")
+        weights = checkpoint.unfold_standardisation(tensors, self.shift, 1 / self.scale)
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
+        self.started_from = record["tensors_sha256"]
+
     def save(self) -> None:
         """Write RUN/checkpoint.*: the average, with the standardisation in its input layer."""
         weights = checkpoint.fold_standardisation(
@@ -85,22 +108,38 @@ class Trainer:
         return {
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
+            "started_from": self.started_from,
             "history": self.history,
         }
 
     def _epoch(self, on_batch: OnBatch) -> float:
         self.network.train()
+        streams = CarriedStreams(self.network, self.recordings, self.config, self.generator)
         order = torch.randperm(len(self.labels), generator=self.generator)
         total = 0.0
         for index in range(self.batches_per_epoch):
             rows = order[index * self.config.batch_size :][: self.config.batch_size]
-            total += self._update(self.windows[rows], self.labels[rows])
+            total += self._update(self.windows[rows], self.labels[rows], streams)
             on_batch(len(self.history) + 1, index + 1, total / (index + 1))
         return total / self.batches_per_epoch
 
-    def _update(self, windows: Tensor, labels: Tensor) -> float:
-        x = augment(windows, self.deviation, self.config, self.generator)
-        loss = sequence_loss(self._logits(self.network, x), labels, self.config)
+    def _update(self, windows: Tensor, labels: Tensor, streams: CarriedStreams) -> float:
+        frames = sensor_frames(len(windows), self.config, self.generator)
+        chunk = streams.next(windows.shape[1])
+        x = augment(
+            torch.cat([windows, chunk.signals]),
+            torch.cat([frames, chunk.frames]),
+            self.config.jitter * self.deviation,
+            self.generator,
+        )
+        empty = self.network.initial_state(len(windows))
+        state = tuple(map(torch.cat, zip(empty, chunk.state, strict=True)))
+        logits, after = self.network.from_features(self._standardised(self.network, x), state)
+        streams.carry(tuple(tensor[len(windows) :].detach() for tensor in after))
+        of_windows, of_streams = logits.split([len(windows), len(x) - len(windows)])
+        loss = sequence_loss(of_windows, labels, self.config)
+        if len(of_streams):
+            loss = loss.lerp(stream_loss(of_streams, chunk, self.config), len(of_streams) / len(x))
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -119,7 +158,10 @@ class Trainer:
                 average.copy_(new)
 
     def _logits(self, network: RecurrentClassifier, x: Tensor) -> Tensor:
-        return network.from_features((network.features(x) - self.shift) / self.scale)[0]
+        return network.from_features(self._standardised(network, x))[0]
+
+    def _standardised(self, network: RecurrentClassifier, x: Tensor) -> Tensor:
+        return (network.features(x) - self.shift) / self.scale
 
 
 def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:

@@ -10,7 +10,9 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from export.carried import Labelled, labelled
 from export.checkpoint import LAST, CheckpointError
+from export.data.hapt import load_recordings
 from export.data.uci_har import CHANNELS, LABELS, DataError, load_split
 from export.folds import fold_runs, write_folds
 from export.memory import keep_freed_memory
@@ -30,6 +32,7 @@ TrainingFields = Annotated[
     list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
 ]
 Data = Annotated[Path | None, typer.Option(help="folder that holds uci-har")]
+Start = Annotated[Path | None, typer.Option(help="begin with a finished run's weights")]
 Resume = Annotated[bool, typer.Option(help="go on where this run stopped")]
 
 
@@ -40,12 +43,17 @@ def train(
     training: TrainingFields = None,
     data: Data = None,
     resume: Resume = False,
+    start: Start = None,
 ) -> None:
     """Train on UCI HAR's 21 training subjects."""
     keep_freed_memory()
     try:
-        configs = _configs(preset, network, training)
-        _train(Trainer(*configs, load_split("train", data), run), resume)
+        network_config, train_config = configs(preset, network, training)
+        split, recordings = load_split("train", data), recordings_for(train_config, data)
+        trainer = Trainer(network_config, train_config, split, run, recordings)
+        if start:
+            trainer.start_from(start)
+        _train(trainer, resume)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -61,16 +69,20 @@ def folds(
     """Train five times, each with a fifth of the training subjects held out and measured."""
     keep_freed_memory()
     try:
-        network_config, train_config = _configs(preset, network, training)
-        split = load_split("train", data)
+        network_config, train_config = configs(preset, network, training)
+        split, recordings = load_split("train", data), recordings_for(train_config, data)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
-            _train(Trainer(network_config, config, split, run), resume)
+            _train(Trainer(network_config, config, split, run, recordings), resume)
         result = write_folds(runs, split)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     draw_learning_curves(result, runs / CURVES_FILE)
     Console().print(f"held-out training subjects: {result['accuracy']:.2%} → {runs}")
+
+
+def recordings_for(config: TrainConfig, data: Path | None) -> list[Labelled]:
+    return labelled(load_recordings(data)) if config.streams else []
 
 
 def _train(trainer: Trainer, resume: bool) -> None:
@@ -83,7 +95,7 @@ def _train(trainer: Trainer, resume: bool) -> None:
     train_showing(trainer)
 
 
-def _configs(
+def configs(
     preset: str, network: list[str] | None, training: list[str] | None
 ) -> tuple[NetworkConfig, TrainConfig]:
     if preset not in NETWORKS:

@@ -81,11 +81,10 @@ def windows_from_recordings(split: Split, places: Places, recordings: list[Recor
     """The split with its windows cut from raw recordings, which were filtered from end to end."""
     signals = np.empty_like(split.signals)
     for recording in recordings:
-        mine = np.flatnonzero(places.experiments == recording.experiment)
-        if len(mine):
-            channels = filter_recording(recording.signals)
+        mine = places.experiments == recording.experiment
+        if mine.any():
             steps = places.starts[mine, None] + np.arange(STEPS)
-            signals[mine] = channels[steps]
+            signals[mine] = filter_recording(recording.signals)[steps]
     return Split(signals, split.labels, split.subjects)
 
 

@@ -24,7 +24,7 @@ class NetworkConfig(BaseModel):
     normalisation: Literal["layer", "batch", "none"] = "layer"
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     fine_scale: float = Field(0.0, ge=0.0)
-    """Where not 0, asinh(channel / fine_scale) beside each channel: it tells small motions apart."""
+    """Where not 0, asinh(channel / fine_scale) too: it tells small motions apart."""
 
     window_size: int = Field(16, ge=1)
     """k, the number of past cell states that attention sees."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import butter
+from scipy.signal import butter, medfilt, sosfilt
 from torch import Tensor, nn
 
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import at_length, initial_tensors, window_at_length
+from export.networks.parts import at_length, window_at_length
 from service.contract import StateTensor
 
 SAMPLE_RATE_HZ = 50.0
@@ -88,12 +88,14 @@ class PhoneFilters(nn.Module):
 
 def filter_recording(signals: NDArray[np.float32]) -> NDArray[np.float32]:
     """[steps, 9] of a whole recording [steps, 6], the two in time with each other."""
-    filters = PhoneFilters()
-    state = initial_tensors(filters.state_tensors(), 1, torch.device("cpu"))
-    outside = np.zeros((1, signals.shape[1]), dtype=np.float32)
-    x = torch.from_numpy(np.concatenate([signals, outside]))
-    channels: NDArray[np.float32] = filters(x[None], state, None)[0][0, 1:].numpy()
-    return channels
+
+    def low_pass(x: NDArray[np.float64], design: tuple[int, float]) -> NDArray[np.float64]:
+        return np.asarray(sosfilt(_sections(design), x, axis=0))
+
+    medians = medfilt(signals.astype(np.float64), (3, 1))
+    total_acc, gyro = np.split(low_pass(medians, NOISE), len(SENSORS), axis=1)
+    body_acc, body_gyro = total_acc - low_pass(total_acc, GRAVITY), gyro - low_pass(gyro, DRIFT)
+    return np.concatenate([body_acc, body_gyro, total_acc], axis=1).astype(np.float32)
 
 
 def _sections(design: tuple[int, float]) -> NDArray[np.float64]:
