@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import page_bare, reliability
+from benchmarks import operations, page_bare, reliability
 from benchmarks.server import ROOT
 from benchmarks.tables import table
 
 PAGE = ROOT / "docs" / "performance.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 
 def page() -> None:
     """Write the results' figures into the pages."""
-    for each in (PAGE, RELIABILITY):
+    for each in (PAGE, RELIABILITY, OPERATIONS):
         each.write_text(filled(each.read_text()))
 
 
@@ -118,4 +119,5 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "kill": reliability.kill,
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,
+    "reload": operations.reload,
 }

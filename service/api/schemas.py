@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct, UnsetType
 
-from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody
+from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
@@ -17,6 +17,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
 
     sequences: list[list[list[float]]]
     model: str | None = None
+    version: Version | None = None
     logits: bool = False
 
 
@@ -32,6 +33,7 @@ class OpenBody(Struct, forbid_unknown_fields=True):
     """Which model a new stream runs on."""
 
     model: str | None = None
+    version: Version | None = None
 
 
 class Problem(Struct):

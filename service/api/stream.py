@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import anyio
 import msgspec
@@ -10,14 +11,23 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
-from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
-from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
+from service.api.decode import (
+    binary_chunk,
+    check_chunk_size,
+    decode_json,
+    steps_array,
+    version_asked,
+)
+from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
+from service.api.websocket import AHEAD
 from service.engine.engine import Chunk, Engine
+from service.engine.models import key
 from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +81,7 @@ class StreamConnection:
             logger.exception("a stream's connection failed")
             await self._close(Internal())
         finally:
+            logger.debug("a stream's connection has ended")
             if stream is not None:
                 self._engine.streams.detach(stream, self)
 
@@ -79,8 +90,10 @@ class StreamConnection:
         if "stream" in query:
             stream = await self._engine.resume(query["stream"])
         else:
-            model = self._engine.model(query.get("model"))
+            model = self._engine.model(query.get("model"), version_asked(query))
             stream = await self._engine.open(model, owner=self._websocket.state.owner)
+        concerns(*key(stream.model), stream.id)
+        logger.debug("a stream's connection is open at %d", stream.checkpoint.position)
         self._engine.streams.attach(stream, self)
         async with stream.lock:  # what an older connection had in flight settles first
             message = opened(self._engine, stream)
@@ -100,19 +113,26 @@ class StreamConnection:
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
         while True:
-            frame = await self._receive()
+            frame, ahead = await self._receive()
             try:
-                asked = self._read(frame, stream)
-                if asked is None:
-                    position = await self._engine.streams.end(stream)
-                    return await self._send(EndedMessage(position))
-                await self._send(await predict(self._engine, stream, *asked))
+                async with self._engine.ahead if ahead else nullcontext():
+                    answer = await self._answer(stream, frame)
+                await self._send(answer)
+                if isinstance(answer, EndedMessage):
+                    return
             except _ENDS_CONNECTION:
                 raise
             except ServiceError as error:  # the stream stands where it stood, and lives on
                 await self._send_text(failures.message(error))
 
-    async def _receive(self) -> str | bytes:
+    async def _answer(self, stream: Stream, frame: str | bytes) -> PredictionMessage | EndedMessage:
+        asked = self._read(frame, stream)
+        if asked is None:
+            return EndedMessage(await self._engine.streams.end(stream))
+        return await predict(self._engine, stream, *asked)
+
+    async def _receive(self) -> tuple[str | bytes, bool]:
+        """A frame, and whether the client had sent it before the last answer."""
         with anyio.CancelScope() as self._receiving:
             if self._interruption is None:
                 event = await self._websocket.receive()
@@ -121,7 +141,7 @@ class StreamConnection:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
         text: str | None = event.get("text")
-        return event["bytes"] if text is None else text
+        return event["bytes"] if text is None else text, event[AHEAD]
 
     def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish] | None:
         """A chunk and what to tell of it, or None for the end."""
