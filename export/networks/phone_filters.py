@@ -95,7 +95,8 @@ def filter_recording(signals: NDArray[np.float32]) -> NDArray[np.float32]:
     medians = medfilt(signals.astype(np.float64), (3, 1))
     total_acc, gyro = np.split(low_pass(medians, NOISE), len(SENSORS), axis=1)
     body_acc, body_gyro = total_acc - low_pass(total_acc, GRAVITY), gyro - low_pass(gyro, DRIFT)
-    return np.concatenate([body_acc, body_gyro, total_acc], axis=1).astype(np.float32)
+    channels = np.concatenate([body_acc, body_gyro, total_acc], axis=1)
+    return np.ascontiguousarray(channels, dtype=np.float32)
 
 
 def _sections(design: tuple[int, float]) -> NDArray[np.float64]:
