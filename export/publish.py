@@ -17,6 +17,7 @@ from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import Network, RawClassifier
+from export.stream_evaluation import STREAMS_FILE
 from export.verify import verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
@@ -74,7 +75,8 @@ def publish(
         network=network.config.model_dump(mode="json"),
         metrics={
             "folds": _folds_of(folds, record),
-            "test": json.loads(evaluation.read_text()),
+            "test": _read(evaluation),
+            "streams": _read(run / STREAMS_FILE),
             "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
         },
     )
@@ -102,6 +104,10 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
 
 
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
 def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir(parents=True)
@@ -109,7 +115,14 @@ def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) 
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
-        for file in (*weights, EVALUATION_FILE, RAW_EVALUATION_FILE, FOLDS_FILE, *PICTURES):
+        for file in (
+            *weights,
+            EVALUATION_FILE,
+            RAW_EVALUATION_FILE,
+            STREAMS_FILE,
+            FOLDS_FILE,
+            *PICTURES,
+        ):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
     write_card(folder, manifest, [name for name in PICTURES if (kept / name).is_file()])

@@ -14,7 +14,7 @@ from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.networks import NetworkConfig
 from export.recipe import NETWORKS, TrainConfig
-from export.stream_command import STREAMS_FILE
+from export.stream_evaluation import STREAMS_FILE
 
 COLUMNS = ("run", "seed", "folds", "each_fold", "test", "streams", "command")
 

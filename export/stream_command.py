@@ -13,10 +13,8 @@ from export import checkpoint
 from export.carried import Labelled, labelled
 from export.data.hapt import TEST_SUBJECTS, load_recordings
 from export.data.uci_har import DataError
-from export.stream_evaluation import run_streams, run_windows, summarise, together
+from export.stream_evaluation import STREAMS_FILE, run_streams, run_windows, summarise, together
 from export.stream_metrics import Stream, best_temperature
-
-STREAMS_FILE = "streams.json"
 
 
 def streams(

@@ -22,6 +22,7 @@ from export.stream_metrics import (
     trend,
 )
 
+STREAMS_FILE = "streams.json"
 CHUNK = 512
 HOP = STEPS // 2
 

@@ -12,7 +12,7 @@ from export.pictures import INK, TRAINING, VALIDATION, plain, save
 from export.stream_evaluation import together
 from export.stream_metrics import Stream, delays, over_time, probabilities, reliability
 
-STREAMS_FILE = "streams.png"
+PICTURE_FILE = "streams.png"
 FEWEST = 1000
 """Steps: a half minute with fewer says little and is left out of the picture."""
 
@@ -47,4 +47,4 @@ def draw_streams(run: Path, streams: list[Stream], windows: list[Stream], scale:
         plain(axes)
     for axes in (time, sure):
         axes.legend(frameon=False)
-    save(figure, run / STREAMS_FILE)
+    save(figure, run / PICTURE_FILE)

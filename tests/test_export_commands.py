@@ -163,7 +163,12 @@ def test_streams_are_trained_on_and_measured(runs: Path, data: Path, tmp_path: P
     assert result["recordings"] == 4  # people 2, 4, 9 and 10
     assert result["steps"] == 4 * 6 * 150
     assert result["calibration_error"]["with_temperature"] <= 1
-    assert (tmp_path / "live" / "streams.png").stat().st_size > 1000
+    assert export("evaluate", tmp_path / "live", "--data", data).exit_code == 0
+    published = export("publish", tmp_path / "live", "--models", tmp_path / "models")
+    assert published.exit_code == 0, published.output
+    card = tmp_path / "models" / "larnn-har" / "1" / "README.md"
+    assert f"| steps answered right | {result['accuracy']:.2%} |" in card.read_text()
+    assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000
     assert "holds no folds" in refusal("streams", runs / "one", "--folds", tmp_path, "--data", data)
 
 
