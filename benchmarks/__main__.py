@@ -17,6 +17,7 @@ from benchmarks import (
     serve,
     soak,
     stream,
+    telemetry,
     ticks,
 )
 from benchmarks.peers import install
@@ -37,6 +38,7 @@ for command in (
     serve.serve,
     stream.stream,
     soak.soak,
+    telemetry.telemetry,
 ):
     app.command()(command)
 

@@ -120,4 +120,5 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,
     "reload": operations.reload,
+    "telemetry": operations.telemetry,
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from export.recipe import TrainConfig
+from service.contract import Channel
 
 
 def random_rotations(
@@ -29,18 +31,28 @@ def random_rotations(
     return torch.eye(3) + sine * cross + versine * (cross @ cross)
 
 
+def in_triplets(channels: Sequence[Channel]) -> bool:
+    """Whether the channels are x, y, z of one sensor after the other, which turn together."""
+    axes = "".join(channel.name[-2:] for channel in channels)
+    return bool(axes) and axes == "_x_y_z" * (len(axes) // 6)
+
+
 def sensor_frames(count: int, config: TrainConfig, generator: torch.Generator) -> Tensor:
-    """[count, 3, 3]: a phone worn a little askew, and somebody who moves a little more or less."""
-    turn = random_rotations(count, config.rotation_degrees, generator, config.far_rotation)
+    """[count, 3, 3]: a phone worn a little askew, and somebody who moves a little more or less.
+
+    Without rotations [count, 1, 1], the latter alone.
+    """
+    turn = torch.ones(count, 1, 1)
+    if config.rotation_degrees or config.far_rotation:
+        turn = random_rotations(count, config.rotation_degrees, generator, config.far_rotation)
     return turn * (1 + config.scaling * torch.randn(count, 1, 1, generator=generator))
 
 
 def augment(rows: Tensor, frames: Tensor, noise: Tensor, generator: torch.Generator) -> Tensor:
-    """Rows [batch, steps, channels] in physical units, each in its frame [batch, 3, 3], and noise.
+    """Rows [batch, steps, channels] in physical units, each in its frame [batch, n, n], and noise.
 
-    Channels come in triplets x, y, z that turn together. `noise` [channels] is its spread.
+    Every n channels turn together: x, y, z of a sensor. `noise` [channels] is its spread.
     """
-    batch, steps, channels = rows.shape
-    triplets = rows.reshape(batch, steps * channels // 3, 3)
-    turned = torch.bmm(triplets, frames.transpose(1, 2)).view(rows.shape)
+    together = rows.reshape(len(rows), -1, frames.shape[1])
+    turned = torch.bmm(together, frames.transpose(1, 2)).view(rows.shape)
     return turned + torch.randn(rows.shape, generator=generator) * noise

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from export.augment import sensor_frames
+from export.data import DataError
 from export.data.hapt import Recording
-from export.data.uci_har import DataError
 from export.networks import RecurrentClassifier
 from export.networks.loop import Tensors
 from export.networks.phone_filters import filter_recording
@@ -66,8 +66,8 @@ class CarriedStreams:
         self.generator = generator
         self.lengths = torch.tensor([float(len(r.labels)) for r in recordings])
         self.places = [(0, 0)] * config.streams
-        self.frames = torch.zeros(config.streams, 3, 3)
         self.initial = self.state = network.initial_state(config.streams)
+        self.frames = torch.empty(config.streams, 0, 0)
         self.started = False
 
     def next(self, steps: int) -> Chunk:
@@ -83,7 +83,9 @@ class CarriedStreams:
             signals[row] = self.recordings[recording].signals[start : start + steps]
             labels[row] = self.recordings[recording].labels[start : start + steps]
         frames = sensor_frames(len(rows), self.config, self.generator)
-        self.frames = torch.where(fresh[:, None, None], frames, self.frames)
+        if self.started:
+            frames = torch.where(fresh[:, None, None], frames, self.frames)
+        self.frames = frames
         chunk = Chunk(
             signals,
             labels,

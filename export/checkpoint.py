@@ -16,7 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
+from export.data import DataInfo
+from export.data.uci_har import INFO
+from export.networks import NetworkConfig, RecurrentClassifier
 
 FINISHED = "checkpoint"
 LAST = "last"
@@ -66,10 +68,9 @@ def load_network(run: Path) -> RecurrentClassifier:
     return network.eval()
 
 
-def load_published(run: Path, raw: bool) -> Network:
-    """The network of a run, behind a phone's filters where it shall take raw channels."""
-    network = load_network(run)
-    return RawClassifier(network).eval() if raw else network
+def data_info(record: Mapping[str, Any]) -> DataInfo:
+    """What the data of a run means; a record that does not say is of UCI HAR."""
+    return DataInfo.model_validate(record["data"]) if "data" in record else INFO
 
 
 def fold_standardisation(

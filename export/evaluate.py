@@ -1,4 +1,4 @@
-"""The test set, looked at once: how the network of a run does on nine unseen people."""
+"""The test set, looked at once: how the network of a run does on unseen people."""
 
 from __future__ import annotations
 
@@ -10,28 +10,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export import checkpoint
 from export.accuracy import last_logits
-from export.checkpoint import load_network
-from export.data.uci_har import LABELS, Split
+from export.data import DataError, Split
 
 EVALUATION_FILE = "evaluation.json"
 RAW_EVALUATION_FILE = "evaluation-raw.json"
 """Of the same windows, cut from the raw recordings."""
 
 
-def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[true, predicted] counts over LABELS."""
-    counts = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """[true, predicted] counts."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
 def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, Any]:
-    """Measure the run's network on the test set's windows and write RUN/FILE."""
-    network = load_network(run)
-    predicted = (
-        last_logits(lambda x: network(x)[0], torch.from_numpy(test.signals)).argmax(1).numpy()
-    )
+    """Measure the run's network on the test set's windows and write RUN/FILE.
+
+    Raises DataError where the run was trained on other channels or labels.
+    """
+    network = checkpoint.load_network(run)
+    _, record = checkpoint.read(run, checkpoint.FINISHED)
+    learned = checkpoint.data_info(record)
+    for field in ("channels", "labels", "sample_rate_hz"):
+        if getattr(learned, field) != getattr(test.info, field):
+            raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
+    windows = torch.from_numpy(test.signals)
+    predicted = last_logits(lambda x: network(x)[0], windows).argmax(1).numpy()
     result = summarise(test, predicted)
     (run / file).write_text(json.dumps(result, indent=1) + "\n")
     return result
@@ -39,20 +48,20 @@ def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, A
 
 def summarise(test: Split, predicted: NDArray[np.int64]) -> dict[str, Any]:
     """Accuracy over all windows, of each class (recall) and of each person, and the confusions."""
-    correct = predicted == test.labels
+    correct, labels = predicted == test.labels, test.info.labels
     return {
         "windows": len(test),
         "correct": int(correct.sum()),
         "accuracy": float(correct.mean()),
-        "labels": list(LABELS),
+        "labels": list(labels),
         "per_class": {
-            label: _share(correct[test.labels == index]) for index, label in enumerate(LABELS)
+            label: _share(correct[test.labels == index]) for index, label in enumerate(labels)
         },
         "per_subject": {
-            str(subject): _share(correct[test.subjects == subject])
+            test.info.subject_name(subject): _share(correct[test.subjects == subject])
             for subject in sorted(set(test.subjects.tolist()))
         },
-        "confusion": confusion_matrix(test.labels, predicted).tolist(),
+        "confusion": confusion_matrix(test.labels, predicted, len(labels)).tolist(),
     }
 
 

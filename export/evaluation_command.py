@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from export.checkpoint import CheckpointError
+from export.data import DataError, load
 from export.data.hapt import load_places, load_recordings, windows_from_recordings
-from export.data.uci_har import DataError, load_split
 from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.evaluate import evaluate as measure
+from export.training_command import DATA_HELP
 
 RUNS = [Path("runs/larnn-har")]
 
@@ -23,7 +24,7 @@ def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(help="finished runs, such as one for each seed")
     ] = RUNS,
-    data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
+    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
     raw: Annotated[bool, typer.Option(help="cut the windows from HAPT's raw recordings")] = False,
 ) -> None:
     """Measure finished runs on the test set; writes evaluation.json and a picture into each.
@@ -35,7 +36,7 @@ def evaluate(
     table = Table("run", "test accuracy", "windows", "weakest class")
     accuracies = []
     try:
-        test = load_split("test", data)
+        test = load("test", data)
         if raw:
             test = windows_from_recordings(test, load_places("test", data), load_recordings(data))
         for run in runs:

@@ -10,12 +10,11 @@ import typer
 from rich.console import Console
 
 from export import checkpoint
-from export.data.uci_har import DataError
-from export.graph import build_graph
-from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, contract_of
+from export.data import DataError
+from export.placing import PublishError
+from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, served
 from export.publish import publish as publish_run
 from export.verify import ParityError
-from export.verify import verify as verify_graph
 
 PUBLISHED = Path("models/larnn-har/1")
 Run = Annotated[Path, typer.Argument(help="a finished run, such as runs/larnn-har-s0")]
@@ -30,9 +29,9 @@ def write_onnx(
 ) -> None:
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
-        network = checkpoint.load_published(run, raw)
-        model = build_graph(network, contract_of(network))
-        parity = verify_graph(network, model)
+        mine = served(run, raw)
+        model = mine.graph()
+        parity = mine.verify(model)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     output.write_bytes(model.SerializeToString(deterministic=True))
@@ -44,7 +43,7 @@ def verify(
 ) -> None:
     """Compare a graph with the network of a run, chunk by chunk."""
     try:
-        parity = verify_graph(checkpoint.load_published(run, raw), onnx.load(graph))
+        parity = served(run, raw).verify(onnx.load(graph))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(

@@ -5,36 +5,67 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from export import checkpoint
-from export.data.hapt import RAW_CHANNELS
-from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
+from export.data import DataInfo
+from export.data.hapt import RAW_INFO
+from export.data.uci_har import INFO
 from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import Network, RawClassifier
+from export.placing import PublishError, version_folder
 from export.stream_evaluation import STREAMS_FILE
-from export.verify import verify
+from export.verify import Parity, Scale, scale_of, standard, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
+MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
 
 
-class PublishError(ValueError):
-    """What stands in the way of publishing, and what to do."""
+@dataclass(frozen=True)
+class Served:
+    """A network and what surrounds it."""
+
+    network: Network
+    info: DataInfo
+    scale: Scale
+
+    @property
+    def contract(self) -> Contract:
+        return contract_of(self.network, self.info)
+
+    def graph(self) -> onnx.ModelProto:
+        return build_graph(self.network, self.contract)
+
+    def verify(self, model: onnx.ModelProto) -> Parity:
+        """Compare the graph with the network; raises ParityError."""
+        return verify(self.network, model, scale=self.scale)
 
 
-def contract_of(network: Network, labels: tuple[str, ...] = LABELS) -> Contract:
-    """The contract of a network that takes UCI HAR's channels, or a phone's."""
+def served(run: Path, raw: bool = False) -> Served:
+    """Of a finished run; raw, behind a phone's filters. CheckpointError where it has no network."""
+    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
+    if raw:
+        return Served(RawClassifier(network).eval(), RAW_INFO, standard(len(RAW_INFO.channels)))
+    info = checkpoint.data_info(record)
+    return Served(network, info, scale_of(record) or standard(len(info.channels)))
+
+
+def contract_of(network: Network, info: DataInfo | None = None) -> Contract:
+    """The contract of a network that takes such data: UCI HAR's, or a phone's raw channels."""
+    info = info or (RAW_INFO if isinstance(network, RawClassifier) else INFO)
     return Contract(
-        channels=RAW_CHANNELS if isinstance(network, RawClassifier) else CHANNELS,
-        labels=labels,
-        sample_rate_hz=SAMPLE_RATE_HZ,
+        channels=info.channels,
+        labels=info.labels,
+        sample_rate_hz=info.sample_rate_hz,
         state=tuple(network.state_tensors()),
     )
 
@@ -54,39 +85,31 @@ def publish(
     evaluated, the folds are of another recipe or the version exists; ParityError.
     """
     evaluation = run / (RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
-    target = root / name / str(version)
-    if target.exists() and not replace:
-        raise PublishError(f"{target} exists: take another version, or --replace it")
     if not evaluation.is_file():
         flag = " --raw" if raw else ""
         raise PublishError(f"{run} has no {evaluation.name}: python -m export evaluate {run}{flag}")
-    network = checkpoint.load_published(run, raw)
-    _, record = checkpoint.read(run, checkpoint.FINISHED)
-    contract = contract_of(network)
-    model = build_graph(network, contract)
-    parity = verify(network, model)
-    data = model.SerializeToString(deterministic=True)
-    manifest = Manifest(
-        name=name,
-        version=version,
-        description=_description(record, raw),
-        contract=contract,
-        graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
-        network=network.config.model_dump(mode="json"),
-        metrics={
-            "folds": _folds_of(folds, record),
-            "test": _read(evaluation),
-            "streams": _read(run / STREAMS_FILE),
-            "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
-        },
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
-        _write(Path(folder) / "whole", [run, *([folds] if folds else [])], manifest, data)
-        if target.exists():
-            target.rename(Path(folder) / "replaced")
-        (Path(folder) / "whole").rename(target)
-    return target
+    with version_folder(root, name, version, replace) as folder:
+        mine = served(run, raw)
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        model = mine.graph()
+        parity = mine.verify(model)
+        data = model.SerializeToString(deterministic=True)
+        manifest = Manifest(
+            name=name,
+            version=version,
+            description=f"{mine.network.config.family.upper()} for {mine.info.title}",
+            contract=mine.contract,
+            graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+            network=mine.network.config.model_dump(mode="json"),
+            metrics={
+                "folds": _folds_of(folds, record),
+                "test": _read(evaluation),
+                "streams": _read(run / STREAMS_FILE),
+                "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
+            },
+        )
+        _write(folder, [run, *([folds] if folds else [])], manifest, data, mine.info)
+    return root / name / str(version)
 
 
 def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | None:
@@ -108,27 +131,16 @@ def _read(file: Path) -> Any:
     return json.loads(file.read_text()) if file.is_file() else None
 
 
-def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) -> None:
+def _write(
+    folder: Path, sources: list[Path], manifest: Manifest, graph: bytes, info: DataInfo
+) -> None:
     kept = folder / CHECKPOINT_FOLDER
-    kept.mkdir(parents=True)
+    kept.mkdir()
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
-        for file in (
-            *weights,
-            EVALUATION_FILE,
-            RAW_EVALUATION_FILE,
-            STREAMS_FILE,
-            FOLDS_FILE,
-            *PICTURES,
-        ):
+        for file in (*weights, *MEASURED, *PICTURES):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
-    write_card(folder, manifest, [name for name in PICTURES if (kept / name).is_file()])
-
-
-def _description(record: dict[str, Any], raw: bool) -> str:
-    family = record["network"]["family"].upper()
-    channels = "a phone's six raw channels" if raw else "nine inertial channels"
-    return f"{family} for six activities from {channels} at 50 Hz"
+    write_card(folder, manifest, info, [name for name in PICTURES if (kept / name).is_file()])

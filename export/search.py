@@ -9,7 +9,7 @@ import optuna
 from optuna import Study, Trial
 
 from export.carried import Labelled
-from export.data.uci_har import Split
+from export.data import Split
 from export.folds import fold_runs
 from export.networks import NetworkConfig
 from export.recipe import TrainConfig

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from export.checkpoint import CheckpointError
-from export.data.uci_har import DataError, load_split
+from export.data import DataError, load
 from export.memory import keep_freed_memory
 from export.runs_table import write_table
 from export.training_command import (
@@ -39,8 +39,9 @@ def search(
         raise typer.BadParameter("the search needs Optuna: pip install optuna") from error
     keep_freed_memory()
     try:
-        shape, recipe = configs(preset, network, training)
-        train, recordings = load_split("train", data), recordings_for(recipe, data)
+        train = load("train", data)
+        shape, recipe = configs(preset, network, training, train)
+        recordings = recordings_for(recipe, train, data)
     except (ValueError, DataError) as error:
         raise typer.BadParameter(str(error)) from error
     study = open_study(runs)

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from export import checkpoint
 from export.carried import Labelled, labelled
+from export.data import DataError
 from export.data.hapt import TEST_SUBJECTS, load_recordings
-from export.data.uci_har import DataError
 from export.stream_evaluation import STREAMS_FILE, run_streams, run_windows, summarise, together
 from export.stream_metrics import Stream, best_temperature
 

@@ -97,7 +97,7 @@ def summarise(streams: list[Stream], windows: list[Stream], temperature: float) 
             for subject in sorted({stream.subject for stream in streams})
         },
         "labels": list(LABELS),
-        "confusion": confusion_matrix(labels, predicted).tolist(),
+        "confusion": confusion_matrix(labels, predicted, len(LABELS)).tolist(),
         "delay": _delays(waits),
         "delays": [round(wait, 2) for wait in given],
         "points_a_minute": asdict(trend(streams, right)),

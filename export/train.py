@@ -15,7 +15,7 @@ from export import checkpoint
 from export.accuracy import measure
 from export.augment import augment, sensor_frames
 from export.carried import CarriedStreams, Labelled
-from export.data.uci_har import DataError, Split
+from export.data import DataError, Split
 from export.loss import sequence_loss, stream_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
@@ -43,10 +43,10 @@ class Trainer:
 
         Of `recordings`, which streams need, those of the people trained on are used.
         """
-        self.config, self.run = config, run
+        self.config, self.run, self.info = config, run, data.info
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
-        self.deviation = _statistics(self.windows)[1]
+        self.mean, self.deviation = _statistics(self.windows)
         self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
         self.recordings = [r for r in recordings if r.subject in train.subjects]
         torch.set_num_threads(config.threads)
@@ -104,10 +104,12 @@ class Trainer:
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
     def record(self) -> Record:
-        """Both configurations and the history, as JSON takes them."""
+        """Both configurations, the data's meaning and scale, the history, as JSON takes them."""
         return {
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
+            "data": self.info.model_dump(mode="json"),
+            "scale": {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()},
             "started_from": self.started_from,
             "history": self.history,
         }

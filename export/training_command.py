@@ -10,10 +10,12 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from export.augment import in_triplets
 from export.carried import Labelled, labelled
 from export.checkpoint import LAST, CheckpointError
+from export.data import DataError, Split, load
 from export.data.hapt import load_recordings
-from export.data.uci_har import CHANNELS, LABELS, DataError, load_split
+from export.data.uci_har import INFO
 from export.folds import fold_runs, write_folds
 from export.memory import keep_freed_memory
 from export.networks import NetworkConfig
@@ -31,7 +33,8 @@ NetworkFields = Annotated[
 TrainingFields = Annotated[
     list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
 ]
-Data = Annotated[Path | None, typer.Option(help="folder that holds uci-har")]
+DATA_HELP = "folder that holds uci-har, or your own with a dataset.toml"
+Data = Annotated[Path | None, typer.Option(help=DATA_HELP)]
 Start = Annotated[Path | None, typer.Option(help="begin with a finished run's weights")]
 Resume = Annotated[bool, typer.Option(help="go on where this run stopped")]
 
@@ -45,11 +48,12 @@ def train(
     resume: Resume = False,
     start: Start = None,
 ) -> None:
-    """Train on UCI HAR's 21 training subjects."""
+    """Train on UCI HAR's 21 training subjects, or on your own."""
     keep_freed_memory()
     try:
-        network_config, train_config = configs(preset, network, training)
-        split, recordings = load_split("train", data), recordings_for(train_config, data)
+        split = load("train", data)
+        network_config, train_config = configs(preset, network, training, split)
+        recordings = recordings_for(train_config, split, data)
         trainer = Trainer(network_config, train_config, split, run, recordings)
         if start:
             trainer.start_from(start)
@@ -69,8 +73,9 @@ def folds(
     """Train five times, each with a fifth of the training subjects held out and measured."""
     keep_freed_memory()
     try:
-        network_config, train_config = configs(preset, network, training)
-        split, recordings = load_split("train", data), recordings_for(train_config, data)
+        split = load("train", data)
+        network_config, train_config = configs(preset, network, training, split)
+        recordings = recordings_for(train_config, split, data)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
             _train(Trainer(network_config, config, split, run, recordings), resume)
@@ -81,7 +86,10 @@ def folds(
     Console().print(f"held-out training subjects: {result['accuracy']:.2%} → {runs}")
 
 
-def recordings_for(config: TrainConfig, data: Path | None) -> list[Labelled]:
+def recordings_for(config: TrainConfig, split: Split, data: Path | None) -> list[Labelled]:
+    """What the streams of this configuration are cut from."""
+    if config.streams and split.info != INFO:
+        raise ValueError("streams are cut from HAPT's recordings: with other data leave them out")
     return labelled(load_recordings(data)) if config.streams else []
 
 
@@ -96,14 +104,22 @@ def _train(trainer: Trainer, resume: bool) -> None:
 
 
 def configs(
-    preset: str, network: list[str] | None, training: list[str] | None
+    preset: str, network: list[str] | None, training: list[str] | None, data: Split
 ) -> tuple[NetworkConfig, TrainConfig]:
     if preset not in NETWORKS:
         raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
-    config = configured(NETWORKS[preset], network or [])
-    if config.channels != len(CHANNELS) or config.classes != len(LABELS):
-        raise ValueError(f"UCI HAR has {len(CHANNELS)} channels and {len(LABELS)} classes")
-    return config, configured(TrainConfig(), training or [])
+    sizes = {"channels": len(data.info.channels), "classes": len(data.info.labels)}
+    config = configured(NETWORKS[preset].model_copy(update=sizes), network or [])
+    for name, size in sizes.items():
+        if getattr(config, name) != size:
+            raise ValueError(f"the data has {size} {name}, not {getattr(config, name)}")
+    defaults = TrainConfig() if in_triplets(data.info.channels) else TrainConfig(rotation_degrees=0)
+    asked = configured(defaults, training or [])
+    shorter = defaults.model_copy(update={"ema_decay": asked.short_ema_decay(len(data))})
+    train_config = configured(shorter, training or [])
+    if train_config.rotation_degrees and not in_triplets(data.info.channels):
+        raise ValueError("rotation_degrees needs channels in triplets: NAME_x, NAME_y, NAME_z, …")
+    return config, train_config
 
 
 def configured(defaults: Model, assignments: list[str]) -> Model:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from export.data import DataError, Split
 from export.data.uci_har import (
     ENVIRONMENT,
+    INFO,
     LABELS,
     STEPS,
-    DataError,
-    Split,
     data_root,
     split_file,
 )
@@ -26,6 +26,20 @@ RAW_CHANNELS = tuple(
     for axis in "xyz"
 )
 TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
+RAW_INFO = INFO.model_copy(
+    update={
+        "title": "six activities from a phone's six raw channels at 50 Hz",
+        "channels": RAW_CHANNELS,
+        "limits": f"""{INFO.limits}
+
+The graph starts with the four causal filters that made the data set's nine channels of the phone's
+six, their states among the stream's state: a median of three, low-passes at 20 Hz, 0.3 Hz (gravity)
+and 0.1 Hz (drift). They are float64. The median looks one sample ahead, so the answer at step t
+describes step t-1. The filters start at rest and need about five seconds until gravity has settled:
+a window of 2.56 s by itself is better classified by the model that takes filtered channels. The
+test windows were cut from recordings that were filtered from end to end, as a stream is.""",
+    }
+)
 NO_ACTIVITY = -1
 """The label of steps in a transition, and of those that nobody labelled."""
 
@@ -85,7 +99,7 @@ def windows_from_recordings(split: Split, places: Places, recordings: list[Recor
         if mine.any():
             steps = places.starts[mine, None] + np.arange(STEPS)
             signals[mine] = filter_recording(recording.signals)[steps]
-    return Split(signals, split.labels, split.subjects)
+    return Split(split.info, signals, split.labels, split.subjects)
 
 
 def _recording(name: str, signals: NDArray[np.float32], segments: NDArray[np.int32]) -> Recording:

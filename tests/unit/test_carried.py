@@ -10,8 +10,9 @@ import torch
 
 from export import checkpoint
 from export.carried import CarriedStreams, Labelled
+from export.data import DataError, Split
 from export.data.hapt import NO_ACTIVITY
-from export.data.uci_har import DataError, Split
+from export.data.uci_har import INFO
 from export.loss import stream_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
@@ -39,7 +40,7 @@ def windows() -> Split:
     random = np.random.default_rng(7)
     labels = random.integers(0, 6, 48)
     signals = random.normal(0.3, 0.2, (48, STEPS, 9)) + labels[:, None, None] * 0.3
-    return Split(signals.astype(np.float32), labels, np.arange(48) % 3 + 1)
+    return Split(INFO, signals.astype(np.float32), labels, np.arange(48) % 3 + 1)
 
 
 def streams(restart: float) -> CarriedStreams:
