@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
+from onnx import ModelProto
 
 from export import checkpoint
 from export.data import DataInfo
@@ -17,7 +17,7 @@ from export.data.hapt import RAW_INFO
 from export.data.uci_har import INFO
 from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.folds import FOLDS_FILE
-from export.graph import build_graph
+from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import Network, RawClassifier
 from export.placing import PublishError, version_folder
@@ -26,6 +26,7 @@ from export.verify import Parity, Scale, scale_of, standard, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
+ATTENTION_FILE = "attention.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
 MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
 
@@ -42,10 +43,10 @@ class Served:
     def contract(self) -> Contract:
         return contract_of(self.network, self.info)
 
-    def graph(self) -> onnx.ModelProto:
+    def graph(self) -> ModelProto:
         return build_graph(self.network, self.contract)
 
-    def verify(self, model: onnx.ModelProto) -> Parity:
+    def verify(self, model: ModelProto) -> Parity:
         """Compare the graph with the network; raises ParityError."""
         return verify(self.network, model, scale=self.scale)
 
@@ -91,15 +92,15 @@ def publish(
     with version_folder(root, name, version, replace) as folder:
         mine = served(run, raw)
         _, record = checkpoint.read(run, checkpoint.FINISHED)
-        model = mine.graph()
-        parity = mine.verify(model)
-        data = model.SerializeToString(deterministic=True)
+        parity = mine.verify(model := mine.graph())
+        files = graph_files(model)
         manifest = Manifest(
             name=name,
             version=version,
             description=f"{mine.network.config.family.upper()} for {mine.info.title}",
             contract=mine.contract,
-            graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+            graph=_entry(files, GRAPH_FILE),
+            attention=_entry(files, ATTENTION_FILE) if ATTENTION_FILE in files else None,
             network=mine.network.config.model_dump(mode="json"),
             metrics={
                 "folds": _folds_of(folds, record),
@@ -108,7 +109,7 @@ def publish(
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
         )
-        _write(folder, [run, *([folds] if folds else [])], manifest, data, mine.info)
+        _write(folder, [run, *([folds] if folds else [])], manifest, files, mine.info)
     return root / name / str(version)
 
 
@@ -131,12 +132,27 @@ def _read(file: Path) -> Any:
     return json.loads(file.read_text()) if file.is_file() else None
 
 
+def graph_files(model: ModelProto) -> dict[str, bytes]:
+    """The model's graph, and where it has attention the graph that shows it, by file name."""
+    graphs = {GRAPH_FILE: model, ATTENTION_FILE: attention_graph(model)}
+    return {
+        name: graph.SerializeToString(deterministic=True)
+        for name, graph in graphs.items()
+        if graph is not None
+    }
+
+
+def _entry(files: dict[str, bytes], name: str) -> GraphFile:
+    return GraphFile(file=name, sha256=hashlib.sha256(files[name]).hexdigest())
+
+
 def _write(
-    folder: Path, sources: list[Path], manifest: Manifest, graph: bytes, info: DataInfo
+    folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes], info: DataInfo
 ) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir()
-    (folder / GRAPH_FILE).write_bytes(graph)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:

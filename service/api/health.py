@@ -25,6 +25,8 @@ class ModelInfo(BaseModel):
     channels: tuple[Channel, ...]
     labels: tuple[str, ...]
     state: tuple[StateTensor, ...]
+    explains: bool
+    """Whether a stream can be told where its steps look."""
 
 
 class VersionInfo(BaseModel):
@@ -100,4 +102,5 @@ def _info(model: Model) -> ModelInfo:
         channels=contract.channels,
         labels=contract.labels,
         state=contract.state,
+        explains=model.attention is not None,
     )

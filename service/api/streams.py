@@ -57,7 +57,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         asked = decode_json(_STEPS, await read_body(request, settings.max_body))
         check_chunk_size(len(asked.steps), settings.max_chunk_steps)
         chunk = Chunk(asked.offset, steps_array(asked.steps, stream.model, "steps"), asked.acked)
-        wish = Wish().but(asked.logits, asked.emit)
+        wish = Wish().but(asked)
         return _json(await predict(engine, stream, chunk, wish, settled=True))
 
     @routes.get(
