@@ -6,12 +6,17 @@ import typer
 
 from export.evaluation_command import evaluate
 from export.graph_commands import publish, triton, verify, write_onnx
+from export.search_command import search, table
+from export.stream_command import streams
 from export.training_command import folds, train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command()(train)
 app.command()(folds)
 app.command()(evaluate)
+app.command()(streams)
+app.command()(search)
+app.command()(table)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)

@@ -12,10 +12,18 @@ from export.recipe import TrainConfig
 from service.contract import Channel
 
 
-def random_rotations(count: int, degrees: float, generator: torch.Generator) -> Tensor:
-    """[count, 3, 3]: axis uniform on the sphere, angle normal with that spread."""
+def random_rotations(
+    count: int, degrees: float, generator: torch.Generator, far: float = 0.0
+) -> Tensor:
+    """[count, 3, 3]: axis uniform on the sphere, angle normal with that spread.
+
+    A share `far` of them has an angle uniform over the whole circle instead.
+    """
     axis = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
     angle = torch.randn(count, generator=generator) * math.radians(degrees)
+    if far:
+        turned = torch.rand(count, generator=generator) < far
+        angle = torch.where(turned, 2 * torch.pi * torch.rand(count, generator=generator), angle)
     x, y, z = axis.unbind(1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=1).view(count, 3, 3)
@@ -29,20 +37,22 @@ def in_triplets(channels: Sequence[Channel]) -> bool:
     return bool(axes) and axes == "_x_y_z" * (len(axes) // 6)
 
 
-def augment(
-    windows: Tensor, deviation: Tensor, config: TrainConfig, generator: torch.Generator
-) -> Tensor:
-    """Windows [batch, steps, channels] in physical units, each changed on its own.
+def sensor_frames(count: int, config: TrainConfig, generator: torch.Generator) -> Tensor:
+    """[count, 3, 3]: a phone worn a little askew, and somebody who moves a little more or less.
 
-    Where they are rotated, channels come in triplets x, y, z that turn together: a phone worn a
-    little askew. Noise is measured by `deviation` [channels].
+    Without rotations [count, 1, 1], the latter alone.
     """
-    batch, steps, channels = windows.shape
-    turned = windows
-    if config.rotation_degrees:
-        turn = random_rotations(batch, config.rotation_degrees, generator)
-        triplets = windows.reshape(batch, steps * channels // 3, 3)
-        turned = torch.bmm(triplets, turn.transpose(1, 2)).view(batch, steps, channels)
-    factor = 1 + config.scaling * torch.randn(batch, 1, 1, generator=generator)
-    noise = torch.randn(windows.shape, generator=generator) * (config.jitter * deviation)
-    return turned * factor + noise
+    turn = torch.ones(count, 1, 1)
+    if config.rotation_degrees or config.far_rotation:
+        turn = random_rotations(count, config.rotation_degrees, generator, config.far_rotation)
+    return turn * (1 + config.scaling * torch.randn(count, 1, 1, generator=generator))
+
+
+def augment(rows: Tensor, frames: Tensor, noise: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows [batch, steps, channels] in physical units, each in its frame [batch, n, n], and noise.
+
+    Every n channels turn together: x, y, z of a sensor. `noise` [channels] is its spread.
+    """
+    together = rows.reshape(len(rows), -1, frames.shape[1])
+    turned = torch.bmm(together, frames.transpose(1, 2)).view(rows.shape)
+    return turned + torch.randn(rows.shape, generator=generator) * noise

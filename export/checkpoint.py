@@ -84,6 +84,13 @@ def fold_standardisation(
     return folded
 
 
+def unfold_standardisation(
+    weights: Mapping[str, Tensor], shift: Tensor, scale: Tensor
+) -> dict[str, Tensor]:
+    """What `fold_standardisation` made, undone: weights that take (x - shift)·scale."""
+    return fold_standardisation(weights, -shift * scale, 1 / scale)
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

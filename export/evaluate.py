@@ -15,6 +15,8 @@ from export.accuracy import last_logits
 from export.data import DataError, Split
 
 EVALUATION_FILE = "evaluation.json"
+RAW_EVALUATION_FILE = "evaluation-raw.json"
+"""Of the same windows, cut from the raw recordings."""
 
 
 def confusion_matrix(
@@ -26,8 +28,8 @@ def confusion_matrix(
     return counts
 
 
-def evaluate(run: Path, test: Split) -> dict[str, Any]:
-    """Measure the run's network on raw windows and write RUN/evaluation.json.
+def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, Any]:
+    """Measure the run's network on the test set's windows and write RUN/FILE.
 
     Raises DataError where the run was trained on other channels or labels.
     """
@@ -37,9 +39,10 @@ def evaluate(run: Path, test: Split) -> dict[str, Any]:
     for field in ("channels", "labels", "sample_rate_hz"):
         if getattr(learned, field) != getattr(test.info, field):
             raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
-    predicted = last_logits(network, torch.from_numpy(test.signals)).argmax(1).numpy()
+    windows = torch.from_numpy(test.signals)
+    predicted = last_logits(lambda x: network(x)[0], windows).argmax(1).numpy()
     result = summarise(test, predicted)
-    (run / EVALUATION_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    (run / file).write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from export.checkpoint import CheckpointError
 from export.data import DataError, load
+from export.data.hapt import load_places, load_recordings, windows_from_recordings
+from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.evaluate import evaluate as measure
 from export.training_command import DATA_HELP
 
@@ -23,16 +25,22 @@ def evaluate(
         list[Path], typer.Argument(help="finished runs, such as one for each seed")
     ] = RUNS,
     data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
+    raw: Annotated[bool, typer.Option(help="cut the windows from HAPT's raw recordings")] = False,
 ) -> None:
-    """Measure finished runs on the test set; writes evaluation.json and a picture into each."""
+    """Measure finished runs on the test set; writes evaluation.json and a picture into each.
+
+    With --raw the windows come through the phone's filters: evaluation-raw.json.
+    """
     from export.pictures import CONFUSION_FILE, draw_confusion_matrix
 
     table = Table("run", "test accuracy", "windows", "weakest class")
     accuracies = []
     try:
         test = load("test", data)
+        if raw:
+            test = windows_from_recordings(test, load_places("test", data), load_recordings(data))
         for run in runs:
-            result = measure(run, test)
+            result = measure(run, test, RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
             draw_confusion_matrix(result, run / CONFUSION_FILE)
             accuracies.append(result["accuracy"])
             weakest, recall = min(result["per_class"].items(), key=lambda each: each[1] or 0)

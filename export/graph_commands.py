@@ -11,41 +11,40 @@ from rich.console import Console
 
 from export import checkpoint
 from export.data import DataError
-from export.graph import build_graph
 from export.placing import PublishError
-from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, contract_of
+from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, served
 from export.publish import publish as publish_run
 from export.triton_config import write_triton_config
-from export.verify import ParityError, scale_of
-from export.verify import verify as verify_graph
+from export.verify import ParityError
 
 PUBLISHED = Path("models/larnn-har/1")
 Run = Annotated[Path, typer.Argument(help="a finished run, such as runs/larnn-har-s0")]
+Raw = Annotated[bool, typer.Option(help="it takes a phone's six raw channels")]
 ERRORS = (ValueError, DataError, checkpoint.CheckpointError, PublishError, ParityError)
 
 
 def write_onnx(
     run: Run = PUBLISHED / CHECKPOINT_FOLDER,
     output: Annotated[Path, typer.Option(help="the file to write")] = PUBLISHED / GRAPH_FILE,
+    raw: Raw = False,
 ) -> None:
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
-        network = checkpoint.load_network(run)
-        _, record = checkpoint.read(run, checkpoint.FINISHED)
-        model = build_graph(network, contract_of(network, checkpoint.data_info(record)))
-        parity = verify_graph(network, model, scale=scale_of(record))
+        mine = served(run, raw)
+        model = mine.graph()
+        parity = mine.verify(model)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     output.write_bytes(model.SerializeToString(deterministic=True))
     Console().print(f"{output}: {len(model.graph.node)} nodes, logits within {parity.logits:.0e}")
 
 
-def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]) -> None:
+def verify(
+    run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")], raw: Raw = False
+) -> None:
     """Compare a graph with the network of a run, chunk by chunk."""
     try:
-        _, record = checkpoint.read(run, checkpoint.FINISHED)
-        network, model = checkpoint.load_network(run), onnx.load(graph)
-        parity = verify_graph(network, model, scale=scale_of(record))
+        parity = served(run, raw).verify(onnx.load(graph))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(
@@ -71,6 +70,7 @@ def publish(
         Path | None, typer.Option(help="the folds that chose its recipe, for the card")
     ] = None,
     name: Annotated[str, typer.Option()] = "larnn-har",
+    raw: Raw = False,
     version: Annotated[int, typer.Option(min=1)] = 1,
     models: Annotated[Path, typer.Option(help="the repository of exported models")] = Path(
         "models"
@@ -79,7 +79,7 @@ def publish(
 ) -> None:
     """Verify a run's graph and write models/NAME/VERSION/ with manifest, checksum and card."""
     try:
-        target = publish_run(run, name, version, models, folds, replace)
+        target = publish_run(run, name, version, models, folds, replace, raw)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(f"published {target}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,56 @@ from onnx import ModelProto
 
 from export import checkpoint
 from export.data import DataInfo
+from export.data.hapt import RAW_INFO
 from export.data.uci_har import INFO
-from export.evaluate import EVALUATION_FILE
+from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
-from export.networks import RecurrentClassifier
+from export.networks import Network, RawClassifier
 from export.placing import PublishError, version_folder
-from export.verify import scale_of, verify
+from export.stream_evaluation import STREAMS_FILE
+from export.verify import Parity, Scale, scale_of, standard, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
 ATTENTION_FILE = "attention.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
+MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
 
 
-def contract_of(network: RecurrentClassifier, info: DataInfo = INFO) -> Contract:
-    """The contract of a network that takes such data."""
+@dataclass(frozen=True)
+class Served:
+    """A network and what surrounds it."""
+
+    network: Network
+    info: DataInfo
+    scale: Scale
+
+    @property
+    def contract(self) -> Contract:
+        return contract_of(self.network, self.info)
+
+    def graph(self) -> ModelProto:
+        return build_graph(self.network, self.contract)
+
+    def verify(self, model: ModelProto) -> Parity:
+        """Compare the graph with the network; raises ParityError."""
+        return verify(self.network, model, scale=self.scale)
+
+
+def served(run: Path, raw: bool = False) -> Served:
+    """Of a finished run; raw, behind a phone's filters. CheckpointError where it has no network."""
+    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
+    if raw:
+        return Served(RawClassifier(network).eval(), RAW_INFO, standard(len(RAW_INFO.channels)))
+    info = checkpoint.data_info(record)
+    return Served(network, info, scale_of(record) or standard(len(info.channels)))
+
+
+def contract_of(network: Network, info: DataInfo | None = None) -> Contract:
+    """The contract of a network that takes such data: UCI HAR's, or a phone's raw channels."""
+    info = info or (RAW_INFO if isinstance(network, RawClassifier) else INFO)
     return Contract(
         channels=info.channels,
         labels=info.labels,
@@ -44,37 +78,38 @@ def publish(
     root: Path,
     folds: Path | None = None,
     replace: bool = False,
+    raw: bool = False,
 ) -> Path:
     """Verify parity, then write root/<name>/<version>/ and give its path.
 
     `folds` holds the runs that chose the recipe. Raises PublishError where the run was not
     evaluated, the folds are of another recipe or the version exists; ParityError.
     """
-    if not (run / EVALUATION_FILE).is_file():
-        raise PublishError(f"{run} has no {EVALUATION_FILE}: python -m export evaluate {run}")
+    evaluation = run / (RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
+    if not evaluation.is_file():
+        flag = " --raw" if raw else ""
+        raise PublishError(f"{run} has no {evaluation.name}: python -m export evaluate {run}{flag}")
     with version_folder(root, name, version, replace) as folder:
-        network = checkpoint.load_network(run)
+        mine = served(run, raw)
         _, record = checkpoint.read(run, checkpoint.FINISHED)
-        info = checkpoint.data_info(record)
-        contract = contract_of(network, info)
-        model = build_graph(network, contract)
-        parity = verify(network, model, scale=scale_of(record))
+        parity = mine.verify(model := mine.graph())
         files = graph_files(model)
         manifest = Manifest(
             name=name,
             version=version,
-            description=f"{network.config.family.upper()} for {info.title}",
-            contract=contract,
+            description=f"{mine.network.config.family.upper()} for {mine.info.title}",
+            contract=mine.contract,
             graph=_entry(files, GRAPH_FILE),
             attention=_entry(files, ATTENTION_FILE) if ATTENTION_FILE in files else None,
-            network=network.config.model_dump(mode="json"),
+            network=mine.network.config.model_dump(mode="json"),
             metrics={
                 "folds": _folds_of(folds, record),
-                "test": json.loads((run / EVALUATION_FILE).read_text()),
+                "test": _read(evaluation),
+                "streams": _read(run / STREAMS_FILE),
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
         )
-        _write(folder, [run, *([folds] if folds else [])], manifest, files, info)
+        _write(folder, [run, *([folds] if folds else [])], manifest, files, mine.info)
     return root / name / str(version)
 
 
@@ -91,6 +126,10 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
         if mine != other:
             raise PublishError(f"{folds} has another {key} configuration than the run: {other}")
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def graph_files(model: ModelProto) -> dict[str, bytes]:
@@ -117,7 +156,7 @@ def _write(
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
-        for file in (*weights, EVALUATION_FILE, FOLDS_FILE, *PICTURES):
+        for file in (*weights, *MEASURED, *PICTURES):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
     write_card(folder, manifest, info, [name for name in PICTURES if (kept / name).is_file()])

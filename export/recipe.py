@@ -43,10 +43,17 @@ class TrainConfig(BaseModel):
     last_step_weight: float = Field(0.5, ge=0, le=1)
     """How much of the loss is the last step's alone."""
 
+    streams: int = Field(0, ge=0)
+    """Rows beside each batch that are streams of whole HAPT recordings, their state carried on."""
+    stream_restart: float = Field(0.05, gt=0, le=1)
+    """The chance that a stream ends with a chunk and another begins."""
+
     rotation_degrees: float = Field(20.0, ge=0, le=180)
-    """Spread of the random rotation of the sensor frame, one for a window's three sensors."""
+    """Spread of the random rotation of the sensor frame, one for a row's three sensors."""
+    far_rotation: float = Field(0.0, ge=0, le=1)
+    """How many rows are turned by any angle at all: these are told by their motion alone."""
     scaling: float = Field(0.05, ge=0)
-    """Spread of a window's common random factor."""
+    """Spread of a row's common random factor."""
     jitter: float = Field(0.05, ge=0)
     """Spread of noise on each value, in standard deviations of its channel."""
 

@@ -53,6 +53,7 @@ def resume(trainer: Trainer) -> None:
     trainer.schedule.load_state_dict(record["schedule"])
     trainer.generator.set_state(tensors["random.order_and_augmentation"])
     torch.set_rng_state(tensors["random.dropout"])
+    trainer.started_from = record.get("started_from")
     trainer.history = record["history"]
 
 

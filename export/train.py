@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from export import checkpoint
 from export.accuracy import measure
-from export.augment import augment
+from export.augment import augment, sensor_frames
+from export.carried import CarriedStreams, Labelled
 from export.data import DataError, Split
-from export.loss import sequence_loss
+from export.loss import sequence_loss, stream_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
 
@@ -30,20 +31,29 @@ class Trainer:
     the configuration are measured after each epoch and change nothing.
     """
 
-    def __init__(self, network: NetworkConfig, config: TrainConfig, data: Split, run: Path) -> None:
-        """`data` holds all training subjects; DataError when those held out are not among them."""
+    def __init__(
+        self,
+        network: NetworkConfig,
+        config: TrainConfig,
+        data: Split,
+        run: Path,
+        recordings: Sequence[Labelled] = (),
+    ) -> None:
+        """`data` holds all training subjects; DataError when those held out are not among them.
+
+        Of `recordings`, which streams need, those of the people trained on are used.
+        """
         self.config, self.run, self.info = config, run, data.info
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
-        self.shift, self.deviation = _statistics(train)
-        self.held_out = (
-            self._standardise(torch.from_numpy(held_out.signals)),
-            torch.from_numpy(held_out.labels),
-        )
+        self.mean, self.deviation = _statistics(self.windows)
+        self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
+        self.recordings = [r for r in recordings if r.subject in train.subjects]
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = RecurrentClassifier(network)
+        self.shift, self.scale = _statistics(self.network.features(self.windows))
         self.average = RecurrentClassifier(network).eval().requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
@@ -56,6 +66,7 @@ class Trainer:
             pct_start=max(config.warmup, 1e-6),
             cycle_momentum=False,
         )
+        self.started_from: str | None = None
         self.history: list[Record] = []
 
     @property
@@ -68,15 +79,27 @@ class Trainer:
             started = time.perf_counter()
             record: Record = {"epoch": len(self.history) + 1, "loss": self._epoch(on_batch)}
             if len(self.held_out[1]):
-                record["accuracy"], record["held_out_loss"] = measure(self.average, *self.held_out)
+                record["accuracy"], record["held_out_loss"] = measure(
+                    partial(self._logits, self.average), *self.held_out
+                )
             record["seconds"] = round(time.perf_counter() - started, 1)
             self.history.append(record)
             yield record
 
+    def start_from(self, run: Path) -> None:
+        """Begin with the weights of a finished run of the same network."""
+        tensors, record = checkpoint.read(run, checkpoint.FINISHED)
+        if (other := NetworkConfig.model_validate(record["network"])) != self.network.config:
+            raise checkpoint.CheckpointError(f"{run} has another network: {other}")
+        weights = checkpoint.unfold_standardisation(tensors, self.shift, 1 / self.scale)
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
+        self.started_from = record["tensors_sha256"]
+
     def save(self) -> None:
         """Write RUN/checkpoint.*: the average, with the standardisation in its input layer."""
         weights = checkpoint.fold_standardisation(
-            self.average.state_dict(), self.shift, 1 / self.deviation
+            self.average.state_dict(), self.shift, 1 / self.scale
         )
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
@@ -86,24 +109,39 @@ class Trainer:
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
             "data": self.info.model_dump(mode="json"),
-            "scale": {"mean": self.shift.tolist(), "deviation": self.deviation.tolist()},
+            "scale": {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()},
+            "started_from": self.started_from,
             "history": self.history,
         }
 
     def _epoch(self, on_batch: OnBatch) -> float:
         self.network.train()
+        streams = CarriedStreams(self.network, self.recordings, self.config, self.generator)
         order = torch.randperm(len(self.labels), generator=self.generator)
         total = 0.0
         for index in range(self.batches_per_epoch):
             rows = order[index * self.config.batch_size :][: self.config.batch_size]
-            total += self._update(self.windows[rows], self.labels[rows])
+            total += self._update(self.windows[rows], self.labels[rows], streams)
             on_batch(len(self.history) + 1, index + 1, total / (index + 1))
         return total / self.batches_per_epoch
 
-    def _update(self, windows: Tensor, labels: Tensor) -> float:
-        x = augment(windows, self.deviation, self.config, self.generator)
-        logits, _ = self.network(self._standardise(x))
-        loss = sequence_loss(logits, labels, self.config)
+    def _update(self, windows: Tensor, labels: Tensor, streams: CarriedStreams) -> float:
+        frames = sensor_frames(len(windows), self.config, self.generator)
+        chunk = streams.next(windows.shape[1])
+        x = augment(
+            torch.cat([windows, chunk.signals]),
+            torch.cat([frames, chunk.frames]),
+            self.config.jitter * self.deviation,
+            self.generator,
+        )
+        empty = self.network.initial_state(len(windows))
+        state = tuple(map(torch.cat, zip(empty, chunk.state, strict=True)))
+        logits, after = self.network.from_features(self._standardised(self.network, x), state)
+        streams.carry(tuple(tensor[len(windows) :].detach() for tensor in after))
+        of_windows, of_streams = logits.split([len(windows), len(x) - len(windows)])
+        loss = sequence_loss(of_windows, labels, self.config)
+        if len(of_streams):
+            loss = loss.lerp(stream_loss(of_streams, chunk, self.config), len(of_streams) / len(x))
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
@@ -121,8 +159,11 @@ class Trainer:
             else:
                 average.copy_(new)
 
-    def _standardise(self, x: Tensor) -> Tensor:
-        return (x - self.shift) / self.deviation
+    def _logits(self, network: RecurrentClassifier, x: Tensor) -> Tensor:
+        return network.from_features(self._standardised(network, x))[0]
+
+    def _standardised(self, network: RecurrentClassifier, x: Tensor) -> Tensor:
+        return (network.features(x) - self.shift) / self.scale
 
 
 def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:
@@ -135,11 +176,10 @@ def _divided(data: Split, held_out: tuple[int, ...]) -> tuple[Split, Split]:
     return train, data.of_subjects(held_out)
 
 
-def _statistics(split: Split) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation [channels] over all windows and steps."""
-    signals = split.signals.reshape(-1, split.signals.shape[-1]).astype(np.float64)
-    mean, deviation = signals.mean(0), signals.std(0).clip(min=1e-6)
-    return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [features] over all windows and steps."""
+    values = x.flatten(0, 1).double()
+    return values.mean(0).float(), values.std(0, correction=0).clamp(min=1e-6).float()
 
 
 def _parameter_groups(network: RecurrentClassifier, weight_decay: float) -> list[Record]:

@@ -11,8 +11,11 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from export.augment import in_triplets
+from export.carried import Labelled, labelled
 from export.checkpoint import LAST, CheckpointError
 from export.data import DataError, Split, load
+from export.data.hapt import load_recordings
+from export.data.uci_har import INFO
 from export.folds import fold_runs, write_folds
 from export.memory import keep_freed_memory
 from export.networks import NetworkConfig
@@ -32,6 +35,7 @@ TrainingFields = Annotated[
 ]
 DATA_HELP = "folder that holds uci-har, or your own with a dataset.toml"
 Data = Annotated[Path | None, typer.Option(help=DATA_HELP)]
+Start = Annotated[Path | None, typer.Option(help="begin with a finished run's weights")]
 Resume = Annotated[bool, typer.Option(help="go on where this run stopped")]
 
 
@@ -42,12 +46,18 @@ def train(
     training: TrainingFields = None,
     data: Data = None,
     resume: Resume = False,
+    start: Start = None,
 ) -> None:
     """Train on UCI HAR's 21 training subjects, or on your own."""
     keep_freed_memory()
     try:
         split = load("train", data)
-        _train(Trainer(*_configs(preset, network, training, split), split, run), resume)
+        network_config, train_config = configs(preset, network, training, split)
+        recordings = recordings_for(train_config, split, data)
+        trainer = Trainer(network_config, train_config, split, run, recordings)
+        if start:
+            trainer.start_from(start)
+        _train(trainer, resume)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -64,15 +74,23 @@ def folds(
     keep_freed_memory()
     try:
         split = load("train", data)
-        network_config, train_config = _configs(preset, network, training, split)
+        network_config, train_config = configs(preset, network, training, split)
+        recordings = recordings_for(train_config, split, data)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
-            _train(Trainer(network_config, config, split, run), resume)
+            _train(Trainer(network_config, config, split, run, recordings), resume)
         result = write_folds(runs, split)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     draw_learning_curves(result, runs / CURVES_FILE)
     Console().print(f"held-out training subjects: {result['accuracy']:.2%} → {runs}")
+
+
+def recordings_for(config: TrainConfig, split: Split, data: Path | None) -> list[Labelled]:
+    """What the streams of this configuration are cut from."""
+    if config.streams and split.info != INFO:
+        raise ValueError("streams are cut from HAPT's recordings: with other data leave them out")
+    return labelled(load_recordings(data)) if config.streams else []
 
 
 def _train(trainer: Trainer, resume: bool) -> None:
@@ -85,7 +103,7 @@ def _train(trainer: Trainer, resume: bool) -> None:
     train_showing(trainer)
 
 
-def _configs(
+def configs(
     preset: str, network: list[str] | None, training: list[str] | None, data: Split
 ) -> tuple[NetworkConfig, TrainConfig]:
     if preset not in NETWORKS:

@@ -16,7 +16,7 @@ INITIAL_STATE_FOLDER = "initial_state"
 MAX_SEQUENCES = 1024
 """Sequences that Triton takes at a time; others wait."""
 IDLE_MICROSECONDS = 300_000_000
-_DTYPES = {"float32": "TYPE_FP32", "int64": "TYPE_INT64"}
+_DTYPES = {"float32": "TYPE_FP32", "float64": "TYPE_FP64", "int64": "TYPE_INT64"}
 
 
 def triton_config(manifest: Manifest) -> str:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.networks import RecurrentClassifier
+from export.networks import Network
 from export.networks.loop import Tensors
 from service.contract import INPUT, LENGTHS, LOGITS, StateTensor
 
@@ -68,14 +68,20 @@ class Parity:
 
 
 def verify(
-    network: RecurrentClassifier,
+    network: Network,
     model: onnx.ModelProto,
     seed: int = 0,
     scale: Scale | None = None,
 ) -> Parity:
     """Compare over chunks longer than the window in total. Raises ParityError beyond BOUND."""
-    scale = scale or standard(network.config.channels)
+    scale = scale or standard(_channels(model))
     return compare(network, model, scale, network.config.window_size, seed)
+
+
+def _channels(model: onnx.ModelProto) -> int:
+    x = next(tensor for tensor in model.graph.input if tensor.name == INPUT)
+    channels: int = x.type.tensor_type.shape.dim[2].dim_value
+    return channels
 
 
 def compare(

@@ -21,9 +21,11 @@ ATTENTION = "attention"
 ROWS, NEXT_ROWS = "rows", "next_rows"
 """Optional inputs: which rows of the state tensors a run reads and which it writes."""
 METADATA_KEY = "contract"
+OPERATORS_KEY = "operators"
+"""The graph's metadata names the domain of operators that a native library may take over."""
 MANIFEST_FILE = "model.json"
 
-Dtype = Literal["float32", "int64"]
+Dtype = Literal["float32", "float64", "int64"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 

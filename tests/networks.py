@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
+from export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
 from export.networks.parts import BatchNorm
 from export.publish import contract_of
 from service.contract import INPUT, LENGTHS, LOGITS
@@ -40,8 +40,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
     "lstm": {"family": "lstm"},
     "lstm-odd-width": {"family": "lstm", "hidden_size": 9, "layers": 3},
+    "fine": {"fine_scale": 0.1},
+    "raw": {"fine_scale": 0.1},
 }
-LARNNS = [name for name in CHANGES if not name.startswith("lstm")]
+LARNNS = [name for name, changes in CHANGES.items() if "family" not in changes and name != "raw"]
+"""The networks of LARNN layers alone."""
 
 
 def config(name: str) -> NetworkConfig:
@@ -63,8 +66,10 @@ def random_network(config: NetworkConfig) -> RecurrentClassifier:
 
 
 @cache
-def network(name: str) -> RecurrentClassifier:
-    return random_network(config(name))
+def network(name: str) -> Network:
+    """Of that name; raw, behind the phone's filters."""
+    mine = random_network(config(name))
+    return RawClassifier(mine).eval() if name == "raw" else mine
 
 
 @cache
@@ -77,28 +82,35 @@ def session(name: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 
+def channels_of(name: str) -> int:
+    """What it takes of a signal's channels: the first so many."""
+    return len(contract_of(network(name)).channels)
+
+
 def initial_state(name: str, batch: int) -> State:
     tensors = network(name).state_tensors()
     return {tensor.name: tensor.initial_array(batch) for tensor in tensors}
 
 
 def in_torch(name: str) -> Advance:
-    mine = network(name)
+    mine, channels = network(name), channels_of(name)
 
     def advance(x: Array, lengths: Array, state: State) -> tuple[Array, State]:
         tensors = tuple(torch.from_numpy(tensor) for tensor in state.values())
-        logits, after = mine(torch.from_numpy(x), tensors, torch.from_numpy(lengths))
+        logits, after = mine(
+            torch.from_numpy(x[..., :channels]), tensors, torch.from_numpy(lengths)
+        )
         return logits.numpy(), dict(zip(state, (t.numpy() for t in after), strict=True))
 
     return advance
 
 
 def in_graph(name: str) -> Advance:
-    mine = session(name)
+    mine, channels = session(name), channels_of(name)
 
     def advance(x: Array, lengths: Array, state: State) -> tuple[Array, State]:
         names = [LOGITS, *(f"next_{tensor}" for tensor in state)]
-        logits, *after = mine.run(names, {INPUT: x, LENGTHS: lengths, **state})
+        logits, *after = mine.run(names, {INPUT: x[..., :channels], LENGTHS: lengths, **state})
         return logits, dict(zip(state, after, strict=True))
 
     return advance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -122,6 +123,81 @@ def test_a_graph_alone_is_written_and_verified(runs: Path, models: Path, tmp_pat
     assert export("onnx", runs / "one", "--output", graph).exit_code == 0
     assert graph.read_bytes() == (models / "larnn-har" / "1" / "model.onnx").read_bytes()
     assert "logits within" in export("verify", runs / "one", graph).output
+
+
+def test_a_model_of_raw_channels_is_measured_and_published(
+    runs: Path, data: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    publish = ("publish", runs / "one", "--raw", "--name", "raw", "--models", models)
+    assert "evaluate" in refusal(*publish) and "--raw" in refusal(*publish)
+    measured = export("evaluate", runs / "one", "--raw", "--data", data)
+    assert measured.exit_code == 0, measured.output
+    published = export(*publish)
+    assert published.exit_code == 0, published.output
+    manifest = json.loads((models / "raw" / "1" / "model.json").read_text())
+    assert [channel["unit"] for channel in manifest["contract"]["channels"]] == (
+        ["g"] * 3 + ["rad/s"] * 3
+    )
+    assert "describes step t-1" in (models / "raw" / "1" / "README.md").read_text()
+    graph = models / "raw" / "1" / "model.onnx"
+    assert "state within" in export("verify", runs / "one", graph, "--raw").output
+
+
+def test_streams_are_trained_on_and_measured(runs: Path, data: Path, tmp_path: Path) -> None:
+    live: list[str | Path] = [
+        *SMALL,
+        *SHORT,
+        "-t",
+        "streams=2",
+        "--start",
+        runs / "one",
+        "--data",
+        data,
+    ]
+    trained = export("train", tmp_path / "live", *live)
+    assert trained.exit_code == 0, trained.output
+    measured = export("streams", tmp_path / "live", "--folds", runs / "folds", "--data", data)
+    assert measured.exit_code == 0, measured.output
+    result = json.loads((tmp_path / "live" / "streams.json").read_text())
+    assert result["recordings"] == 4  # people 2, 4, 9 and 10
+    assert result["steps"] == 4 * 6 * 150
+    assert result["calibration_error"]["with_temperature"] <= 1
+    assert export("evaluate", tmp_path / "live", "--data", data).exit_code == 0
+    published = export("publish", tmp_path / "live", "--models", tmp_path / "models")
+    assert published.exit_code == 0, published.output
+    card = tmp_path / "models" / "larnn-har" / "1" / "README.md"
+    assert f"| steps answered right | {result['accuracy']:.2%} |" in card.read_text()
+    assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000
+    assert "holds no folds" in refusal("streams", runs / "one", "--folds", tmp_path, "--data", data)
+
+
+def test_a_fold_is_measured_on_the_streams_of_those_held_out(runs: Path, data: Path) -> None:
+    assert export("streams", runs / "folds" / "fold-0", "--data", data).exit_code == 0
+    result = json.loads((runs / "folds" / "fold-0" / "streams.json").read_text())
+    assert list(result["per_subject"]) == ["1", "6"]
+
+
+def test_the_table_keeps_figures_and_commands(runs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    for _ in range(2):
+        assert export("table", runs / "folds", runs / "one", "--output", table).exit_code == 0
+    with table.open(newline="") as file:
+        folds, one = csv.DictReader(file)
+    assert (folds["run"], one["run"]) == ("folds", "one")
+    assert folds["folds"].endswith("%") and len(folds["each_fold"].split()) == 5
+    assert one["command"].startswith("python -m export train runs/one --preset")
+    for words in ("--preset larnn", "-t epochs=2", "-n hidden_size=8", "-t ema_decay=0.5"):
+        assert words in folds["command"] and words in one["command"]
+    assert "not a finished" in refusal("table", tmp_path, "--output", table)
+
+
+def test_a_search_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
+    small = ["-n", "hidden_size=4", "-t", "epochs=1", "-t", "batch_size=6"]
+    for trials in (1, 2):
+        found = export("search", tmp_path, "--trials", "1", *small, "--data", data)
+        assert found.exit_code == 0, found.output
+        assert f"best of {trials} trials" in found.output
 
 
 def test_several_runs_give_mean_and_spread(runs: Path, data: Path) -> None:

@@ -54,8 +54,8 @@ def data_root(path: Path | None = None) -> Path:
     return Path(path or os.environ.get(ENVIRONMENT) or DEFAULT_ROOT).resolve()
 
 
-def load_split(name: str, path: Path | None = None) -> Split:
-    """The "train" (21 people) or "test" (9 others) windows; DataError when they are not there."""
+def split_file(name: str, path: Path | None = None) -> Path:
+    """Of the "train" or "test" windows; DataError says where to get it when it is absent."""
     file = data_root(path) / FOLDER / f"uci_har_{name}.npz"
     if not file.is_file():
         raise DataError(
@@ -66,6 +66,12 @@ def load_split(name: str, path: Path | None = None) -> Split:
             "total_acc x y z; labels int8 from 0 to 5; subject int8) and name the folder above "
             f"with --data or {ENVIRONMENT}."
         )
+    return file
+
+
+def load_split(name: str, path: Path | None = None) -> Split:
+    """The "train" (21 people) or "test" (9 others) windows; DataError when they are not there."""
+    file = split_file(name, path)
     with np.load(file, allow_pickle=False) as arrays:
         missing = {"signals", "labels", "subject"} - set(arrays.files)
         if missing:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -19,25 +19,31 @@ OPSET = 18
 Operand = str | Tensor | NDArray[Any] | float
 """A value of the graph by name, or a constant."""
 
-_DTYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
+_DTYPES = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int64": TensorProto.INT64,
+}
 
 
 class Pen:
     """Writes nodes in order. A loop body has a pen of its own, which shares the constants."""
 
-    def __init__(self, parent: Pen | None = None, prefix: str = "") -> None:
+    def __init__(self, parent: Pen | None = None, prefix: str = "", in_place: bool = True) -> None:
+        """`in_place`: all state is an operator's that knows row numbers."""
+        self._in_place = in_place
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
         self.defaults: dict[str, tuple[str, str, list[Any]]] = {}
         self.functions: dict[str, FunctionProto] = {}
         self._prefix = prefix
 
-    def constant(self, value: Operand | ArrayLike) -> str:
-        """The name of a constant; floats are float32, whole numbers int64. Names pass through."""
+    def constant(self, value: Operand | ArrayLike, floats: DTypeLike = np.float32) -> str:
+        """The name of a constant of `floats` or, whole numbers, int64. Names pass through."""
         if isinstance(value, str):
             return value
         array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
+        array = array.astype(floats if array.dtype.kind == "f" else np.int64)
         name = f"constant_{len(self.constants)}"
         self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
@@ -57,7 +63,10 @@ class Pen:
         return names
 
     def indices(self, name: str) -> str:
-        """An optional input of the graph: int64 [any], empty where it is not given."""
+        """An optional input of the graph: int64 [any], empty where it is not given. Always empty
+        where other nodes have state, too: they know of no rows."""
+        if not self._in_place:
+            return self.constant(np.empty(0, dtype=np.int64))
         self.constants[name] = numpy_helper.from_array(np.empty(0, dtype=np.int64), name)
         self.defaults[name] = (name, "int64", [None])
         return name
@@ -80,7 +89,7 @@ class Pen:
         return self.write("Transpose", x, perm=[1, 0, 2])
 
     def at_length(self, initial: str, outputs: str, lengths: str) -> str:
-        """[batch, n] after `lengths` steps, from [batch, n] and [batch, steps, n]."""
+        """[batch, …] after `lengths` steps, from [batch, …] and [batch, steps, …]."""
         history = self.write("Concat", self.write("Unsqueeze", initial, [1]), outputs, axis=1)
         index = self.write("Unsqueeze", lengths, [1])
         return self.write("GatherND", history, index, batch_dims=1)
@@ -99,19 +108,21 @@ class Pen:
         carried: Sequence[tuple[str, str, str]],
         scanned: Sequence[tuple[str, str]],
         collected: Sequence[str],
+        dtype: str = "float32",
     ) -> list[str]:
         """A loop over axis 0 of the scanned tensors.
 
         `carried`: (value before, name inside, value after a step); `scanned`: (tensor, name
-        inside); `collected`: values of each step. Returns the collected, [steps, …] each.
+        inside); `collected`: values of each step. Returns the collected, [steps, …] each. All of it
+        is of one dtype.
         """
         after = [value for _, _, value in carried]
         each = [body.write("Identity", v) if v in after else v for v in collected]
         graph = helper.make_graph(
             body.nodes,
             name,
-            [_info(inside) for _, inside, _ in carried] + [_info(inside) for _, inside in scanned],
-            [_info(value) for value in (*after, *each)],
+            [_info(name, dtype) for name in (*(c[1] for c in carried), *(s[1] for s in scanned))],
+            [_info(value, dtype) for value in (*after, *each)],
         )
         outputs = self.write_many(
             "Scan",
@@ -168,5 +179,5 @@ def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias.double() - norm.running_mean.double() * scale
 
 
-def _info(name: str) -> Any:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+def _info(name: str, dtype: str) -> Any:
+    return helper.make_tensor_value_info(name, _DTYPES[dtype], None)

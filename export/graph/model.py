@@ -8,7 +8,7 @@ import onnx
 from onnx import helper
 
 from export.graph.builder import OPSET, Pen
-from service.contract import METADATA_KEY, Contract, TensorSignature
+from service.contract import METADATA_KEY, OPERATORS_KEY, Contract, TensorSignature
 
 IR_VERSION = 9
 
@@ -33,7 +33,10 @@ def model_of(
         ir_version=ir_version,
         producer_name="larnn-service",
     )
-    helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
+    metadata = {METADATA_KEY: contract.model_dump_json()}
+    if functions:
+        metadata[OPERATORS_KEY] = ",".join(sorted({function.domain for function in functions}))
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     return model
 

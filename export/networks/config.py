@@ -23,6 +23,8 @@ class NetworkConfig(BaseModel):
     layers: int = Field(2, ge=1)
     normalisation: Literal["layer", "batch", "none"] = "layer"
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    fine_scale: float = Field(0.0, ge=0.0)
+    """Where not 0, asinh(channel / fine_scale) too: it tells small motions apart."""
 
     window_size: int = Field(16, ge=1)
     """k, the number of past cell states that attention sees."""
@@ -43,6 +45,11 @@ class NetworkConfig(BaseModel):
                 f"hidden_size {self.hidden_size} must be a multiple of heads {self.heads}"
             )
         return self
+
+    @property
+    def features(self) -> int:
+        """What the input layer takes at each step."""
+        return self.channels * (2 if self.fine_scale else 1)
 
     @property
     def head_size(self) -> int:

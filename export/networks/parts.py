@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
+
+from service.contract import StateTensor
 
 
 def normalisation(kind: str, size: int) -> nn.Module:
@@ -35,6 +39,21 @@ def positional_encoding(window_size: int, features: int) -> Tensor:
     age = torch.arange(window_size - 1, -1, -1, dtype=torch.float64)[:, None]
     angle = torch.pi * age / 2.0 ** torch.arange(features // 2, dtype=torch.float64)
     return torch.cat([angle.sin(), angle.cos()], dim=-1).float()
+
+
+def initial_tensors(
+    tensors: Iterable[StateTensor], batch: int, device: torch.device
+) -> tuple[Tensor, ...]:
+    """The state before the first step, each tensor [batch, *shape]."""
+    return tuple(
+        torch.full(
+            (batch, *tensor.shape),
+            int(tensor.initial) if tensor.dtype == "int64" else tensor.initial,
+            dtype=getattr(torch, tensor.dtype),
+            device=device,
+        )
+        for tensor in tensors
+    )
 
 
 def at_length(initial: Tensor, outputs: Tensor, lengths: Tensor | None) -> Tensor:

@@ -12,6 +12,7 @@ from export.networks.config import NetworkConfig
 from export.networks.larnn_layer import LARNNLayer
 from export.networks.loop import Tensors
 from export.networks.lstm import LSTMLayer
+from export.networks.parts import initial_tensors
 from service.contract import StateTensor
 
 FAMILIES = {"larnn": LARNNLayer, "lstm": LSTMLayer}
@@ -36,7 +37,7 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.input = nn.Linear(config.channels, config.hidden_size)
+        self.input = nn.Linear(config.features, config.hidden_size)
         family = FAMILIES[config.family]
         self.layers = nn.ModuleList([family(config) for _ in range(config.layers)])
         self.dropout = nn.Dropout(config.dropout)
@@ -57,16 +58,7 @@ class RecurrentClassifier(nn.Module):
 
     def initial_state(self, batch: int) -> Tensors:
         """The state before the first step, each tensor [batch, *shape]."""
-        device = self.input.weight.device
-        return tuple(
-            torch.full(
-                (batch, *tensor.shape),
-                int(tensor.initial) if tensor.dtype == "int64" else tensor.initial,
-                dtype=getattr(torch, tensor.dtype),
-                device=device,
-            )
-            for tensor in self.state_tensors()
-        )
+        return initial_tensors(self.state_tensors(), batch, self.input.weight.device)
 
     def forward(
         self, x: Tensor, state: Tensors | None = None, lengths: Tensor | None = None
@@ -75,6 +67,17 @@ class RecurrentClassifier(nn.Module):
 
         `lengths` [batch] int64 counts each row's valid steps: its state stops moving there.
         """
+        return self.from_features(self.features(x), state, lengths)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the input layer takes: the channels, and on a fine scale their logarithms."""
+        scale = self.config.fine_scale
+        return torch.cat([x, torch.asinh(x / scale)], dim=-1) if scale else x
+
+    def from_features(
+        self, x: Tensor, state: Tensors | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensors]:
+        """As `forward`, of features [batch, steps, features]."""
         state = self.initial_state(len(x)) if state is None else state
         next_state: list[Tensor] = []
         per_layer = len(state) // len(self.layers)

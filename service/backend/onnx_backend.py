@@ -22,6 +22,7 @@ from service.contract import (
     LENGTHS,
     METADATA_KEY,
     NEXT_ROWS,
+    OPERATORS_KEY,
     ROWS,
     Contract,
     ContractError,
@@ -31,7 +32,7 @@ from service.contract import (
 logger = logging.getLogger(__name__)
 
 Provider = Literal["auto", "cpu", "cuda"]
-_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
 class OnnxBackend:
@@ -51,8 +52,9 @@ class OnnxBackend:
             [_signature(tensor) for tensor in session.get_outputs()],
         )
         optional = {tensor.name for tensor in session.get_overridable_initializers()}
-        native = self.provider == CPU and library() is not None and {ROWS, NEXT_ROWS} <= optional
+        native = self.provider == CPU and library() is not None and OPERATORS_KEY in metadata
         self.operator: Operator = "native" if native else "graph"
+        self._in_place = native and {ROWS, NEXT_ROWS} <= optional
         self._another = partial(BoundSession, session, contract)
         self._idle = [self._another()]
         if self.provider == CPU:
@@ -71,7 +73,7 @@ class OnnxBackend:
         rows: Indices,
         next_rows: Indices,
     ) -> Floats:
-        if self.operator == "graph":
+        if not self._in_place:
             return advance_by_copy(self.run, x, lengths, tensors, rows, next_rows)
         with self._session() as session:
             return session.run_in_place(x, lengths, tensors, rows, next_rows)

@@ -73,7 +73,7 @@ def test_any_shape_equals_double_precision(
 
 @pytest.mark.parametrize("name", networks.LARNNS)
 def test_each_option_equals_the_plain_graph_over_ragged_chunks(name: str) -> None:
-    session = native.open_native(networks.network(name))
+    session = native.open_native(networks.random_network(networks.config(name)))
     state = plain_state = networks.initial_state(name, 3)
     for seed, steps in enumerate([(1, 1, 1), (4, 2, 0), (7, 7, 7), (1, 0, 1), (3, 9, 5)]):
         lengths = np.array(steps)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from export.graph import attention_graph, build_graph
+from export.networks import RecurrentClassifier
 from export.networks.larnn_layer import LARNNLayer
 from export.publish import contract_of
 from service.contract import ATTENTION, INPUT, LENGTHS
@@ -32,6 +33,7 @@ def weights(name: str, x: Any, lengths: Any, state: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("name", ["larnn", "width-of-16", "odd-width"])
 def test_the_first_layers_weights_are_its_query_on_its_keys(name: str) -> None:
     network = networks.network(name)
+    assert isinstance(network, RecurrentClassifier)
     config, layer = network.config, network.layers[0]
     assert isinstance(layer, LARNNLayer)
     x, lengths = networks.signal(2, STEPS), np.array([STEPS, STEPS])

@@ -48,7 +48,7 @@ def test_bytes_are_the_same_each_time_and_tell_nothing_of_the_machine(name: str)
     onnx.checker.check_model(model, full_check=True)
 
 
-@pytest.mark.parametrize("name", ["larnn", "position", "lstm"])
+@pytest.mark.parametrize("name", ["larnn", "position", "lstm", "raw"])
 def test_padding_may_hold_anything(name: str) -> None:
     lengths = np.array([2, 0, 4])
     x, state = networks.signal(3, 4), networks.initial_state(name, 3)
@@ -88,7 +88,7 @@ def test_verify_measures_and_refuses() -> None:
 
 
 def _signatures(tensors: list[onnxruntime.NodeArg]) -> list[TensorSignature]:
-    dtypes = {"tensor(float)": "float32", "tensor(int64)": "int64"}
+    dtypes = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
     return [
         TensorSignature(
             name=tensor.name,

@@ -15,7 +15,7 @@ from tests.networks import Advance, Array, State
 BOUND = 1e-5
 STEPS = 12
 KINDS = [
-    *((kind, name) for kind in ("torch", "graph") for name in ("larnn", "position", "lstm")),
+    *((kind, name) for kind in ("torch", "graph") for name in ("larnn", "position", "lstm", "raw")),
     ("graph", "layer-mode"),
     ("graph", "batch-norm-position"),
     ("graph", "window-of-one"),

@@ -91,7 +91,7 @@ def test_resuming_with_another_configuration_is_refused(finished: Trainer) -> No
 def test_the_saved_network_takes_raw_values(finished: Trainer) -> None:
     network = checkpoint.load_network(finished.run)
     held_out = people().of_subjects((3,))
-    logits = last_logits(network, torch.from_numpy(held_out.signals))
+    logits = last_logits(lambda x: network(x)[0], torch.from_numpy(held_out.signals))
     accuracy = (logits.argmax(1).numpy() == held_out.labels).mean()
     assert not network.training
     assert accuracy == pytest.approx(finished.history[-1]["accuracy"], abs=1e-6)

@@ -26,6 +26,20 @@ def snapshot(seen: int) -> Snapshot:
     return Snapshot("toy", 1000, np.empty((0, 3), np.float32), state)
 
 
+def test_a_state_of_float64_is_taken_and_must_be_finite() -> None:
+    contract = toy.CONTRACT.model_copy(
+        update={"state": (StateTensor(name="slow", shape=(2,), dtype="float64", description=""),)}
+    )
+    for value, message in ((1e300, None), (np.nan, "slow: a value is not finite")):
+        state = {"slow": np.full(2, value)}
+        moved = Snapshot("toy", 5, np.empty((0, 3), np.float32), state)
+        if message is None:
+            transfer.check(contract, "toy", moved, max_kept=0)
+        else:
+            with pytest.raises(BadValue, match=message):
+                transfer.check(contract, "toy", moved, max_kept=0)
+
+
 def test_a_counter_stays_within_what_the_contract_says() -> None:
     transfer.check(BOUNDED, "toy", snapshot(16), max_kept=0)
     transfer.check(toy.CONTRACT, "toy", snapshot(1000), max_kept=0)

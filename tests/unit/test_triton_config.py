@@ -49,7 +49,7 @@ def test_the_config_has_every_state_tensor(version: Path) -> None:
     states = config.sequence_batching.state
     assert len(states) == len(contract.state)
     for state, tensor in zip(states, contract.state, strict=True):
-        kind = {"float32": "TYPE_FP32", "int64": "TYPE_INT64"}[tensor.dtype]
+        kind = {"float32": "TYPE_FP32", "float64": "TYPE_FP64", "int64": "TYPE_INT64"}[tensor.dtype]
         assert (state.input_name, state.output_name) == (tensor.name, tensor.next_name)
         assert DataType.Name(state.data_type) == kind
         assert list(state.dims) == [1, *tensor.shape]
