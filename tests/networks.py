@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.networks.parts import BatchNorm
+from export.networks.stack import FAMILIES
 from export.publish import contract_of
 from service.contract import INPUT, LENGTHS, LOGITS
 
@@ -22,9 +23,16 @@ State = dict[str, Array]
 Advance = Callable[[Array, Array, State], tuple[Array, State]]
 """(x [batch, steps, channels], lengths [batch], state) → logits [batch, steps, classes], state."""
 
-SMALL = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, zero_attention=False)
+SMALL = NetworkConfig(
+    hidden_size=8,
+    layers=2,
+    window_size=3,
+    heads=2,
+    memory_slots=4,
+    memory_width=5,
+    zero_attention=False,
+)
 CHANGES: dict[str, dict[str, Any]] = {
-    "larnn": {},
     "layer-mode": {"mode": "layer"},
     "position": {"positional_encoding": True},
     "batch-norm": {"normalisation": "batch"},
@@ -38,10 +46,16 @@ CHANGES: dict[str, dict[str, Any]] = {
     "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
     "width-of-16": {"hidden_size": 16, "heads": 4},
     "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
-    "lstm": {"family": "lstm"},
-    "lstm-odd-width": {"family": "lstm", "hidden_size": 9, "layers": 3},
+    "odd-width-lstm": {"family": "lstm", "hidden_size": 9, "layers": 3},
+    "odd-width-gru": {"family": "gru", "hidden_size": 9, "layers": 3},
+    "window-of-one-rra": {"family": "rra", "window_size": 1},
+    "window-of-one-attention": {"family": "attention", "window_size": 1},
+    "wide-window-attention": {"family": "attention", "window_size": 7},
+    "one-head-mann": {"family": "mann", "heads": 1, "memory_slots": 2, "layers": 1},
+    **{family: {"family": family} for family in FAMILIES},
 }
-LARNNS = [name for name in CHANGES if not name.startswith("lstm")]
+"""Variants, and every family by its own name: one that is added to the registry is tested."""
+LARNNS = [name for name in CHANGES if CHANGES[name].get("family", "larnn") == "larnn"]
 
 
 def config(name: str) -> NetworkConfig:

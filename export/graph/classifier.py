@@ -8,17 +8,28 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from export.graph.attention import write_attention
+from export.graph.bn_lstm import write_bn_lstm
 from export.graph.builder import Pen
+from export.graph.gru import write_gru
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
+from export.graph.mann import write_mann
+from export.graph.rra import write_rra
 from export.networks import RecurrentClassifier
+from export.networks.config import Family
 from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
 
 OPSET = 18
 IR_VERSION = 9
-WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
+WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
     "larnn": write_larnn,
     "lstm": write_lstm,
+    "bn-lstm": write_bn_lstm,
+    "gru": write_gru,
+    "rra": write_rra,
+    "mann": write_mann,
+    "attention": write_attention,
 }
 
 

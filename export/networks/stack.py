@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.networks.config import NetworkConfig
+from export.networks.attention import AttentionLayer
+from export.networks.bn_lstm import BNLSTMLayer
+from export.networks.config import Family, NetworkConfig
+from export.networks.gru import GRULayer
 from export.networks.larnn_layer import LARNNLayer
 from export.networks.loop import Tensors
 from export.networks.lstm import LSTMLayer
+from export.networks.mann import MANNLayer
+from export.networks.rra import RRALayer
 from service.contract import StateTensor
 
-FAMILIES = {"larnn": LARNNLayer, "lstm": LSTMLayer}
+FAMILIES: dict[Family, Callable[[NetworkConfig], nn.Module]] = {
+    "larnn": LARNNLayer,
+    "lstm": LSTMLayer,
+    "bn-lstm": BNLSTMLayer,
+    "gru": GRULayer,
+    "rra": RRALayer,
+    "mann": MANNLayer,
+    "attention": AttentionLayer,
+}
 
 
 class RecurrentLayer(Protocol):

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 
 from export.graph import build_graph
+from export.networks.stack import FAMILIES
 from export.publish import contract_of
 from export.verify import BOUND, ParityError, verify
 from service.contract import METADATA_KEY, TensorSignature
@@ -37,7 +38,7 @@ def test_signature_and_metadata_are_the_contract(name: str) -> None:
     contract.check_metadata(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
 
 
-@pytest.mark.parametrize("name", ["larnn", "lstm"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_bytes_are_the_same_each_time_and_tell_nothing_of_the_machine(name: str) -> None:
     network = networks.network(name)
     model, again = (build_graph(network, contract_of(network)) for _ in range(2))
@@ -48,7 +49,7 @@ def test_bytes_are_the_same_each_time_and_tell_nothing_of_the_machine(name: str)
     onnx.checker.check_model(model, full_check=True)
 
 
-@pytest.mark.parametrize("name", ["larnn", "position", "lstm"])
+@pytest.mark.parametrize("name", [*FAMILIES, "position"])
 def test_padding_may_hold_anything(name: str) -> None:
     lengths = np.array([2, 0, 4])
     x, state = networks.signal(3, 4), networks.initial_state(name, 3)
