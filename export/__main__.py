@@ -6,6 +6,8 @@ import typer
 
 from export.evaluation_command import evaluate
 from export.graph_commands import publish, verify, write_onnx
+from export.tasks.commands import adding, imdb, mnist
+from export.tasks.publish import publish_text
 from export.training_command import folds, train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -15,6 +17,9 @@ app.command()(evaluate)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
+app.command("publish-text")(publish_text)
+for race in (adding, mnist, imdb):
+    app.command()(race)
 
 
 if __name__ == "__main__":

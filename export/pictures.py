@@ -40,9 +40,9 @@ def draw_learning_curves(folds: dict[str, Any], path: Path) -> None:
     for axes in (losses, accuracies):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
-        _plain(axes)
+        plain(axes)
         axes.grid(color="#e4e7eb", linewidth=0.8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_confusion_matrix(evaluation: dict[str, Any], path: Path) -> None:
@@ -71,18 +71,19 @@ def draw_confusion_matrix(evaluation: dict[str, Any], path: Path) -> None:
         title=f"Test windows: {evaluation['correct']:,} of {evaluation['windows']:,} right "
         f"({evaluation['accuracy']:.2%})",
     )
-    _plain(axes)
+    plain(axes)
     axes.tick_params(length=0)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """The house's look."""
     axes.spines[["top", "right"]].set_visible(False)
     for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
         text.set_color(INK)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """The same drawing gives the same bytes: no version or date inside."""
     figure.savefig(path, dpi=120, facecolor="white", metadata={"Software": None})
     plt.close(figure)

@@ -50,7 +50,7 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
     worst, total = {"logits": 0.0, "state": 0.0}, 0
     for steps in (1, 3, network.config.window_size + 2, 1, 2 * network.config.window_size):
         lengths = np.array([steps, *random.integers(0, steps + 1, BATCH - 1)], dtype=np.int64)
-        x = random.normal(size=(BATCH, steps, network.config.channels)).astype(np.float32)
+        x = _input(random, (BATCH, steps, network.config.channels), network.config.vocabulary)
         with torch.no_grad():
             logits, in_torch = network(torch.from_numpy(x), in_torch, torch.from_numpy(lengths))
         names = [LOGITS, *(tensor.next_name for tensor in tensors)]
@@ -62,6 +62,12 @@ def verify(network: RecurrentClassifier, model: onnx.ModelProto, seed: int = 0) 
             _compare(tensor.name, in_graph[tensor.name], mine.numpy(), worst)
         total += steps
     return Parity(worst["logits"], worst["state"], total)
+
+
+def _input(random: np.random.Generator, shape: tuple[int, ...], vocabulary: int) -> NDArray[Any]:
+    if vocabulary:
+        return random.integers(0, vocabulary, shape)
+    return random.normal(size=shape).astype(np.float32)
 
 
 def _compare(

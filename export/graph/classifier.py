@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 from onnx import helper
+from torch import nn
 
 from export.graph.attention import write_attention
 from export.graph.bn_lstm import write_bn_lstm
@@ -18,6 +19,7 @@ from export.graph.mann import write_mann
 from export.graph.rra import write_rra
 from export.networks import RecurrentClassifier
 from export.networks.config import Family
+from export.networks.stack import Channels, Tokens
 from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
 
 OPSET = 18
@@ -42,8 +44,7 @@ def build_graph(
     [batch, steps, classes] and each next state tensor out. `options` are for the family's writer.
     """
     pen = Pen()
-    z = pen.linear(INPUT, network.input.weight, network.input.bias)
-    z = pen.write("Elu", z)
+    z = _write_input(pen, network.input)
     write_layer = WRITERS[network.config.family]
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
@@ -67,6 +68,14 @@ def build_graph(
     helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
     onnx.checker.check_model(model)
     return model
+
+
+def _write_input(pen: Pen, layer: nn.Module) -> str:
+    """x [batch, steps, channels] → [batch, steps, n]"""
+    if isinstance(layer, Tokens):
+        return pen.write("Gather", layer.weight, pen.write("Squeeze", INPUT, [2]), axis=0)
+    assert isinstance(layer, Channels)
+    return pen.write("Elu", pen.linear(INPUT, layer.weight, layer.bias))
 
 
 def _name(pen: Pen, value: str, output: str) -> None:

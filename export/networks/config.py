@@ -22,7 +22,9 @@ class NetworkConfig(BaseModel):
 
     family: Family = "larnn"
     channels: int = Field(9, ge=1)
-    classes: int = Field(6, ge=2)
+    vocabulary: int = Field(0, ge=0)
+    """How many tokens there are, where the one channel holds tokens; 0 for measured values."""
+    classes: int = Field(6, ge=1)
     hidden_size: int = Field(64, ge=1)
     layers: int = Field(2, ge=1)
     normalisation: Literal["layer", "batch", "none"] = "layer"
@@ -51,6 +53,8 @@ class NetworkConfig(BaseModel):
             raise ValueError(
                 f"hidden_size {self.hidden_size} must be a multiple of heads {self.heads}"
             )
+        if self.vocabulary and self.channels != 1:
+            raise ValueError(f"tokens come in 1 channel, not in {self.channels}")
         if self.family == "mann" and self.heads > self.memory_slots:
             raise ValueError(f"heads {self.heads} must be at most memory_slots {self.memory_slots}")
         return self

@@ -41,8 +41,28 @@ class RecurrentLayer(Protocol):
     ) -> tuple[Tensor, Tensors]: ...
 
 
+class Channels(nn.Linear):
+    """Measured values [..., channels] → [..., n]: linear, then ELU."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.elu(super().forward(input))
+
+
+class Tokens(nn.Embedding):
+    """Tokens int64 [..., 1] → [..., n]: a learned vector each."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input[..., 0])
+
+
+def _input(config: NetworkConfig) -> nn.Module:
+    if config.vocabulary:
+        return Tokens(config.vocabulary, config.hidden_size)
+    return Channels(config.channels, config.hidden_size)
+
+
 class RecurrentClassifier(nn.Module):
-    """Input linear with ELU, L layers stacked with residual sums, output linear.
+    """An input layer, L layers stacked with residual sums, output linear.
 
     State in, state out: the state is a tuple of tensors in the order of `state_tensors()`.
     """
@@ -50,7 +70,7 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.input = nn.Linear(config.channels, config.hidden_size)
+        self.input = _input(config)
         family = FAMILIES[config.family]
         self.layers = nn.ModuleList([family(config) for _ in range(config.layers)])
         self.dropout = nn.Dropout(config.dropout)
@@ -71,7 +91,7 @@ class RecurrentClassifier(nn.Module):
 
     def initial_state(self, batch: int) -> Tensors:
         """The state before the first step, each tensor [batch, *shape]."""
-        device = self.input.weight.device
+        device = self.output.weight.device
         return tuple(
             torch.full(
                 (batch, *tensor.shape),
@@ -87,12 +107,13 @@ class RecurrentClassifier(nn.Module):
     ) -> tuple[Tensor, Tensors]:
         """x [batch, steps, channels] → logits [batch, steps, classes] and the next state.
 
-        `lengths` [batch] int64 counts each row's valid steps: its state stops moving there.
+        Tokens are int64. `lengths` [batch] int64 counts each row's valid steps: there its
+        state stops moving.
         """
         state = self.initial_state(len(x)) if state is None else state
         next_state: list[Tensor] = []
         per_layer = len(state) // len(self.layers)
-        z = F.elu(self.input(x))
+        z = self.input(x)
         for index, layer in enumerate(self.layers):
             mine = state[index * per_layer : (index + 1) * per_layer]
             output, moved = layer(z, mine, lengths)

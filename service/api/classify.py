@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
+from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.answers import answers
 from service.api.body import read_body, unless_gone
-from service.api.decode import decode_json, npy_array, steps_array
+from service.api.decode import decode_json, npy_array, steps_array, text_tokens
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
-from service.backend.base import Floats, Model
+from service.backend.base import Model, Steps
 from service.engine.engine import Engine
 from service.errors import BadMessage, BadShape, TooLarge
 from service.settings import Settings
@@ -54,8 +55,7 @@ class ClassifyDoor:
             asked = decode_json(_BODY, body)
             logits = asked.logits
             model = self._engine.model(asked.model)
-            _check_sizes([len(rows) for rows in asked.sequences], self._settings)
-            sequences = _arrays(asked, model)
+            sequences = _steps(asked, model, self._settings)
         result = await unless_gone(request, self._engine.classify(model, sequences))
         manifest = model.manifest
         predictions = answers(result, manifest.contract.labels, logits)
@@ -87,24 +87,36 @@ def _flag(text: str) -> bool:
     return value
 
 
-def _arrays(asked: ClassifyBody, model: Model) -> list[Floats]:
-    return [
-        steps_array(rows, model, f"sequences[{index}]")
-        for index, rows in enumerate(asked.sequences)
-    ]
+def _steps(asked: ClassifyBody, model: Model, settings: Settings) -> list[Steps]:
+    """Of each sequence, or of each text."""
+    rows, texts = asked.sequences, asked.texts
+    if isinstance(rows, list) and isinstance(texts, UnsetType):
+        _check_sizes([len(steps) for steps in rows], settings)
+        return [steps_array(steps, model, f"sequences[{i}]") for i, steps in enumerate(rows)]
+    if isinstance(texts, UnsetType) or isinstance(rows, list):
+        raise BadMessage("send either sequences or texts")
+    _check_count(len(texts), settings, "texts")
+    limit = settings.max_sequence_steps
+    tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
+    _check_sizes([len(steps) for steps in tokens], settings, "texts")
+    return tokens
 
 
-def _check_sizes(steps: list[int], settings: Settings) -> None:
-    if not steps:
-        raise BadShape("sequences is empty; send at least one")
-    if len(steps) > settings.max_sequences:
-        raise TooLarge(f"{len(steps)} sequences; at most {settings.max_sequences} in a request")
+def _check_count(count: int, settings: Settings, field: str) -> None:
+    if not count:
+        raise BadShape(f"{field} is empty; send at least one")
+    if count > settings.max_sequences:
+        raise TooLarge(f"{count} {field}; at most {settings.max_sequences} in a request")
+
+
+def _check_sizes(steps: list[int], settings: Settings, field: str = "sequences") -> None:
+    _check_count(len(steps), settings, field)
     for index, count in enumerate(steps):
         if not count:
-            raise BadShape(f"sequences[{index}] has no steps; send at least one")
+            raise BadShape(f"{field}[{index}] has no steps; send at least one")
         if count > settings.max_sequence_steps:
             raise TooLarge(
-                f"sequences[{index}] has {count} steps; at most {settings.max_sequence_steps}"
+                f"{field}[{index}] has {count} steps; at most {settings.max_sequence_steps}"
             )
     if sum(steps) > settings.max_request_steps:
         raise TooLarge(f"{sum(steps)} steps; at most {settings.max_request_steps} in a request")

@@ -18,8 +18,10 @@ class ModelInfo(BaseModel):
     version: int
     description: str
     provider: str
-    sample_rate_hz: float
+    sample_rate_hz: float | None
     channels: tuple[Channel, ...]
+    vocabulary: int | None
+    """How many tokens there are, where its one channel holds tokens."""
     labels: tuple[str, ...]
     state: tuple[StateTensor, ...]
 
@@ -64,6 +66,7 @@ def _info(model: Model) -> ModelInfo:
         provider=model.backend.provider,
         sample_rate_hz=contract.sample_rate_hz,
         channels=contract.channels,
+        vocabulary=contract.vocabulary and contract.vocabulary.size,
         labels=contract.labels,
         state=contract.state,
     )

@@ -13,9 +13,10 @@ from service.api.messages import Answer, OpenedMessage, PredictionMessage, Steps
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
-    """Sequences [batch][steps][channels], each of its own length."""
+    """Sequences [batch][steps][channels], each of its own length, or texts [batch]."""
 
-    sequences: list[list[list[float]]]
+    sequences: list[list[list[float]]] | UnsetType = msgspec.UNSET
+    texts: list[str] | UnsetType = msgspec.UNSET
     model: str | None = None
     logits: bool = False
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
-from service.api.decode import binary_chunk, check_chunk_size, decode_json, steps_array
+from service.api.decode import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
@@ -136,8 +136,7 @@ class StreamConnection:
             return None
         if self._binary:
             raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
-        check_chunk_size(len(message.steps), self._max_chunk_steps)
-        steps = steps_array(message.steps, stream.model, "steps")
+        steps = chunk_steps(message, stream.model, self._max_chunk_steps)
         chunk = Chunk(message.offset, steps, message.acked)
         return chunk, self._wish.but(message.logits, message.emit)
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from service.contract import Manifest
 
 Floats = NDArray[np.float32]
+Steps = NDArray[Any]
+"""Measured values float32, or tokens int64."""
 State = dict[str, NDArray[Any]]
 """State tensors by name, batch axis first."""
 
@@ -20,11 +22,19 @@ class Backend(Protocol):
 
     provider: str
 
-    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+    def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x [batch, steps, channels], lengths [batch] → logits [batch, steps, classes], next state.
 
         Logits of row i beyond lengths[i] mean nothing; its state stops there.
         """
+        ...
+
+
+class Tokenizer(Protocol):
+    """Makes tokens of text."""
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """[tokens, 1]; none where there is nothing to read."""
         ...
 
 
@@ -34,3 +44,5 @@ class Model:
 
     manifest: Manifest
     backend: Backend
+    tokenizer: Tokenizer | None = None
+    """Where its steps are tokens."""

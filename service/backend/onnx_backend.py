@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from service.backend.base import Floats, State
+from service.backend.base import Floats, State, Steps
 from service.backend.providers import CPU, CUDA, candidates, missing_cuda
 from service.contract import (
     INPUT,
@@ -50,7 +50,7 @@ class OnnxBackend:
             [_signature(tensor) for tensor in self._session.get_outputs()],
         )
 
-    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+    def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         try:
             session = self._idle.pop()
         except IndexError:  # more runs than announced: a session may be shared
@@ -61,7 +61,7 @@ class OnnxBackend:
             self._idle.append(session)
 
     def _run(
-        self, session: Any, x: Floats, lengths: NDArray[np.int64], state: State
+        self, session: Any, x: Steps, lengths: NDArray[np.int64], state: State
     ) -> tuple[Floats, State]:
         outputs = session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
         names = (name for name, _ in self._state)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.backend.base import Model
+from service.backend.base import Model, Tokenizer
 from service.backend.onnx_backend import OnnxBackend, Provider
-from service.contract import MANIFEST_FILE, ContractError, Manifest
+from service.backend.tokenizer import SentencePieceTokenizer
+from service.contract import MANIFEST_FILE, Contract, ContractError, Manifest
 from service.errors import StartupError
 
 
@@ -64,9 +65,16 @@ def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
             "the file is damaged or half copied: publish or copy it again"
         )
     try:
-        return Model(manifest, OnnxBackend(graph, manifest.contract, provider, runs))
+        backend = OnnxBackend(graph, manifest.contract, provider, runs)
+        return Model(manifest, backend, _tokenizer(folder, manifest.contract))
     except ContractError as error:
         raise StartupError(f"{graph}: {error}") from error
+
+
+def _tokenizer(folder: Path, contract: Contract) -> Tokenizer | None:
+    if contract.vocabulary is None:
+        return None
+    return SentencePieceTokenizer(folder / contract.vocabulary.file, contract.vocabulary)
 
 
 def _first_problem(error: ValidationError) -> str:

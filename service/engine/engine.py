@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from service.backend.base import Floats, Model
+from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.run_threads import RunThreads
@@ -36,7 +36,7 @@ class Chunk:
     """Steps of a stream: [steps, channels], `offset` of them sent before."""
 
     offset: int
-    steps: Floats
+    steps: Steps
     acked: int | None = None
     """The position up to which the client has its answers; its offset unless told."""
 
@@ -89,7 +89,7 @@ class Engine:
             )
         return model
 
-    async def classify(self, model: Model, sequences: Sequence[Floats]) -> Floats:
+    async def classify(self, model: Model, sequences: Sequence[Steps]) -> Floats:
         """Logits [batch, classes] of the last step of each sequence [steps, channels].
 
         A window is a stream that starts from an empty queue and ends.
@@ -186,8 +186,9 @@ class Engine:
     async def warm_up(self) -> None:
         """Run every model once, so that the first client does not wait for it."""
         for model in self.models.values():
-            channels = len(model.manifest.contract.channels)
-            await self.classify(model, [np.zeros((2, channels), dtype=np.float32)] * 2)
+            contract = model.manifest.contract
+            steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
+            await self.classify(model, [steps] * 2)
         self.ready = True
 
     async def drain(self, within: float) -> None:
