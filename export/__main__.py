@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from export.evaluation_command import evaluate
+from export.gather import gather
 from export.graph_commands import publish, verify, write_onnx
 from export.tasks.commands import adding, imdb, mnist
 from export.tasks.publish import publish_text
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 app.command()(train)
 app.command()(folds)
 app.command()(evaluate)
+app.command()(gather)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)

@@ -74,3 +74,6 @@ NETWORKS = {
 }
 """The published network, the LSTM of its hidden size, and a network of each family, the LSTM among
 them, of about its parameter count."""
+
+COMPARED = ("larnn", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
+"""A preset of each family, all of about one parameter count."""

@@ -20,7 +20,7 @@ from export.tasks.race import run
 from export.tasks.task import Budget, Task
 
 FAMILIES: tuple[Family, ...] = ("lstm", "rra")
-RESULTS = Path("benchmarks/results/memories")
+RESULTS = Path("benchmarks/results")
 Runs = Annotated[Path, typer.Option(help="where each run's weights and result go")]
 Seeds = Annotated[int, typer.Option(min=1)]
 Updates = Annotated[int | None, typer.Option(min=1, help="instead of the task's budget")]

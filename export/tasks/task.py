@@ -87,9 +87,8 @@ class Shuffled:
         while len(self._order) < self._batch_size:
             again = torch.randperm(self._rows, generator=generator)
             self._order = torch.cat([self._order, again])
-        taken, self._order = self._order.split(
-            [self._batch_size, len(self._order) - self._batch_size]
-        )
+        taken = self._order[: self._batch_size]
+        self._order = self._order[self._batch_size :]
         return taken
 
 
