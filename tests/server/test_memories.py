@@ -1,4 +1,4 @@
-"""Every bundled model, whatever it remembers with: classified, streamed, moved, killed and resumed."""
+"""Every bundled model, whatever its memory: classified, streamed, moved, killed and resumed."""
 
 from __future__ import annotations
 
