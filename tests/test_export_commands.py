@@ -124,6 +124,15 @@ def test_a_graph_alone_is_written_and_verified(runs: Path, models: Path, tmp_pat
     assert "logits within" in export("verify", runs / "one", graph).output
 
 
+def test_runs_are_gathered_for_the_table(runs: Path, tmp_path: Path) -> None:
+    assert export("gather", runs / "one", "--output", tmp_path / "har.json").exit_code == 0
+    [result] = json.loads((tmp_path / "har.json").read_text())
+    evaluation = json.loads((runs / "one" / "evaluation.json").read_text())
+    assert (result["family"], result["seed"], result["epochs"]) == ("larnn", 0, 2)
+    assert result["accuracy"] == evaluation["accuracy"]
+    assert "not a finished training run" in refusal("gather", tmp_path)
+
+
 def test_several_runs_give_mean_and_spread(runs: Path, data: Path) -> None:
     result = export("evaluate", runs / "one", runs / "one", "--data", data)
     assert "± 0.00%" in result.output

@@ -7,12 +7,11 @@ variance, which inference uses.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from export.networks.config import NetworkConfig
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import BatchNorm, at_length
+from export.networks.parts import BatchNorm, at_length, hidden_and_cell, start_gates
 from service.contract import StateTensor
 
 FIRST_SCALE = 0.1
@@ -34,20 +33,13 @@ class BNLSTMLayer(nn.Module):
         self.norm_ih = BatchNorm(4 * n)  # its shift is the gates' bias
         self.norm_hh = BatchNorm(4 * n)
         self.cell_norm = BatchNorm(n)
-        with torch.no_grad():
-            for gate in self.linear_hh.weight.split(n):
-                nn.init.orthogonal_(gate)
-            for norm in (self.norm_ih, self.norm_hh, self.cell_norm):
-                norm.weight.fill_(FIRST_SCALE)
-            self.norm_ih.bias[n : 2 * n] = 1.0  # the forget gate starts open
+        for norm in (self.norm_ih, self.norm_hh, self.cell_norm):
+            nn.init.constant_(norm.weight, FIRST_SCALE)
+        start_gates(self.linear_hh.weight, self.norm_ih.bias)
         self.norm_hh.bias.requires_grad_(False)  # one bias is enough
 
     def state_tensors(self) -> list[StateTensor]:
-        n = self.config.hidden_size
-        return [
-            StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state"),
-            StateTensor(name="cell", shape=(n,), dtype="float32", description="cell state"),
-        ]
+        return hidden_and_cell(self.config.hidden_size)
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""

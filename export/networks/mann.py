@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from export.networks.config import NetworkConfig
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import at_length
+from export.networks.parts import at_length, start_gates
 from service.contract import StateTensor
 
 DECAY = 0.95
@@ -46,11 +46,7 @@ class MANNLayer(nn.Module):
         self.out_proj = nn.Linear(n + reads, n)
         order = TIE * torch.arange(config.memory_slots, dtype=torch.float32)
         self.register_buffer("order", order, persistent=False)
-        with torch.no_grad():
-            for gate in self.linear_hh.weight[:, :n].split(n):
-                nn.init.orthogonal_(gate)
-            self.linear_ih.bias.zero_()
-            self.linear_ih.bias[n : 2 * n] = 1.0  # the forget gate starts open
+        start_gates(self.linear_hh.weight[:, :n], self.linear_ih.bias)
 
     def state_tensors(self) -> list[StateTensor]:
         config = self.config

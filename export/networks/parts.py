@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from service.contract import StateTensor
+
 
 def normalisation(kind: str, size: int) -> nn.Module:
     """A norm over the last axis of [..., size].
@@ -35,6 +37,24 @@ def positional_encoding(window_size: int, features: int) -> Tensor:
     age = torch.arange(window_size - 1, -1, -1, dtype=torch.float64)[:, None]
     angle = torch.pi * age / 2.0 ** torch.arange(features // 2, dtype=torch.float64)
     return torch.cat([angle.sin(), angle.cos()], dim=-1).float()
+
+
+def hidden_and_cell(n: int) -> list[StateTensor]:
+    """An LSTM's state tensors."""
+    return [
+        StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state"),
+        StateTensor(name="cell", shape=(n,), dtype="float32", description="cell state"),
+    ]
+
+
+@torch.no_grad()
+def start_gates(recurrent: Tensor, bias: Tensor) -> None:
+    """Orthogonal weights [4n, n] for each gate i, f, g, o; the forget gate [4n] starts open."""
+    n = recurrent.shape[1]
+    for gate in recurrent.split(n):
+        nn.init.orthogonal_(gate)
+    bias.zero_()
+    bias[n : 2 * n] = 1.0
 
 
 def at_length(initial: Tensor, outputs: Tensor, lengths: Tensor | None) -> Tensor:

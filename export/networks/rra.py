@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from export.networks.config import NetworkConfig
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import at_length, window_at_length
+from export.networks.parts import at_length, start_gates, window_at_length
 from export.networks.rra_bptt import RRAOverTime
 from service.contract import StateTensor
 
@@ -31,11 +31,7 @@ class RRALayer(nn.Module):
         self.linear_ih = nn.Linear(n, 4 * n)
         self.linear_hh = nn.Linear(n, 4 * n, bias=False)
         self.attention = nn.Parameter(torch.zeros(config.window_size))  # v, oldest first
-        with torch.no_grad():
-            for gate in self.linear_hh.weight.split(n):
-                nn.init.orthogonal_(gate)
-            self.linear_ih.bias.zero_()
-            self.linear_ih.bias[n : 2 * n] = 1.0  # the forget gate starts open
+        start_gates(self.linear_hh.weight, self.linear_ih.bias)
 
     def state_tensors(self) -> list[StateTensor]:
         n, k = self.config.hidden_size, self.config.window_size

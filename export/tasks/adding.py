@@ -17,7 +17,7 @@ SOLVED = 0.01
 """Squared error; always answering 1 has 1/6."""
 TESTED = 500
 BUDGET = Budget(
-    updates=2_000,
+    updates=1_500,
     batch_size=32,
     learning_rate=1e-2,
     decay=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,10 +45,7 @@ def mnist(
     output: Output = RESULTS,
 ) -> None:
     """MNIST pixel by pixel, in reading order."""
-    try:
-        task = pixels.Pixels(data, _budget(pixels.BUDGET, updates))
-    except DataError as error:
-        raise typer.BadParameter(str(error)) from error
+    task = _loaded(lambda: pixels.Pixels(data, _budget(pixels.BUDGET, updates)))
     _race("mnist", [task], seeds, runs, output)
 
 
@@ -60,11 +57,15 @@ def imdb(
     output: Output = RESULTS,
 ) -> None:
     """Sentiment of film reviews, token by token."""
+    task = _loaded(lambda: reviews.Reviews(data, _budget(reviews.BUDGET, updates)))
+    _race("imdb", [task], seeds, runs, output)
+
+
+def _loaded(load: Callable[[], Task]) -> Task:
     try:
-        task = reviews.Reviews(data, _budget(reviews.BUDGET, updates))
+        return load()
     except DataError as error:
         raise typer.BadParameter(str(error)) from error
-    _race("imdb", [task], seeds, runs, output)
 
 
 def _budget(default: Budget, updates: int | None) -> Budget:
