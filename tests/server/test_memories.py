@@ -72,6 +72,13 @@ def test_chunks_of_a_stream_end_where_the_whole_does(http: httpx.Client, name: s
     assert_same(answer, logits)
 
 
+def test_the_reader_tells_praise_from_blame(http: httpx.Client) -> None:
+    texts = ["One of the best films of the year, I loved it.", "An awful, boring waste of time."]
+    body = {"model": "rra-imdb", "texts": texts}
+    answer = http.post("/classify", json=body).raise_for_status().json()
+    assert [each["label"] for each in answer["predictions"]] == ["positive", "negative"]
+
+
 def test_a_killed_service_goes_on_with_every_model(tmp_path: Path, http: httpx.Client) -> None:
     settings = {"store": f"sqlite:///{tmp_path}/streams.db", "models": live.ROOT / "models"}
     streams = {}
