@@ -32,6 +32,9 @@ SMALL = NetworkConfig(
     memory_width=5,
     zero_attention=False,
 )
+WIDE = {"hidden_size": 16, "heads": 4, "memory_slots": 8, "memory_width": 16}
+RECURRENT = [family for family in FAMILIES if family not in ("larnn", "attention")]
+"""Families whose steps come one after the other, beside the LARNN."""
 CHANGES: dict[str, dict[str, Any]] = {
     "layer-mode": {"mode": "layer"},
     "position": {"positional_encoding": True},
@@ -46,6 +49,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
     "width-of-16": {"hidden_size": 16, "heads": 4},
     "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
+    **{f"width-of-16-{family}": {"family": family, **WIDE} for family in RECURRENT},
     "odd-width-lstm": {"family": "lstm", "hidden_size": 9, "layers": 3},
     "odd-width-gru": {"family": "gru", "hidden_size": 9, "layers": 3},
     "window-of-one-rra": {"family": "rra", "window_size": 1},

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service.api.answers import answers
 from service.api.body import read_body, unless_gone
-from service.api.decode import decode_json, npy_array, steps_array, text_tokens
+from service.api.decode import check_characters, decode_json, npy_array, steps_array, text_tokens
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
 from service.backend.base import Model, Steps
 from service.engine.engine import Engine
@@ -97,6 +97,7 @@ def _steps(asked: ClassifyBody, model: Model, settings: Settings) -> list[Steps]
         raise BadMessage("send either sequences or texts")
     _check_count(len(texts), settings, "texts")
     limit = settings.max_sequence_steps
+    check_characters(sum(map(len, texts)), settings.max_request_steps, "the texts together have")
     tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
     _check_sizes([len(steps) for steps in tokens], settings, "texts")
     return tokens

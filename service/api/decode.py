@@ -112,9 +112,14 @@ def text_tokens(text: str, model: Model, limit: int, place: str) -> Steps:
     """[tokens, 1] of a text. Raises BadMessage where the model reads none, TooLarge."""
     if model.tokenizer is None:
         raise BadMessage(f"{place}: {model.manifest.name} takes numbers; send them as steps")
-    if len(text) > _CHARACTERS * limit:
-        raise TooLarge(f"{place} has {len(text)} characters; at most {_CHARACTERS * limit}")
+    check_characters(len(text), limit, f"{place} has")
     return model.tokenizer.encode(text)
+
+
+def check_characters(count: int, steps: int, who: str) -> None:
+    """Raises TooLarge where a text has more than so many steps can take: before it is read."""
+    if count > _CHARACTERS * steps:
+        raise TooLarge(f"{who} {count} characters; at most {_CHARACTERS * steps}")
 
 
 def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:

@@ -15,6 +15,7 @@ import torch
 from websockets.sync.client import connect
 
 from export.tokenizer import encode
+from larnn_client import Client
 from service.backend.repository import load_model
 from service.errors import StartupError
 from tests import live, texts, toy
@@ -84,6 +85,13 @@ def test_a_text_streamed_word_by_word_gives_the_answer_of_the_whole(url: str) ->
     np.testing.assert_allclose(answer["logits"], expected(TEXT), atol=BOUND)
 
 
+def test_the_client_library_sends_tokens(url: str) -> None:
+    with Client(url) as client, client.stream() as stream:
+        for prediction in stream.predict(np.array_split(tokens(TEXT), 5)):
+            position = prediction.position
+        assert stream.end() == position == len(tokens(TEXT))
+
+
 def test_text_over_plain_http(http: httpx.Client) -> None:
     stream = http.post("/streams", json={}).json()["stream"]
     body = {"offset": 0, "text": TEXT, "logits": True}
@@ -101,6 +109,7 @@ def test_text_over_plain_http(http: httpx.Client) -> None:
         ({"texts": [3]}, "bad_message", "texts[0]"),
         ({"texts": ["a"] * 1025}, "too_large", "1025 texts"),
         ({"texts": ["a" * 524_289]}, "too_large", "texts[0] has 524289 characters"),
+        ({"texts": ["a" * 500_000] * 5}, "too_large", "the texts together have 2500000"),
         ({"texts": ["a"], "model": "toy"}, "bad_message", "texts[0]: toy takes numbers"),
         ({"sequences": [[[3], [1.5]]]}, "bad_value", "sequences[0][1][0]: reader takes tokens"),
         ({"sequences": [[[60]]]}, "bad_value", "from 0 to 59"),
