@@ -22,6 +22,8 @@ from benchmarks.server import ROOT, Server, cpu_seconds, resident_bytes, serving
 
 STEPS, EVERY = 10, 0.2
 """A chunk of the sampled streams, and how often."""
+PAUSE = 0.2
+"""Between two chunks of a deaf client."""
 SETTLE = 3.0
 
 
@@ -77,13 +79,16 @@ async def _crowd(
     await _measured(server, speaking, SETTLE)
     alone = await _measured(server, speaking, seconds)
     context = get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(1, mp_context=context) as process:
-        ready, stop = manager.Event(), manager.Event()
-        bad = process.submit(misbehave, server.port, flooding, deaf, STEPS, ready, stop)  # type: ignore[arg-type]
+    with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as processes:
+        ready, stop = manager.Barrier(3), manager.Event()
+        bad = [
+            processes.submit(misbehave, server.port, count, pause, STEPS, ready, stop)  # type: ignore[arg-type]
+            for count, pause in ((flooding, 0.0), (deaf, PAUSE))
+        ]
         await asyncio.to_thread(ready.wait)
         beside = await _measured(server, speaking, seconds)
         stop.set()
-        gone = await asyncio.to_thread(bad.result)
+        gone = sum([await asyncio.to_thread(one.result) for one in bad])
     alive = sum(socket.is_open for socket in sockets)
     memory = resident_bytes(server.pid)
     for socket in sockets:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 
 from websockets.frames import Frame, Opcode
 
@@ -18,21 +18,29 @@ HANDSHAKE = (
 )
 ROOM = 4096
 """Bytes that such a client has for answers."""
-PAUSE = 0.2
 
 
-def misbehave(port: int, flooding: int, deaf: int, steps: int, ready: Event, stop: Event) -> int:
-    """Until told to stop; how many of them the service has let go."""
-    os.nice(19)  # what they cost themselves is not the service's
-    return asyncio.run(_all(port, flooding, deaf, steps, ready, stop))
+def misbehave(
+    port: int, clients: int, pause: float, steps: int, ready: Barrier, stop: Event
+) -> int:
+    """Clients that send a chunk each `pause` seconds and read nothing, until told to stop; how many
+    of them the service has let go."""
+    if not pause:  # what a flood costs itself is not the service's
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        os.nice(19)
+    return asyncio.run(_all(port, clients, pause, steps, ready, stop))
 
 
-async def _all(port: int, flooding: int, deaf: int, steps: int, ready: Event, stop: Event) -> int:
-    lines = [await _open(port, "/stream") for _ in range(flooding)]
-    silent = [await _open(port, "/stream?emit=every&logits=true") for _ in range(deaf)]
-    tasks = [asyncio.create_task(_send(line, steps, 0)) for line in lines]
-    tasks += [asyncio.create_task(_send(line, steps, PAUSE)) for line in silent]
-    ready.set()
+async def _all(
+    port: int, clients: int, pause: float, steps: int, ready: Barrier, stop: Event
+) -> int:
+    path = "/stream?emit=every&logits=true" if pause else "/stream"
+    lines = [await _open(port, path) for _ in range(clients)]
+    await asyncio.to_thread(ready.wait)
+    tasks = [
+        asyncio.create_task(_send(line, steps, pause, pause * number / clients))
+        for number, line in enumerate(lines)
+    ]
     await asyncio.to_thread(stop.wait)
     gone = sum(task.done() for task in tasks)
     for task in tasks:
@@ -51,9 +59,10 @@ async def _open(port: int, path: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def _send(writer: asyncio.StreamWriter, steps: int, pause: float) -> None:
-    """Chunk after chunk, until the connection is reset."""
+async def _send(writer: asyncio.StreamWriter, steps: int, pause: float, first: float) -> None:
+    """Chunk after chunk, the first after so many seconds, until the connection is reset."""
     chunk, offset = signal(steps).tolist(), 0
+    await asyncio.sleep(first)
     with contextlib.suppress(OSError):
         while not writer.transport.is_closing():
             message = {"type": "chunk", "offset": offset, "steps": chunk}

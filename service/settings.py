@@ -93,8 +93,12 @@ class Settings(BaseSettings):
     """Size of a websocket message."""
     max_streams: int = Field(10_000, ge=1)
     """Open streams."""
+    max_at_work_per_key: int = Field(1_000, ge=1)
+    """Requests and websockets of one API key at a time; beyond it the service answers `full`."""
     max_unacked_steps: int = Field(32_768, ge=1)
     """Steps of a stream whose answers are kept until the client acknowledges them."""
+    max_ahead: int = Field(16, ge=1)
+    """Chunks in work at a time of all websockets that send before they are answered."""
     send_timeout: float = Field(10.0, gt=0)
     """How long a websocket's client may leave waiting answers unread before it is closed."""
     idle_timeout: float = Field(300.0, gt=0)

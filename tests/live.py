@@ -72,7 +72,7 @@ def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
     """`python -m service`, or another program, on a free port, ready. Terminated at the end."""
     popen = subprocess.Popen(
         [sys.executable, "-m", program],
-        env=os.environ | environment(port=0, **settings),
+        env=os.environ | environment(**{"port": 0} | settings),
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -12,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api import failures, subprotocols
 from service.engine.stream_ids import StreamIds
-from service.errors import Forbidden, ServiceError, StartupError, Unauthorized, UnknownStream
+from service.errors import Forbidden, Full, ServiceError, StartupError, Unauthorized, UnknownStream
 from service.keys import ApiKeys
 from service.settings import Settings
 
@@ -26,7 +27,8 @@ _ORIGIN = re.compile(r"\*|https?://[^/,\s]+")
 def guard(app: FastAPI, settings: Settings, ids: StreamIds) -> None:
     """Put every door behind the settings' keys and origins. Raises StartupError."""
     keys, origins = ApiKeys(settings.api_keys), _origins(settings.allowed_origins)
-    app.add_middleware(Access, keys=keys, origins=origins, ids=ids)
+    most = settings.max_at_work_per_key
+    app.add_middleware(Access, keys=keys, origins=origins, ids=ids, most=most)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -57,11 +59,16 @@ def _origins(setting: str) -> list[str]:
 class Access:
     """ASGI middleware: every door is behind it. Leaves the caller's name in `state.owner`."""
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, origins: list[str], ids: StreamIds) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: ApiKeys, origins: list[str], ids: StreamIds, most: int
+    ) -> None:
+        """`most` requests and websockets of one key at a time."""
         self._app = app
         self._keys = keys
         self._origins = origins
         self._ids = ids
+        self._most = most
+        self._at_work: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -73,7 +80,12 @@ class Access:
             if scope["type"] == "http":
                 return await failures.problem(error)(scope, receive, send)
             return await _refuse(WebSocket(scope, receive, send), error)
-        await self._app(scope, receive, send)
+        owner = connection.state.owner
+        self._at_work[owner] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._at_work[owner] -= 1
 
     def _admit(self, connection: HTTPConnection) -> str:
         """The caller's name, empty where no keys are set. Raises the reason why not."""
@@ -84,6 +96,8 @@ class Access:
         stream = _stream_asked_for(connection)
         if stream is not None and not self._ids.belongs_to(stream, owner):
             raise UnknownStream()
+        if owner and self._at_work[owner] >= self._most:
+            raise Full(f"this key has {self._most} requests and websockets at work, its limit")
         return owner
 
     def _check_origin(self, connection: HTTPConnection) -> None:

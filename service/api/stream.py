@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import anyio
 import msgspec
@@ -11,9 +12,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
 from service.api.decode import binary_chunk, check_chunk_size, chunk_steps, decode_json
-from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage
+from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
+from service.api.websocket import AHEAD
 from service.engine.engine import Chunk, Engine
 from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
@@ -100,19 +102,26 @@ class StreamConnection:
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
         while True:
-            frame = await self._receive()
+            frame, ahead = await self._receive()
             try:
-                asked = self._read(frame, stream)
-                if asked is None:
-                    position = await self._engine.streams.end(stream)
-                    return await self._send(EndedMessage(position))
-                await self._send(await predict(self._engine, stream, *asked))
+                async with self._engine.ahead if ahead else nullcontext():
+                    answer = await self._answer(stream, frame)
+                await self._send(answer)
+                if isinstance(answer, EndedMessage):
+                    return
             except _ENDS_CONNECTION:
                 raise
             except ServiceError as error:  # the stream stands where it stood, and lives on
                 await self._send_text(failures.message(error))
 
-    async def _receive(self) -> str | bytes:
+    async def _answer(self, stream: Stream, frame: str | bytes) -> PredictionMessage | EndedMessage:
+        asked = self._read(frame, stream)
+        if asked is None:
+            return EndedMessage(await self._engine.streams.end(stream))
+        return await predict(self._engine, stream, *asked)
+
+    async def _receive(self) -> tuple[str | bytes, bool]:
+        """A frame, and whether the client had sent it before the last answer."""
         with anyio.CancelScope() as self._receiving:
             if self._interruption is None:
                 event = await self._websocket.receive()
@@ -121,7 +130,7 @@ class StreamConnection:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
         text: str | None = event.get("text")
-        return event["bytes"] if text is None else text
+        return event["bytes"] if text is None else text, event[AHEAD]
 
     def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish] | None:
         """A chunk and what to tell of it, or None for the end."""

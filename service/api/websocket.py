@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from asyncio import TimerHandle
 from asyncio.transports import BaseTransport
+from typing import cast
 
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
 from service.api import failures
 from service.errors import Backpressure
 
+logger = logging.getLogger(__name__)
+
+AHEAD = "larnn.ahead"
+PARSED = 2**12
+"""Bytes parsed at once."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 
@@ -23,11 +31,37 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
 
     class BoundedWebSocket(WebSocketsSansIOProtocol):
         _too_slow: TimerHandle | None = None
+        _unparsed = b""
 
         def connection_made(self, transport: BaseTransport) -> None:
             super().connection_made(transport)
             own = transport.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+        def data_received(self, data: bytes) -> None:
+            self._unparsed += data
+            self._parse()
+
+        def _parse(self) -> None:
+            """As far as to the next message: who sends many at once has them parsed in turn."""
+            while self._unparsed and (self.queue.empty() or self.close_sent):
+                data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
+                super().data_received(data)
+
+        async def receive(self) -> ASGIReceiveEvent:
+            """Its message with AHEAD: whether it was there before it was asked for."""
+            self._parse()
+            ahead = not self.queue.empty()
+            message = await super().receive()
+            if self._unparsed and not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
+            return cast(ASGIReceiveEvent, {**message, AHEAD: ahead})
+
+        async def send(self, message: ASGISendEvent) -> None:
+            await super().send(message)
+            if self.close_sent:  # the close frame that answers comes last
+                self._parse()
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -58,7 +92,12 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = self.disconnected = True  # the app learns that its client has gone
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close})
-            self._too_slow = self.loop.call_later(patience, self.transport.abort)
+            self._parse()
+            if self.read_paused:  # to hear its close frame: closed unread, answers would be lost
+                self.read_paused = False
+                self.transport.resume_reading()
+            self.close_timer = self.loop.call_later(patience, self.transport.abort)
+            logger.info("a client that read no answer for %g s is let go", patience)
             self.writable.set()
 
     return BoundedWebSocket

@@ -64,6 +64,9 @@ class Engine:
         self.default_model = settings.model
         self.ready = False
         self.draining = False
+        self.ahead = asyncio.Semaphore(settings.max_ahead)
+        """Who sends before it is answered takes one for each chunk: many such clients fill a few
+        places of a run, and those who wait for their answers find room."""
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
         self._threads = RunThreads(settings.concurrency)

@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import larnn_client
+from larnn_client import errors
+from service.api.failures import FAILURES
 from tests import live
 from tests.deploy.test_house import PINS, names
 
@@ -48,3 +50,11 @@ def test_everything_public_has_a_docstring_and_is_listed_in_order() -> None:
     assert larnn_client.__all__ == sorted(larnn_client.__all__)
     for name in larnn_client.__all__:
         assert getattr(larnn_client, name).__doc__, name
+
+
+def test_it_knows_each_code_and_close_code_of_the_service() -> None:
+    assert errors.CODES.keys() == FAILURES.keys()
+    closes = {failure.close: code for code, failure in FAILURES.items()}
+    assert errors.CLOSE_CODES.keys() <= closes.keys()
+    for close in errors.CLOSE_CODES:
+        assert FAILURES[errors.CLOSE_CODES[close]].close == close

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ ROOM = 4096
 
 @pytest.fixture
 def impatient_url(toy_models: Path) -> Iterator[str]:
-    with live.running(models=toy_models, model="toy", send_timeout=1) as url:
+    with live.running(models=toy_models, model="toy", send_timeout=2) as url:
         yield url
 
 
@@ -63,14 +64,31 @@ def test_who_sends_ahead_and_reads_nothing_is_held_back_and_let_go(impatient_url
         assert json.loads(again.recv())["position"] == STEPS + 1
 
 
-def test_who_reads_again_in_time_is_told_why(impatient_url: str) -> None:
+@pytest.fixture
+def let_go() -> Iterator[threading.Event]:
+    """Set when the service has lost its patience with a client."""
+    event = threading.Event()
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event.set()
+
+    logger, listening = logging.getLogger("service.api.websocket"), Listening()
+    logger.addHandler(listening)
+    logger.setLevel(logging.INFO)
+    yield event
+    logger.setLevel(logging.NOTSET)
+    logger.removeHandler(listening)
+
+
+def test_who_reads_again_in_time_is_told_why(impatient_url: str, let_go: threading.Event) -> None:
     """The error and the close code come behind the answers that had been waiting."""
     with not_reading(impatient_url, 64 * ROOM) as websocket:
         websocket.recv()
         chunk = {"type": "chunk", "offset": 0, "acked": 0, "steps": [[1, 2]] * STEPS}
         for _ in range(20):
             websocket.send(json.dumps(chunk))
-        time.sleep(1.5)  # it is this client's being slow that is tested
+        assert let_go.wait(60)
         messages = []
         with pytest.raises(ConnectionClosed) as closed:
             while True:

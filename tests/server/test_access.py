@@ -239,3 +239,28 @@ def test_no_key_and_no_stream_id_is_logged(
     for secret in (PHONE, "guessed-key", "signing-secret", stream.id, KEYS[6:30]):
         assert secret not in caplog.text
         assert secret not in failed.text
+
+
+def test_a_key_at_its_limit_is_refused_and_others_are_not(toy_models: Path) -> None:
+    settings = {"models": toy_models, "model": "toy", "api_keys": KEYS, "max_at_work_per_key": 2}
+    with live.running(**settings) as url:
+        address = live.websocket_url(url)
+        body = {"sequences": [[[1, 2]]]}
+        with (
+            connect(address, additional_headers=bearer(PHONE)) as first,
+            connect(address, additional_headers=bearer(OLD_PHONE)) as second,
+        ):
+            assert {Talk(each).hear()["type"] for each in (first, second)} == {"opened"}
+            answer = httpx.post(f"{url}/classify", json=body, headers=bearer(PHONE), timeout=60)
+            assert (answer.status_code, answer.json()["code"]) == (503, "full")
+            assert answer.headers["retry-after"] == "1" and "this key has 2" in answer.text
+            with connect(address, additional_headers=bearer(PHONE)) as third:
+                talk = Talk(third)
+                assert (talk.hear()["code"], talk.close_code()) == ("full", 4503)
+            other = httpx.post(f"{url}/classify", json=body, headers=bearer(TABLET), timeout=60)
+            assert other.status_code == 200
+            first.send(json.dumps({"type": "end"}))
+            assert Talk(first).hear()["type"] == "ended"
+            assert Talk(first).close_code() == 1000
+        with Client(url, key=PHONE) as client:
+            assert client.classify([[[1, 2]]]).predictions[0].label == "RIGHT"

@@ -81,6 +81,10 @@ class Full(Refused):
     """The service is at its limit."""
 
 
+class Unavailable(Refused):
+    """The service's store of streams does not answer."""
+
+
 class Backpressure(Refused):
     """Too many steps are unacknowledged."""
 
@@ -112,6 +116,7 @@ CODES: dict[str, type[Refused]] = {
     "conflict": Conflict,
     "moved": Moved,
     "full": Full,
+    "unavailable": Unavailable,
     "backpressure": Backpressure,
     "draining": Draining,
     "internal": Internal,
@@ -132,7 +137,7 @@ CLOSE_CODES = {
 }
 """What a close frame says where no error message came before it."""
 
-TRANSIENT = (Full, Backpressure, Draining, Internal, Gap)
+TRANSIENT = (Full, Unavailable, Backpressure, Draining, Internal, Gap)
 """Errors that may pass by themselves: nothing was counted, and the same may be sent again."""
 
 

@@ -30,7 +30,9 @@ class AsyncStream:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> AsyncStream:
-        """Opens or resumes the stream."""
+        """Opens or resumes the stream. Raises StreamClosed the second time."""
+        if self._task is not None:
+            raise StreamClosed("a stream is entered once; make another one, with `resume=ID`")
         self._task = asyncio.create_task(self._pump.run())
         try:
             await self._pump.until(lambda: self._pump.opened is not None)
