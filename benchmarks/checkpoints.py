@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from service.backend.repository import load_repository
+from service.backend.repository import Repository, load_model
 from service.contract import Manifest
 from service.engine.checkpoint import Checkpoint, decode, encode
 from service.engine.store import Head, Store
@@ -33,7 +33,7 @@ def checkpoints(
     output: Path | None = None,
 ) -> None:
     """Bytes and time of a stream's checkpoint, and a store's throughput."""
-    start = _checkpoint(load_repository(models, model, "cpu")[model].manifest)
+    start = _checkpoint(load_model(Repository(models).newest(model), "cpu").manifest)
     data = encode(start)
     record: dict[str, Any] = {
         "store": store.partition(":")[0],

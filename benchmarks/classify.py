@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, load, post
 from benchmarks.server import serving
-from service.backend.repository import newest_version
+from service.backend.repository import Repository
 from service.contract import MANIFEST_FILE, Manifest
+from service.errors import StartupError
 
 STEPS = 128
 BATCHES = (1, 4, 16, 32, 64)
@@ -51,9 +52,10 @@ def classify(
     if quick:
         seconds, requests = min(seconds, 0.5), min(requests, 32)
     runs = len(os.sched_getaffinity(0))
-    folder = newest_version(models / model) if (models / model).is_dir() else None
-    if folder is None:
-        raise typer.BadParameter(f"{models / model} holds no model; see --models and --model")
+    try:
+        folder = Repository(models).newest(model)
+    except StartupError as error:
+        raise typer.BadParameter(f"{error}; see --models and --model") from error
     manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     generator = np.random.default_rng(0)
     window = generator.normal(size=(STEPS, len(manifest.contract.channels))).astype(np.float32)

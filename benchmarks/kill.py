@@ -22,7 +22,7 @@ from benchmarks.recordings import Floats
 from benchmarks.server import ROOT
 from benchmarks.witness import Witness, verdict
 from larnn_client import AsyncClient
-from service.backend.repository import load_repository
+from service.backend.repository import Repository, load_model
 
 MODEL = "larnn-har"
 KEEPALIVE = 2.0
@@ -145,7 +145,7 @@ def uninterrupted(signals: list[Floats], steps: int, rows: int = 50) -> list[Flo
     In chunks of `steps`, as they were sent: other chunks round otherwise, and a network makes
     much of it at some steps.
     """
-    model = load_repository(ROOT / "models", MODEL, "cpu")[MODEL]
+    model = load_model(Repository(ROOT / "models").newest(MODEL), "cpu")
     found: list[Floats] = []
     for first in range(0, len(signals), rows):
         some = signals[first : first + rows]

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import memories_page, page_bare, reliability
+from benchmarks import memories_page, operations, page_bare, reliability
 from benchmarks.server import ROOT
 from benchmarks.tables import table
 
 PAGE = ROOT / "docs" / "performance.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
 MEMORIES = ROOT / "docs" / "memories.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 def page() -> None:
     """Write the results' figures into the pages, and draw what they show."""
-    for each in (PAGE, RELIABILITY, MEMORIES):
+    for each in (PAGE, RELIABILITY, OPERATIONS, MEMORIES):
         each.write_text(filled(each.read_text()))
     memories_page.draw(json.loads((RESULTS / "memories.json").read_text()))
 
@@ -124,4 +125,5 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "kill": reliability.kill,
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,
+    "reload": operations.reload,
 }

@@ -27,7 +27,8 @@ from benchmarks.random_larnn import write_larnn
 from benchmarks.server import Server, ServerError, free_port, running, serving
 from benchmarks.triton_streams import TritonStreams
 from export.networks import NetworkConfig
-from service.backend.repository import newest_version
+from service.backend.repository import Repository
+from service.errors import StartupError
 
 STREAMS, STEPS = [1, 16, 64, 250, 1000], [1, 10, 16]
 OURS = {"ours JSON": False, "ours binary": True}
@@ -70,9 +71,10 @@ def stream(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         standing = standin.write_standin(folder)
-        found = newest_version(models / model) if (models / model).is_dir() else None
-        if found is None:
-            raise typer.BadParameter(f"{models / model} holds no model; see --models and --model")
+        try:
+            found = Repository(models).newest(model)
+        except StartupError as error:
+            raise typer.BadParameter(f"{error}; see --models and --model") from error
         shutil.copytree(found, standing.models / model / found.name)
         names = [standin.NAME, model]
         if live:

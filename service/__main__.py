@@ -1,12 +1,14 @@
-"""python -m service: run the service under uvicorn, and drain it on SIGTERM."""
+"""python -m service: run the service under uvicorn; drain it on SIGTERM, reload on SIGHUP."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -19,6 +21,7 @@ from service.engine.engine import Engine
 from service.errors import StartupError
 from service.exposure import check_exposure, check_tls
 from service.settings import Settings
+from service.telemetry import logs
 
 _LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
 
@@ -42,6 +45,14 @@ class DrainingServer(uvicorn.Server):
         self._engine = engine
         self._drain_timeout = settings.drain_timeout
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        await super().startup(sockets)
+
+    def _reload(self) -> None:
+        self._reloading = asyncio.create_task(self._engine.control.reload())
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._engine.drain(self._drain_timeout)
         await super().shutdown(sockets)
@@ -50,11 +61,10 @@ class DrainingServer(uvicorn.Server):
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[1:])
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-        )
+        logs.configure(settings.log_level, settings.log_format)
         server = make_server(settings)
         _collect_seldom()
         server.run()

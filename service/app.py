@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
@@ -15,19 +15,23 @@ from service.api import (
     classify,
     failures,
     health,
+    operate,
     schemas,
     stream,
     stream_state,
     streams,
+    telemetry,
 )
 from service.api.shortcut import Shortcut
-from service.backend.base import Model
-from service.backend.repository import load_repository
+from service.backend.repository import Repository
 from service.engine.engine import Engine
+from service.engine.gauges import EngineGauges
+from service.engine.models import Models, at_start
 from service.engine.stores import open_store
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import StartupError, Unavailable
+from service.operators import Operators
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,39 +44,42 @@ def create_app(settings: Settings) -> FastAPI:
             f"LARNN_WORKERS={settings.workers}, but a replica is one process, and the memory store "
             "lives in one: set LARNN_CONCURRENCY instead, or start more replicas"
         )
-    models = load_repository(
-        settings.models, settings.model, settings.provider, settings.concurrency
-    )
+    repository = Repository(settings.models, settings.provider, settings.concurrency)
+    models = at_start(repository, settings.model, settings.versions)
     engine = Engine(models, _streams(settings, models), settings)
-    for model in engine.models.values():
+    for model in models.loaded().values():
         manifest = model.manifest
         logger.info("%s/%d on %s", manifest.name, manifest.version, model.backend.provider)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await engine.warm_up()
-        idle = asyncio.create_task(_rest_idle_streams(engine.streams, settings.idle_timeout))
+        idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
         yield
         idle.cancel()
         engine.close()
         await engine.streams.store.close()
 
     app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
+    engine.streams.metrics.watch(EngineGauges(engine))
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
     app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids)
+    app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
+    app.include_router(telemetry.router(engine.streams.metrics))
     app.include_router(classify.router(door))
+    app.include_router(operate.router(engine, Operators(settings)))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
     return app
 
 
-def _streams(settings: Settings, models: Mapping[str, Model]) -> Streams:
+def _streams(settings: Settings, models: Models) -> Streams:
     store = open_store(settings.store, ttl=settings.store_ttl, timeout=settings.store_timeout)
     store.prepare()
     secret = settings.secret.get_secret_value()
@@ -89,10 +96,11 @@ def _streams(settings: Settings, models: Mapping[str, Model]) -> Streams:
     )
 
 
-async def _rest_idle_streams(streams: Streams, idle_timeout: float) -> None:
+async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:
     while True:
         await asyncio.sleep(min(idle_timeout / 4, 15.0))
         try:
-            await streams.rest_idle()
+            await engine.streams.rest_idle()
         except Unavailable:
             logger.warning("idle streams stay in memory: the store does not answer")
+        engine.control.release()

@@ -8,6 +8,7 @@ numpy and pydantic alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -116,6 +117,11 @@ class Contract(_Strict):
     @property
     def input_dtype(self) -> Dtype:
         return "float32" if self.vocabulary is None else "int64"
+
+    @cached_property
+    def state_bytes(self) -> int:
+        """Of one stream's state."""
+        return sum(tensor.initial_array(1).nbytes for tensor in self.state)
 
     def expected_inputs(self) -> list[TensorSignature]:
         """Graph inputs: x [batch, steps, channels], lengths [batch], then each state tensor."""

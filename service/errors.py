@@ -44,6 +44,12 @@ class TooLarge(ServiceError):
     code = "too_large"
 
 
+class BadModel(ServiceError):
+    """A version in the models folder that is not whole; the text is the operator's to read."""
+
+    code = "bad_model"
+
+
 class UnknownModel(ServiceError):
     code = "unknown_model"
 

@@ -12,7 +12,7 @@ from service.settings import Settings
 
 def check_exposure(settings: Settings) -> None:
     """Raises StartupError where anyone could come in, and nobody said that anyone may."""
-    if ApiKeys(settings.api_keys) or settings.allow_anyone or _is_loopback(settings.host):
+    if ApiKeys(settings.api_keys) or settings.allow_anyone or is_loopback(settings.host):
         return
     raise StartupError(
         f"LARNN_HOST={settings.host} can be reached from other machines, and no keys are set: "
@@ -37,7 +37,8 @@ def check_tls(settings: Settings) -> None:
         ) from None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether none but this machine reaches it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

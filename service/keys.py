@@ -32,6 +32,10 @@ class ApiKeys:
         """Whether the service asks for a key at all."""
         return bool(self._digests)
 
+    def owners(self) -> set[str]:
+        """Every name that a key has."""
+        return {owner for owner, _ in self._digests}
+
     def owner(self, key: str) -> str | None:
         """Whose key it is; in a time that does not tell how much of it is right."""
         digest, owner = hashlib.sha256(key.encode()).digest(), None

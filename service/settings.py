@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Folder of exported models: <name>/<version>/model.json."""
     model: str = "larnn-har"
     """The model that answers a request which names none."""
+    versions: int = Field(1, ge=1)
+    """Versions of one model that serve side by side: those that were loaded last."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
     store: str = Field("memory", repr=False)
@@ -51,10 +53,14 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
     """Key that signs stream ids; unless set, one that the store keeps, or the process."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe log line that is written."""
+    """Least severe log line that is written; debug has a line for each request."""
+    log_format: Literal["text", "json"] = "text"
+    """Log lines for people, or one JSON object a line."""
 
     api_keys: str = ""
     """Keys that open the service, as NAME:SHA256,…; none opens it to anyone who reaches it."""
+    operators: str = ""
+    """Names of keys that may load, unload and migrate models, as NAME,…"""
     allow_anyone: bool = False
     """Listen on a public address without keys."""
     allowed_origins: str = ""

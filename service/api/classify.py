@@ -12,7 +12,14 @@ from starlette.responses import Response
 
 from service.api.answers import answers
 from service.api.body import read_body, unless_gone
-from service.api.decode import check_characters, decode_json, npy_array, steps_array, text_tokens
+from service.api.decode import (
+    check_characters,
+    decode_json,
+    npy_array,
+    steps_array,
+    text_tokens,
+    version_asked,
+)
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
 from service.backend.base import Model, Steps
 from service.engine.engine import Engine
@@ -31,6 +38,7 @@ _PARAMETERS = [
     {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": text}
     for name, kind, text in (
         ("model", "string", "for an npy body; JSON names it inside"),
+        ("version", "integer", "likewise"),
         ("logits", "boolean", "likewise"),
     )
 ]
@@ -48,13 +56,13 @@ class ClassifyDoor:
         logits = _flag(query.get("logits", "false"))
         body = await read_body(request, self._settings.max_body)
         if request.headers.get("content-type", "").partition(";")[0] == NPY:
-            model = self._engine.model(query.get("model"))
+            model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             _check_sizes([len(sequence) for sequence in sequences], self._settings)
         else:
             asked = decode_json(_BODY, body)
             logits = asked.logits
-            model = self._engine.model(asked.model)
+            model = self._engine.model(asked.model, asked.version)
             sequences = _steps(asked, model, self._settings)
         result = await unless_gone(request, self._engine.classify(model, sequences))
         manifest = model.manifest

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import UnsetType
 
-from service.api.messages import StepsBody
+from service.api.messages import StepsBody, Version
 from service.backend.base import Floats, Model, Steps
 from service.errors import (
     BadJson,
@@ -78,6 +78,16 @@ def _first_not_finite(value: Any) -> str | None:
         if (rest := _first_not_finite(item)) is not None:
             return (name + rest).removeprefix(".")
     return None
+
+
+def version_asked(query: Mapping[str, str]) -> int | None:
+    """The version in an address. Raises BadMessage."""
+    if (text := query.get("version")) is None:
+        return None
+    try:
+        return msgspec.convert(text, Version, strict=False)
+    except msgspec.ValidationError:
+        raise BadMessage("in the address: version is a whole number, at least 1") from None
 
 
 def steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:

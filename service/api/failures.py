@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.errors import BadMessage, Internal, ServiceError
+from service.telemetry.calls import failed
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ FAILURES = {
     "bad_shape": Failure(422, 4422),
     "bad_value": Failure(422, 4422),
     "empty_chunk": Failure(422, 4422),
+    "bad_model": Failure(422, 4422),
     "too_large": Failure(413, 1009),
     "unknown_model": Failure(404, 4404),
     "unknown": Failure(404, 4404),
@@ -53,6 +55,7 @@ PROBLEM_JSON = "application/problem+json"
 
 def problem(error: ServiceError) -> Response:
     """The error as problem+json (RFC 9457)."""
+    failed(error.code)
     headers = {}
     extra = dict(error.extra)
     retry_after = extra.pop("retry_after", RETRY_AFTER.get(error.code))
@@ -65,6 +68,7 @@ def problem(error: ServiceError) -> Response:
 
 def message(error: ServiceError) -> bytes:
     """The error as a message of the websocket protocol."""
+    failed(error.code)
     extra = {name: value for name, value in error.extra.items() if name != "retry_after"}
     return msgspec.json.encode(
         {"type": "error", "code": error.code, "detail": error.detail, **extra}

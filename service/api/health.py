@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from service.backend.base import Model
 from service.contract import Channel, StateTensor
+from service.engine.control import State, VersionState
 from service.engine.engine import Engine
 
 
@@ -26,11 +27,27 @@ class ModelInfo(BaseModel):
     state: tuple[StateTensor, ...]
 
 
+class VersionInfo(BaseModel):
+    """One version: running here, or in the models folder."""
+
+    name: str
+    version: int
+    state: State
+    answers: bool
+    """Whether it is what a request for the model gets that names no version."""
+    streams: int
+    """Open streams of this replica that run on it."""
+    on_disk: bool
+
+
 class Models(BaseModel):
     """What this replica serves; `default` answers a request that names no model."""
 
     default: str
     models: list[ModelInfo]
+    """For each name the version that answers."""
+    versions: list[VersionInfo]
+    """Every version that runs or is in the folder."""
 
 
 def router(engine: Engine) -> APIRouter:
@@ -50,11 +67,17 @@ def router(engine: Engine) -> APIRouter:
     @routes.get("/models", summary="The served models")
     async def models() -> Models:
         return Models(
-            default=engine.default_model,
+            default=engine.models.default,
             models=[_info(model) for model in engine.models.values()],
+            versions=version_infos(await engine.control.index()),
         )
 
     return routes
+
+
+def version_infos(states: list[VersionState]) -> list[VersionInfo]:
+    """Without the reasons, which name files of this machine."""
+    return [VersionInfo.model_validate(state, from_attributes=True) for state in states]
 
 
 def _info(model: Model) -> ModelInfo:

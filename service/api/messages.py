@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Position = Annotated[int, Meta(ge=0)]
+Version = Annotated[int, Meta(ge=1)]
 Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 

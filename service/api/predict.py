@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from msgspec import UNSET
@@ -11,6 +12,7 @@ from service.api.messages import Emit, OpenedMessage, PredictionMessage
 from service.backend.base import Floats
 from service.engine.engine import Advanced, Chunk, Engine
 from service.engine.stream import Stream
+from service.telemetry.calls import CALL
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ async def predict(
     engine: Engine, stream: Stream, chunk: Chunk, wish: Wish, settled: bool = False
 ) -> PredictionMessage:
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
+    start = time.perf_counter()
     advanced = await engine.advance(stream, chunk, settled)
+    if (call := CALL.get()) is not None:
+        seconds = time.perf_counter() - start
+        call.metrics.chunk(call.door, call.model).observe(seconds)
     labels = stream.model.manifest.contract.labels
     [last] = answers(advanced.logits[-1:], labels, wish.logits)
     return PredictionMessage(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct, UnsetType
 
-from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody
+from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
@@ -18,6 +18,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     sequences: list[list[list[float]]] | UnsetType = msgspec.UNSET
     texts: list[str] | UnsetType = msgspec.UNSET
     model: str | None = None
+    version: Version | None = None
     logits: bool = False
 
 
@@ -33,6 +34,7 @@ class OpenBody(Struct, forbid_unknown_fields=True):
     """Which model a new stream runs on."""
 
     model: str | None = None
+    version: Version | None = None
 
 
 class Problem(Struct):

@@ -37,8 +37,7 @@ _HEADERS = msgspec.json.Decoder(_Header)
 
 def largest(contract: Contract, max_kept: int) -> int:
     """Bytes of the largest file that a stream of this contract can have."""
-    state = sum(tensor.initial_array(1).nbytes for tensor in contract.state)
-    return _HEADER + state + 4 * max_kept * len(contract.labels)
+    return _HEADER + contract.state_bytes + 4 * max_kept * len(contract.labels)
 
 
 def write(checkpoint: Checkpoint) -> bytes:

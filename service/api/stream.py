@@ -11,15 +11,23 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
-from service.api.decode import binary_chunk, check_chunk_size, chunk_steps, decode_json
+from service.api.decode import (
+    binary_chunk,
+    check_chunk_size,
+    chunk_steps,
+    decode_json,
+    version_asked,
+)
 from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
 from service.api.predict import Wish, opened, predict
 from service.api.subprotocols import BINARY
 from service.api.websocket import AHEAD
 from service.engine.engine import Chunk, Engine
+from service.engine.models import key
 from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +81,7 @@ class StreamConnection:
             logger.exception("a stream's connection failed")
             await self._close(Internal())
         finally:
+            logger.debug("a stream's connection has ended")
             if stream is not None:
                 self._engine.streams.detach(stream, self)
 
@@ -81,8 +90,10 @@ class StreamConnection:
         if "stream" in query:
             stream = await self._engine.resume(query["stream"])
         else:
-            model = self._engine.model(query.get("model"))
+            model = self._engine.model(query.get("model"), version_asked(query))
             stream = await self._engine.open(model, owner=self._websocket.state.owner)
+        concerns(*key(stream.model), stream.id)
+        logger.debug("a stream's connection is open at %d", stream.checkpoint.position)
         self._engine.streams.attach(stream, self)
         async with stream.lock:  # what an older connection had in flight settles first
             message = opened(self._engine, stream)

@@ -39,7 +39,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """The same Idempotency-Key again answers with the same stream while it lives."""
         body = await read_body(request, settings.max_body)
         asked = decode_json(_OPEN, body or b"{}")
-        model, key = engine.model(asked.model), own_key(request, idempotency_key)
+        model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         stream = await engine.open(model, key, request.state.owner)
         location = {"Location": f"/streams/{stream.id}"}
         return _json(opened(engine, stream), 201, location)

@@ -38,9 +38,9 @@ class Tokenizer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A verified model version and what runs it."""
+    """A verified model version and what runs it. Loaded again it is another one."""
 
     manifest: Manifest
     backend: Backend

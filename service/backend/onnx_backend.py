@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -35,12 +34,12 @@ class OnnxBackend:
     node, where they take memory from its one arena. With two of them that is a third of the time.
     """
 
-    def __init__(self, path: Path, contract: Contract, provider: Provider, runs: int = 1) -> None:
+    def __init__(self, graph: bytes, contract: Contract, provider: Provider, runs: int = 1) -> None:
         """Raises ContractError where graph and contract disagree, StartupError without provider."""
-        self._session, self.provider = _open(path, provider)
+        self._session, self.provider = _open(graph, provider)
         self._idle = [self._session]
         if self.provider == CPU:
-            self._idle += [_open(path, "cpu")[0] for _ in range(runs - 1)]
+            self._idle += [_open(graph, "cpu")[0] for _ in range(runs - 1)]
         self._state = [(tensor.name, tensor.next_name) for tensor in contract.state]
         self._outputs = [LOGITS, *(next_name for _, next_name in self._state)]
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -68,19 +67,19 @@ class OnnxBackend:
         return outputs[0], dict(zip(names, outputs[1:], strict=True))
 
 
-def _open(path: Path, requested: Provider) -> tuple[Any, str]:
+def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
     available = onnxruntime.get_available_providers()
     if CUDA in available and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     for provider in candidates(requested, available):
         try:
             session = onnxruntime.InferenceSession(
-                str(path), sess_options=_options(), providers=[provider]
+                graph, sess_options=_options(), providers=[provider]
             )
         except Exception as error:  # onnxruntime's errors share no base class
             if provider == CPU:
                 raise ContractError("graph", f"onnxruntime cannot load it: {error}") from error
-            logger.warning("%s did not load %s: %s", provider, path, error)
+            logger.warning("%s did not load the graph: %s", provider, error)
             continue
         if provider in session.get_providers():
             return session, provider

@@ -14,61 +14,89 @@ from service.contract import MANIFEST_FILE, Contract, ContractError, Manifest
 from service.errors import StartupError
 
 
-def load_repository(
-    root: Path, default: str, provider: Provider, runs: int = 1
-) -> dict[str, Model]:
-    """The newest version of every model under `root`, by name, each ready for concurrent runs.
+class Repository:
+    """The folder models/<name>/<version>/, as it is now: nothing is kept of it."""
 
-    Raises StartupError where the folder or the default model is missing, or a version is not
-    whole: its manifest invalid, its checksum wrong, its graph in disagreement.
-    """
-    if not root.is_dir():
-        raise StartupError(f"LARNN_MODELS={root} is no folder: point it at the exported models")
-    models = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        if (version := newest_version(folder)) is not None:
-            models[folder.name] = load_model(version, provider, runs)
-    if default not in models:
-        found = ", ".join(models) or "none"
-        raise StartupError(f"LARNN_MODEL={default} is not under {root}; models found: {found}")
-    return models
+    def __init__(self, root: Path, provider: Provider = "auto", runs: int = 1) -> None:
+        """Each model that is loaded is ready for `runs` concurrent runs."""
+        self.root = root
+        self._provider = provider
+        self._runs = runs
+
+    def names(self) -> list[str]:
+        """Every model with a version, whole or not; hidden folders are nobody's."""
+        if not self.root.is_dir():
+            return []
+        folders = (path for path in self.root.iterdir() if not path.name.startswith("."))
+        return sorted(path.name for path in folders if _versions(path))
+
+    def versions(self, name: str) -> list[int]:
+        """The versions of a model, ascending, whole or not; none of an unknown name."""
+        return _versions(self.root / name) if name in self.names() else []
+
+    def newest(self, name: str) -> Path:
+        """The folder of its highest version. Raises StartupError where it has none."""
+        if not (found := self.versions(name)):
+            raise StartupError(f"{self.root} has no version of {name}")
+        return self.root / name / str(found[-1])
+
+    def load(self, name: str, version: int) -> Model:
+        """A verified version; raises StartupError with the file and the field."""
+        return load_model(self.root / name / str(version), self._provider, self._runs)
+
+    def manifest(self, name: str, version: int) -> Manifest:
+        """What a version says of itself; raises StartupError with the file and the field."""
+        return _manifest(self.root / name / str(version))
 
 
-def newest_version(folder: Path) -> Path | None:
-    """models/<name>/<highest number>, or None where the folder holds no version."""
-    versions = [path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
-    return max(versions, key=lambda path: int(path.name), default=None)
+def _versions(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if _is_version(path))
+
+
+def _is_version(path: Path) -> bool:
+    return path.name.isascii() and path.name.isdecimal() and path.name[0] != "0" and path.is_dir()
 
 
 def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
-    """Load models/<name>/<version>/; raises StartupError with the file and the field."""
-    manifest_path = folder / MANIFEST_FILE
+    """Load models/<name>/<version>/; raises StartupError with the file and the field.
+
+    The graph is read once: what was verified is what runs, whatever happens to the file.
+    """
+    manifest = _manifest(folder)
+    path = folder / manifest.graph.file
     try:
-        manifest = Manifest.model_validate_json(manifest_path.read_bytes())
+        graph = path.read_bytes()
     except OSError as error:
-        raise StartupError(f"{manifest_path}: cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        raise StartupError(f"{manifest_path}: {_first_problem(error)}") from error
-    if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
-        raise StartupError(
-            f"{manifest_path}: it describes {manifest.name}/{manifest.version}, "
-            f"its folder is {folder.parent.name}/{folder.name}"
-        )
-    graph = folder / manifest.graph.file
-    try:
-        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
-    except OSError as error:
-        raise StartupError(f"{graph}: cannot be read ({error.strerror})") from error
+        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
+    digest = hashlib.sha256(graph).hexdigest()
     if digest != manifest.graph.sha256:
         raise StartupError(
-            f"{graph}: its SHA-256 is {digest}, {MANIFEST_FILE} says {manifest.graph.sha256}; "
+            f"{path}: its SHA-256 is {digest}, {MANIFEST_FILE} says {manifest.graph.sha256}; "
             "the file is damaged or half copied: publish or copy it again"
         )
     try:
         backend = OnnxBackend(graph, manifest.contract, provider, runs)
         return Model(manifest, backend, _tokenizer(folder, manifest.contract))
     except ContractError as error:
-        raise StartupError(f"{graph}: {error}") from error
+        raise StartupError(f"{path}: {error}") from error
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise StartupError(f"{path}: {_first_problem(error)}") from error
+    if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
+        raise StartupError(
+            f"{path}: it describes {manifest.name}/{manifest.version}, "
+            f"its folder is {folder.parent.name}/{folder.name}"
+        )
+    return manifest
 
 
 def _tokenizer(folder: Path, contract: Contract) -> Tokenizer | None:

@@ -22,6 +22,7 @@ from service.engine.arena import Arena, Slot
 from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
+from service.telemetry.metrics import RunMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Row:
     state: Slot
     ends: bool
     reply: asyncio.Future[Result]
+    since: float
+    """When it was queued, in seconds of the loop's clock."""
     logits: list[Floats] = field(default_factory=list)
     done: int = 0
     alone: bool = False
@@ -58,6 +61,7 @@ class Batcher:
         self,
         model: Model,
         threads: RunThreads,
+        metrics: RunMetrics,
         *,
         concurrency: int,
         max_batch_size: int,
@@ -68,6 +72,7 @@ class Batcher:
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
+        self._metrics = metrics
         self._free = concurrency
         self._max_batch_size = max_batch_size
         self._max_run_steps = max_run_steps
@@ -97,9 +102,9 @@ class Batcher:
                 retry_after=1,
             )
         loop = asyncio.get_running_loop()
-        place, initial = self._arena.place, self._arena.initial
+        place, initial, now = self._arena.place, self._arena.initial, loop.time()
         queued = [
-            Row(x, initial if state is None else place(state), ends, loop.create_future())
+            Row(x, initial if state is None else place(state), ends, loop.create_future(), now)
             for x, state in rows
         ]
         for row in queued:
@@ -110,6 +115,11 @@ class Batcher:
             self._scheduled = True
             loop.call_soon(self._start_runs)
         return [row.reply for row in queued]
+
+    @property
+    def waiting_steps(self) -> int:
+        """Steps of this model that wait or run."""
+        return self._waiting_steps
 
     def _forget(self, row: Row, _: asyncio.Future[Result]) -> None:
         self._waiting_steps -= row.remaining
@@ -127,9 +137,17 @@ class Batcher:
             self._free -= 1
             most = self._most_steps(len(rows))
             counts = [min(row.remaining, most) for row in rows]
+            self._observe_start(rows, counts, loop.time())
             self._threads.start(
                 partial(self._run, rows, counts), partial(self._settle, rows, counts, loop.time())
             )
+
+    def _observe_start(self, rows: list[Row], counts: list[int], now: float) -> None:
+        for row in rows:
+            if not row.done:
+                self._metrics.queue.observe(now - row.since)
+        self._metrics.rows.observe(len(rows))
+        self._metrics.steps.inc(sum(counts))
 
     def _next_batch(self) -> list[Row]:
         """The oldest row, and others within a factor of two of its steps: little is padded.
@@ -199,6 +217,7 @@ class Batcher:
                 row.alone = True
             self._queue.extendleft(reversed(rows))
         now = asyncio.get_running_loop().time()
+        self._metrics.run.observe(now - started)
         self._last_rows, self._linger_until = len(rows), now + LINGER * (now - started)
         self._start_runs()
 

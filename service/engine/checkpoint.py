@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backend.base import Floats
-from service.engine.state import RowState
+from service.backend.base import Floats, Model
+from service.engine.state import RowState, initial
 
 MAGIC = b"LARNN\x01"
 _LOGITS = "logits"
@@ -36,6 +36,19 @@ class Checkpoint:
     ended: bool = False
     fence: int = 0
     """Which taking over of the stream wrote this: the store knows the newest."""
+
+
+def beginning(name: str, model: Model) -> Checkpoint:
+    """A stream before its first step."""
+    manifest = model.manifest
+    return Checkpoint(
+        stream=name,
+        model=manifest.name,
+        version=manifest.version,
+        position=0,
+        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
+        state=initial(manifest.contract),
+    )
 
 
 class _Header(msgspec.Struct, array_like=True):

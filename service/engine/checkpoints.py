@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 
-from service.engine.store import Store
+from service.engine.checkpoint import Checkpoint
+from service.engine.store import Outcome, Store
 from service.engine.stream import Stream
 from service.errors import Expired, Moved, ServiceError, Unavailable
+from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +26,14 @@ class Checkpoints:
         self,
         store: Store,
         lose: Callable[[Stream, ServiceError], None],
+        metrics: Metrics,
         *,
         steps: int,
         interval: float,
     ) -> None:
         self._store = store
         self._lose = lose
+        self._metrics = metrics
         self._steps = steps
         self._interval = interval
         self._running: set[asyncio.Task[None]] = set()
@@ -58,7 +63,7 @@ class Checkpoints:
             if not stream.dirty:
                 return
             checkpoint = stream.checkpoint
-            outcome = await self._store.save(checkpoint)
+            outcome = await self._save(checkpoint)
             if outcome == "saved":
                 stream.durable = checkpoint.position
                 stream.dirty = stream.checkpoint is not checkpoint
@@ -66,6 +71,15 @@ class Checkpoints:
             error = moved() if outcome == "moved" else Expired("the stream is gone; open a new one")
             self._lose(stream, error)
             raise error
+
+    async def _save(self, checkpoint: Checkpoint) -> Outcome:
+        start, outcome = time.perf_counter(), "unavailable"
+        try:
+            outcome = saved = await self._store.save(checkpoint)
+            return saved
+        finally:
+            seconds = time.perf_counter() - start
+            self._metrics.checkpoints.labels(outcome).observe(seconds)
 
     async def write_all(self, streams: Iterable[Stream]) -> None:
         """Write every stream; what fails is logged, and the others are written."""

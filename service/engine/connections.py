@@ -16,6 +16,9 @@ class Connections:
         self._connections: set[Connection] = set()
         self._last_detached = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
     def attach(self, stream: Stream, connection: Connection) -> None:
         """Make this the stream's connection; an older one is closed as moved."""
         stream.interrupt(Moved("another connection resumed this stream"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
 from service.engine.batcher import Batcher
+from service.engine.control import ModelControl
+from service.engine.models import Models, key
 from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
@@ -24,9 +28,9 @@ from service.errors import (
     Full,
     Gap,
     ServiceError,
-    UnknownModel,
 )
 from service.settings import Settings
+from service.telemetry.calls import concerns
 
 T = TypeVar("T")
 
@@ -58,10 +62,10 @@ class Advanced:
 class Engine:
     """Models, their batchers and the open streams of one replica."""
 
-    def __init__(self, models: Mapping[str, Model], streams: Streams, settings: Settings) -> None:
+    def __init__(self, models: Models, streams: Streams, settings: Settings) -> None:
         self.models = models
         self.streams = streams
-        self.default_model = settings.model
+        self.control = ModelControl(models, streams, self._warm)
         self.ready = False
         self.draining = False
         self.ahead = asyncio.Semaphore(settings.max_ahead)
@@ -70,36 +74,35 @@ class Engine:
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
         self._threads = RunThreads(settings.concurrency)
-        self._batchers = {
-            name: Batcher(
-                model,
-                self._threads,
-                concurrency=settings.concurrency,
-                max_batch_size=settings.max_batch_size,
-                max_run_steps=settings.max_run_steps,
-                max_run_row_steps=settings.max_run_row_steps,
-                max_waiting_steps=settings.max_waiting_steps,
-            )
-            for name, model in models.items()
-        }
+        self._batchers: WeakKeyDictionary[Model, Batcher] = WeakKeyDictionary()
+        """One for each version that runs; it goes with its model."""
+        self._metrics = streams.metrics
+        self._new_batcher = partial(
+            Batcher,
+            threads=self._threads,
+            concurrency=settings.concurrency,
+            max_batch_size=settings.max_batch_size,
+            max_run_steps=settings.max_run_steps,
+            max_run_row_steps=settings.max_run_row_steps,
+            max_waiting_steps=settings.max_waiting_steps,
+        )
 
-    def model(self, name: str | None) -> Model:
-        """The named model, or the default one. Raises UnknownModel."""
-        model = self.models.get(self.default_model if name is None else name)
-        if model is None:
-            raise UnknownModel(
-                f"there is no such model; GET /models lists them: {', '.join(self.models)}"
-            )
-        return model
+    def model(self, name: str | None, version: int | None = None) -> Model:
+        """The named model, or the default one; the version that answers, or the named one.
+
+        Raises UnknownModel.
+        """
+        return self.models.wanted(name, version)
 
     async def classify(self, model: Model, sequences: Sequence[Steps]) -> Floats:
         """Logits [batch, classes] of the last step of each sequence [steps, channels].
 
         A window is a stream that starts from an empty queue and ends.
         """
+        concerns(*key(model))
         self._admit()
         rows = [(x, None) for x in sequences]
-        replies = self._batchers[model.manifest.name].submit(rows, ends=True)
+        replies = self._batcher(model).submit(rows, ends=True)
         results = await self._in_time(_settled(replies))
         last = []
         for index, result in enumerate(results):
@@ -140,6 +143,7 @@ class Engine:
         is unacknowledged, Expired after the end, Moved where another replica owns the stream,
         Unavailable where the store does not answer.
         """
+        concerns(*key(stream.model), stream.id)
         self._admit()
         async with stream.lock:
             await self.streams.wake(stream)
@@ -151,8 +155,7 @@ class Engine:
             kept = self._unacknowledged(stream, chunk)
             fresh = chunk.steps[before.position - chunk.offset :]
             if len(fresh):
-                batcher = self._batchers[before.model]
-                [reply] = batcher.submit([(fresh, before.state)])
+                [reply] = self._batcher(stream.model).submit([(fresh, before.state)])
                 logits, moved = await self._in_time(reply)
                 kept = np.concatenate([kept, logits])
                 position = before.position + len(fresh)
@@ -188,11 +191,14 @@ class Engine:
 
     async def warm_up(self) -> None:
         """Run every model once, so that the first client does not wait for it."""
-        for model in self.models.values():
-            contract = model.manifest.contract
-            steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
-            await self.classify(model, [steps] * 2)
+        for model in self.models.loaded().values():
+            await self._warm(model)
         self.ready = True
+
+    async def _warm(self, model: Model) -> None:
+        contract = model.manifest.contract
+        steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
+        await self.classify(model, [steps] * 2)
 
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
@@ -208,6 +214,16 @@ class Engine:
     def close(self) -> None:
         """Stop the threads of the runs."""
         self._threads.close()
+
+    def _batcher(self, model: Model) -> Batcher:
+        if (batcher := self._batchers.get(model)) is None:
+            metrics = self._metrics.of_runs(*key(model))
+            batcher = self._batchers[model] = self._new_batcher(model, metrics=metrics)
+        return batcher
+
+    def batchers(self) -> list[tuple[Model, Batcher]]:
+        """Of the versions in memory that something has run on."""
+        return list(self._batchers.items())
 
     def _admit(self) -> None:
         if self.draining:

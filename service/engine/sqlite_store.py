@@ -105,11 +105,11 @@ class SqliteStore:
 
         def work(db: sqlite3.Connection) -> Outcome:
             now = time.time()
-            update = "UPDATE streams SET checkpoint = ?, expires = ? WHERE id = ? AND fence = ?"
+            update = "UPDATE streams SET checkpoint = ?, version = ?, expires = ?"
+            values = [data, checkpoint.version, now + self._ttl]
             owner = [checkpoint.stream, checkpoint.fence]
-            if db.execute(
-                f"{update} AND expires > ?", [data, now + self._ttl, *owner, now]
-            ).rowcount:
+            where = "WHERE id = ? AND fence = ? AND expires > ?"
+            if db.execute(f"{update} {where}", [*values, *owner, now]).rowcount:
                 return "saved"
             query = "SELECT 1 FROM streams WHERE id = ? AND expires > ?"
             return "moved" if db.execute(query, [checkpoint.stream, now]).fetchone() else "gone"

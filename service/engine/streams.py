@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from service.backend.base import Model
-from service.engine import state
-from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
+from service.engine.checkpoint import Checkpoint, DamagedCheckpoint, beginning
 from service.engine.checkpoints import Checkpoints, moved
 from service.engine.connections import Connections
+from service.engine.models import Models
 from service.engine.store import Head, Store
 from service.engine.stream import Connection, Stream
 from service.engine.stream_ids import StreamIds
-from service.errors import Conflict, Expired, Full, ServiceError, UnknownModel, UnknownStream
+from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +35,20 @@ class Streams:
         self,
         store: Store,
         ids: StreamIds,
-        models: Mapping[str, Model],
+        models: Models,
         *,
         max_streams: int,
         idle_timeout: float,
         checkpoint_steps: int = 1,
         checkpoint_interval: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self.store = store
+        self.metrics = metrics or Metrics()
         self.connections = Connections()
         self.checkpoints = Checkpoints(
-            store, self._lose, steps=checkpoint_steps, interval=checkpoint_interval
+            store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
         )
         self.ids = ids
         self._models = models
@@ -78,6 +79,7 @@ class Streams:
         with self._room():
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):
+                self._note("opened")
                 return self._add(model, replace(checkpoint, fence=head.fence))
         stream = await self.resume(head)
         if stream.model.manifest.name != model.manifest.name:
@@ -95,10 +97,13 @@ class Streams:
         async with lock:
             stream, head = await self._find(stream_id)
             if stream is None:
-                model = self._served(head)
+                model = await self._models.of_stream(head.model, head.version)
                 with self._room():
                     taken = await self._read(stream_id, self.store.take(stream_id))
                     stream = self._add(model, taken)
+                self._note("resumed")
+                if taken.version != model.manifest.version:
+                    await self.migrate(stream, model)
             stream.last_used = self._clock()
             return stream
 
@@ -110,7 +115,7 @@ class Streams:
                 await self.wake(stream)
             stream.last_used = self._clock()
             return stream
-        model = self._served(head)
+        model = await self._models.of_stream(head.model, head.version)
         checkpoint = await self._read(stream_id, self.store.load(stream_id))
         return Stream(model, checkpoint, durable=checkpoint.position)
 
@@ -141,6 +146,25 @@ class Streams:
         else:
             self.checkpoints.due(stream)
 
+    async def migrate(self, stream: Stream, model: Model) -> bool:
+        """Let the stream go on with another version of its model, of the same contract.
+
+        Whether it did: one that has ended, or is no longer this replica's, does not.
+        Raises Unavailable.
+        """
+        async with stream.lock:
+            with contextlib.suppress(Moved, Expired):
+                await self.wake(stream)
+                if not stream.checkpoint.ended:
+                    stream.model = model
+                    await self.commit(
+                        stream, replace(stream.checkpoint, version=model.manifest.version)
+                    )
+                    await self.checkpoints.write(stream)
+                    self._note("migrated")
+                    return True
+        return False
+
     async def end(self, stream: Stream) -> int:
         """End the stream and give its last position; ended again, it answers the same."""
         async with stream.lock:
@@ -149,6 +173,7 @@ class Streams:
                 rest = stream.checkpoint.logits[:0]
                 ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
                 await self.commit(stream, ended)
+                self._note("ended")
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 
@@ -156,6 +181,7 @@ class Streams:
         """Erase every copy; a connection on it is told that it expired. Raises as `resume` does."""
         await self._find(stream_id)
         await self.store.delete(stream_id)
+        self._note("removed")
         if (stream := self._streams.get(stream_id)) is not None:
             self._lose(stream, self._expired())
 
@@ -166,6 +192,7 @@ class Streams:
             if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
                 if self.store.survives == "connection":
                     await self.store.delete(stream.id)
+                    self._note("evicted")
                     self._lose(stream, self._expired())
                 else:
                     await self._rest(stream, oldest)
@@ -188,6 +215,7 @@ class Streams:
             await self.checkpoints.write_all([stream])
             if stream.dirty or stream.lost is not None or stream.last_used >= oldest:
                 return  # the store is away, or another's, or someone came meanwhile
+            self._note("evicted")
             if stream.connection is None:
                 self._streams.pop(stream.id, None)
             else:
@@ -219,15 +247,6 @@ class Streams:
             self._lose(stream, error)
         raise error
 
-    def _served(self, head: Head) -> Model:
-        model = self._models.get(head.model)
-        if model is None or model.manifest.version != head.version:
-            raise UnknownModel(
-                f"the stream runs on {head.model}/{head.version}, which this replica does not "
-                "serve; resume it on one that does, or restore its state in a new stream"
-            )
-        return model
-
     def _add(self, model: Model, checkpoint: Checkpoint) -> Stream:
         stream = Stream(model, checkpoint, checkpoint.position, last_used=self._clock())
         self._streams[stream.id] = stream
@@ -251,16 +270,23 @@ class Streams:
         if self.store.survives != "connection":
             for stream in sorted(living, key=lambda stream: stream.last_used):
                 if stream.connection is None and not stream.dirty and not stream.lock.locked():
+                    self._note("evicted")
                     del self._streams[stream.id]
                     return
+        self._note("refused")
         raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
 
     def _lose(self, stream: Stream, error: ServiceError) -> None:
         """The stream is another's or gone: whoever still holds it here is told."""
         stream.lost = error
+        if isinstance(error, Moved):
+            self._note("moved")
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
         stream.interrupt(error)
+
+    def _note(self, event: str) -> None:
+        self.metrics.streams.labels(event).inc()
 
     def _gone(self, stream_id: str) -> ServiceError:
         if self.ids.is_ours(stream_id):
@@ -269,16 +295,3 @@ class Streams:
 
     def _expired(self) -> Expired:
         return Expired("the stream was ended, deleted or idle for too long; open a new one")
-
-
-def beginning(name: str, model: Model) -> Checkpoint:
-    """A stream before its first step."""
-    manifest = model.manifest
-    return Checkpoint(
-        stream=name,
-        model=manifest.name,
-        version=manifest.version,
-        position=0,
-        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
-        state=state.initial(manifest.contract),
-    )

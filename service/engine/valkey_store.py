@@ -68,7 +68,7 @@ _SAVE = f"""{_REFRESH}
 local fence = redis.call('HGET', KEYS[1], 'fence')
 if not fence then return 'gone' end
 if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end
-redis.call('HSET', KEYS[1], 'checkpoint', ARGV[3])
+redis.call('HSET', KEYS[1], 'checkpoint', ARGV[3], 'version', ARGV[4])
 refresh(ARGV[1])
 return 'saved'
 """
@@ -161,6 +161,7 @@ class ValkeyStore:
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
         arguments: list[int | bytes] = [self._ttl, checkpoint.fence, encode(checkpoint)]
+        arguments.append(checkpoint.version)
         reply = await self._answer(self._save(keys=[_name(checkpoint.stream)], args=arguments))
         return _OUTCOMES[reply]
 

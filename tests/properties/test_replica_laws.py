@@ -29,6 +29,7 @@ from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Expired, Moved, ServiceError
 from service.settings import Settings
+from tests.served import served
 from tests.unit.test_batcher import MANIFEST, Sums
 
 T = TypeVar("T")
@@ -88,18 +89,18 @@ class Replicas(RuleBasedStateMachine):
             self.runner.close()
 
     def replica(self) -> Engine:
-        model = Model(MANIFEST, Sums())
+        models = served(Model(MANIFEST, Sums()))
         streams = Streams(
             self.store,
             StreamIds("of all"),
-            {"toy": model},
+            models,
             max_streams=10,
             idle_timeout=60,
             checkpoint_steps=self.checkpoint_steps,
             checkpoint_interval=1e6,
             clock=lambda: self.now,
         )
-        return Engine({"toy": model}, streams, Settings(model="toy", concurrency=1))
+        return Engine(models, streams, Settings(model="toy", concurrency=1))
 
     def do(self, work: Awaitable[T]) -> T:
         async def run() -> T:

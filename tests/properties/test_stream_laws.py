@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.backend.base import Model
-from service.backend.repository import load_repository
+from service.backend.repository import Repository
 from service.engine.engine import Chunk, Engine
 from service.engine.memory_store import MemoryStore
+from service.engine.models import Models, at_start
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Gap
@@ -32,11 +32,11 @@ cuts = st.lists(st.integers(1, STEPS - 1), max_size=12, unique=True).map(sorted)
 
 
 @pytest.fixture(scope="module")
-def models(toy_models: Path) -> dict[str, Model]:
-    return load_repository(toy_models, "toy", "cpu")
+def models(toy_models: Path) -> Models:
+    return at_start(Repository(toy_models, "cpu"), "toy", keep=1)
 
 
-def in_engine(models: dict[str, Model], work: Callable[[Engine], Awaitable[T]]) -> T:
+def in_engine(models: Models, work: Callable[[Engine], Awaitable[T]]) -> T:
     """Run `work` on a fresh engine, in a loop of its own."""
 
     async def run() -> T:
@@ -57,7 +57,7 @@ def chunks(cut: list[int]) -> list[Chunk]:
 
 @settings(max_examples=40, deadline=None)
 @given(cut=cuts)
-def test_any_cut_gives_the_logits_of_one_run(models: dict[str, Model], cut: list[int]) -> None:
+def test_any_cut_gives_the_logits_of_one_run(models: Models, cut: list[int]) -> None:
     async def work(engine: Engine) -> NDArray[np.float32]:
         stream = await engine.open(engine.model(None))
         answers = [await engine.advance(stream, chunk) for chunk in chunks(cut)]
@@ -71,7 +71,7 @@ def test_any_cut_gives_the_logits_of_one_run(models: dict[str, Model], cut: list
 @settings(max_examples=40, deadline=None)
 @given(moves=st.lists(st.tuples(st.integers(0, STEPS - 1), st.integers(1, 20)), max_size=25))
 def test_retries_overlaps_and_gaps_count_every_step_once(
-    models: dict[str, Model], moves: list[tuple[int, int]]
+    models: Models, moves: list[tuple[int, int]]
 ) -> None:
     """A client that sends any piece at any time, and keeps all answers unacknowledged."""
 
@@ -95,7 +95,7 @@ def test_retries_overlaps_and_gaps_count_every_step_once(
 @settings(max_examples=20, deadline=None)
 @given(cut_by_stream=st.lists(cuts, min_size=2, max_size=8))
 def test_streams_advanced_together_equal_streams_advanced_alone(
-    models: dict[str, Model], cut_by_stream: list[list[int]]
+    models: Models, cut_by_stream: list[list[int]]
 ) -> None:
     async def one(engine: Engine, cut: list[int], scale: int) -> None:
         stream = await engine.open(engine.model(None))
@@ -115,7 +115,7 @@ def test_streams_advanced_together_equal_streams_advanced_alone(
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_client_that_goes_away_mid_run_changes_nothing_or_all(
-    models: dict[str, Model], data: st.DataObject
+    models: Models, data: st.DataObject
 ) -> None:
     async def work(engine: Engine) -> None:
         stream = await engine.open(engine.model(None))

@@ -14,6 +14,8 @@ def test_alive_and_ready(client: httpx.Client) -> None:
 def test_models_lists_contract_and_provider(client: httpx.Client) -> None:
     served = client.get("/models").json()
     [model] = served["models"]
+    [version] = served["versions"]
+    assert (version["name"], version["state"], version["answers"]) == ("toy", "serving", True)
     assert served["default"] == model["name"] == "toy"
     assert model["provider"] == "CPUExecutionProvider"
     assert model["channels"][0] == {"name": "left", "unit": "g"}
@@ -25,7 +27,11 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
     assert set(document["paths"]) == {
         "/healthz",
         "/readyz",
+        "/metrics",
         "/models",
+        "/models/{name}/load",
+        "/models/{name}/unload",
+        "/models/{name}/migrate",
         "/classify",
         "/streams",
         "/streams/{stream_id}",

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from service.backend.base import Model
 from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
 from service.engine.memory_store import MemoryStore
+from service.engine.models import Models
 from service.engine.store import Outcome, Survives
 from service.engine.stream import Stream
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Expired, Full, Moved, Unavailable, UnknownModel
+from tests.served import served
 from tests.unit.test_streams import IDLE, MODEL, MODELS, Clock, Listener
 
 
@@ -56,9 +56,7 @@ def store() -> FarStore:
     return FarStore()
 
 
-def replica(
-    store: FarStore, clock: Clock, models: Mapping[str, Model] = MODELS, **changes: Any
-) -> Streams:
+def replica(store: FarStore, clock: Clock, models: Models = MODELS, **changes: Any) -> Streams:
     settings: dict[str, Any] = {
         "max_streams": 2,
         "idle_timeout": IDLE,
@@ -258,7 +256,7 @@ async def test_a_version_that_is_not_served_stays_with_its_owner(
 ) -> None:
     streams = replica(store, clock)
     stream = await streams.open(MODEL)
-    upgraded = replica(store, clock, models={})
+    upgraded = replica(store, clock, models=served())
     with pytest.raises(UnknownModel, match="toy/1"):
         await upgraded.resume(stream.id)
     await move(streams, stream, 1)

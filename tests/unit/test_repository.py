@@ -11,8 +11,9 @@ import onnx
 import pytest
 
 from service.app import create_app
-from service.backend.repository import load_model, load_repository
+from service.backend.repository import Repository, load_model
 from service.contract import Contract
+from service.engine.models import at_start
 from service.errors import StartupError
 from service.settings import Settings
 from tests import toy
@@ -20,7 +21,7 @@ from tests import toy
 
 def refusal(root: Path) -> str:
     with pytest.raises(StartupError) as error:
-        load_repository(root, "toy", "cpu")
+        at_start(Repository(root, "cpu"), "toy", keep=1)
     return str(error.value)
 
 
@@ -36,11 +37,13 @@ def resign(folder: Path, model: onnx.ModelProto) -> None:
 def test_the_newest_version_of_each_model_is_loaded(tmp_path: Path) -> None:
     for name, version in (("toy", 2), ("toy", 10), ("other", 1)):
         toy.publish(tmp_path, name, version)
-    models = load_repository(tmp_path, "toy", "cpu")
-    assert {name: model.manifest.version for name, model in models.items()} == {
-        "other": 1,
-        "toy": 10,
-    }
+    for keep, serving in (
+        (1, {("other", 1), ("toy", 10)}),
+        (2, {("other", 1), ("toy", 2), ("toy", 10)}),
+    ):
+        models = at_start(Repository(tmp_path, "cpu"), "toy", keep)
+        assert models.loaded().keys() == serving
+        assert models["toy"].manifest.version == 10
 
 
 def test_no_folder_and_no_default_model(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from service.engine.memory_store import MemoryStore
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from tests.served import served
 from tests.unit.test_batcher import MANIFEST, Sums
 
 MODEL = Model(MANIFEST, Sums())
-MODELS = {MANIFEST.name: MODEL}
+MODELS = served(MODEL)
 IDLE = 60.0
 
 

@@ -1,0 +1,74 @@
+"""The outermost middleware: what comes of each request is measured in one place. GET /metrics."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.telemetry.calls import CALL, Call
+from service.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADER = b"x-request-id"
+
+
+class Telemetry:
+    """ASGI middleware: a Call for each request and websocket, and its door, status and time."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            return await self._app(scope, receive, send)
+        given = _given_id(scope)
+        call = Call(self._metrics, scope, given)
+        CALL.set(call)
+        if kind == "websocket":
+            return await self._app(scope, receive, send)
+        start, status = time.perf_counter(), 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if given is not None or status >= 400:
+                    message["headers"] = [*message["headers"], (_HEADER, call.id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            seconds = time.perf_counter() - start
+            door = call.door
+            self._metrics.request(door, call.model, str(status)).observe(seconds)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s %s %d in %.4f s", scope["method"], door, status, seconds)
+
+
+def _given_id(scope: Scope) -> str | None:
+    """The caller's own name for the request, where it is a decent one."""
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            return value.decode() if _REQUEST_ID.fullmatch(value) else None
+    return None
+
+
+def router(metrics: Metrics) -> APIRouter:
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/metrics", summary="What was measured, for Prometheus", response_class=Response)
+    async def read_metrics() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

@@ -1,0 +1,115 @@
+"""docs/operations.md: its metrics, alerts, log fields and figures are the real ones."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks import page as results
+from tests import live
+from tests.docs import page
+
+TEXT = page.read("operations.md")
+DEPLOY = live.ROOT / "deploy"
+RULES = DEPLOY / "prometheus" / "alerts.yml"
+DASHBOARD = DEPLOY / "grafana" / "larnn.json"
+ROW = re.compile(r"^\| `(larnn_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+PROMTOOL = shutil.which("promtool")
+
+
+def documented() -> dict[str, tuple[str, set[str]]]:
+    return {name: (kind, set(re.findall(r"`(\w+)`", of))) for name, kind, of in ROW.findall(TEXT)}
+
+
+@pytest.fixture
+def measured(client: httpx.Client) -> dict[str, tuple[str, set[str]]]:
+    """The service's own metrics, each with a sample: type and labels."""
+    client.post("/classify", json={"sequences": [[[1, 2]]]})
+    stream = client.post("/streams").json()["stream"]
+    client.post(f"/streams/{stream}/steps", json={"offset": 0, "steps": [[1, 2]]})
+    client.get("/streams/made-up")
+    client.post("/models/toy/load")
+    found = {}
+    for family in text_string_to_metric_families(client.get("/metrics").text):
+        if family.name.startswith("larnn_"):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = set().union(*(sample.labels for sample in family.samples)) - {"le"}
+            found[name] = (family.type, labels)
+    return found
+
+
+def test_every_metric_stands_in_the_table_with_type_and_labels(
+    measured: dict[str, tuple[str, set[str]]],
+) -> None:
+    assert documented() == measured
+
+
+def expressions() -> list[str]:
+    dashboard = json.loads(DASHBOARD.read_text())
+    rules = yaml.safe_load(RULES.read_text())
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return panels + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_dashboard_and_alerts_ask_for_what_there_is() -> None:
+    """Metrics by name, and the labels by which they sum and choose."""
+    known = documented()
+    labels = set().union(*(of for _, of in known.values()))
+    for expression in expressions():
+        for name in re.findall(r"larnn_\w+", expression):
+            assert re.sub(r"_(bucket|count|sum)$", "", name) in known, name
+        for by in re.findall(r"by \(([^)]*)\)", expression):
+            assert {label.strip() for label in by.split(",")} <= labels | {"le", "instance"}
+        for chosen in re.findall(r"(\w+)=~?\"", expression):
+            assert chosen in labels | {"instance", "job"}
+
+
+def test_every_documented_metric_is_on_the_dashboard() -> None:
+    shown = DASHBOARD.read_text()
+    assert [name for name in documented() if name not in shown] == []
+
+
+def test_every_alert_is_told() -> None:
+    rules: dict[str, Any] = yaml.safe_load(RULES.read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    assert alerts == set(re.findall(r"`(Larnn\w+)`", TEXT))
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+@pytest.mark.parametrize("command", ["check rules alerts.yml", "test rules alerts.test.yml"])
+def test_promtool_accepts_the_rules(command: str) -> None:
+    assert PROMTOOL is not None
+    arguments = [PROMTOOL, *command.split()]
+    found = subprocess.run(arguments, cwd=RULES.parent, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> None:
+    """As recording rules, with Grafana's variables filled in."""
+    filled = [e.replace("$__rate_interval", "1m").replace("$instance", ".*") for e in expressions()]
+    rules = [{"record": f"panel:{n}", "expr": e} for n, e in enumerate(filled)]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert PROMTOOL is not None
+    found = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_the_tables_are_those_of_the_results() -> None:
+    assert results.filled(TEXT) == TEXT, "python -m benchmarks page"
+
+
+def test_no_request_failed_and_no_stream_was_disturbed() -> None:
+    record = json.loads((results.RESULTS / "reload.json").read_text())
+    assert (record["answered"], record["failed"], record["disturbed"]) == (10_000, 0, 0)
+    assert min(record["loads"], record["refused"]) > 100
