@@ -1,12 +1,14 @@
 FROM python:3.13-slim-trixie AS packages
 # cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
 ARG PROVIDER=cpu
+# otel: what exporting to an OpenTelemetry collector needs
+ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
-RUN python constraints/needs.py "$PROVIDER" > needs.txt \
-    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -r needs.txt
+RUN python constraints/needs.py "$PROVIDER" $EXTRAS > needs.txt \
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -r needs.txt
 WORKDIR /app
 COPY service service
 # The root file system is read-only when this runs: bytecode is written now or never.

@@ -49,7 +49,7 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt co
 	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt dev.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt otel.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

@@ -18,6 +18,7 @@ from benchmarks import (
     serve,
     soak,
     stream,
+    telemetry,
     ticks,
 )
 from benchmarks.peers import install
@@ -39,6 +40,7 @@ for command in (
     serve.serve,
     stream.stream,
     soak.soak,
+    telemetry.telemetry,
 ):
     app.command()(command)
 

@@ -169,7 +169,12 @@ def _operation(attack: Attack, session: requests.Session, operation: Any) -> Cal
         with _Stream(attack.http, needed=real and "stream_id" in case.path_parameters) as stream:
             if stream:
                 case.path_parameters["stream_id"] = stream
+            operates = "name" in case.path_parameters
+            if operates and real:
+                case.path_parameters["name"] = "toy"
             attack.request(session.request(**case.as_transport_kwargs(base_url=attack.url)))
+            if operates:  # it may have unloaded what the others are about to ask
+                attack.http.post("/models/toy/load").raise_for_status()
 
     return test
 

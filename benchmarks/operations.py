@@ -18,3 +18,17 @@ def reload(record: Record) -> str:
     head += ["loads", "half copies refused"]
     figures += [f"{record[name]:,}" for name in ("loads", "refused")]
     return table(head, [figures])
+
+
+def telemetry(record: Record) -> str:
+    """CPU time of a request with what is told of it."""
+    lines = [
+        [
+            row["kind"],
+            f"{row['cpu_us']:.0f}",
+            f"{row['more_us']:+.0f}" if row["kind"] != "nothing" else "",
+            f"{row['of_nothing']:.2f}",
+        ]
+        for row in record["rows"]
+    ]
+    return table(["told", "CPU µs a request", "more", "of nothing"], lines)

@@ -126,4 +126,5 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,
     "reload": operations.reload,
+    "telemetry": operations.telemetry,
 }

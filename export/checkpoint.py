@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from export.data import DataInfo
+from export.data.uci_har import INFO
 from export.networks import NetworkConfig, RecurrentClassifier
 
 FINISHED = "checkpoint"
@@ -64,6 +66,11 @@ def load_network(run: Path) -> RecurrentClassifier:
     except RuntimeError as error:
         raise CheckpointError(f"{run}: the weights do not fit the network: {error}") from error
     return network.eval()
+
+
+def data_info(record: Mapping[str, Any]) -> DataInfo:
+    """What the data of a run means; a record that does not say is of UCI HAR."""
+    return DataInfo.model_validate(record["data"]) if "data" in record else INFO
 
 
 def fold_standardisation(

@@ -1,4 +1,4 @@
-"""The test set, looked at once: how the network of a run does on nine unseen people."""
+"""The test set, looked at once: how the network of a run does on unseen people."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export import checkpoint
 from export.accuracy import last_logits
-from export.checkpoint import load_network
-from export.data.uci_har import LABELS, Split
+from export.data import DataError, Split
 
 EVALUATION_FILE = "evaluation.json"
 
 
-def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[true, predicted] counts over LABELS."""
-    counts = np.zeros((len(LABELS), len(LABELS)), dtype=np.int64)
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """[true, predicted] counts."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
 def evaluate(run: Path, test: Split) -> dict[str, Any]:
-    """Measure the run's network on raw windows and write RUN/evaluation.json."""
-    network = load_network(run)
+    """Measure the run's network on raw windows and write RUN/evaluation.json.
+
+    Raises DataError where the run was trained on other channels or labels.
+    """
+    network = checkpoint.load_network(run)
+    _, record = checkpoint.read(run, checkpoint.FINISHED)
+    learned = checkpoint.data_info(record)
+    for field in ("channels", "labels", "sample_rate_hz"):
+        if getattr(learned, field) != getattr(test.info, field):
+            raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
     predicted = last_logits(network, torch.from_numpy(test.signals)).argmax(1).numpy()
     result = summarise(test, predicted)
     (run / EVALUATION_FILE).write_text(json.dumps(result, indent=1) + "\n")
@@ -35,20 +45,20 @@ def evaluate(run: Path, test: Split) -> dict[str, Any]:
 
 def summarise(test: Split, predicted: NDArray[np.int64]) -> dict[str, Any]:
     """Accuracy over all windows, of each class (recall) and of each person, and the confusions."""
-    correct = predicted == test.labels
+    correct, labels = predicted == test.labels, test.info.labels
     return {
         "windows": len(test),
         "correct": int(correct.sum()),
         "accuracy": float(correct.mean()),
-        "labels": list(LABELS),
+        "labels": list(labels),
         "per_class": {
-            label: _share(correct[test.labels == index]) for index, label in enumerate(LABELS)
+            label: _share(correct[test.labels == index]) for index, label in enumerate(labels)
         },
         "per_subject": {
-            str(subject): _share(correct[test.subjects == subject])
+            test.info.subject_name(subject): _share(correct[test.subjects == subject])
             for subject in sorted(set(test.subjects.tolist()))
         },
-        "confusion": confusion_matrix(test.labels, predicted).tolist(),
+        "confusion": confusion_matrix(test.labels, predicted, len(labels)).tolist(),
     }
 
 

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from export.checkpoint import CheckpointError
-from export.data.uci_har import DataError, load_split
+from export.data import DataError, load
 from export.evaluate import evaluate as measure
+from export.training_command import DATA_HELP
 
 RUNS = [Path("runs/larnn-har")]
 
@@ -21,7 +22,7 @@ def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(help="finished runs, such as one for each seed")
     ] = RUNS,
-    data: Annotated[Path | None, typer.Option(help="folder that holds uci-har")] = None,
+    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
 ) -> None:
     """Measure finished runs on the test set; writes evaluation.json and a picture into each."""
     from export.pictures import CONFUSION_FILE, draw_confusion_matrix
@@ -29,7 +30,7 @@ def evaluate(
     table = Table("run", "test accuracy", "windows", "weakest class")
     accuracies = []
     try:
-        test = load_split("test", data)
+        test = load("test", data)
         for run in runs:
             result = measure(run, test)
             draw_confusion_matrix(result, run / CONFUSION_FILE)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from export import checkpoint
-from export.data.uci_har import Split
+from export.data import Split
 from export.recipe import folds
 
 FOLDS_FILE = "folds.json"

@@ -10,11 +10,12 @@ import typer
 from rich.console import Console
 
 from export import checkpoint
-from export.data.uci_har import DataError
+from export.data import DataError
 from export.graph import build_graph
-from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, contract_of
+from export.placing import PublishError
+from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, contract_of
 from export.publish import publish as publish_run
-from export.verify import ParityError
+from export.verify import ParityError, scale_of
 from export.verify import verify as verify_graph
 
 PUBLISHED = Path("models/larnn-har/1")
@@ -29,8 +30,9 @@ def write_onnx(
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
         network = checkpoint.load_network(run)
-        model = build_graph(network, contract_of(network))
-        parity = verify_graph(network, model)
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        model = build_graph(network, contract_of(network, checkpoint.data_info(record)))
+        parity = verify_graph(network, model, scale=scale_of(record))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     output.write_bytes(model.SerializeToString(deterministic=True))
@@ -40,7 +42,9 @@ def write_onnx(
 def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]) -> None:
     """Compare a graph with the network of a run, chunk by chunk."""
     try:
-        parity = verify_graph(checkpoint.load_network(run), onnx.load(graph))
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        network, model = checkpoint.load_network(run), onnx.load(graph)
+        parity = verify_graph(network, model, scale=scale_of(record))
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     Console().print(

@@ -5,22 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from export.data import DataInfo
 from export.pictures import CONFUSION_FILE, CURVES_FILE
 from service.contract import Manifest
 
 CARD_FILE = "README.md"
 PICTURES = {CURVES_FILE: "learning curves", CONFUSION_FILE: "confusion matrix"}
-CITATION = """\
-Human Activity Recognition Using Smartphones, version 1.0: 30 people aged 19 to 48, a phone worn on
-the waist, windows of 128 steps (2.56 s) at 50 Hz; 21 people to train on, nine others to test on.
-Its README asks to cite Davide Anguita, Alessandro Ghio, Luca Oneto, Xavier Parra and Jorge L.
-Reyes-Ortiz, *A Public Domain Dataset for Human Activity Recognition Using Smartphones*, ESANN 2013,
-and says that the data comes as is and that any commercial use is prohibited."""
 
 
-def write_card(folder: Path, manifest: Manifest, pictures: list[str]) -> None:
-    """Write folder/README.md from the manifest."""
+def write_card(folder: Path, manifest: Manifest, info: DataInfo, pictures: list[str]) -> None:
+    """Write folder/README.md from the manifest and what is known of the data."""
     test = manifest.metrics["test"]
+    measured = f"{len(test['per_subject'])} test subjects, {test['windows']:,} windows"
     network = "\n".join(f"| {name} | {value} |" for name, value in manifest.network.items())
     recalls = "\n".join(f"| {label} | {share:.1%} |" for label, share in test["per_class"].items())
     people = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
@@ -33,9 +29,9 @@ def write_card(folder: Path, manifest: Manifest, pictures: list[str]) -> None:
 | | accuracy |
 |---|---|
 {_folds_row(manifest.metrics["folds"])}\
-| nine test subjects, {test["windows"]:,} windows, which chose nothing | {test["accuracy"]:.2%} |
+| {measured}, which chose nothing | {test["accuracy"]:.2%} |
 
-| activity | recall on the test subjects |
+| label | recall on the test subjects |
 |---|---|
 {recalls}
 
@@ -51,17 +47,15 @@ By test subject: {people}.
 
 The graph agrees with the network in torch within {manifest.metrics["parity"]["logits"]:.0e}
 (logits) and {manifest.metrics["parity"]["state"]:.0e} (state) over ragged chunks that carry the
-state on. `make export` writes it again from `checkpoint/`.
+state on. `python -m export onnx` writes it again from `checkpoint/`.
 
 ## The data
 
-{CITATION}
+{info.about}
 
 ## Limits
 
-Six activities, one phone on the waist, one laboratory; transitions between activities, other places
-of the phone and other devices were not seen. Every answer is one of the six: there is no "none of
-these".
+{info.limits}
 """)
 
 
@@ -70,6 +64,6 @@ def _folds_row(folds: dict[str, Any] | None) -> str:
         return ""
     each = ", ".join(f"{accuracy:.1%}" for accuracy in folds["each"])
     return (
-        "| the 21 training subjects, each held out once in five folds, which chose the recipe | "
+        "| the training subjects, each held out once in five folds, which chose the recipe | "
         f"{folds['accuracy']:.2%} ({each}) |\n"
     )

@@ -5,34 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from export import checkpoint
-from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
+from export.data import DataInfo
+from export.data.uci_har import INFO
 from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.graph import build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
-from export.verify import verify
+from export.placing import PublishError, version_folder
+from export.verify import scale_of, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
 
 
-class PublishError(ValueError):
-    """What stands in the way of publishing, and what to do."""
-
-
-def contract_of(network: RecurrentClassifier, labels: tuple[str, ...] = LABELS) -> Contract:
-    """The contract of a network that takes UCI HAR's channels."""
+def contract_of(network: RecurrentClassifier, info: DataInfo = INFO) -> Contract:
+    """The contract of a network that takes such data."""
     return Contract(
-        channels=CHANNELS,
-        labels=labels,
-        sample_rate_hz=SAMPLE_RATE_HZ,
+        channels=info.channels,
+        labels=info.labels,
+        sample_rate_hz=info.sample_rate_hz,
         state=tuple(network.state_tensors()),
     )
 
@@ -50,36 +47,31 @@ def publish(
     `folds` holds the runs that chose the recipe. Raises PublishError where the run was not
     evaluated, the folds are of another recipe or the version exists; ParityError.
     """
-    target = root / name / str(version)
-    if target.exists() and not replace:
-        raise PublishError(f"{target} exists: take another version, or --replace it")
     if not (run / EVALUATION_FILE).is_file():
         raise PublishError(f"{run} has no {EVALUATION_FILE}: python -m export evaluate {run}")
-    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
-    contract = contract_of(network)
-    model = build_graph(network, contract)
-    parity = verify(network, model)
-    data = model.SerializeToString(deterministic=True)
-    manifest = Manifest(
-        name=name,
-        version=version,
-        description=_description(record),
-        contract=contract,
-        graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
-        network=network.config.model_dump(mode="json"),
-        metrics={
-            "folds": _folds_of(folds, record),
-            "test": json.loads((run / EVALUATION_FILE).read_text()),
-            "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
-        },
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
-        _write(Path(folder) / "whole", [run, *([folds] if folds else [])], manifest, data)
-        if target.exists():
-            target.rename(Path(folder) / "replaced")
-        (Path(folder) / "whole").rename(target)
-    return target
+    with version_folder(root, name, version, replace) as folder:
+        network = checkpoint.load_network(run)
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        info = checkpoint.data_info(record)
+        contract = contract_of(network, info)
+        model = build_graph(network, contract)
+        parity = verify(network, model, scale=scale_of(record))
+        data = model.SerializeToString(deterministic=True)
+        manifest = Manifest(
+            name=name,
+            version=version,
+            description=f"{network.config.family.upper()} for {info.title}",
+            contract=contract,
+            graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+            network=network.config.model_dump(mode="json"),
+            metrics={
+                "folds": _folds_of(folds, record),
+                "test": json.loads((run / EVALUATION_FILE).read_text()),
+                "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
+            },
+        )
+        _write(folder, [run, *([folds] if folds else [])], manifest, data, info)
+    return root / name / str(version)
 
 
 def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | None:
@@ -97,9 +89,11 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
 
 
-def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) -> None:
+def _write(
+    folder: Path, sources: list[Path], manifest: Manifest, graph: bytes, info: DataInfo
+) -> None:
     kept = folder / CHECKPOINT_FOLDER
-    kept.mkdir(parents=True)
+    kept.mkdir()
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
@@ -107,9 +101,4 @@ def _write(folder: Path, sources: list[Path], manifest: Manifest, graph: bytes) 
         for file in (*weights, EVALUATION_FILE, FOLDS_FILE, *PICTURES):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
-    write_card(folder, manifest, [name for name in PICTURES if (kept / name).is_file()])
-
-
-def _description(record: dict[str, Any]) -> str:
-    family = record["network"]["family"].upper()
-    return f"{family} for six activities from nine inertial channels at 50 Hz"
+    write_card(folder, manifest, info, [name for name in PICTURES if (kept / name).is_file()])

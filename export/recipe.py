@@ -52,6 +52,12 @@ class TrainConfig(BaseModel):
 
     threads: int = Field(1, ge=1)
 
+    def short_ema_decay(self, windows: int) -> float:
+        """`ema_decay`, but in a training of few updates so that the average reaches over a tenth
+        of them: else it would still hold the weights of the start."""
+        updates = self.epochs * max(windows // self.batch_size, 1)
+        return self.ema_decay if updates >= 1000 else min(self.ema_decay, max(1 - 10 / updates, 0))
+
 
 NETWORKS = {
     "larnn": NetworkConfig(

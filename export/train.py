@@ -14,7 +14,7 @@ from torch import Tensor
 from export import checkpoint
 from export.accuracy import measure
 from export.augment import augment
-from export.data.uci_har import DataError, Split
+from export.data import DataError, Split
 from export.loss import sequence_loss
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.recipe import TrainConfig
@@ -32,7 +32,7 @@ class Trainer:
 
     def __init__(self, network: NetworkConfig, config: TrainConfig, data: Split, run: Path) -> None:
         """`data` holds all training subjects; DataError when those held out are not among them."""
-        self.config, self.run = config, run
+        self.config, self.run, self.info = config, run, data.info
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
         self.shift, self.deviation = _statistics(train)
@@ -81,10 +81,12 @@ class Trainer:
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
     def record(self) -> Record:
-        """Both configurations and the history, as JSON takes them."""
+        """Both configurations, the data's meaning and scale, the history, as JSON takes them."""
         return {
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
+            "data": self.info.model_dump(mode="json"),
+            "scale": {"mean": self.shift.tolist(), "deviation": self.deviation.tolist()},
             "history": self.history,
         }
 

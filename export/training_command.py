@@ -10,8 +10,9 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from export.augment import in_triplets
 from export.checkpoint import LAST, CheckpointError
-from export.data.uci_har import CHANNELS, LABELS, DataError, load_split
+from export.data import DataError, Split, load
 from export.folds import fold_runs, write_folds
 from export.memory import keep_freed_memory
 from export.networks import NetworkConfig
@@ -29,7 +30,8 @@ NetworkFields = Annotated[
 TrainingFields = Annotated[
     list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
 ]
-Data = Annotated[Path | None, typer.Option(help="folder that holds uci-har")]
+DATA_HELP = "folder that holds uci-har, or your own with a dataset.toml"
+Data = Annotated[Path | None, typer.Option(help=DATA_HELP)]
 Resume = Annotated[bool, typer.Option(help="go on where this run stopped")]
 
 
@@ -41,11 +43,11 @@ def train(
     data: Data = None,
     resume: Resume = False,
 ) -> None:
-    """Train on UCI HAR's 21 training subjects."""
+    """Train on UCI HAR's 21 training subjects, or on your own."""
     keep_freed_memory()
     try:
-        configs = _configs(preset, network, training)
-        _train(Trainer(*configs, load_split("train", data), run), resume)
+        split = load("train", data)
+        _train(Trainer(*_configs(preset, network, training, split), split, run), resume)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -61,8 +63,8 @@ def folds(
     """Train five times, each with a fifth of the training subjects held out and measured."""
     keep_freed_memory()
     try:
-        network_config, train_config = _configs(preset, network, training)
-        split = load_split("train", data)
+        split = load("train", data)
+        network_config, train_config = _configs(preset, network, training, split)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
             _train(Trainer(network_config, config, split, run), resume)
@@ -84,14 +86,22 @@ def _train(trainer: Trainer, resume: bool) -> None:
 
 
 def _configs(
-    preset: str, network: list[str] | None, training: list[str] | None
+    preset: str, network: list[str] | None, training: list[str] | None, data: Split
 ) -> tuple[NetworkConfig, TrainConfig]:
     if preset not in NETWORKS:
         raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
-    config = configured(NETWORKS[preset], network or [])
-    if config.channels != len(CHANNELS) or config.classes != len(LABELS):
-        raise ValueError(f"UCI HAR has {len(CHANNELS)} channels and {len(LABELS)} classes")
-    return config, configured(TrainConfig(), training or [])
+    sizes = {"channels": len(data.info.channels), "classes": len(data.info.labels)}
+    config = configured(NETWORKS[preset].model_copy(update=sizes), network or [])
+    for name, size in sizes.items():
+        if getattr(config, name) != size:
+            raise ValueError(f"the data has {size} {name}, not {getattr(config, name)}")
+    defaults = TrainConfig() if in_triplets(data.info.channels) else TrainConfig(rotation_degrees=0)
+    asked = configured(defaults, training or [])
+    shorter = defaults.model_copy(update={"ema_decay": asked.short_ema_decay(len(data))})
+    train_config = configured(shorter, training or [])
+    if train_config.rotation_degrees and not in_triplets(data.info.channels):
+        raise ValueError("rotation_degrees needs channels in triplets: NAME_x, NAME_y, NAME_z, …")
+    return config, train_config
 
 
 def configured(defaults: Model, assignments: list[str]) -> Model:

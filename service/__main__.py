@@ -58,12 +58,13 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM. `arguments` are settings as flags, the process's own by default."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
     try:
-        settings = CliApp.run(Settings, cli_args=sys.argv[1:])
+        settings = CliApp.run(Settings, cli_args=sys.argv[1:] if arguments is None else arguments)
         logs.configure(settings.log_level, settings.log_format)
         server = make_server(settings)
         _collect_seldom()

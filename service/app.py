@@ -33,6 +33,7 @@ from service.engine.streams import Streams
 from service.errors import StartupError, Unavailable
 from service.operators import Operators
 from service.settings import Settings
+from service.telemetry import otel
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +61,20 @@ def create_app(settings: Settings) -> FastAPI:
         engine.close()
         await engine.streams.store.close()
 
-    app = FastAPI(title="LARNN inference service", version=__version__, lifespan=lifespan)
     engine.streams.metrics.watch(EngineGauges(engine))
+    exports = otel.export(engine.streams.metrics)
+    app = FastAPI(
+        title="LARNN inference service",
+        version=__version__,
+        lifespan=lifespan,
+        telemetry=exports,
+    )
     app.state.engine = engine
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
-    app.add_middleware(Shortcut, path=classify.PATH, door=door)
+    if exports is otel.OFF:  # else the framework's routing gives each span its name
+        app.add_middleware(Shortcut, path=classify.PATH, door=door)
     access.guard(app, settings, engine.streams.ids)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests import live, toy, valkey
+from tests.cli.command import Larnn
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,10 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.S
         pytest.skip("neither valkey-server nor redis-server is installed")
     with valkey.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server
+
+
+@pytest.fixture
+def larnn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Larnn:
+    """The command line, run in this process."""
+    monkeypatch.setenv("COLUMNS", "120")
+    return Larnn(capsys)

@@ -69,9 +69,12 @@ class Process:
 
 @contextlib.contextmanager
 def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
-    """`python -m service`, or another program, on a free port, ready. Terminated at the end."""
+    """`python -m service`, or another module and its arguments, on a free port, ready.
+
+    Terminated at the end.
+    """
     popen = subprocess.Popen(
-        [sys.executable, "-m", program],
+        [sys.executable, "-m", *program.split()],
         env=os.environ | environment(**{"port": 0} | settings),
         cwd=ROOT,
         stderr=subprocess.PIPE,

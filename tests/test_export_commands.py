@@ -153,7 +153,7 @@ def test_a_finished_run_is_not_overwritten(runs: Path, data: Path) -> None:
         (["-n", "hidden_size=7"], "must be a multiple of heads"),
         (["-n", "hiden_size=8"], "expected name=value"),
         (["-t", "epochs=0"], "greater than or equal to 1"),
-        (["-n", "channels=3"], "UCI HAR has 9 channels"),
+        (["-n", "channels=3"], "the data has 9 channels, not 3"),
         (["-t", "held_out=[99]"], "have no window in the data"),
     ],
 )

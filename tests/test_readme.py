@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import live
+from tests.cli.command import Larnn
 
 README = (live.ROOT / "README.md").read_text()
 MAKEFILE = live.ROOT / "Makefile"
@@ -36,11 +37,20 @@ def address(har_url: str) -> str:
 
 
 def test_the_curl_commands_classify_the_window_and_the_text(address: str) -> None:
-    commands = [block for block in blocks("sh") if block.startswith("curl")]
+    commands = [block for block in blocks("sh") if "/classify" in block]
     for command, model in zip(commands, ("larnn-har", "rra-imdb"), strict=True):
         answer = run(shlex.split(command.replace("localhost:8000", address)))
         assert f'"model":"{model}"' in answer
         assert '"label":"' in answer
+
+
+def test_the_curl_commands_of_an_operator_do(address: str) -> None:
+    [commands] = [block for block in blocks("sh") if "/load" in block]
+    load, metrics = commands.replace("localhost:8000", address).splitlines()
+    assert '"state":"serving"' in run(shlex.split(load, comments=True))
+    assert 'larnn_model_loads_total{model="larnn-har",outcome="loaded"}' in run(
+        shlex.split(metrics)
+    )
 
 
 def test_the_python_example_streams_the_recording(address: str) -> None:
@@ -62,3 +72,10 @@ def test_every_make_target_it_names_exists() -> None:
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", README):
         assert Path(live.ROOT / target).exists(), target
+
+
+def test_the_larnn_commands_answer(larnn: Larnn, har_url: str) -> None:
+    [block] = [block for block in blocks("sh") if "larnn classify" in block]
+    for line in block.splitlines()[1:]:
+        done = larnn(*shlex.split(line)[1:], "--url", har_url)
+        assert (done.code, "WALKING" in done.out) == (0, True), done.err

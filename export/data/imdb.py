@@ -6,7 +6,8 @@ import gzip
 import json
 from pathlib import Path
 
-from export.data.uci_har import DataError, data_root
+from export.data.errors import DataError
+from export.data.uci_har import data_root
 
 FOLDER = "imdb"
 LABELS = ("negative", "positive")

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.data.uci_har import DataError, data_root
+from export.data.errors import DataError
+from export.data.uci_har import data_root
 
 FOLDER = "mnist"
 STEPS = 784

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from export.data.errors import DataError
+from export.data.split import DataInfo, Split
 from service.contract import Channel
 
 CHANNELS = tuple(
@@ -25,39 +25,28 @@ LABELS = (
     "LAYING",
 )
 SAMPLE_RATE_HZ = 50.0
+INFO = DataInfo(
+    title="six activities from nine inertial channels at 50 Hz",
+    channels=CHANNELS,
+    labels=LABELS,
+    sample_rate_hz=SAMPLE_RATE_HZ,
+    about="""\
+Human Activity Recognition Using Smartphones, version 1.0: 30 people aged 19 to 48, a phone worn on
+the waist, windows of 128 steps (2.56 s) at 50 Hz; 21 people to train on, nine others to test on.
+Its README asks to cite Davide Anguita, Alessandro Ghio, Luca Oneto, Xavier Parra and Jorge L.
+Reyes-Ortiz, *A Public Domain Dataset for Human Activity Recognition Using Smartphones*, ESANN 2013,
+and says that the data comes as is and that any commercial use is prohibited.""",
+    limits="""\
+Six activities, one phone on the waist, one laboratory; transitions between activities, other places
+of the phone and other devices were not seen. Every answer is one of the six: there is no "none of
+these".""",
+)
 STEPS = 128
 """Steps of a window: 2.56 s; neighbouring windows share half of them."""
 
 FOLDER = "uci-har"
 ENVIRONMENT = "LARNN_DATA"
 DEFAULT_ROOT = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-
-
-class DataError(ValueError):
-    """Data that is missing or not what it should be; the text says what to do."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Windows in the order of the original files."""
-
-    signals: NDArray[np.float32]  # [windows, 128, 9] in the units of CHANNELS
-    labels: NDArray[np.int64]  # [windows], an index into LABELS
-    subjects: NDArray[np.int64]  # [windows], 1 to 30
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def of_subjects(self, subjects: tuple[int, ...]) -> Split:
-        """The windows of these people alone."""
-        return self._where(np.isin(self.subjects, subjects))
-
-    def without_subjects(self, subjects: tuple[int, ...]) -> Split:
-        """The windows of everybody else."""
-        return self._where(~np.isin(self.subjects, subjects))
-
-    def _where(self, mask: NDArray[np.bool_]) -> Split:
-        return Split(self.signals[mask], self.labels[mask], self.subjects[mask])
 
 
 def data_root(path: Path | None = None) -> Path:
@@ -82,6 +71,7 @@ def load_split(name: str, path: Path | None = None) -> Split:
         if missing:
             raise DataError(f"{file} lacks the arrays {sorted(missing)}")
         split = Split(
+            INFO,
             np.ascontiguousarray(arrays["signals"], dtype=np.float32),
             arrays["labels"].astype(np.int64),
             arrays["subject"].astype(np.int64),

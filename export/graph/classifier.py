@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import onnx
 from onnx import helper
@@ -16,14 +15,13 @@ from export.graph.gru import write_gru
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
 from export.graph.mann import write_mann
+from export.graph.model import model_of
 from export.graph.rra import write_rra
 from export.networks import RecurrentClassifier
 from export.networks.config import Family
 from export.networks.stack import Channels, Tokens
-from service.contract import INPUT, LENGTHS, LOGITS, METADATA_KEY, Contract, TensorSignature
+from service.contract import INPUT, LENGTHS, LOGITS, Contract
 
-OPSET = 18
-IR_VERSION = 9
 WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
     "larnn": write_larnn,
     "lstm": write_lstm,
@@ -54,20 +52,7 @@ def build_graph(
         for name in names:
             _name(pen, next_state[name], f"next_{name}_{index}")
     _name(pen, pen.linear(z, network.output.weight, network.output.bias), LOGITS)
-    graph = pen.graph(
-        "larnn",
-        [_declared(signature) for signature in contract.expected_inputs()],
-        [_declared(signature) for signature in contract.expected_outputs()],
-    )
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="larnn-service",
-    )
-    helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
-    onnx.checker.check_model(model)
-    return model
+    return model_of(pen, contract, "larnn")
 
 
 def _write_input(pen: Pen, layer: nn.Module) -> str:
@@ -80,11 +65,3 @@ def _write_input(pen: Pen, layer: nn.Module) -> str:
 
 def _name(pen: Pen, value: str, output: str) -> None:
     pen.nodes.append(helper.make_node("Identity", [value], [output], name=output))
-
-
-def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
-    axes: list[Any] = list(signature.shape)
-    for index, axis in enumerate(("batch", "steps")):
-        if index < len(axes) and axes[index] is None:
-            axes[index] = axis
-    return signature.name, signature.dtype, axes

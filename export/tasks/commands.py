@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from export.data.uci_har import DataError
+from export.data import DataError
 from export.memory import keep_freed_memory
 from export.networks.config import Family
 from export.tasks import adding as adding_task

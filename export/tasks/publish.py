@@ -14,7 +14,8 @@ from export import checkpoint
 from export.data.imdb import LABELS
 from export.graph import build_graph
 from export.networks import RecurrentClassifier
-from export.publish import GRAPH_FILE, PublishError
+from export.placing import version_folder
+from export.publish import GRAPH_FILE
 from export.tasks.race import RESULT_FILE
 from export.tokenizer import TOKENIZER_FILE
 from export.verify import ParityError, verify
@@ -59,21 +60,24 @@ def publish_text(
     ),
 ) -> None:
     """Verify the graph of a run on texts and write models/NAME/VERSION/."""
-    folder = models / name / str(version)
     try:
-        if folder.exists():
-            raise PublishError(f"{folder} exists: take another version, or delete it")
         network = checkpoint.load_network(run)
         tokenizer = (run / TOKENIZER_FILE).read_bytes()
         result = json.loads((run / RESULT_FILE).read_text())
-        _write(folder, network, tokenizer, result)
+        with version_folder(models, name, version) as folder:
+            _write(folder, name, version, network, tokenizer, result)
     except (OSError, ValueError, checkpoint.CheckpointError, ParityError) as error:
         raise typer.BadParameter(str(error)) from error
-    Console().print(f"published {folder}")
+    Console().print(f"published {models / name / str(version)}")
 
 
 def _write(
-    folder: Path, network: RecurrentClassifier, tokenizer: bytes, result: dict[str, Any]
+    folder: Path,
+    name: str,
+    version: int,
+    network: RecurrentClassifier,
+    tokenizer: bytes,
+    result: dict[str, Any],
 ) -> None:
     contract = text_contract(network, tokenizer)
     model = build_graph(network, contract)
@@ -81,8 +85,8 @@ def _write(
     graph = model.SerializeToString(deterministic=True)
     update, _, accuracy = result["curve"][-1]
     manifest = Manifest(
-        name=folder.parent.name,
-        version=int(folder.name),
+        name=name,
+        version=version,
         description=f"{network.config.family.upper()} for the sentiment of film reviews",
         contract=contract,
         graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(graph).hexdigest()),
@@ -92,7 +96,6 @@ def _write(
             "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
         },
     )
-    folder.mkdir(parents=True)
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -50,14 +52,23 @@ class Models(BaseModel):
     """Every version that runs or is in the folder."""
 
 
+def _status(text: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"status": {"type": "string"}}}
+    return {"content": {"application/json": {"schema": schema, "example": {"status": text}}}}
+
+
 def router(engine: Engine) -> APIRouter:
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/healthz", summary="Alive")
+    @routes.get("/healthz", summary="Alive", responses={200: _status("alive")})
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @routes.get("/readyz", summary="Warm and able", responses={503: {"description": "not now"}})
+    @routes.get(
+        "/readyz",
+        summary="Warm and able",
+        responses={200: _status("ready"), 503: _status("warming up") | {"description": "not now"}},
+    )
     async def readyz() -> JSONResponse:
         if engine.ready:
             return JSONResponse({"status": "ready"})

@@ -35,6 +35,8 @@ class StepsBody(Struct, forbid_unknown_fields=True):
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
     """From the client: the next steps."""
 
+    traceparent: str | None = None
+
 
 class EndMessage(Struct, tag="end", tag_field="type", forbid_unknown_fields=True):
     """From the client: no more steps will come."""

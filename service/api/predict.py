@@ -35,7 +35,7 @@ async def predict(
     advanced = await engine.advance(stream, chunk, settled)
     if (call := CALL.get()) is not None:
         seconds = time.perf_counter() - start
-        call.metrics.chunk(call.door, call.model).observe(seconds)
+        call.metrics.observer(call.metrics.chunks, call.door, call.model).observe(seconds)
     labels = stream.model.manifest.contract.labels
     [last] = answers(advanced.logits[-1:], labels, wish.logits)
     return PredictionMessage(

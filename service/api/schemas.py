@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct, UnsetType
 
+from service.api.examples import EXAMPLES
 from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
 
 
@@ -81,9 +82,24 @@ def document(app: FastAPI) -> dict[str, Any]:
         _, components = msgspec.json.schema_components(
             BODIES, ref_template="#/components/schemas/{name}"
         )
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(components)
+        for name, example in EXAMPLES.items():
+            schemas[name]["examples"] = [example]
+        _refuse_by_problems(schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _refuse_by_problems(schema: dict[str, Any]) -> None:
+    """A parameter that does not fit is refused like everything else, not in FastAPI's own way."""
+    for methods in schema["paths"].values():
+        for door in methods.values():
+            refusal = door["responses"].get("422")
+            if refusal is not None:
+                refusal["content"] = _content(Problem, "problem+json")
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
 
 
 def _content(body: type[Struct], kind: str) -> dict[str, Any]:

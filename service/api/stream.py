@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import anyio
 import msgspec
@@ -28,6 +28,7 @@ from service.engine.stream import Stream
 from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
 from service.settings import Settings
 from service.telemetry.calls import concerns
+from service.telemetry.tags import tag
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,24 @@ class StreamConnection:
         asked = self._read(frame, stream)
         if asked is None:
             return EndedMessage(await self._engine.streams.end(stream))
-        return await predict(self._engine, stream, *asked)
+        chunk, wish, traceparent = asked
+        with self._traced(stream, chunk, traceparent):
+            return await predict(self._engine, stream, chunk, wish)
+
+    def _traced(
+        self, stream: Stream, chunk: Chunk, traceparent: str | None
+    ) -> AbstractContextManager[None]:
+        if (traces := self._engine.streams.metrics.traces) is None:
+            return nullcontext()
+        name, version = key(stream.model)
+        about: dict[str, str | int] = {
+            "larnn.model": name,
+            "larnn.version": version,
+            "larnn.stream": tag(stream.id),
+            "larnn.offset": chunk.offset,
+            "larnn.steps": len(chunk.steps),
+        }
+        return traces.chunk(traceparent, about)
 
     async def _receive(self) -> tuple[str | bytes, bool]:
         """A frame, and whether the client had sent it before the last answer."""
@@ -143,14 +161,14 @@ class StreamConnection:
         text: str | None = event.get("text")
         return event["bytes"] if text is None else text, event[AHEAD]
 
-    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish] | None:
-        """A chunk and what to tell of it, or None for the end."""
+    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish, str | None] | None:
+        """A chunk, what to tell of it and whose trace it is in, or None for the end."""
         if isinstance(frame, bytes):
             if not self._binary:
                 raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
             offset, steps = binary_chunk(frame, stream.model)
             check_chunk_size(len(steps), self._max_chunk_steps)
-            return Chunk(offset, steps), self._wish
+            return Chunk(offset, steps), self._wish, None
         message = decode_json(FROM_CLIENT, frame)
         if not isinstance(message, ChunkMessage):
             return None
@@ -158,7 +176,7 @@ class StreamConnection:
             raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
         steps = chunk_steps(message, stream.model, self._max_chunk_steps)
         chunk = Chunk(message.offset, steps, message.acked)
-        return chunk, self._wish.but(message.logits, message.emit)
+        return chunk, self._wish.but(message.logits, message.emit), message.traceparent
 
     async def _send(self, message: msgspec.Struct) -> None:
         await self._send_text(msgspec.json.encode(message))

@@ -50,8 +50,8 @@ class Telemetry:
             await self._app(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - start
-            door = call.door
-            self._metrics.request(door, call.model, str(status)).observe(seconds)
+            door, metrics = call.door, self._metrics
+            metrics.observer(metrics.requests, door, call.model, str(status)).observe(seconds)
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s %s %d in %.4f s", scope["method"], door, status, seconds)
 

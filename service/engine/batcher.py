@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from opentelemetry.trace import SpanContext
 
 from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
 from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
-from service.telemetry.metrics import RunMetrics
+from service.telemetry.runs import Run, RunTelemetry
+from service.telemetry.traces import here
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class Row:
     reply: asyncio.Future[Result]
     since: float
     """When it was queued, in seconds of the loop's clock."""
+    asked: SpanContext | None
+    """The span that asked for it, where anyone traces."""
     logits: list[Floats] = field(default_factory=list)
     done: int = 0
     alone: bool = False
@@ -61,7 +65,7 @@ class Batcher:
         self,
         model: Model,
         threads: RunThreads,
-        metrics: RunMetrics,
+        telemetry: RunTelemetry,
         *,
         concurrency: int,
         max_batch_size: int,
@@ -72,7 +76,7 @@ class Batcher:
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
-        self._metrics = metrics
+        self._telemetry = telemetry
         self._free = concurrency
         self._max_batch_size = max_batch_size
         self._max_run_steps = max_run_steps
@@ -103,8 +107,11 @@ class Batcher:
             )
         loop = asyncio.get_running_loop()
         place, initial, now = self._arena.place, self._arena.initial, loop.time()
+        span = here() if self._telemetry.traced else None
         queued = [
-            Row(x, initial if state is None else place(state), ends, loop.create_future(), now)
+            Row(
+                x, initial if state is None else place(state), ends, loop.create_future(), now, span
+            )
             for x, state in rows
         ]
         for row in queued:
@@ -137,17 +144,15 @@ class Batcher:
             self._free -= 1
             most = self._most_steps(len(rows))
             counts = [min(row.remaining, most) for row in rows]
-            self._observe_start(rows, counts, loop.time())
+            run = self._started(rows, counts, loop.time())
             self._threads.start(
-                partial(self._run, rows, counts), partial(self._settle, rows, counts, loop.time())
+                partial(self._run, rows, counts), partial(self._settle, rows, counts, run)
             )
 
-    def _observe_start(self, rows: list[Row], counts: list[int], now: float) -> None:
-        for row in rows:
-            if not row.done:
-                self._metrics.queue.observe(now - row.since)
-        self._metrics.rows.observe(len(rows))
-        self._metrics.steps.inc(sum(counts))
+    def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
+        waits = [now - row.since for row in rows if not row.done]
+        asked = [row.asked for row in rows if row.asked is not None]
+        return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
 
     def _next_batch(self) -> list[Row]:
         """The oldest row, and others within a factor of two of its steps: little is padded.
@@ -202,7 +207,7 @@ class Batcher:
         self,
         rows: list[Row],
         counts: list[int],
-        started: float,
+        run: Run,
         outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
         self._free += 1
@@ -217,8 +222,8 @@ class Batcher:
                 row.alone = True
             self._queue.extendleft(reversed(rows))
         now = asyncio.get_running_loop().time()
-        self._metrics.run.observe(now - started)
-        self._last_rows, self._linger_until = len(rows), now + LINGER * (now - started)
+        run.end(now, isinstance(outcome, Exception))
+        self._last_rows, self._linger_until = len(rows), now + LINGER * (now - run.since)
         self._start_runs()
 
     def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> None:

@@ -79,7 +79,7 @@ class Checkpoints:
             return saved
         finally:
             seconds = time.perf_counter() - start
-            self._metrics.checkpoints.labels(outcome).observe(seconds)
+            self._metrics.observer(self._metrics.checkpoints, outcome).observe(seconds)
 
     async def write_all(self, streams: Iterable[Stream]) -> None:
         """Write every stream; what fails is logged, and the others are written."""

@@ -31,6 +31,7 @@ from service.errors import (
 )
 from service.settings import Settings
 from service.telemetry.calls import concerns
+from service.telemetry.runs import RunTelemetry
 
 T = TypeVar("T")
 
@@ -217,8 +218,8 @@ class Engine:
 
     def _batcher(self, model: Model) -> Batcher:
         if (batcher := self._batchers.get(model)) is None:
-            metrics = self._metrics.of_runs(*key(model))
-            batcher = self._batchers[model] = self._new_batcher(model, metrics=metrics)
+            telemetry = RunTelemetry(self._metrics, *key(model))
+            batcher = self._batchers[model] = self._new_batcher(model, telemetry=telemetry)
         return batcher
 
     def batchers(self) -> list[tuple[Model, Batcher]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -60,11 +59,3 @@ def failed(code: str) -> None:
     """The caller is told this error."""
     if (call := CALL.get()) is not None:
         call.metrics.errors.labels(call.door, code).inc()
-
-
-def tag(stream: str) -> str:
-    """What logs and traces call a stream: its id is a capability, and no one's but its owner's.
-
-    `printf ID | sha256sum | cut -c1-12` gives the same.
-    """
-    return hashlib.sha256(stream.encode()).hexdigest()[:12]

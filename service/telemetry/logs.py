@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from service.telemetry.calls import CALL, tag
+from service.telemetry.calls import CALL
+from service.telemetry.tags import tag
+from service.telemetry.traces import trace_id
 
 TEXT = "%(levelname)s %(name)s: %(message)s"
 
@@ -33,6 +35,8 @@ class JsonLines(logging.Formatter):
                 line |= {"model": call.model, "version": call.version}
             if call.stream:
                 line["stream"] = tag(call.stream)
+        if (trace := trace_id()) is not None:
+            line["trace"] = trace
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,7 +16,10 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+
+from service.telemetry.traces import Traces
 
 disable_created_metrics()  # one more sample for each, which nobody asks for
 
@@ -22,15 +27,10 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class RunMetrics:
-    """Those of one version's batches, looked up once."""
+class Observed(Protocol):
+    """Takes one value of a distribution."""
 
-    def __init__(self, metrics: Metrics, model: str, version: int) -> None:
-        labels = (model, str(version))
-        self.queue = metrics.queue.labels(*labels)
-        self.run = metrics.run.labels(*labels)
-        self.rows = metrics.rows.labels(*labels)
-        self.steps = metrics.steps.labels(*labels)
+    def observe(self, amount: float) -> None: ...
 
 
 class Metrics:
@@ -105,19 +105,34 @@ class Metrics:
             ("model", "outcome"),
             registry=registry,
         )
-        self.request = lru_cache(4096)(self.requests.labels)
-        self.chunk = lru_cache(4096)(self.chunks.labels)
+        self.observer = lru_cache(4096)(self._observer)
+        """Where values of a histogram with these labels go: looked up once."""
+        self.also: Callable[[str, dict[str, str], Observed], Observed] | None = None
+        """Makes an observer that tells somebody else, too."""
+        self.traces: Traces | None = None
+        self._gauges: Collector | None = None
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
 
-    def of_runs(self, model: str, version: int) -> RunMetrics:
-        """What a version's batcher observes."""
-        return RunMetrics(self, model, version)
+    def _observer(self, histogram: Histogram, *labels: str) -> Observed:
+        child = histogram.labels(*labels)
+        if self.also is None:
+            return child
+        [family] = histogram.describe()
+        return self.also(family.name, dict(zip(histogram._labelnames, labels, strict=True)), child)
 
-    def watch(self, collector: Collector) -> None:
+    def watch(self, gauges: Collector) -> None:
         """Ask it, too, whenever somebody reads."""
-        self.registry.register(collector)
+        self.registry.register(gauges)
+        self._gauges = gauges
+
+    def families(self) -> list[Metric]:
+        """The service's own metrics as they are now."""
+        own = (self.requests, self.chunks, self.errors, self.queue, self.run, self.rows)
+        more = (self.steps, self.streams, self.checkpoints, self.loads)
+        gauges = () if self._gauges is None else self._gauges.collect()
+        return [*(family for one in (*own, *more) for family in one.collect()), *gauges]
 
     def text(self) -> bytes:
         """All of them, in Prometheus's text format."""

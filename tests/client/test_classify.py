@@ -49,6 +49,14 @@ def test_equal_lengths_and_ragged_ones_give_the_same(client: Client) -> None:
     assert ragged.predictions[0].probabilities == equal.predictions[0].probabilities
 
 
+def test_it_tells_what_is_served(client: Client) -> None:
+    served = client.models()
+    [model] = served.models
+    assert (served.default, model.name, model.version) == ("toy", "toy", 1)
+    assert (model.channels, model.sample_rate_hz) == ({"left": "g", "right": "g"}, 50.0)
+    assert model.labels == ("LEFT", "RIGHT", "LONG")
+
+
 def test_without_logits_there_are_none(client: Client) -> None:
     [answer] = client.classify([[[1, 2]]]).predictions
     assert (answer.label, answer.logits) == ("RIGHT", None)

@@ -10,6 +10,7 @@ import pytest
 from tests import live
 from tests.docs import page
 
+CLI = live.ROOT.glob("cli/**/*.py")
 CLIENT = (live.ROOT / "client/src").glob("**/*.py")
 PAGES = ["architecture.md", *sorted(f"decisions/{p.name}" for p in page.DOCS.glob("decisions/*"))]
 SUFFIXES = ("md", "py", "json", "onnx", "toml")
@@ -19,7 +20,12 @@ def _names() -> tuple[set[str], set[str]]:
     """Every name and identifier-like text in the code, and every Class.member."""
     names: set[str] = set()
     members: set[str] = set()
-    for path in [*live.ROOT.glob("service/**/*.py"), *live.ROOT.glob("export/**/*.py"), *CLIENT]:
+    for path in [
+        *live.ROOT.glob("service/**/*.py"),
+        *live.ROOT.glob("export/**/*.py"),
+        *CLI,
+        *CLIENT,
+    ]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.ClassDef(name=owner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,10 +16,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import page as results
-from tests import live
+from service.telemetry.tags import tag
+from tests import live, toy
 from tests.docs import page
 
 TEXT = page.read("operations.md")
+BLOCKS = page.blocks(TEXT)
 DEPLOY = live.ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
 DASHBOARD = DEPLOY / "grafana" / "larnn.json"
@@ -103,6 +106,32 @@ def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> Non
     assert PROMTOOL is not None
     found = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_a_version_is_published_as_written(tmp_path: Path) -> None:
+    toy.publish(tmp_path / "models", "larnn-har", 1)
+    toy.publish(tmp_path, "larnn-har", 2).rename(tmp_path / "larnn-har-2")
+    [written] = [block.text for block in BLOCKS if "mv " in block.text]
+    with live.running(models=tmp_path / "models") as url:
+        script = written.replace("localhost:8000", url.removeprefix("http://"))
+        done = subprocess.run(["sh", "-e", "-c", script], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        answer = httpx.post(f"{url}/classify", json={"sequences": [[[1, 2]]]}, timeout=60)
+    assert answer.json()["version"] == 2
+
+
+def test_the_tag_of_an_id_is_made_as_written() -> None:
+    [written] = [block.text for block in BLOCKS if "sha256sum" in block.text]
+    done = subprocess.run(
+        ["sh", "-c", written], env=os.environ | {"STREAM": "ab" * 24}, capture_output=True
+    )
+    assert done.stdout.decode().strip() == tag("ab" * 24)
+
+
+def test_the_scrape_configuration_is_yaml_that_names_the_rules() -> None:
+    [written] = [block.text for block in BLOCKS if block.language == "yaml"]
+    [rules] = yaml.safe_load(written)["rule_files"]
+    assert live.ROOT / rules == RULES
 
 
 def test_the_tables_are_those_of_the_results() -> None:

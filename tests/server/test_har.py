@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
-from export.data.uci_har import DataError, load_split
+from export.data import DataError
+from export.data.uci_har import load_split
 from tests import live
 
 CLIENTS = 64

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
+import jsonschema_rs
 import pytest
 
 
@@ -44,6 +47,32 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
     assert references
     assert {reference.split("'")[0] for reference in references} <= set(schemas)
     assert client.get("/docs").status_code == 200
+
+
+def test_every_door_shows_what_it_takes_and_gives(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    for path, doors in document["paths"].items():
+        for method, door in doors.items():
+            assert door["summary"], path
+            for place, body in {**door["responses"], "body": door.get("requestBody", {})}.items():
+                for kind, content in body.get("content", {}).items():
+                    if kind.endswith("json"):
+                        schema = content["schema"]
+                        example = _example(content, schemas)
+                        assert example is not None, (method, path, place)
+                        validator = jsonschema_rs.validator_for(
+                            schema | {"components": document["components"]}
+                        )
+                        validator.validate(example)
+
+
+def _example(content: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """The door's own, or that of what it refers to."""
+    if "example" in content:
+        return content["example"]
+    examples = schemas[content["schema"]["$ref"].rpartition("/")[2]].get("examples", [])
+    return examples[0] if examples else None
 
 
 @pytest.mark.parametrize(

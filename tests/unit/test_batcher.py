@@ -17,6 +17,7 @@ from service.engine.batcher import Batcher
 from service.engine.run_threads import RunThreads
 from service.errors import BadValue, Full, Internal
 from service.telemetry.metrics import Metrics
+from service.telemetry.runs import RunTelemetry
 from tests import toy
 
 MANIFEST = Manifest(
@@ -66,9 +67,9 @@ class Bench:
             "max_run_row_steps": 1_000,
             "max_waiting_steps": 10_000,
         }
-        metrics = Metrics().of_runs("toy", 1)
+        telemetry = RunTelemetry(Metrics(), "toy", 1)
         model = Model(MANIFEST, self.backend)
-        self.batcher = Batcher(model, threads, metrics, **defaults | limits)
+        self.batcher = Batcher(model, threads, telemetry, **defaults | limits)
 
     def submit(self, *steps: int, value: float = 1.0) -> list[asyncio.Future[Any]]:
         rows = [np.full((count, 2), value, dtype=np.float32) for count in steps]

@@ -81,6 +81,15 @@ async def test_what_is_saved_is_read_again(store: Store, name: str) -> None:
     assert await store.head(name) == Head(mine.fence, "toy", 1)
 
 
+async def test_a_migrated_stream_is_found_under_its_new_version(store: Store, name: str) -> None:
+    mine = await create(store, name)
+    moved = replace(checkpoint(name, 5, mine.fence), version=2)
+    assert await store.save(moved) == "saved"
+    assert await store.head(name) == Head(mine.fence, "toy", 2)
+    taken = await store.take(name)
+    assert taken is not None and taken.version == 2
+
+
 async def test_only_the_newest_fence_saves(store: Store, name: str) -> None:
     older = await create(store, name)
     newer = await store.take(name)

@@ -13,9 +13,9 @@ import torch
 from typer.testing import CliRunner
 
 from export.__main__ import app
+from export.data import DataError
 from export.data.imdb import load_imdb
 from export.data.mnist import load_mnist
-from export.data.uci_har import DataError
 from export.graph import build_graph
 from export.tasks.adding import BUDGET, Adding, adding_problem
 from export.tasks.publish import text_contract

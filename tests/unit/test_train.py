@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from export import checkpoint
 from export.accuracy import last_logits
 from export.augment import random_rotations
-from export.data.uci_har import DataError, Split
+from export.data import DataError, Split
+from export.data.uci_har import INFO
 from export.loss import sequence_loss
 from export.networks import NetworkConfig
 from export.recipe import TrainConfig, folds
@@ -27,7 +28,7 @@ def people(windows: int = 48) -> Split:
     random = np.random.default_rng(7)
     labels = random.integers(0, 6, windows)
     signals = random.normal(0.3, 0.2, (windows, 6, 9)) + labels[:, None, None] * 0.3
-    return Split(signals.astype(np.float32), labels, np.arange(windows) % 3 + 1)
+    return Split(INFO, signals.astype(np.float32), labels, np.arange(windows) % 3 + 1)
 
 
 def tensors(run: Path, name: str) -> dict[str, torch.Tensor]:

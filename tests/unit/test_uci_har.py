@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.data import uci_har
+from export.data import DataError, uci_har
 
 
 def write(root: Path, **changed: object) -> None:
@@ -45,7 +45,7 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(uci_har.DataError, match="UCI Machine Learning Repository"):
+    with pytest.raises(DataError, match="UCI Machine Learning Repository"):
         uci_har.load_split("train", tmp_path)
 
 
@@ -61,5 +61,5 @@ def test_missing_data_says_where_to_get_it(tmp_path: Path) -> None:
 )
 def test_bad_data_is_refused(tmp_path: Path, changed: dict[str, object], message: str) -> None:
     write(tmp_path, **changed)
-    with pytest.raises(uci_har.DataError, match=message):
+    with pytest.raises(DataError, match=message):
         uci_har.load_split("train", tmp_path)

@@ -26,7 +26,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.messages import Answer, Classification, Opened, Prediction
+from larnn_client.messages import Answer, Classification, Model, Models, Opened, Prediction
 from larnn_client.stream import AsyncStream
 
 __all__ = [
@@ -46,6 +46,8 @@ __all__ = [
     "Gap",
     "Internal",
     "LarnnError",
+    "Model",
+    "Models",
     "Moved",
     "Opened",
     "Prediction",

@@ -1,12 +1,12 @@
-"""AsyncClient: classify sequences, open and resume streams."""
+"""AsyncClient: classify sequences, list models, open and resume streams."""
 
 from __future__ import annotations
 
 import io
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
@@ -21,10 +21,12 @@ from larnn_client.errors import (
     ProtocolError,
     Unreachable,
 )
-from larnn_client.messages import Classification, Floats, classification, error
+from larnn_client.messages import Classification, Floats, Models, classification, error, models
 from larnn_client.pump import Emit, Pump, Wish
 from larnn_client.service import Service, reason, wait_at_least
 from larnn_client.stream import AsyncStream
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -75,22 +77,34 @@ class AsyncClient:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
         own length. Tries again, elsewhere too, while nothing answers or the service is full."""
         request = _request(sequence_arrays(sequences), model, logits)
+        return await self._persist("POST", "/classify", classification, **request)
+
+    async def models(self) -> Models:
+        """What the service serves. Tries again as `classify` does."""
+        return await self._persist("GET", "/models", models)
+
+    async def _persist(
+        self, method: str, path: str, read: Callable[[dict[str, Any]], T], **request: Any
+    ) -> T:
         backoff, internal_errors = Backoff(self._service.retry_for), 0
         while True:
             try:
-                return await self._ask(request)
+                return await self._ask(method, path, read, **request)
             except (*TRANSIENT, httpx.TransportError) as error:
                 internal_errors += isinstance(error, Internal)
                 if internal_errors > 2 or not await backoff.wait(at_least=wait_at_least(error)):
                     raise _final(error, self._service.retry_for) from None
                 self._address += 1
 
-    async def _ask(self, request: dict[str, Any]) -> Classification:
-        answer = await self._http.post(self._service.url(self._address, "/classify"), **request)
+    async def _ask(
+        self, method: str, path: str, read: Callable[[dict[str, Any]], T], **request: Any
+    ) -> T:
+        url = self._service.url(self._address, path)
+        answer = await self._http.request(method, url, **request)
         try:
             body = answer.json()
             if answer.is_success:
-                return classification(body)
+                return read(body)
             problem = error(body, _retry_after(answer))
         except (ValueError, KeyError, TypeError, AttributeError):
             if answer.is_server_error:

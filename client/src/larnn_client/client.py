@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from larnn_client.aio import AsyncClient
 from larnn_client.errors import StreamClosed
-from larnn_client.messages import Classification, Opened, Prediction
+from larnn_client.messages import Classification, Models, Opened, Prediction
 from larnn_client.pump import Emit
 from larnn_client.stream import AsyncStream
 
@@ -104,6 +104,10 @@ class Client:
     ) -> Classification:
         """As AsyncClient.classify."""
         return self._loop.run(self._client.classify(sequences, model=model, logits=logits))
+
+    def models(self) -> Models:
+        """As AsyncClient.models."""
+        return self._loop.run(self._client.models())
 
     def stream(
         self,

@@ -109,6 +109,7 @@ CODES: dict[str, type[Refused]] = {
     **dict.fromkeys(("bad_json", "bad_message", "bad_shape", "bad_value"), BadInput),
     "empty_chunk": BadInput,
     "too_large": TooLarge,
+    "bad_model": Refused,  # told an operator alone
     "unknown_model": UnknownModel,
     "unknown": Unknown,
     "expired": Expired,

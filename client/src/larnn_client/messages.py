@@ -50,6 +50,31 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A served model."""
+
+    name: str
+    version: int
+    description: str
+    provider: str
+    """The execution provider that runs it."""
+    sample_rate_hz: float | None
+    """None where steps have no rate."""
+    channels: Mapping[str, str]
+    """Name to unit, in the order of a step's numbers."""
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What a service serves."""
+
+    default: str
+    """The model that answers a request which names none."""
+    models: tuple[Model, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A stream as the service sees it."""
 
@@ -138,6 +163,22 @@ def error(message: dict[str, Any], retry_after: float | None = None) -> Refused:
 def classification(message: dict[str, Any]) -> Classification:
     predictions = tuple(_answer(item) for item in message["predictions"])
     return Classification(message["model"], message["version"], predictions)
+
+
+def models(message: dict[str, Any]) -> Models:
+    return Models(message["default"], tuple(_model(item) for item in message["models"]))
+
+
+def _model(item: dict[str, Any]) -> Model:
+    return Model(
+        name=item["name"],
+        version=item["version"],
+        description=item["description"],
+        provider=item["provider"],
+        sample_rate_hz=item["sample_rate_hz"],
+        channels={channel["name"]: channel["unit"] for channel in item["channels"]},
+        labels=tuple(item["labels"]),
+    )
 
 
 def _answer(item: dict[str, Any]) -> Answer:

@@ -1,0 +1,42 @@
+"""What every graph of ours has around its nodes: the contract's inputs, outputs and metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from export.graph.builder import Pen
+from service.contract import METADATA_KEY, Contract, TensorSignature
+
+OPSET = 18
+IR_VERSION = 9
+
+
+def model_of(
+    pen: Pen, contract: Contract, name: str, opset: int = OPSET, ir_version: int = IR_VERSION
+) -> onnx.ModelProto:
+    """All that was written, as a checked model with the contract in its metadata."""
+    graph = pen.graph(
+        name,
+        [_declared(signature) for signature in contract.expected_inputs()],
+        [_declared(signature) for signature in contract.expected_outputs()],
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=ir_version,
+        producer_name="larnn-service",
+    )
+    helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
+    onnx.checker.check_model(model)
+    return model
+
+
+def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
+    axes: list[Any] = list(signature.shape)
+    for index, axis in enumerate(("batch", "steps")):
+        if index < len(axes) and axes[index] is None:
+            axes[index] = axis
+    return signature.name, signature.dtype, axes

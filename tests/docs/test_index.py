@@ -1,0 +1,31 @@
+"""docs/README.md leads to every page, and every link of every page leads somewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs import page
+
+PAGES = sorted(str(path.relative_to(page.DOCS)) for path in page.DOCS.rglob("*.md"))
+INDEX = page.read("README.md")
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if "/" not in name])
+def test_the_index_leads_to_every_page(name: str) -> None:
+    assert name == "README.md" or f"({name})" in INDEX
+
+
+def _anchors(text: str) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read(name)):
+        file = (page.DOCS / name).parent / target if target else page.DOCS / name
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file.read_text()), f"{target}#{anchor}"

@@ -1,0 +1,49 @@
+"""docs/own-network.md: from an empty folder to a stream, by its blocks alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from service.contract import Contract, GraphFile, Manifest, StateTensor
+from tests import live
+from tests.docs import page
+
+PAGE = page.read("own-network.md")
+SOURCES = os.pathsep.join([str(live.ROOT), str(live.ROOT / "client" / "src")])
+
+
+def _python(program: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": SOURCES, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
+    train, stream = [block.text for block in page.blocks(PAGE) if block.language == "python"]
+    assert _python(train, tmp_path) == "models/waves/1\n"
+    [serve] = [block.text for block in page.blocks(PAGE) if block.language == "sh"]
+    command = serve.replace("larnn", "cli").replace(
+        "--models models", f"--models {tmp_path}/models"
+    )
+    with live.process(command) as service:
+        program = stream.replace("http://localhost:8000", service.url)
+        lines = _python(program, tmp_path).splitlines()
+    assert lines[-1] == "100 FAST"
+    assert len(lines) == 10
+
+
+def test_every_field_of_a_manifest_is_told() -> None:
+    contract = [f"contract.{name}" for name in Contract.model_fields]
+    graph, state = GraphFile.model_fields, StateTensor.model_fields
+    for name in [*Manifest.model_fields, *contract, *graph, *state]:
+        assert f"`{name}`" in PAGE or name == "contract", name
