@@ -1,4 +1,5 @@
 # make serve           the service with the bundled model on http://localhost:8000 (no torch)
+# make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter
 # make train, export   a new model; ARGS="…" passes options on
@@ -14,10 +15,13 @@ DEV := .venv-dev/bin/python
 SERVICE_READY := .venv/ready-$(PROVIDER)
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve test check format train export compose-test
+.PHONY: serve phone test check format train export compose-test
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
+
+phone: .venv/phone-ready
+	$(SERVICE) -m service.phone $(ARGS)
 
 test: $(DEV_READY)
 	$(DEV) -m pytest -m "not deploy" $(ARGS)
@@ -49,7 +53,12 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt co
 	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt otel.txt dev.txt)
+.venv/phone-ready: $(SERVICE_READY) constraints/phone.txt
+	$(SERVICE) constraints/needs.py phone > .venv/phone-needs.txt
+	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
+	touch $@
+
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt otel.txt phone.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

@@ -102,7 +102,7 @@ async def _run(
     host: str, versions: dict[int, Model], requests: int, connections: int, streams: int
 ) -> Seen:
     seen, done = Seen(), asyncio.Event()
-    signal = example(1, 6_000)[0]
+    signal = example(1, 40_000)[0]  # more than a stream can send meanwhile
     windows = [signal[start : start + WINDOW] for start in range(0, 2_000, 250)]
     answers = {
         version: [_logits(model, window, WINDOW)[-1] for window in windows]

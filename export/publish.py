@@ -8,12 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from onnx import ModelProto
+
 from export import checkpoint
 from export.data import DataInfo
 from export.data.uci_har import INFO
 from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
-from export.graph import build_graph
+from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import RecurrentClassifier
 from export.placing import PublishError, version_folder
@@ -21,6 +23,7 @@ from export.verify import scale_of, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
+ATTENTION_FILE = "attention.onnx"
 CHECKPOINT_FOLDER = "checkpoint"
 
 
@@ -56,13 +59,14 @@ def publish(
         contract = contract_of(network, info)
         model = build_graph(network, contract)
         parity = verify(network, model, scale=scale_of(record))
-        data = model.SerializeToString(deterministic=True)
+        files = graph_files(model)
         manifest = Manifest(
             name=name,
             version=version,
             description=f"{network.config.family.upper()} for {info.title}",
             contract=contract,
-            graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+            graph=_entry(files, GRAPH_FILE),
+            attention=_entry(files, ATTENTION_FILE) if ATTENTION_FILE in files else None,
             network=network.config.model_dump(mode="json"),
             metrics={
                 "folds": _folds_of(folds, record),
@@ -70,7 +74,7 @@ def publish(
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
         )
-        _write(folder, [run, *([folds] if folds else [])], manifest, data, info)
+        _write(folder, [run, *([folds] if folds else [])], manifest, files, info)
     return root / name / str(version)
 
 
@@ -89,12 +93,27 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
 
 
+def graph_files(model: ModelProto) -> dict[str, bytes]:
+    """The model's graph, and where it has attention the graph that shows it, by file name."""
+    graphs = {GRAPH_FILE: model, ATTENTION_FILE: attention_graph(model)}
+    return {
+        name: graph.SerializeToString(deterministic=True)
+        for name, graph in graphs.items()
+        if graph is not None
+    }
+
+
+def _entry(files: dict[str, bytes], name: str) -> GraphFile:
+    return GraphFile(file=name, sha256=hashlib.sha256(files[name]).hexdigest())
+
+
 def _write(
-    folder: Path, sources: list[Path], manifest: Manifest, graph: bytes, info: DataInfo
+    folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes], info: DataInfo
 ) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir()
-    (folder / GRAPH_FILE).write_bytes(graph)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -60,17 +62,29 @@ class DrainingServer(uvicorn.Server):
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM. `arguments` are settings as flags, the process's own by default."""
+    flags = sys.argv[1:] if arguments is None else arguments
+    with refusals():
+        prepare(CliApp.run(Settings, cli_args=flags)).run()
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Says why the service does not start, and ends quietly on a signal."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
     try:
-        settings = CliApp.run(Settings, cli_args=sys.argv[1:] if arguments is None else arguments)
-        logs.configure(settings.log_level, settings.log_format)
-        server = make_server(settings)
-        _collect_seldom()
-        server.run()
+        yield
     except (StartupError, ValidationError) as error:
         sys.exit(f"the service does not start: {error}")
+
+
+def prepare(settings: Settings) -> DrainingServer:
+    """The service of this process, with its log. Raises StartupError."""
+    logs.configure(settings.log_level, settings.log_format)
+    server = make_server(settings)
+    _collect_seldom()
+    return server
 
 
 def _collect_seldom() -> None:

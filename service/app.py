@@ -16,6 +16,7 @@ from service.api import (
     failures,
     health,
     operate,
+    page,
     schemas,
     stream,
     stream_state,
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
+    page.add_page(app)
     return app
 
 

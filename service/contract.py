@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 INPUT = "x"
 LENGTHS = "lengths"
 LOGITS = "logits"
+ATTENTION = "attention"
 METADATA_KEY = "contract"
 MANIFEST_FILE = "model.json"
 
@@ -203,6 +204,8 @@ class Manifest(_Strict):
     description: str
     contract: Contract
     graph: GraphFile
+    attention: GraphFile | None = None
+    """A second graph that says where the last step looked."""
     network: dict[str, Any]
     """The network's configuration: provenance, not read by the service."""
     metrics: dict[str, Any] = Field(default_factory=dict)

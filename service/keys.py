@@ -45,14 +45,19 @@ class ApiKeys:
         return owner
 
 
+def new_key(owner: str) -> tuple[str, str]:
+    """A random key and its entry for the setting."""
+    key = secrets.token_urlsafe(32)
+    return key, f"{owner}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
 def main(arguments: list[str]) -> int:
     """Print a new key and its entry for the setting."""
     if len(arguments) != 1 or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", arguments[0]):
         sys.stderr.write("python -m service.keys NAME    NAME of letters, digits, . _ -\n")
         return 2
-    key = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    sys.stdout.write(f"key            {key}\nLARNN_API_KEYS {arguments[0]}:{digest}\n")
+    key, entry = new_key(arguments[0])
+    sys.stdout.write(f"key            {key}\nLARNN_API_KEYS {entry}\n")
     return 0
 
 

@@ -8,7 +8,6 @@ import onnx
 from onnx import helper
 from torch import nn
 
-from export.graph.attention import write_attention
 from export.graph.bn_lstm import write_bn_lstm
 from export.graph.builder import Pen
 from export.graph.gru import write_gru
@@ -17,6 +16,7 @@ from export.graph.lstm import write_lstm
 from export.graph.mann import write_mann
 from export.graph.model import model_of
 from export.graph.rra import write_rra
+from export.graph.self_attention import write_attention
 from export.networks import RecurrentClassifier
 from export.networks.config import Family
 from export.networks.stack import Channels, Tokens

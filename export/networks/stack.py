@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.networks.attention import AttentionLayer
 from export.networks.bn_lstm import BNLSTMLayer
 from export.networks.config import Family, NetworkConfig
 from export.networks.gru import GRULayer
@@ -18,6 +17,7 @@ from export.networks.loop import Tensors
 from export.networks.lstm import LSTMLayer
 from export.networks.mann import MANNLayer
 from export.networks.rra import RRALayer
+from export.networks.self_attention import AttentionLayer
 from service.contract import StateTensor
 
 FAMILIES: dict[Family, Callable[[NetworkConfig], nn.Module]] = {

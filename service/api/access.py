@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.api import failures, subprotocols
+from service.api import failures, page, subprotocols
 from service.engine.stream_ids import StreamIds
 from service.errors import Forbidden, Full, ServiceError, StartupError, Unauthorized, UnknownStream
 from service.keys import ApiKeys
@@ -89,7 +89,8 @@ class Access:
 
     def _admit(self, connection: HTTPConnection) -> str:
         """The caller's name, empty where no keys are set. Raises the reason why not."""
-        if connection.scope["path"] in OPEN:
+        path = connection.scope["path"]
+        if path in OPEN or page.is_open(path):
             return ""
         self._check_origin(connection)
         owner = self._owner(connection)

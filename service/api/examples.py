@@ -46,6 +46,7 @@ EXAMPLES: dict[str, Any] = {
                 "description": "LARNN for two gestures of a wrist",
                 "provider": "CPUExecutionProvider",
                 "sample_rate_hz": 25.0,
+                "explains": False,
                 "channels": [{"name": name, "unit": "g"} for name in _CHANNELS],
                 "labels": _LABELS,
                 "state": [

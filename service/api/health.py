@@ -27,6 +27,8 @@ class ModelInfo(BaseModel):
     """How many tokens there are, where its one channel holds tokens."""
     labels: tuple[str, ...]
     state: tuple[StateTensor, ...]
+    explains: bool
+    """Whether a stream can be told where its steps look."""
 
 
 class VersionInfo(BaseModel):
@@ -103,4 +105,5 @@ def _info(model: Model) -> ModelInfo:
         vocabulary=contract.vocabulary and contract.vocabulary.size,
         labels=contract.labels,
         state=contract.state,
+        explains=model.attention is not None,
     )

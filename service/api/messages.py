@@ -30,6 +30,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     acked: Position | None = None
     logits: bool | None = None
     emit: Emit | None = None
+    explain: bool | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
@@ -61,6 +62,7 @@ class PredictionMessage(Answer, kw_only=True, tag="prediction", tag_field="type"
     position: int
     durable: int
     predictions: list[Answer] | UnsetType = UNSET
+    attention: list[list[list[float]]] | UnsetType = UNSET
 
 
 class EndedMessage(Struct, tag="ended", tag_field="type"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec import UNSET
 
 from service.api.answers import answers
-from service.api.messages import Emit, OpenedMessage, PredictionMessage
+from service.api.messages import Emit, OpenedMessage, PredictionMessage, StepsBody
 from service.backend.base import Floats
 from service.engine.engine import Advanced, Chunk, Engine
 from service.engine.stream import Stream
@@ -21,10 +22,15 @@ class Wish:
 
     logits: bool = False
     emit: Emit = "last"
+    explain: bool = False
 
-    def but(self, logits: bool | None, emit: Emit | None) -> Wish:
+    def but(self, message: StepsBody) -> Wish:
         """This wish, changed by what one message says."""
-        return Wish(self.logits if logits is None else logits, self.emit if emit is None else emit)
+        return Wish(
+            self.logits if message.logits is None else message.logits,
+            self.emit if message.emit is None else message.emit,
+            self.explain if message.explain is None else message.explain,
+        )
 
 
 async def predict(
@@ -32,7 +38,7 @@ async def predict(
 ) -> PredictionMessage:
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
     start = time.perf_counter()
-    advanced = await engine.advance(stream, chunk, settled)
+    advanced = await engine.advance(stream, chunk, settled, wish.explain)
     if (call := CALL.get()) is not None:
         seconds = time.perf_counter() - start
         call.metrics.observer(call.metrics.chunks, call.door, call.model).observe(seconds)
@@ -47,7 +53,14 @@ async def predict(
         predictions=UNSET
         if wish.emit == "last"
         else answers(_emitted(advanced, wish.emit), labels, wish.logits),
+        attention=UNSET if advanced.attention is None else _rounded(advanced.attention),
     )
+
+
+def _rounded(attention: Floats) -> list[list[list[float]]]:
+    """As many digits as anyone can see: a weight is a number from 0 to 1."""
+    rounded: list[list[list[float]]] = attention.astype(np.float64).round(5).tolist()
+    return rounded
 
 
 def _emitted(advanced: Advanced, emit: Emit) -> Floats:

@@ -103,13 +103,17 @@ class StreamConnection:
 
     def _default_wish(self) -> Wish:
         query = self._websocket.query_params
-        emit, logits = query.get("emit", "last"), query.get("logits", "false")
+        logits, explain = (_TRUTH.get(query.get(name, "false")) for name in ("logits", "explain"))
         try:
-            return Wish(_TRUTH[logits], msgspec.convert(emit, Emit, strict=False))
-        except (KeyError, msgspec.ValidationError):
+            emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
+        except msgspec.ValidationError:
+            emit = None
+        if emit is None or logits is None or explain is None:
             raise BadMessage(
-                "in the address: emit is last, every or a number of steps, logits is true or false"
-            ) from None
+                "in the address: emit is last, every or a number of steps, logits and explain are "
+                "true or false"
+            )
+        return Wish(logits, emit, explain)
 
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
@@ -176,7 +180,7 @@ class StreamConnection:
             raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
         steps = chunk_steps(message, stream.model, self._max_chunk_steps)
         chunk = Chunk(message.offset, steps, message.acked)
-        return chunk, self._wish.but(message.logits, message.emit), message.traceparent
+        return chunk, self._wish.but(message), message.traceparent
 
     async def _send(self, message: msgspec.Struct) -> None:
         await self._send_text(msgspec.json.encode(message))

@@ -57,7 +57,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         asked = decode_json(_STEPS, await read_body(request, settings.max_body))
         steps = chunk_steps(asked, stream.model, settings.max_chunk_steps)
         chunk = Chunk(asked.offset, steps, asked.acked)
-        wish = Wish().but(asked.logits, asked.emit)
+        wish = Wish().but(asked)
         return _json(await predict(engine, stream, chunk, wish, settled=True))
 
     @routes.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,11 +39,23 @@ class Tokenizer(Protocol):
         ...
 
 
+class Attention(Protocol):
+    """Says where a network looks. Called from several threads at once."""
+
+    def run(self, steps: Floats, state: Mapping[str, NDArray[Any]]) -> Floats:
+        """Weights [layers, heads, k] of the last of the steps [steps, channels], oldest slot first.
+
+        `state` has no batch axis and is that before the first step.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A verified model version and what runs it. Loaded again it is another one."""
 
     manifest: Manifest
     backend: Backend
+    attention: Attention | None = None
     tokenizer: Tokenizer | None = None
     """Where its steps are tokens."""

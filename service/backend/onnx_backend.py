@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from service.backend.base import Floats, State, Steps
 from service.backend.providers import CPU, CUDA, candidates, missing_cuda
 from service.contract import (
+    ATTENTION,
     INPUT,
     LENGTHS,
     LOGITS,
@@ -65,6 +67,28 @@ class OnnxBackend:
         outputs = session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
         names = (name for name, _ in self._state)
         return outputs[0], dict(zip(names, outputs[1:], strict=True))
+
+
+class OnnxAttention:
+    """The graph that says where a step looked, for those who ask; always on the CPU."""
+
+    def __init__(self, graph: bytes, contract: Contract) -> None:
+        """Raises ContractError where the graph cannot take what the model's takes."""
+        self._session, _ = _open(graph, "cpu")
+        expected = {signature.name: signature for signature in contract.expected_inputs()}
+        for tensor in self._session.get_inputs():
+            if expected.get(tensor.name) != _signature(tensor):
+                raise ContractError(f"input {tensor.name}", "the model's graph takes another")
+        self._names = [tensor.name for tensor in self._session.get_inputs()]
+        if [tensor.name for tensor in self._session.get_outputs()] != [ATTENTION]:
+            raise ContractError(f"output {ATTENTION}", "the graph must have this one alone")
+
+    def run(self, steps: Floats, state: Mapping[str, NDArray[Any]]) -> Floats:
+        given: Mapping[str, NDArray[Any]]
+        given = {INPUT: steps, LENGTHS: np.array(len(steps), dtype=np.int64), **state}
+        feeds = {name: given[name][None] for name in self._names}
+        weights: Floats = self._session.run([ATTENTION], feeds)[0][0]
+        return weights
 
 
 def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.backend.base import Model, Tokenizer
-from service.backend.onnx_backend import OnnxBackend, Provider
+from service.backend.base import Attention, Model, Tokenizer
+from service.backend.onnx_backend import OnnxAttention, OnnxBackend, Provider
 from service.backend.tokenizer import SentencePieceTokenizer
-from service.contract import MANIFEST_FILE, Contract, ContractError, Manifest
+from service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest, Vocabulary
 from service.errors import StartupError
 
 
@@ -62,25 +62,41 @@ def _is_version(path: Path) -> bool:
 def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
     """Load models/<name>/<version>/; raises StartupError with the file and the field.
 
-    The graph is read once: what was verified is what runs, whatever happens to the file.
+    Each graph is read once: what was verified is what runs, whatever happens to the file.
     """
     manifest = _manifest(folder)
-    path = folder / manifest.graph.file
+    path, graph = _whole(folder, manifest.graph)
+    try:
+        backend = OnnxBackend(graph, manifest.contract, provider, runs)
+    except ContractError as error:
+        raise StartupError(f"{path}: {error}") from error
+    return Model(manifest, backend, _attention(folder, manifest), _tokenizer(folder, manifest))
+
+
+def _attention(folder: Path, manifest: Manifest) -> Attention | None:
+    if manifest.attention is None:
+        return None
+    path, graph = _whole(folder, manifest.attention)
+    try:
+        return OnnxAttention(graph, manifest.contract)
+    except ContractError as error:
+        raise StartupError(f"{path}: {error}") from error
+
+
+def _whole(folder: Path, file: GraphFile | Vocabulary) -> tuple[Path, bytes]:
+    """Where the file is and what is in it. Raises StartupError where that is not as published."""
+    path = folder / file.file
     try:
         graph = path.read_bytes()
     except OSError as error:
         raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
     digest = hashlib.sha256(graph).hexdigest()
-    if digest != manifest.graph.sha256:
+    if digest != file.sha256:
         raise StartupError(
-            f"{path}: its SHA-256 is {digest}, {MANIFEST_FILE} says {manifest.graph.sha256}; "
+            f"{path}: its SHA-256 is {digest}, {MANIFEST_FILE} says {file.sha256}; "
             "the file is damaged or half copied: publish or copy it again"
         )
-    try:
-        backend = OnnxBackend(graph, manifest.contract, provider, runs)
-        return Model(manifest, backend, _tokenizer(folder, manifest.contract))
-    except ContractError as error:
-        raise StartupError(f"{path}: {error}") from error
+    return path, graph
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -99,10 +115,15 @@ def _manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _tokenizer(folder: Path, contract: Contract) -> Tokenizer | None:
-    if contract.vocabulary is None:
+def _tokenizer(folder: Path, manifest: Manifest) -> Tokenizer | None:
+    vocabulary = manifest.contract.vocabulary
+    if vocabulary is None:
         return None
-    return SentencePieceTokenizer(folder / contract.vocabulary.file, contract.vocabulary)
+    path, tokenizer = _whole(folder, vocabulary)
+    try:
+        return SentencePieceTokenizer(tokenizer, vocabulary)
+    except ContractError as error:
+        raise StartupError(f"{path}: {error}") from error
 
 
 def _first_problem(error: ValidationError) -> str:

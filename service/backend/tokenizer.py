@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,21 +11,14 @@ from service.contract import ContractError, Vocabulary
 class SentencePieceTokenizer:
     """No token reaches over a space, so text cut at spaces gives the same tokens as whole."""
 
-    def __init__(self, path: Path, vocabulary: Vocabulary) -> None:
+    def __init__(self, file: bytes, vocabulary: Vocabulary) -> None:
         """Raises ContractError where the file is not what the vocabulary says."""
         from sentencepiece import SentencePieceProcessor  # few models need it
 
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ContractError("vocabulary.file", f"cannot be read ({error.strerror})") from error
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != vocabulary.sha256:
-            raise ContractError(
-                "vocabulary.sha256",
-                f"of the file {digest}, of the manifest {vocabulary.sha256}: publish it again",
-            )
-        self._processor = SentencePieceProcessor(model_proto=data)
+            self._processor = SentencePieceProcessor(model_proto=file)
+        except RuntimeError as error:
+            raise ContractError("vocabulary.file", "is no SentencePiece model") from error
         if (size := self._processor.get_piece_size()) != vocabulary.size:
             raise ContractError("vocabulary.size", f"{vocabulary.size}, but the file has {size}")
 

@@ -15,6 +15,7 @@ import numpy as np
 from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
 from service.engine.batcher import Batcher
+from service.engine.checkpoint import Checkpoint
 from service.engine.control import ModelControl
 from service.engine.models import Models, key
 from service.engine.run_threads import RunThreads
@@ -22,6 +23,7 @@ from service.engine.stream import Stream
 from service.engine.streams import Streams
 from service.errors import (
     Backpressure,
+    BadMessage,
     BadValue,
     Draining,
     Expired,
@@ -58,6 +60,8 @@ class Advanced:
     """Steps consumed up to the end of this chunk."""
     durable: int
     logits: Floats
+    attention: Floats | None = None
+    """[layers, heads, k] of the last step, where it was asked for and the step was run now."""
 
 
 class Engine:
@@ -136,10 +140,13 @@ class Engine:
         self._admit()
         return await transfer.fork(self.streams, stream_id, idempotency_key, owner)
 
-    async def advance(self, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
+    async def advance(
+        self, stream: Stream, chunk: Chunk, settled: bool = False, explain: bool = False
+    ) -> Advanced:
         """Consume the steps that the stream has not seen, and answer for all of the chunk.
 
-        `settled`: answer only when the store has all of it. Raises Gap where steps are missing
+        `settled`: answer only when the store has all of it. `explain`: say where the last step
+        looked, which runs the fresh steps once more. Raises Gap where steps are missing
         before it, BadValue where it contradicts what was acknowledged, Backpressure where too much
         is unacknowledged, Expired after the end, Moved where another replica owns the stream,
         Unavailable where the store does not answer.
@@ -155,7 +162,10 @@ class Engine:
                 raise Gap(chunk.offset, before.position)
             kept = self._unacknowledged(stream, chunk)
             fresh = chunk.steps[before.position - chunk.offset :]
+            attention = None
             if len(fresh):
+                if explain:
+                    attention = await self._in_time(self._explain(stream.model, fresh, before))
                 [reply] = self._batcher(stream.model).submit([(fresh, before.state)])
                 logits, moved = await self._in_time(reply)
                 kept = np.concatenate([kept, logits])
@@ -166,8 +176,16 @@ class Engine:
                 await self.streams.checkpoints.write(stream)
             start = stream.checkpoint.position - len(kept)
             return Advanced(
-                chunk.end, stream.durable, kept[chunk.offset - start : chunk.end - start]
+                chunk.end,
+                stream.durable,
+                kept[chunk.offset - start : chunk.end - start],
+                attention,
             )
+
+    async def _explain(self, model: Model, steps: Floats, before: Checkpoint) -> Floats:
+        if model.attention is None:
+            raise BadMessage(f"{model.manifest.name} has no attention to show; ask without explain")
+        return await self._threads.run(partial(model.attention.run, steps, before.state))
 
     def _unacknowledged(self, stream: Stream, chunk: Chunk) -> Floats:
         """The kept logits from what the client still wants on."""

@@ -42,6 +42,21 @@ class RunThreads:
 
         self._jobs.put(job)
 
+    async def run(self, run: Callable[[], T]) -> T:
+        """Its result; raises its error."""
+        reply: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: T | Exception) -> None:
+            if reply.done():
+                return
+            if isinstance(outcome, Exception):
+                reply.set_exception(outcome)
+            else:
+                reply.set_result(outcome)
+
+        self.start(run, settle)
+        return await reply
+
     def close(self) -> None:
         """Let each thread end its job, and wait for it."""
         for _ in self._threads:

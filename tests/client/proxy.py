@@ -37,14 +37,18 @@ class Proxy:
     """Passes on what comes to `url`. `faults` holds one for each connection to come."""
 
     def __init__(self, upstream: str) -> None:
-        address = urlsplit(upstream)
-        self._upstream = (address.hostname, address.port)
+        self.lead_to(upstream)
         self.faults: deque[Fault] = deque()
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._muted: set[asyncio.StreamWriter] = set()
         self._ready = threading.Event()
         self._late_opened = threading.Event()
+
+    def lead_to(self, upstream: str) -> None:
+        """Where connections from now on go."""
+        address = urlsplit(upstream)
+        self._upstream = (address.hostname, address.port)
 
     @property
     def url(self) -> str:
@@ -95,7 +99,10 @@ class Proxy:
             return to_client.transport.abort()
         if fault.late:
             return await self._late(client, to_client)
-        service, to_service = await asyncio.open_connection(*self._upstream)
+        try:
+            service, to_service = await asyncio.open_connection(*self._upstream)
+        except ConnectionRefusedError:  # nobody is there, between two services
+            return to_client.transport.abort()
         both = {to_client, to_service}
         self._writers |= both
         try:

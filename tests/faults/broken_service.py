@@ -21,9 +21,11 @@ def without_offsets() -> None:
     """A chunk is run whenever it comes, as if nothing of it had been counted before."""
     advance = Engine.advance
 
-    async def as_new(self: Engine, stream: Stream, chunk: Chunk, settled: bool = False) -> Advanced:
+    async def as_new(
+        self: Engine, stream: Stream, chunk: Chunk, settled: bool = False, explain: bool = False
+    ) -> Advanced:
         here = replace(chunk, offset=stream.checkpoint.position, acked=None)
-        advanced = await advance(self, stream, here, settled)
+        advanced = await advance(self, stream, here, settled, explain)
         return replace(advanced, position=chunk.end)
 
     Engine.advance = as_new  # type: ignore[method-assign]

@@ -153,8 +153,9 @@ def test_models_tells_how_many_tokens_there_are(http: httpx.Client) -> None:
     ("change", "says"),
     [
         ({"size": 61}, "vocabulary.size: 61, but the file has 60"),
-        ({"sha256": "0" * 64}, "vocabulary.sha256"),
-        ({"file": "absent.model"}, "vocabulary.file: cannot be read"),
+        ({"sha256": "0" * 64}, "tokenizer.model: its SHA-256 is"),
+        ({"file": "model.json"}, "model.json: its SHA-256 is"),
+        ({"file": "absent.model"}, "absent.model: cannot be read"),
     ],
 )
 def test_a_tokenizer_that_is_another_is_refused(

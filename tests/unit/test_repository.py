@@ -70,6 +70,24 @@ def test_a_graph_that_is_no_onnx(tmp_path: Path) -> None:
     assert "onnxruntime cannot load it" in refusal(tmp_path)
 
 
+def test_a_graph_of_attention_that_does_not_belong_to_the_model(tmp_path: Path) -> None:
+    data = toy.graph().SerializeToString()
+    entry = {"file": "attention.onnx", "sha256": hashlib.sha256(data).hexdigest()}
+    graph = toy.publish(tmp_path, attention=entry) / "attention.onnx"
+    assert "attention.onnx: cannot be read" in refusal(tmp_path)
+    graph.write_bytes(data + b"more")
+    assert "attention.onnx: its SHA-256" in refusal(tmp_path)
+    graph.write_bytes(data)
+    assert "output attention: the graph must have this one alone" in refusal(tmp_path)
+    other = toy.graph()
+    other.graph.input.append(onnx.helper.make_tensor_value_info("y", 1, ["batch"]))
+    graph.write_bytes(other.SerializeToString())
+    entry["sha256"] = hashlib.sha256(graph.read_bytes()).hexdigest()
+    manifest = json.loads(graph.with_name("model.json").read_text()) | {"attention": entry}
+    graph.with_name("model.json").write_text(json.dumps(manifest))
+    assert "attention.onnx: input y" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "says"), [("{", "JSON"), ("{}", "name"), (None, "cannot be read")]
 )

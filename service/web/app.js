@@ -1,0 +1,145 @@
+// The live page: what the person chooses, and the views.
+
+import { AnswerView } from "./answer.js";
+import { Chart } from "./charts.js";
+import { ConnectionView } from "./connection.js";
+import { MemoryView } from "./memory.js";
+import { RATE, Run } from "./run.js";
+import { keep, KeyWanted, models } from "./service.js";
+import { CHANNELS } from "./signal.js";
+import { Phone, Recording } from "./sources.js";
+import { element } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+const answer = new AnswerView();
+const connection = new ConnectionView();
+const memory = new MemoryView();
+let model = null;
+let recordings = null;
+let run = null;
+let shown = null; // the run of the charts, over or not
+
+const acceleration = new Chart($("acceleration"), { lines: 3, unit: " g" });
+const rotation = new Chart($("rotation"), { lines: 3 });
+let probabilities = null;
+
+async function start() {
+  $("problem").textContent = "";
+  try {
+    const source = await chosenSource();
+    run?.stop();
+    begin();
+    const views = { acceleration, rotation, probabilities, answer, connection, memory };
+    run = new Run(model, source, Number($("speed").value), views, finished);
+    shown = run;
+    run.stream.addEventListener("opened", () => ($("cut").disabled = false));
+  } catch (error) {
+    $("problem").textContent = error.message;
+  }
+}
+
+async function chosenSource() {
+  const name = document.querySelector("input[name=source]:checked").value;
+  if (name !== "phone") {
+    return Recording.load(recordings.recordings.find((entry) => entry.name === name), recordings);
+  }
+  const missing = Phone.missing();
+  if (missing) throw new Error(missing);
+  await Phone.allow();
+  return new Phone($("worn").value === "upright");
+}
+
+function begin() {
+  answer.begin(model.labels);
+  memory.clear();
+  connection.begin();
+  [acceleration, rotation, probabilities].forEach((chart) => chart.clear());
+  $("start").textContent = "Stop";
+  $("start").dataset.running = "true";
+  $("model").disabled = true;
+}
+
+/** The stream is over: by itself, or because something went wrong. */
+function finished(state, text) {
+  connection.say(text);
+  connection.state(state);
+  delete $("start").dataset.running;
+  $("start").textContent = "Start";
+  $("cut").disabled = true;
+  $("model").disabled = false;
+  $("cut").textContent = "Cut the connection";
+  run = null;
+}
+
+function stop() {
+  run.stop();
+  finished("idle", "You stopped it.");
+}
+
+function cutOrMend() {
+  run.away = !run.away;
+  $("cut").textContent = run.away ? "Connect again" : "Cut the connection";
+  if (run.away) run.stream.cut();
+  else run.stream.mend();
+}
+
+/** The models whose channels this page can make of a phone's readings. */
+function offer({ default: preferred, models: served }) {
+  const fitting = served.filter(({ channels, sample_rate_hz: rate }) =>
+    rate === RATE && channels.every(({ name }) => CHANNELS.includes(name)),
+  );
+  if (!fitting.length) {
+    throw new Error("No model here takes a phone’s signals; this page shows those that do.");
+  }
+  $("model").replaceChildren(...fitting.map(({ name }) => element("option", { text: name })));
+  $("model").parentElement.hidden = fitting.length === 1;
+  const choose = (name) => {
+    model = fitting.find((one) => one.name === name) ?? fitting[0];
+    $("model").value = model.name;
+    probabilities?.remove();
+    probabilities = new Chart($("probabilities"), {
+      lines: model.labels.length,
+      range: [0, 1],
+      fill: true,
+      bands: () => shown?.bands() ?? [],
+    });
+    shown = null;
+    answer.begin(model.labels);
+    $("label").textContent = "Press start";
+  };
+  $("model").onchange = () => choose($("model").value);
+  choose(preferred);
+}
+
+async function enter() {
+  try {
+    offer(await models());
+    recordings ??= await (await fetch("web/recordings/index.json")).json();
+    const choices = recordings.recordings.map(({ name, title }) => sourceChoice(name, title));
+    $("recordings").replaceChildren(...choices);
+    choices[0].querySelector("input").checked = true;
+    $("key-form").hidden = true;
+    $("start").disabled = false;
+  } catch (error) {
+    $("key-form").hidden = !(error instanceof KeyWanted);
+    $("problem").textContent = error.message;
+  }
+}
+
+function sourceChoice(value, title) {
+  const input = element("input", { type: "radio", name: "source", value });
+  return element("label", { className: "choice" }, input, element("span", { text: title }));
+}
+
+$("start").onclick = () => (run ? stop() : start());
+$("cut").onclick = cutOrMend;
+$("key-form").onsubmit = (event) => {
+  event.preventDefault();
+  keep($("key").value.trim());
+  enter();
+};
+document.querySelector("#sources").onchange = ({ target }) => {
+  if (target.name === "source") $("phone-options").hidden = target.value !== "phone";
+};
+enter();

@@ -1,0 +1,86 @@
+"""A phone's own sensors, as Chromium's: it is told readings, and gives real devicemotion events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import CDPSession, Page, expect
+
+from service.api.page import FILES
+from tests.browser.conftest import OTHER_NAME, OpenPage
+from tests.browser.person import fact
+
+GRAVITY = 9.80665
+ACCELERATION = ("accelerometer", "linear-acceleration")
+SENSORS = (*ACCELERATION, "gyroscope")
+
+
+def readings(name: str, activity: str) -> NDArray[np.float64]:
+    """[steps, 6] in m/s² and rad/s of what a person did in a recording."""
+    index = json.loads((FILES / "recordings" / "index.json").read_text())
+    [entry] = [entry for entry in index["recordings"] if entry["name"] == name]
+    counts = np.fromfile(FILES / "recordings" / f"{name}.bin", "<i2").reshape(-1, 6)
+    first, end = next((a, b) for label, a, b in entry["activities"] if label == activity)
+    scaled: NDArray[np.float64] = counts[first:end] * np.array(index["scales"])
+    scaled[:, :3] *= GRAVITY
+    return scaled
+
+
+@contextlib.contextmanager
+def sensors(page: Page) -> Iterator[CDPSession]:
+    session = page.context.new_cdp_session(page)
+    metadata = {"available": True, "minimumFrequency": 1, "maximumFrequency": 100}
+    told = [{"type": sensor, "metadata": metadata} for sensor in SENSORS]
+    for sensor in told:
+        session.send("Emulation.setSensorOverrideEnabled", {"enabled": True, **sensor})
+    yield session
+    for sensor in told:  # other pages of this browser would feel them too
+        session.send("Emulation.setSensorOverrideEnabled", {"enabled": False, **sensor})
+
+
+def feel(session: CDPSession, reading: NDArray[np.float64]) -> None:
+    for sensor in SENSORS:
+        x, y, z = reading[:3].tolist() if sensor in ACCELERATION else reading[3:].tolist()
+        session.send(
+            "Emulation.setSensorOverrideReadings",
+            {"type": sensor, "reading": {"xyz": {"x": x, "y": y, "z": z}}},
+        )
+
+
+def start_phone(page: Page) -> None:
+    page.get_by_text("This phone’s own sensors").click()
+    page.get_by_label("Worn").select_option("side")
+    page.get_by_role("button", name="Start").click()
+
+
+def test_a_phone_that_lies_and_then_walks(har_url: str, open_page: OpenPage) -> None:
+    page = open_page(har_url)
+    with sensors(page) as session:
+        feel(session, readings("postures", "LAYING")[100:300].mean(axis=0))
+        start_phone(page)
+        expect(page.locator("#label")).to_have_text("Laying", timeout=20_000)
+        lying = fact(page, "position")
+        for reading in readings("stairs", "WALKING")[:200]:
+            feel(session, reading)
+            page.wait_for_timeout(14)  # its pace
+        assert page.locator("#label").inner_text().startswith("Walking")
+        assert fact(page, "position") > lying + 100
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("status")).to_have_text("Not connected")
+
+
+def test_without_sensors_it_says_so(har_url: str, open_page: OpenPage) -> None:
+    page = open_page(har_url)
+    start_phone(page)
+    expect(page.get_by_role("log")).to_contain_text("This phone’s sensors say nothing")
+    expect(page.get_by_role("status")).to_have_text("Stopped")
+
+
+def test_sensors_need_https(har_url: str, open_page: OpenPage) -> None:
+    page = open_page(har_url.replace("127.0.0.1", OTHER_NAME))
+    start_phone(page)
+    expect(page.get_by_role("alert")).to_contain_text("https pages only")
