@@ -1,14 +1,27 @@
+# The native operator: built by itself, so that neither compiler nor headers reach the image.
+FROM python:3.13-slim-trixie AS kernels
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends g++ cmake ninja-build >/dev/null
+WORKDIR /build
+COPY constraints/kernels.txt constraints/
+COPY kernels kernels
+RUN kernels/headers onnxruntime \
+    && ONNXRUNTIME_HEADERS=/build/onnxruntime PIP_BUILD_CONSTRAINT=/build/constraints/kernels.txt \
+    pip wheel --no-cache-dir --no-deps -w wheels ./kernels
+
 FROM python:3.13-slim-trixie AS packages
 # cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
 ARG PROVIDER=cpu
-# otel: what exporting to an OpenTelemetry collector needs
+# otel: what exporting to an OpenTelemetry collector needs; grpc: what LARNN_GRPC_PORT needs
 ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
 RUN python constraints/needs.py "$PROVIDER" $EXTRAS > needs.txt \
-    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -r needs.txt
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -r needs.txt
+COPY --from=kernels /build/wheels wheels
+RUN pip --python /venv/bin/python install --no-cache-dir --no-deps wheels/*.whl
 WORKDIR /app
 COPY service service
 # The root file system is read-only when this runs: bytecode is written now or never.

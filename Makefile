@@ -1,10 +1,13 @@
-# make serve           the service with the bundled model on http://localhost:8000 (no torch)
+# make serve           the service with the bundled model on http://localhost:8000 (no torch);
+#                      EXTRAS="grpc otel" adds the packages of these extras
 # make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but the one that needs a Docker engine: make compose-test
-# make check           ruff, mypy, import-linter
+# make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
+# make kernels         the native operator, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
 PROVIDER ?= cpu
+EXTRAS ?=
 
 # pip compiles every file that it installs; Python by itself only those that are imported.
 export PIP_NO_COMPILE := 1
@@ -12,10 +15,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SERVICE := .venv/bin/python
 DEV := .venv-dev/bin/python
-SERVICE_READY := .venv/ready-$(PROVIDER)
+space := $(subst ,, )
+SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test check format train export compose-test
+.PHONY: serve phone test check format train export compose-test kernels kernels-check
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -32,12 +36,14 @@ compose-test: $(DEV_READY)
 check: $(DEV_READY)
 	$(DEV) -m ruff check
 	$(DEV) -m ruff format --check
+	.venv-dev/bin/clang-format --dry-run --Werror kernels/src/* kernels/tests/*.cpp
 	.venv-dev/bin/lint-imports
 	$(DEV) -m mypy
 
 format: $(DEV_READY)
 	$(DEV) -m ruff check --fix
 	$(DEV) -m ruff format
+	.venv-dev/bin/clang-format -i kernels/src/* kernels/tests/*.cpp
 
 train: $(DEV_READY)
 	$(DEV) -m export train $(ARGS)
@@ -45,12 +51,34 @@ train: $(DEV_READY)
 export: $(DEV_READY)
 	$(DEV) -m export onnx $(ARGS)
 
+# pip takes the pins of what builds a wheel from either variable, by its age.
+kernels: export ONNXRUNTIME_HEADERS ?= $(CURDIR)/build/onnxruntime
+kernels: export PIP_CONSTRAINT := $(CURDIR)/constraints/kernels.txt
+kernels: export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints/kernels.txt
+kernels: PYTHONS = $(wildcard $(SERVICE) $(DEV))
+kernels:
+	$(if $(PYTHONS),,$(error no environment yet: make serve or make test, then make kernels))
+	kernels/headers $(ONNXRUNTIME_HEADERS)
+	set -e; for python in $(PYTHONS); do \
+	    $$python -m pip install -q --force-reinstall --no-deps ./kernels; \
+	done
+
+# clang-tidy over the loop and the operator; wants the headers of `make kernels`.
+TIDY = .venv-dev/bin/clang-tidy --quiet
+kernels-check: $(DEV_READY)
+	$(DEV) -m pip install -q -c constraints/kernels.txt clang-tidy
+	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=baseline
+	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
+	$(TIDY) kernels/src/operator.cpp kernels/src/parameters.cpp kernels/src/library.cpp \
+	    kernels/src/dispatch.cpp kernels/tests/exercise.cpp -- -std=gnu++17 \
+	    -isystem build/onnxruntime -Ikernels/src
+
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt constraints/$(PROVIDER).txt
-	$(PYTHON) constraints/needs.py $(PROVIDER) > /dev/null
+$(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
+	$(PYTHON) constraints/needs.py $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
-	$(SERVICE) constraints/needs.py $(PROVIDER) > .venv/needs.txt
-	$(SERVICE) -m pip install -q -c constraints/$(PROVIDER).txt -r .venv/needs.txt
+	$(SERVICE) constraints/needs.py $(PROVIDER) $(EXTRAS) > .venv/needs.txt
+	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
 	touch $@
 
 .venv/phone-ready: $(SERVICE_READY) constraints/phone.txt
@@ -58,7 +86,7 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py constraints/runtime.txt co
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt export.txt otel.txt phone.txt dev.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt

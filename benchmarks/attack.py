@@ -18,6 +18,8 @@ from benchmarks.our_streams import BINARY
 
 FINE = {1000, 1007, 1009}
 """Close codes that a hostile client may get, besides those of the table."""
+PROBLEMS = ("application/problem+json", "application/json")
+"""What an error comes as: the second from /v2."""
 PATIENCE = 20.0
 MAX_MESSAGE = 4096
 """What the service under attack is set to."""
@@ -90,9 +92,9 @@ class Attack:
         self._note(f"HTTP {status}")
         assert status < 500 or status == 503, f"{status} {answer.text}"
         if status >= 400:
-            problem = answer.headers.get("content-type") == "application/problem+json"
-            code = answer.json()["code"] if problem else None
-            assert problem or status == 400, f"{status} {answer.text}"
+            told = answer.headers.get("content-type") in PROBLEMS
+            code = answer.json()["code"] if told else None
+            assert told or status == 400, f"{status} {answer.text}"
             self._check(answer.text, code)
         if status == 201:
             self.http.delete(f"/streams/{answer.json()['stream']}")

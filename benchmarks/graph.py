@@ -1,4 +1,4 @@
-"""The exported graph beside the obvious export, the runtime's fused LSTM, torch, and the floor."""
+"""The exported graph and its operator beside the obvious export, a fused LSTM, torch, the floor."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.naive import export_naive
+from benchmarks.peak import multiply_adds_per_second
 from benchmarks.runs import Run, cpu_ms, naive_run_of, open_session, run_of
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
@@ -30,11 +31,10 @@ SIZES = {
     "published": NETWORKS["larnn"],
 }
 STEPS = 128
-GROUP = {"n81 h27 k38": 9, "n96 h12 k16": 4, "published": 4}
-"""Heads in one product, where they are not all in one."""
+OPERATOR = "ours, operator"
 ROWS = 64
 """Rows in one run, as the service's batcher has them."""
-SHORT = {1: 128, 64: 32, 256: 32}
+SHORT = {1: 128, 8: 128, 64: 32, 256: 32}
 """Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`)."""
 
 
@@ -57,7 +57,7 @@ def graph(
 ) -> None:
     """128 steps of three LARNN layers, in CPU time of one thread, everything in turn."""
     torch.set_num_threads(1)
-    peak = _peak_macs_per_second()
+    peak = multiply_adds_per_second()
     print(f"one thread, {peak / 1e9:.0f} G multiply-adds per second at best\n")
     lines: list[Cell] = []
     for name, config in SIZES.items():
@@ -86,9 +86,7 @@ def _measured(
     sessions = {
         "naive": open_session(export_naive(network)),
         "ours": open_session(build_graph(network, contract_of(network))),
-        "ours, heads in groups": open_session(
-            build_graph(network, contract_of(network), heads_per_product=GROUP[name])
-        ),
+        OPERATOR: open_session(build_graph(network, contract_of(network)), native=True),
         "fused LSTM, same n": open_session(build_graph(lstm, contract_of(lstm))),
     }
     lines = []
@@ -99,7 +97,7 @@ def _measured(
         runs: dict[str, Run] = {
             "naive": naive_run_of(sessions["naive"], network, x),
             "ours": _in_runs(sessions["ours"], network, x),
-            "ours, heads in groups": _in_runs(sessions["ours, heads in groups"], network, x),
+            OPERATOR: _in_runs(sessions[OPERATOR], network, x),
             "fused LSTM, same n": run_of(sessions["fused LSTM, same n"], lstm, x),
             "torch, eager": partial(network, torch.from_numpy(x)),
         }
@@ -132,9 +130,3 @@ def macs_per_step(config: NetworkConfig) -> int:
     n, k = config.hidden_size, config.window_size
     layer = (2 * n) * (5 * n) + 4 * n * n + n * n + 2 * n * n + 2 * k * n
     return config.layers * layer + n * (config.channels + config.classes)
-
-
-def _peak_macs_per_second(n: int = 768) -> float:
-    a = torch.randn(n, n)
-    a @ a
-    return n**3 / (min(cpu_ms(lambda: a @ a) for _ in range(20)) / 1e3)

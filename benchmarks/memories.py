@@ -85,7 +85,7 @@ def _size(config: NetworkConfig) -> dict[str, Any]:
 def _ticks(config: NetworkConfig, rounds: int) -> float:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
-    streams = EngineStreams(network, STREAMS)
+    streams = EngineStreams(network, STREAMS, "none")
     x = np.random.default_rng(0).normal(size=(STREAMS, 1, config.channels)).astype(np.float32)
     for _ in range(config.window_size + 1):
         streams.tick(x)

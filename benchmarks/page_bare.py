@@ -34,10 +34,13 @@ def ticks(record: Record) -> str:
             f"{line['naive']:.0f}",
             f"{line['ours']:.0f}",
             f"{line['ratio']:.2f}",
+            f"{line['operator']:.0f}",
+            f"{line['operator_over_ours']:.2f}",
         ]
         for line in record["lines"]
     ]
-    return table(["network", "streams", "naive: steps/s", "ours: steps/s", "ratio"], lines)
+    rates = ["naive: steps/s", "ours: steps/s", "ours ÷ naive", "operator: steps/s"]
+    return table(["network", "streams", *rates, "operator ÷ ours"], lines)
 
 
 def scaling(record: Record) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.naive import naive_state
 from export.networks import RecurrentClassifier
+from service.backend.kernels import library
 from service.contract import INPUT, LENGTHS, LOGITS
 
 Run = Callable[[], object]
@@ -25,13 +26,23 @@ def cpu_ms(run: Run) -> float:
     return 1e3 * (time.thread_time() - start)
 
 
-def open_session(model: onnx.ModelProto) -> Any:
+def open_session(model: onnx.ModelProto, native: bool = False) -> Any:
+    """One thread; `native` with the operator, for which larnn-kernels must be installed."""
     options = onnxruntime.SessionOptions()
+    if native:
+        options.register_custom_ops_library(_library())
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+
+
+def _library() -> str:
+    found = library()
+    if found is None:
+        raise RuntimeError("larnn-kernels is not installed: make kernels")
+    return found
 
 
 def run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -17,7 +19,8 @@ from benchmarks.runs import cpu_ms, open_session
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.publish import contract_of
-from service.contract import INPUT, LENGTHS, LOGITS
+from service.backend.kernels import LEVEL
+from service.backend.onnx_backend import OnnxBackend
 from service.engine.arena import Arena, Slot
 
 STREAMS = (1, 16, 64, 256)
@@ -40,13 +43,16 @@ class NaiveStreams:
 
 
 class EngineStreams:
-    """The engine's arena and the exported graph."""
+    """The engine's arena and its backend; `level` as kernels.LEVEL, `none` for the plain graph."""
 
-    def __init__(self, network: RecurrentClassifier, streams: int) -> None:
+    def __init__(self, network: RecurrentClassifier, streams: int, level: str | None) -> None:
         contract = contract_of(network)
-        self._session = open_session(build_graph(network, contract))
-        self._names = [(tensor.name, tensor.next_name) for tensor in contract.state]
-        self._outputs = [LOGITS, *(after for _, after in self._names)]
+        environment = {} if level is None else {LEVEL: level}
+        graph = build_graph(network, contract).SerializeToString()
+        with patch.dict(os.environ, environment):
+            self._backend = OnnxBackend(graph, contract, "cpu")
+        if level is None and self._backend.operator != "native":
+            raise RuntimeError("larnn-kernels is not installed: make kernels")
         self._arena = Arena(contract)
         self._slots: list[Slot] = [self._arena.initial] * streams
 
@@ -55,10 +61,7 @@ class EngineStreams:
         for start in range(0, len(x), ROWS):
             rows, slots = x[start : start + ROWS], self._slots[start : start + ROWS]
             lengths = np.ones(len(rows), dtype=np.int64)
-            feed = {INPUT: rows, LENGTHS: lengths, **self._arena.gather(slots)}
-            _, *after = self._session.run(self._outputs, feed)
-            names = (name for name, _ in self._names)
-            moved += self._arena.write(dict(zip(names, after, strict=True)))
+            moved += self._arena.advance(self._backend, rows, lengths, slots)[1]
         self._slots = moved
 
 
@@ -78,7 +81,9 @@ def ticks(
             )
             print(
                 f"{name:12} S={streams:<4} naive {lines[-1]['naive']:9.0f} steps/s"
-                f"   ours {lines[-1]['ours']:9.0f} steps/s   ratio {lines[-1]['ratio']:.2f}",
+                f"   ours {lines[-1]['ours']:9.0f} steps/s   ratio {lines[-1]['ratio']:.2f}"
+                f"   operator {lines[-1]['operator']:9.0f} steps/s   over ours "
+                f"{lines[-1]['operator_over_ours']:.2f}",
                 flush=True,
             )
     if output is not None:
@@ -91,7 +96,8 @@ def _measured(config: NetworkConfig, streams: int, rounds: int) -> dict[str, flo
     x = np.random.default_rng(0).normal(size=(streams, 1, config.channels)).astype(np.float32)
     both: dict[str, NaiveStreams | EngineStreams] = {
         "naive": NaiveStreams(network, streams),
-        "ours": EngineStreams(network, streams),
+        "ours": EngineStreams(network, streams, "none"),
+        "operator": EngineStreams(network, streams, None),
     }
     for each in both.values():
         for _ in range(config.window_size + 1):
@@ -101,4 +107,5 @@ def _measured(config: NetworkConfig, streams: int, rounds: int) -> dict[str, flo
         for what, each in both.items():
             best[what] = min(best[what], *(cpu_ms(partial(each.tick, x)) for _ in range(5)))
     rates = {what: 1e3 * streams / ms for what, ms in best.items()}
-    return {**rates, "ratio": rates["ours"] / rates["naive"]}
+    over = rates["operator"] / rates["ours"]
+    return {**rates, "ratio": rates["ours"] / rates["naive"], "operator_over_ours": over}

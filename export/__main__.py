@@ -6,7 +6,7 @@ import typer
 
 from export.evaluation_command import evaluate
 from export.gather import gather
-from export.graph_commands import publish, verify, write_onnx
+from export.graph_commands import publish, triton, verify, write_onnx
 from export.tasks.commands import adding, imdb, mnist
 from export.tasks.publish import publish_text
 from export.training_command import folds, train
@@ -19,6 +19,7 @@ app.command()(gather)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
+app.command()(triton)
 app.command("publish-text")(publish_text)
 for race in (adding, mnist, imdb):
     app.command()(race)

@@ -15,6 +15,7 @@ from export.graph import build_graph
 from export.placing import PublishError
 from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, contract_of
 from export.publish import publish as publish_run
+from export.triton_config import write_triton_config
 from export.verify import ParityError, scale_of
 from export.verify import verify as verify_graph
 
@@ -51,6 +52,17 @@ def verify(run: Run, graph: Annotated[Path, typer.Argument(help="an ONNX file")]
         f"over {parity.steps} carried steps: logits within {parity.logits:.0e}, "
         f"state within {parity.state:.0e}"
     )
+
+
+def triton(
+    versions: Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")],
+) -> None:
+    """Write a published version's config.pbtxt, with which NVIDIA Triton runs the same folder."""
+    for version in versions:
+        try:
+            Console().print(f"{write_triton_config(version)}")
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"{version}: {error}") from error
 
 
 def publish(

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from export.triton_config import CONFIG_FILE, read_manifest, triton_config, write_triton_config
+
 
 class PublishError(ValueError):
     """What stands in the way of publishing, and what to do."""
@@ -14,7 +16,8 @@ class PublishError(ValueError):
 
 @contextlib.contextmanager
 def version_folder(root: Path, name: str, version: int, replace: bool = False) -> Iterator[Path]:
-    """A folder to fill. When the block ends well it becomes root/<name>/<version>.
+    """A folder to fill. When the block ends well it becomes root/<name>/<version>, with the
+    config.pbtxt that its manifest asks for.
 
     Raises PublishError where that exists and is not to be replaced.
     """
@@ -26,6 +29,8 @@ def version_folder(root: Path, name: str, version: int, replace: bool = False) -
         whole = Path(folder) / "whole"
         whole.mkdir()
         yield whole
+        (whole / CONFIG_FILE).write_text(triton_config(read_manifest(whole)))
         if target.exists():
             target.rename(Path(folder) / "replaced")
         whole.rename(target)
+    write_triton_config(target)

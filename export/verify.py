@@ -107,8 +107,10 @@ def compare(
     ParityError beyond BOUND, or beyond what the network itself makes of inputs that are rounded
     otherwise.
     """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()

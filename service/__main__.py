@@ -12,8 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
@@ -24,6 +26,9 @@ from service.errors import StartupError
 from service.exposure import check_exposure, check_tls
 from service.settings import Settings
 from service.telemetry import logs
+
+if TYPE_CHECKING:
+    from service.api.oip.grpc_server import GrpcServer
 
 _LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
 
@@ -42,14 +47,17 @@ _NO_HANDSHAKES = NoHandshakes()
 class DrainingServer(uvicorn.Server):
     """Lets running work end before the listener closes: streams are told to reconnect."""
 
-    def __init__(self, engine: Engine, settings: Settings, config: uvicorn.Config) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._engine = engine
+        self._engine: Engine = app.state.engine
+        self._grpc: GrpcServer | None = app.state.grpc
         self._drain_timeout = settings.drain_timeout
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        if self._grpc is not None:
+            await self._grpc.start()
         await super().startup(sockets)
 
     def _reload(self) -> None:
@@ -57,6 +65,8 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._engine.drain(self._drain_timeout)
+        if self._grpc is not None:
+            await self._grpc.stop()
         await super().shutdown(sockets)
 
 
@@ -117,7 +127,7 @@ def make_server(settings: Settings) -> DrainingServer:
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
     logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
-    return DrainingServer(app.state.engine, settings, config)
+    return DrainingServer(app, settings, config)
 
 
 if __name__ == "__main__":

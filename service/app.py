@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -23,6 +24,10 @@ from service.api import (
     streams,
     telemetry,
 )
+from service.api.callers import Callers
+from service.api.oip import rest
+from service.api.oip.infer import Inference
+from service.api.oip.repository import ModelRepository
 from service.api.shortcut import Shortcut
 from service.backend.repository import Repository
 from service.engine.engine import Engine
@@ -36,6 +41,9 @@ from service.operators import Operators
 from service.settings import Settings
 from service.telemetry import otel
 
+if TYPE_CHECKING:
+    from service.api.oip.grpc_server import GrpcServer
+
 logger = logging.getLogger(__name__)
 
 
@@ -46,12 +54,13 @@ def create_app(settings: Settings) -> FastAPI:
             f"LARNN_WORKERS={settings.workers}, but a replica is one process, and the memory store "
             "lives in one: set LARNN_CONCURRENCY instead, or start more replicas"
         )
-    repository = Repository(settings.models, settings.provider, settings.concurrency)
-    models = at_start(repository, settings.model, settings.versions)
+    folder = Repository(settings.models, settings.provider, settings.concurrency)
+    models = at_start(folder, settings.model, settings.versions)
     engine = Engine(models, _streams(settings, models), settings)
     for model in models.loaded().values():
-        manifest = model.manifest
-        logger.info("%s/%d on %s", manifest.name, manifest.version, model.backend.provider)
+        manifest, backend = model.manifest, model.backend
+        on = f"{backend.provider}, operator: {backend.operator}"
+        logger.info("%s/%d on %s", manifest.name, manifest.version, on)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,23 +79,50 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         telemetry=exports,
     )
+    operators, callers = Operators(settings), Callers(settings)
+    inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
     app.state.engine = engine
+    app.state.grpc = _grpc_server(engine, inference, repository, callers, settings)
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
     if exports is otel.OFF:  # else the framework's routing gives each span its name
         app.add_middleware(Shortcut, path=classify.PATH, door=door)
-    access.guard(app, settings, engine.streams.ids)
+    access.guard(app, settings, engine.streams.ids, callers)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
     app.include_router(telemetry.router(engine.streams.metrics))
     app.include_router(classify.router(door))
-    app.include_router(operate.router(engine, Operators(settings)))
+    app.include_router(operate.router(engine, operators))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))
+    app.include_router(rest.router(engine, inference, repository, settings))
     page.add_page(app)
     return app
+
+
+def _grpc_server(
+    engine: Engine,
+    inference: Inference,
+    repository: ModelRepository,
+    callers: Callers,
+    settings: Settings,
+) -> GrpcServer | None:
+    """None where no port is set: the packages that it takes are imported here and nowhere else."""
+    if settings.grpc_port is None:
+        return None
+    try:
+        from service.api.oip.grpc_calls import Calls
+        from service.api.oip.grpc_doors import Doors
+        from service.api.oip.grpc_server import GrpcServer
+    except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
+        raise StartupError(
+            "LARNN_GRPC_PORT needs packages that are not installed: make serve EXTRAS=grpc, docker "
+            f"build --build-arg EXTRAS=grpc, or pip install '.[grpc]' ({error})"
+        ) from error
+    calls = Calls(engine, inference, repository, settings)
+    return GrpcServer(Doors(calls, callers, engine), settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

@@ -18,6 +18,8 @@ INPUT = "x"
 LENGTHS = "lengths"
 LOGITS = "logits"
 ATTENTION = "attention"
+ROWS, NEXT_ROWS = "rows", "next_rows"
+"""Optional inputs: which rows of the state tensors a run reads and which it writes."""
 METADATA_KEY = "contract"
 MANIFEST_FILE = "model.json"
 

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one and logs it."""
+    grpc_port: int | None = Field(None, ge=0, le=65535)
+    """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
     models: Path = Path("models")
     """Folder of exported models: <name>/<version>/model.json."""
     model: str = "larnn-har"

@@ -55,6 +55,8 @@ class Process:
 
     url: str
     popen: subprocess.Popen[str]
+    grpc: str = ""
+    """Where it takes gRPC, if it does."""
 
     def stop(self) -> int:
         """SIGTERM, and the exit status once it has drained."""
@@ -82,11 +84,14 @@ def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
     )
     assert popen.stderr is not None
     log = []
+    grpc = ""
     try:
         for line in popen.stderr:
             log.append(line)
-            if match := re.search(r"running on (http://\S+)", line):
-                yield Process(match[1], popen)
+            if match := re.search(r"gRPC on (\S+)", line):
+                grpc = match[1]
+            if match := re.search(r"running on (https?://\S+)", line):
+                yield Process(match[1], popen, grpc)
                 break
         else:
             raise AssertionError("the service did not come up:\n" + "".join(log))

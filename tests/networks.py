@@ -89,6 +89,7 @@ def network(name: str) -> RecurrentClassifier:
 def session(name: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     mine = network(name)
     graph = build_graph(mine, contract_of(mine)).SerializeToString()
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])

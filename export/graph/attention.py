@@ -72,8 +72,14 @@ def _keep_what_it_needs(graph: GraphProto) -> None:
             needed.update(_read_by(node))
             kept.append(node)
     kept.reverse()
+    optional = {constant.name for constant in graph.initializer} - needed
+    inputs = [tensor for tensor in graph.input if tensor.name not in optional]
     constants = [constant for constant in graph.initializer if constant.name in needed]
-    for field, values in ((graph.node, kept), (graph.initializer, constants)):
+    for field, values in (
+        (graph.node, kept),
+        (graph.input, inputs),
+        (graph.initializer, constants),
+    ):
         del field[:]
         field.extend(values)
 

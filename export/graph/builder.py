@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+OPSET = 18
 
 Operand = str | Tensor | NDArray[Any] | float
 """A value of the graph by name, or a constant."""
@@ -26,6 +28,8 @@ class Pen:
     def __init__(self, parent: Pen | None = None, prefix: str = "") -> None:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
+        self.defaults: dict[str, tuple[str, str, list[Any]]] = {}
+        self.functions: dict[str, FunctionProto] = {}
         self._prefix = prefix
         self._shared: dict[str, str] = {}
 
@@ -53,11 +57,19 @@ class Pen:
         self.nodes.append(helper.make_node(operator, operands, names, name=name, **attributes))
         return names
 
-    def once(self, key: str, value: Callable[[], str]) -> str:
-        """A value that all layers share, written by the first."""
-        if key not in self._shared:
-            self._shared[key] = value()
-        return self._shared[key]
+    def indices(self, name: str) -> str:
+        """An optional input of the graph: int64 [any], empty where it is not given."""
+        self.constants[name] = numpy_helper.from_array(np.empty(0, dtype=np.int64), name)
+        self.defaults[name] = (name, "int64", [None])
+        return name
+
+    def rename(self, value: str, name: str) -> None:
+        """Call the output of a node so."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for index, each in enumerate(names):
+                    if each == value:
+                        names[index] = name
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """x·Wᵀ + b over the last axis; weight [out, in] as torch keeps it."""
@@ -69,15 +81,20 @@ class Pen:
         return self.write("Gemm", x, weight.detach().T, addend)
 
     def norm(self, x: str, norm: nn.Module) -> str:
-        """A norm over the last axis as it is at inference."""
+        """Layer norm or batch norm over the last axis, as it is at inference."""
         if isinstance(norm, nn.LayerNorm):
             return self.write(
                 "LayerNormalization", x, norm.weight, norm.bias, axis=-1, epsilon=norm.eps
             )
-        if isinstance(norm, nn.BatchNorm1d):
-            scale, shift = affine(norm)
-            return self.write("Add", self.write("Mul", x, scale), shift)
-        return x
+        assert isinstance(norm, nn.BatchNorm1d)
+        scale, shift = affine(norm)
+        return self.write("Add", self.write("Mul", x, scale), shift)
+
+    def once(self, key: str, value: Callable[[], str]) -> str:
+        """A value that all layers share, written by the first."""
+        if key not in self._shared:
+            self._shared[key] = value()
+        return self._shared[key]
 
     def time_major(self, x: str) -> str:
         """[batch, steps, …] ↔ [steps, batch, …] for a tensor of rank 3."""
@@ -127,12 +144,39 @@ class Pen:
         )
         return outputs[len(after) :]
 
+    def define(
+        self,
+        domain: str,
+        name: str,
+        body: Pen,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: Sequence[str],
+    ) -> None:
+        """What nodes domain.name compute where the runtime has no such operator."""
+        constants = [
+            helper.make_node("Constant", [], [constant], value=tensor)
+            for constant, tensor in body.constants.items()
+        ]
+        self.functions[name] = helper.make_function(
+            domain,
+            name,
+            inputs,
+            outputs,
+            [*constants, *body.nodes],
+            [helper.make_opsetid("", OPSET)],
+            attributes,
+        )
+
     def graph(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> GraphProto:
         """All that was written; inputs and outputs are (name, dtype, shape)."""
         return helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in inputs],
+            [
+                helper.make_tensor_value_info(n, _DTYPES[d], s)
+                for n, d, s in (*inputs, *self.defaults.values())
+            ],
             [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in outputs],
             list(self.constants.values()),
         )

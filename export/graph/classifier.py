@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx
-from onnx import helper
 from torch import nn
 
 from export.graph.bn_lstm import write_bn_lstm
@@ -33,13 +32,11 @@ WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
 }
 
 
-def build_graph(
-    network: RecurrentClassifier, contract: Contract, **options: int
-) -> onnx.ModelProto:
+def build_graph(network: RecurrentClassifier, contract: Contract) -> onnx.ModelProto:
     """The network in evaluation mode, with the contract in the metadata.
 
     x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
-    [batch, steps, classes] and each next state tensor out. `options` are for the family's writer.
+    [batch, steps, classes] and each next state tensor out.
     """
     pen = Pen()
     z = _write_input(pen, network.input)
@@ -47,11 +44,11 @@ def build_graph(
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
         state = {name: f"{name}_{index}" for name in names}
-        output, next_state = write_layer(pen, layer, z, state, LENGTHS, **options)
+        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
         z = pen.write("Add", z, output)
         for name in names:
-            _name(pen, next_state[name], f"next_{name}_{index}")
-    _name(pen, pen.linear(z, network.output.weight, network.output.bias), LOGITS)
+            pen.rename(next_state[name], f"next_{name}_{index}")
+    pen.rename(pen.linear(z, network.output.weight, network.output.bias), LOGITS)
     return model_of(pen, contract, "larnn")
 
 
@@ -61,7 +58,3 @@ def _write_input(pen: Pen, layer: nn.Module) -> str:
         return pen.write("Gather", layer.weight, pen.write("Squeeze", INPUT, [2]), axis=0)
     assert isinstance(layer, Channels)
     return pen.write("Elu", pen.linear(INPUT, layer.weight, layer.bias))
-
-
-def _name(pen: Pen, value: str, output: str) -> None:
-    pen.nodes.append(helper.make_node("Identity", [value], [output], name=output))

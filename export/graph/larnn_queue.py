@@ -1,16 +1,16 @@
-"""The queue around and inside the loop over time, newest last."""
+"""The queue around and inside the loop over time, newest last, heads innermost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
 from export.graph.builder import Pen
+from export.graph.larnn_weights import Weights
 from export.networks.larnn import LARNNCell
-from export.networks.larnn_layer import MASKED
-from service.contract import INPUT
+from export.networks.larnn_bptt import EPSILON
+from export.networks.larnn_layer import MASKED, heads_innermost
 
 
 @dataclass(frozen=True)
@@ -23,29 +23,31 @@ class Queue:
     """[steps, batch, k, 1], added to the scores."""
 
 
-def write_queue(pen: Pen, cell: LARNNCell, state: dict[str, str]) -> Queue:
-    """Before the loop over the steps of the graph's input."""
+def write_queue(pen: Pen, cell: LARNNCell, x: str, state: dict[str, str]) -> Queue:
+    """Before the loop over the steps of x."""
     k = cell.config.window_size
     empty_slots = pen.write("Unsqueeze", pen.write("Sub", k, state["filled"]), [1])
-    steps = pen.once("steps", lambda: pen.write("Shape", INPUT, start=1, end=2))
-    time = pen.once("time", lambda: pen.write("Range", 0, pen.write("Squeeze", steps, [0]), 1))
-    by_time = pen.once("by_time", lambda: pen.write("Unsqueeze", time, [1, 2]))
-    later = pen.once("slots_later", lambda: pen.write("Add", by_time, np.arange(k)))
-    still_empty = pen.write("Less", later, empty_slots)
+    steps = pen.write("Squeeze", pen.write("Shape", x, start=1, end=2), [0])
+    time = pen.write("Unsqueeze", pen.write("Range", 0, steps, 1), [1, 2])
+    still_empty = pen.write("Less", pen.write("Add", time, np.arange(k)), empty_slots)
     mask = pen.write("Unsqueeze", pen.write("Where", still_empty, MASKED, 0.0), [3])
     return Queue(state["keys"], state["values"], mask)
 
 
-def attended_to(body: Pen, cell: LARNNCell) -> tuple[str, str]:
+def attended_to(body: Pen, cell: LARNNCell, weights: Weights) -> tuple[str, str]:
     """Keys and values as attention takes them, inside the loop."""
     config, n = cell.config, cell.config.hidden_size
     if not config.positional_encoding:
         return "K", "V"
-    keys = body.write("Add", "K", cell.position @ cell.k_proj.weight[:, n:].T)
-    values = body.write("Add", "V", cell.position @ cell.v_proj.weight[:, n:].T)
+    order = heads_innermost(config)
+    keys = body.write("Add", "K", cell.position @ cell.k_proj.weight[order, n:].T)
+    values = body.write("Add", "V", cell.position @ cell.v_proj.weight[order, n:].T)
     if not config.activate_keys_values:
         return keys, values
-    return _activated(body, keys, cell.k_norm), _activated(body, values, cell.v_norm)
+    return (
+        write_norm(body, cell, body.write("Elu", keys), weights, "key"),
+        write_norm(body, cell, body.write("Elu", values), weights, "value"),
+    )
 
 
 def write_shift(body: Pen, queue: str, newest: str) -> str:
@@ -54,5 +56,11 @@ def write_shift(body: Pen, queue: str, newest: str) -> str:
     return body.write("Concat", kept, body.write("Unsqueeze", newest, [1]), axis=1)
 
 
-def _activated(body: Pen, projected: str, norm: nn.Module) -> str:
-    return body.norm(body.write("Elu", projected), norm)
+def write_norm(body: Pen, cell: LARNNCell, x: str, weights: Weights, norm: str) -> str:
+    """One of NORMS over the last axis, as it is at inference; nothing where the layer has none."""
+    scale, shift = weights[f"{norm}_scale"], weights[f"{norm}_shift"]
+    if isinstance(scale, str) and not scale:
+        return x
+    if cell.config.normalisation == "layer":
+        return body.write("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)
+    return body.write("Add", body.write("Mul", x, scale), shift)

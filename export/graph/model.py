@@ -7,10 +7,9 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from export.graph.builder import Pen
+from export.graph.builder import OPSET, Pen
 from service.contract import METADATA_KEY, Contract, TensorSignature
 
-OPSET = 18
 IR_VERSION = 9
 
 
@@ -23,9 +22,14 @@ def model_of(
         [_declared(signature) for signature in contract.expected_inputs()],
         [_declared(signature) for signature in contract.expected_outputs()],
     )
+    functions = list(pen.functions.values())
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", opset)],
+        opset_imports=[
+            helper.make_opsetid(domain, version)
+            for domain, version in {"": opset, **{f.domain: 1 for f in functions}}.items()
+        ],
+        functions=functions,
         ir_version=ir_version,
         producer_name="larnn-service",
     )

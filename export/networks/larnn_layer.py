@@ -22,17 +22,31 @@ from service.contract import StateTensor
 MASKED = -1e30
 
 
+def heads_innermost(config: NetworkConfig) -> Tensor:
+    """[n]: the features of a key or a value as the state has them.
+
+    Feature j of head h stands at j·heads + h, so that one vector instruction serves many heads.
+    """
+    return torch.arange(config.hidden_size).view(config.heads, -1).T.flatten()
+
+
 class LARNNLayer(nn.Module):
-    """State in, state out: hidden, cell, keys, values, filled."""
+    """State in, state out: hidden, cell, keys, values, filled.
+
+    Keys and values leave it with heads innermost, and are by heads inside.
+    """
+
+    order: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.cell = LARNNCell(config)
+        self.register_buffer("order", heads_innermost(config), persistent=False)
 
     def state_tensors(self) -> list[StateTensor]:
         n, k = self.config.hidden_size, self.config.window_size
-        queue = f"of the last {k} cell states, newest last"
+        queue = f"of the last {k} cell states, newest last, heads innermost"
         return [
             StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state"),
             StateTensor(name="cell", shape=(n,), dtype="float32", description="cell state"),
@@ -74,7 +88,10 @@ class LARNNLayer(nn.Module):
             return (hidden, cell, keys, values), (hidden, cell, key, value)
 
         empty, mask = self._masks(filled, x.shape[1])
-        keys, values = (queue.masked_fill(empty[..., None], 0.0) for queue in (keys, values))
+        keys, values = (
+            queue[..., self.order.argsort()].masked_fill(empty[..., None], 0.0)
+            for queue in (keys, values)
+        )
         if self.training and self._has_written_backward():
             hiddens, cells, new_keys, new_values = self._fast(
                 from_x, mask, (hidden, cell, keys, values), weight_recurrent, weight_a
@@ -87,8 +104,8 @@ class LARNNLayer(nn.Module):
         return hiddens, (
             at_length(hidden, hiddens, lengths),
             at_length(cell, cells, lengths),
-            window_at_length(keys, new_keys, lengths),
-            window_at_length(values, new_values, lengths),
+            window_at_length(keys, new_keys, lengths)[..., self.order],
+            window_at_length(values, new_values, lengths)[..., self.order],
             (filled + steps).clamp(max=self.config.window_size),
         )
 

@@ -39,7 +39,9 @@ def projected_state(network: RecurrentClassifier, state: PlainState) -> Tensors:
     tensors: list[Tensor] = []
     for layer, plain in zip(_layers(network), state, strict=True):
         empty = layer.cell.empty_slots(plain.filled)[..., None]
-        keys, values = (entry.masked_fill(empty, 0.0) for entry in layer.project(plain.queue))
+        keys, values = (
+            entry.masked_fill(empty, 0.0)[..., layer.order] for entry in layer.project(plain.queue)
+        )
         tensors += [plain.hidden, plain.cell, keys, values, plain.filled]
     return tuple(tensors)
 

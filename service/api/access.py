@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -12,23 +11,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api import failures, page, subprotocols
+from service.api.callers import Callers
 from service.engine.stream_ids import StreamIds
-from service.errors import Forbidden, Full, ServiceError, StartupError, Unauthorized, UnknownStream
-from service.keys import ApiKeys
+from service.errors import Forbidden, ServiceError, StartupError, UnknownStream
 from service.settings import Settings
 
-OPEN = ("/healthz", "/readyz", "/docs", "/openapi.json")
+OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
 """Doors without a key: they say nothing of anyone."""
 
-_BEARER = re.compile(r"bearer +(?P<key>\S+)", re.IGNORECASE)
 _ORIGIN = re.compile(r"\*|https?://[^/,\s]+")
 
 
-def guard(app: FastAPI, settings: Settings, ids: StreamIds) -> None:
-    """Put every door behind the settings' keys and origins. Raises StartupError."""
-    keys, origins = ApiKeys(settings.api_keys), _origins(settings.allowed_origins)
-    most = settings.max_at_work_per_key
-    app.add_middleware(Access, keys=keys, origins=origins, ids=ids, most=most)
+def guard(app: FastAPI, settings: Settings, ids: StreamIds, callers: Callers) -> None:
+    """Put every door behind keys and the settings' origins. Raises StartupError."""
+    origins = _origins(settings.allowed_origins)
+    app.add_middleware(Access, callers=callers, origins=origins, ids=ids)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -59,16 +56,11 @@ def _origins(setting: str) -> list[str]:
 class Access:
     """ASGI middleware: every door is behind it. Leaves the caller's name in `state.owner`."""
 
-    def __init__(
-        self, app: ASGIApp, keys: ApiKeys, origins: list[str], ids: StreamIds, most: int
-    ) -> None:
-        """`most` requests and websockets of one key at a time."""
+    def __init__(self, app: ASGIApp, callers: Callers, origins: list[str], ids: StreamIds) -> None:
         self._app = app
-        self._keys = keys
+        self._callers = callers
         self._origins = origins
         self._ids = ids
-        self._most = most
-        self._at_work: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -78,14 +70,10 @@ class Access:
             connection.state.owner = self._admit(connection)
         except ServiceError as error:
             if scope["type"] == "http":
-                return await failures.problem(error)(scope, receive, send)
+                return await failures.problem(error, scope["path"])(scope, receive, send)
             return await _refuse(WebSocket(scope, receive, send), error)
-        owner = connection.state.owner
-        self._at_work[owner] += 1
-        try:
+        with self._callers.at_work(connection.state.owner):
             await self._app(scope, receive, send)
-        finally:
-            self._at_work[owner] -= 1
 
     def _admit(self, connection: HTTPConnection) -> str:
         """The caller's name, empty where no keys are set. Raises the reason why not."""
@@ -93,12 +81,12 @@ class Access:
         if path in OPEN or page.is_open(path):
             return ""
         self._check_origin(connection)
-        owner = self._owner(connection)
+        bearer = connection.headers.get("authorization", "")
+        owner = self._callers.owner(bearer, subprotocols.key(connection))
         stream = _stream_asked_for(connection)
         if stream is not None and not self._ids.belongs_to(stream, owner):
             raise UnknownStream()
-        if owner and self._at_work[owner] >= self._most:
-            raise Full(f"this key has {self._most} requests and websockets at work, its limit")
+        self._callers.check_room(owner)
         return owner
 
     def _check_origin(self, connection: HTTPConnection) -> None:
@@ -110,18 +98,6 @@ class Access:
             raise Forbidden(
                 "pages of this origin may not use the service; add it to LARNN_ALLOWED_ORIGINS"
             )
-
-    def _owner(self, connection: HTTPConnection) -> str:
-        if not self._keys:
-            return ""
-        match = _BEARER.fullmatch(connection.headers.get("authorization", ""))
-        key = match["key"] if match else subprotocols.key(connection)
-        if key is None:
-            raise Unauthorized("send a key of this service as `Authorization: Bearer KEY`")
-        owner = self._keys.owner(key)
-        if owner is None:
-            raise Unauthorized("this is no key of this service; ask its operator for one")
-        return owner
 
 
 def _stream_asked_for(connection: HTTPConnection) -> str | None:

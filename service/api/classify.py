@@ -58,7 +58,7 @@ class ClassifyDoor:
         if request.headers.get("content-type", "").partition(";")[0] == NPY:
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
-            _check_sizes([len(sequence) for sequence in sequences], self._settings)
+            check_sizes([len(sequence) for sequence in sequences], self._settings)
         else:
             asked = decode_json(_BODY, body)
             logits = asked.logits
@@ -99,7 +99,7 @@ def _steps(asked: ClassifyBody, model: Model, settings: Settings) -> list[Steps]
     """Of each sequence, or of each text."""
     rows, texts = asked.sequences, asked.texts
     if isinstance(rows, list) and isinstance(texts, UnsetType):
-        _check_sizes([len(steps) for steps in rows], settings)
+        check_sizes([len(steps) for steps in rows], settings)
         return [steps_array(steps, model, f"sequences[{i}]") for i, steps in enumerate(rows)]
     if isinstance(texts, UnsetType) or isinstance(rows, list):
         raise BadMessage("send either sequences or texts")
@@ -107,25 +107,26 @@ def _steps(asked: ClassifyBody, model: Model, settings: Settings) -> list[Steps]
     limit = settings.max_sequence_steps
     check_characters(sum(map(len, texts)), settings.max_request_steps, "the texts together have")
     tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
-    _check_sizes([len(steps) for steps in tokens], settings, "texts")
+    check_sizes([len(steps) for steps in tokens], settings, "texts")
     return tokens
 
 
-def _check_count(count: int, settings: Settings, field: str) -> None:
+def _check_count(count: int, settings: Settings, place: str) -> None:
     if not count:
-        raise BadShape(f"{field} is empty; send at least one")
+        raise BadShape(f"{place} is empty; send at least one")
     if count > settings.max_sequences:
-        raise TooLarge(f"{count} {field}; at most {settings.max_sequences} in a request")
+        raise TooLarge(f"{count} sequences; at most {settings.max_sequences} in a request")
 
 
-def _check_sizes(steps: list[int], settings: Settings, field: str = "sequences") -> None:
-    _check_count(len(steps), settings, field)
+def check_sizes(steps: list[int], settings: Settings, place: str = "sequences") -> None:
+    """Raises BadShape, TooLarge where a request has so many sequences, of so many steps."""
+    _check_count(len(steps), settings, place)
     for index, count in enumerate(steps):
         if not count:
-            raise BadShape(f"{field}[{index}] has no steps; send at least one")
+            raise BadShape(f"{place}[{index}] has no steps; send at least one")
         if count > settings.max_sequence_steps:
             raise TooLarge(
-                f"{field}[{index}] has {count} steps; at most {settings.max_sequence_steps}"
+                f"{place}[{index}] has {count} steps; at most {settings.max_sequence_steps}"
             )
     if sum(steps) > settings.max_request_steps:
         raise TooLarge(f"{sum(steps)} steps; at most {settings.max_request_steps} in a request")

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, Any] = {
                 "version": 1,
                 "description": "LARNN for two gestures of a wrist",
                 "provider": "CPUExecutionProvider",
+                "operator": "native",
                 "sample_rate_hz": 25.0,
                 "explains": False,
                 "channels": [{"name": name, "unit": "g"} for name in _CHANNELS],

@@ -50,11 +50,13 @@ FAILURES = {
     "internal": Failure(500, 1011),
 }
 RETRY_AFTER = {"full": 1, "unavailable": 1, "backpressure": 1, "draining": 1}
+OIP = "/v2"
+"""Where the Open Inference Protocol has its doors: its clients read errors of another shape."""
 PROBLEM_JSON = "application/problem+json"
 
 
-def problem(error: ServiceError) -> Response:
-    """The error as problem+json (RFC 9457)."""
+def problem(error: ServiceError, path: str) -> Response:
+    """The error as the doors at this path tell it: problem+json (RFC 9457), or /v2's own shape."""
     failed(error.code)
     headers = {}
     extra = dict(error.extra)
@@ -63,7 +65,7 @@ def problem(error: ServiceError) -> Response:
         headers["Retry-After"] = str(retry_after)
     if error.code == "unauthorized":
         headers["WWW-Authenticate"] = "Bearer"
-    return _problem(FAILURES[error.code].status, error.code, error.detail, headers, extra)
+    return _problem(FAILURES[error.code].status, error.code, error.detail, headers, extra, path)
 
 
 def message(error: ServiceError) -> bytes:
@@ -87,12 +89,12 @@ def add_handlers(app: FastAPI) -> None:
 def answer(request: Request, error: Exception) -> Response:
     """What a door's error becomes; one that nobody foresaw goes into the log alone."""
     if isinstance(error, ServiceError):
-        return problem(error)
+        return problem(error, request.scope["path"])
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # for the log alone: nobody reads it
     door = getattr(request.scope.get("route"), "path", "a door")  # the path may name a stream
     logger.error("%s %s failed", request.method, door, exc_info=error)
-    return problem(Internal())
+    return problem(Internal(), request.scope["path"])
 
 
 async def _door_error(request: Request, error: Exception) -> Response:
@@ -104,19 +106,29 @@ async def _http_error(request: Request, error: Exception) -> Response:
     codes = {404: "not_found", 405: "method_not_allowed"}
     detail = f"{request.method} {request.url.path}: {error.detail}; GET /docs lists the doors"
     code = codes.get(error.status_code, "http_error")
-    return _problem(error.status_code, code, detail, dict(error.headers or {}), {})
+    path = request.scope["path"]
+    return _problem(error.status_code, code, detail, dict(error.headers or {}), {}, path)
 
 
-async def _invalid_parameter(_: Request, error: Exception) -> Response:
+async def _invalid_parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = " ".join(str(part) for part in first["loc"])
-    return problem(BadMessage(f"{place}: {first['msg']}"))
+    return problem(BadMessage(f"{place}: {first['msg']}"), request.scope["path"])
 
 
 def _problem(
-    status: int, code: str, detail: str, headers: dict[str, str], extra: dict[str, int | str]
+    status: int,
+    code: str,
+    detail: str,
+    headers: dict[str, str],
+    extra: dict[str, int | str],
+    path: str,
 ) -> Response:
+    if path == OIP or path.startswith(f"{OIP}/"):
+        told = msgspec.json.encode({"error": detail, "code": code, **extra})
+        status = 400 if status == 422 else status
+        return Response(told, status, headers, media_type="application/json")
     body = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from service.backend.base import Model
+from service.backend.base import Model, Operator
 from service.contract import Channel, StateTensor
 from service.engine.control import State, VersionState
 from service.engine.engine import Engine
@@ -21,6 +21,7 @@ class ModelInfo(BaseModel):
     version: int
     description: str
     provider: str
+    operator: Operator
     sample_rate_hz: float | None
     channels: tuple[Channel, ...]
     vocabulary: int | None
@@ -100,6 +101,7 @@ def _info(model: Model) -> ModelInfo:
         version=manifest.version,
         description=manifest.description,
         provider=model.backend.provider,
+        operator=model.backend.operator,
         sample_rate_hz=contract.sample_rate_hz,
         channels=contract.channels,
         vocabulary=contract.vocabulary and contract.vocabulary.size,

@@ -11,6 +11,8 @@ from msgspec import Struct, UnsetType
 
 from service.api.examples import EXAMPLES
 from service.api.messages import Answer, OpenedMessage, PredictionMessage, StepsBody, Version
+from service.api.oip import examples as oip_examples
+from service.api.oip import messages as oip
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
@@ -62,7 +64,7 @@ BODIES = (
 
 def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
     """OpenAPI for a door that decodes its own body."""
-    content = {"application/json": {"schema": _reference(body), "example": example}, **other_types}
+    content = {"application/json": {"schema": reference(body), "example": example}, **other_types}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -70,8 +72,8 @@ def gives(
     body: type[Struct], *statuses: int, success: int = 200
 ) -> dict[int | str, dict[str, Any]]:
     """OpenAPI for a door's answer, and the errors it may give instead."""
-    problem = {"description": "what is wrong", "content": _content(Problem, "problem+json")}
-    answer = {"description": body.__doc__ or "", "content": _content(body, "json")}
+    problem = {"description": "what is wrong", "content": content(Problem, "problem+json")}
+    answer = {"description": body.__doc__ or "", "content": content(body, "json")}
     return {success: answer, **dict.fromkeys(statuses, problem)}
 
 
@@ -80,11 +82,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         _, components = msgspec.json.schema_components(
-            BODIES, ref_template="#/components/schemas/{name}"
+            (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
         )
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(components)
-        for name, example in EXAMPLES.items():
+        for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
             schemas[name]["examples"] = [example]
         _refuse_by_problems(schema)
         app.openapi_schema = schema
@@ -97,14 +99,16 @@ def _refuse_by_problems(schema: dict[str, Any]) -> None:
         for door in methods.values():
             refusal = door["responses"].get("422")
             if refusal is not None:
-                refusal["content"] = _content(Problem, "problem+json")
+                refusal["content"] = content(Problem, "problem+json")
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)
 
 
-def _content(body: type[Struct], kind: str) -> dict[str, Any]:
-    return {f"application/{kind}": {"schema": _reference(body)}}
+def content(body: type[Struct], kind: str) -> dict[str, Any]:
+    """OpenAPI for a body of the type application/`kind`."""
+    return {f"application/{kind}": {"schema": reference(body)}}
 
 
-def _reference(body: type[Struct]) -> dict[str, str]:
+def reference(body: type[Struct]) -> dict[str, str]:
+    """Where the OpenAPI document has the body's schema."""
     return {"$ref": f"#/components/schemas/{body.__name__}"}

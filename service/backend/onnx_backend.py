@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from service.backend.base import Floats, State, Steps
+from service.backend.base import Floats, Indices, Operator, State, Steps, advance_by_copy
+from service.backend.bound_session import BoundSession
+from service.backend.kernels import library
 from service.backend.providers import CPU, CUDA, candidates, missing_cuda
 from service.contract import (
     ATTENTION,
     INPUT,
     LENGTHS,
-    LOGITS,
     METADATA_KEY,
+    NEXT_ROWS,
+    ROWS,
     Contract,
     ContractError,
     TensorSignature,
@@ -38,35 +43,50 @@ class OnnxBackend:
 
     def __init__(self, graph: bytes, contract: Contract, provider: Provider, runs: int = 1) -> None:
         """Raises ContractError where graph and contract disagree, StartupError without provider."""
-        self._session, self.provider = _open(graph, provider)
-        self._idle = [self._session]
-        if self.provider == CPU:
-            self._idle += [_open(graph, "cpu")[0] for _ in range(runs - 1)]
-        self._state = [(tensor.name, tensor.next_name) for tensor in contract.state]
-        self._outputs = [LOGITS, *(next_name for _, next_name in self._state)]
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        session, self.provider = _open(graph, provider)
+        metadata = session.get_modelmeta().custom_metadata_map
         contract.check_metadata(metadata.get(METADATA_KEY))
         contract.check_graph(
-            [_signature(tensor) for tensor in self._session.get_inputs()],
-            [_signature(tensor) for tensor in self._session.get_outputs()],
+            [_signature(tensor) for tensor in session.get_inputs()],
+            [_signature(tensor) for tensor in session.get_outputs()],
         )
+        optional = {tensor.name for tensor in session.get_overridable_initializers()}
+        native = self.provider == CPU and library() is not None and {ROWS, NEXT_ROWS} <= optional
+        self.operator: Operator = "native" if native else "graph"
+        self._another = partial(BoundSession, session, contract)
+        self._idle = [self._another()]
+        if self.provider == CPU:
+            self._idle += [BoundSession(_open(graph, "cpu")[0], contract) for _ in range(runs - 1)]
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+        """x, lengths, state [batch, …] → logits, next state."""
+        with self._session() as session:
+            return session.run(x, lengths, state)
+
+    def advance(
+        self,
+        x: Steps,
+        lengths: NDArray[np.int64],
+        tensors: State,
+        rows: Indices,
+        next_rows: Indices,
+    ) -> Floats:
+        if self.operator == "graph":
+            return advance_by_copy(self.run, x, lengths, tensors, rows, next_rows)
+        with self._session() as session:
+            return session.run_in_place(x, lengths, tensors, rows, next_rows)
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[BoundSession]:
         try:
             session = self._idle.pop()
-        except IndexError:  # more runs than announced: a session may be shared
-            return self._run(self._session, x, lengths, state)
+        except IndexError:  # more runs than announced: they share a session, not what is bound
+            yield self._another()
+            return
         try:
-            return self._run(session, x, lengths, state)
+            yield session
         finally:
             self._idle.append(session)
-
-    def _run(
-        self, session: Any, x: Steps, lengths: NDArray[np.int64], state: State
-    ) -> tuple[Floats, State]:
-        outputs = session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
-        names = (name for name, _ in self._state)
-        return outputs[0], dict(zip(names, outputs[1:], strict=True))
 
 
 class OnnxAttention:
@@ -98,7 +118,7 @@ def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
     for provider in candidates(requested, available):
         try:
             session = onnxruntime.InferenceSession(
-                graph, sess_options=_options(), providers=[provider]
+                graph, sess_options=_options(provider), providers=[provider]
             )
         except Exception as error:  # onnxruntime's errors share no base class
             if provider == CPU:
@@ -111,8 +131,10 @@ def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
     raise missing_cuda()
 
 
-def _options() -> Any:
+def _options(provider: str) -> Any:
     options = onnxruntime.SessionOptions()
+    if provider == CPU and (operators := library()) is not None:
+        options.register_custom_ops_library(operators)
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -1,8 +1,9 @@
 """Where state rests between runs: one array a state tensor, one slot a row.
 
-A run gathers its rows by slot and writes what follows into new slots, in one operation a tensor
-however many rows there are. A slot is written once and freed when nobody holds it: a row that moved
-holds a new one, and a run that failed changed nothing.
+A run reads its rows' slots and writes what follows into new ones: in one operation a tensor however
+many rows there are, or in none where the backend works on the arrays themselves. A slot is written
+once and freed when nobody holds it: a row that moved holds a new one, and a run that failed changed
+nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backend.base import State
+from service.backend.base import Backend, Floats, Indices, State
 from service.contract import Contract
 from service.engine.state import RowState
 
@@ -62,15 +63,23 @@ class Arena:
             return state
         return self.write({name: value[None] for name, value in state.items()})[0]
 
-    def gather(self, slots: Sequence[Slot]) -> State:
-        """Rows side by side, batch axis first."""
-        rows = np.fromiter((slot.index for slot in slots), np.intp, len(slots))
-        return {name: tensor.take(rows, axis=0) for name, tensor in self.tensors.items()}
+    def advance(
+        self, backend: Backend, x: Floats, lengths: NDArray[np.int64], slots: Sequence[Slot]
+    ) -> tuple[Floats, list[Slot]]:
+        """Run rows on from their slots: logits, and the new slots that hold what follows."""
+        after = self._slots(len(slots))
+        rows, tensors = _rows(after), self.tensors
+        logits = backend.advance(x, lengths, tensors, _rows(slots), rows)
+        with self._writing:
+            if tensors is not self.tensors:  # they grew meanwhile
+                for name, tensor in self.tensors.items():
+                    tensor[rows] = tensors[name][rows]
+        return logits, after
 
     def write(self, state: State) -> list[Slot]:
         """New slots with the rows of a batch."""
         slots = self._slots(len(next(iter(state.values()))))
-        rows = np.fromiter((slot.index for slot in slots), np.intp, len(slots))
+        rows = _rows(slots)
         with self._writing:
             for name, tensor in self.tensors.items():
                 tensor[rows] = state[name]
@@ -89,3 +98,7 @@ class Arena:
             for name, tensor in self.tensors.items()
         }
         self.free.extend(range(capacity, 2 * capacity))
+
+
+def _rows(slots: Sequence[Slot]) -> Indices:
+    return np.fromiter((slot.index for slot in slots), np.int64, len(slots))

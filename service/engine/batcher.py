@@ -33,8 +33,7 @@ LINGER = 0.1
 together tend to ask again together, and a run of one row costs as much as one of four."""
 
 Result = tuple[Floats, RowState]
-"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone, and
-the state before the last run."""
+"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone."""
 
 
 @dataclass(eq=False, slots=True)
@@ -190,18 +189,14 @@ class Batcher:
         for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
             x[index, :count] = row.x[row.done : row.done + count]
         lengths = np.array(counts, dtype=np.int64)
-        logits, state = self._backend.run(x, lengths, self._arena.gather([r.state for r in rows]))
+        logits, after = self._arena.advance(self._backend, x, lengths, [r.state for r in rows])
         each: list[Floats | None] = [
             logits[index, count - 1 if row.ends else 0 : count].copy()
             for index, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
         if not np.isfinite(logits).all():
             each = [None if own is None or not np.isfinite(own).all() else own for own in each]
-        if all(
-            row.ends and count == row.remaining for row, count in zip(rows, counts, strict=True)
-        ):
-            return [(own, row.state) for own, row in zip(each, rows, strict=True)]
-        return list(zip(each, self._arena.write(state), strict=True))
+        return list(zip(each, after, strict=True))
 
     def _settle(
         self,

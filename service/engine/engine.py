@@ -104,19 +104,26 @@ class Engine:
 
         A window is a stream that starts from an empty queue and ends.
         """
+        return np.stack([logits[-1] for logits in await self._run(model, sequences, last=True)])
+
+    async def every_step(self, model: Model, sequences: Sequence[Floats]) -> list[Floats]:
+        """Logits [steps, classes] of every step of each sequence; else as `classify`."""
+        return await self._run(model, sequences, last=False)
+
+    async def _run(self, model: Model, sequences: Sequence[Floats], last: bool) -> list[Floats]:
         concerns(*key(model))
         self._admit()
         rows = [(x, None) for x in sequences]
-        replies = self._batcher(model).submit(rows, ends=True)
+        replies = self._batcher(model).submit(rows, ends=last)
         results = await self._in_time(_settled(replies))
-        last = []
+        answers = []
         for index, result in enumerate(results):
             if isinstance(result, BadValue):
                 raise BadValue(f"sequences[{index}]: {result.detail}")
             if isinstance(result, BaseException):
                 raise result
-            last.append(result[0][-1])
-        return np.stack(last)
+            answers.append(result[0])
+        return answers
 
     async def open(
         self, model: Model, idempotency_key: str | None = None, owner: str = ""
@@ -141,22 +148,28 @@ class Engine:
         return await transfer.fork(self.streams, stream_id, idempotency_key, owner)
 
     async def advance(
-        self, stream: Stream, chunk: Chunk, settled: bool = False, explain: bool = False
+        self,
+        stream: Stream,
+        chunk: Chunk,
+        settled: bool = False,
+        explain: bool = False,
+        ends: bool = False,
     ) -> Advanced:
         """Consume the steps that the stream has not seen, and answer for all of the chunk.
 
         `settled`: answer only when the store has all of it. `explain`: say where the last step
-        looked, which runs the fresh steps once more. Raises Gap where steps are missing
-        before it, BadValue where it contradicts what was acknowledged, Backpressure where too much
-        is unacknowledged, Expired after the end, Moved where another replica owns the stream,
+        looked, which runs the fresh steps once more. `ends`: nothing follows; a stream that ended
+        so answers for this chunk again. Raises Gap where steps are missing before it, BadValue
+        where it contradicts what was acknowledged, Backpressure where too much is unacknowledged,
+        Expired after the end, Moved where another replica owns the stream,
         Unavailable where the store does not answer.
         """
         concerns(*key(stream.model), stream.id)
         self._admit()
         async with stream.lock:
             await self.streams.wake(stream)
-            before = stream.checkpoint
-            if before.ended:
+            before = after = stream.checkpoint
+            if before.ended and not _is_kept(chunk, before):
                 raise Expired("the stream has ended; open a new one")
             if chunk.offset > before.position:
                 raise Gap(chunk.offset, before.position)
@@ -171,6 +184,9 @@ class Engine:
                 kept = np.concatenate([kept, logits])
                 position = before.position + len(fresh)
                 after = replace(before, position=position, logits=kept, state=moved)
+            if ends and not before.ended:
+                after = replace(after, logits=kept, state={}, ended=True)
+            if after is not before:
                 await self.streams.commit(stream, after)
             if settled:
                 await self.streams.checkpoints.write(stream)
@@ -256,6 +272,12 @@ class Engine:
             raise Full(
                 f"no run was free within {self._timeout:g} s; try again", retry_after=1
             ) from None
+
+
+def _is_kept(chunk: Chunk, checkpoint: Checkpoint) -> bool:
+    """Whether all that the chunk asks for is among the kept logits."""
+    first = checkpoint.position - len(checkpoint.logits)
+    return first <= chunk.offset and chunk.end <= checkpoint.position
 
 
 async def _settled(replies: Sequence[asyncio.Future[T]]) -> list[T | BaseException]:

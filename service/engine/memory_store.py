@@ -47,6 +47,10 @@ class MemoryStore:
             self._by_key[key] = checkpoint.stream
         return _head(entry)
 
+    async def named(self, key: str) -> str | None:
+        stream = self._by_key.get(key, "")
+        return None if self._entry(stream) is None else stream
+
     async def head(self, stream: str) -> Head | None:
         entry = self._entry(stream)
         return None if entry is None else _head(entry)

@@ -69,6 +69,14 @@ class SqliteStore:
 
         return await self._writer.write(work)
 
+    async def named(self, key: str) -> str | None:
+        def work(db: sqlite3.Connection) -> str | None:
+            query = "SELECT id FROM streams WHERE key = ? AND expires > ?"
+            row = db.execute(query, [key, time.time()]).fetchone()
+            return row and str(row[0])
+
+        return await self._writer.read(work)
+
     async def head(self, stream: str) -> Head | None:
         def work(db: sqlite3.Connection) -> Head | None:
             query = "SELECT fence, model, version FROM streams WHERE id = ? AND expires > ?"

@@ -49,6 +49,10 @@ class Store(Protocol):
         """
         ...
 
+    async def named(self, key: str) -> str | None:
+        """The id of the living stream that was created with this key."""
+        ...
+
     async def head(self, stream: str) -> Head | None:
         """What the store has of the stream; it stays with its owner."""
         ...

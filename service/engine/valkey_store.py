@@ -138,12 +138,16 @@ class ValkeyStore:
     async def create(self, checkpoint: Checkpoint, key: str | None = None) -> Head | str:
         model, version = checkpoint.model, checkpoint.version
         arguments: list[str | int | bytes] = [checkpoint.stream, self._ttl, model, version]
-        keys = [] if key is None else [_KEY + blake2s(key.encode()).hexdigest()]
+        keys = [] if key is None else [_key_name(key)]
         arguments += [encode(checkpoint), *keys]
         reply = await self._answer(self._create(keys=[_name(checkpoint.stream)], args=arguments))
         if isinstance(reply, bytes):
             return reply.decode()
         return Head(reply, model, version)
+
+    async def named(self, key: str) -> str | None:
+        reply = await self._answer(self._server.get(_key_name(key)))
+        return reply and str(reply, "ascii")
 
     async def head(self, stream: str) -> Head | None:
         fields = ["fence", "model", "version"]
@@ -178,3 +182,7 @@ class ValkeyStore:
 
 def _name(stream: str) -> str:
     return _STREAM + stream
+
+
+def _key_name(key: str) -> str:
+    return _KEY + blake2s(key.encode()).hexdigest()

@@ -68,6 +68,11 @@ def test_the_image_is_small_and_says_what_weighs(
     assert size < 600
 
 
+def test_it_has_the_native_operator(url: str) -> None:
+    [model] = httpx.get(f"{url}/models", timeout=60).json()["models"]
+    assert model["operator"] == "native"
+
+
 def test_it_classifies(url: str) -> None:
     window = (live.ROOT / "examples/window.json").read_bytes()
     answer = httpx.post(f"{url}/classify", content=window, timeout=60)

@@ -22,10 +22,15 @@ def without_offsets() -> None:
     advance = Engine.advance
 
     async def as_new(
-        self: Engine, stream: Stream, chunk: Chunk, settled: bool = False, explain: bool = False
+        self: Engine,
+        stream: Stream,
+        chunk: Chunk,
+        settled: bool = False,
+        explain: bool = False,
+        ends: bool = False,
     ) -> Advanced:
         here = replace(chunk, offset=stream.checkpoint.position, acked=None)
-        advanced = await advance(self, stream, here, settled, explain)
+        advanced = await advance(self, stream, here, settled, explain, ends)
         return replace(advanced, position=chunk.end)
 
     Engine.advance = as_new  # type: ignore[method-assign]

@@ -43,8 +43,8 @@ def test_the_first_layers_weights_are_its_query_on_its_keys(name: str) -> None:
         z = network.input(torch.from_numpy(x[:, -1]))
         query_of = torch.cat([z, torch.from_numpy(before["hidden_0"])], dim=1)
         query = F.elu(layer.cell.q_proj(query_of)).unflatten(1, (config.heads, -1))
-        keys = torch.from_numpy(before["keys_0"]).unflatten(2, (config.heads, -1))
-        scores = torch.einsum("bhd,bkhd->bhk", query, keys) / config.head_size**0.5
+        keys = torch.from_numpy(before["keys_0"]).unflatten(2, (-1, config.heads))
+        scores = torch.einsum("bhd,bkdh->bhk", query, keys) / config.head_size**0.5
     expected = scores.softmax(dim=2).numpy()
     np.testing.assert_allclose(shown[:, 0], expected, atol=1e-5)
 

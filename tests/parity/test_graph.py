@@ -77,12 +77,6 @@ def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_chunks(name: str) -> No
             np.testing.assert_array_equal(value[0], after[tensor][row])
 
 
-def test_products_over_groups_of_heads_give_the_same() -> None:
-    network = networks.network("odd-width")
-    parity = verify(network, build_graph(network, contract_of(network), heads_per_product=3))
-    assert max(parity.logits, parity.state) < BOUND
-
-
 def test_verify_measures_and_refuses() -> None:
     network = networks.network("larnn")
     parity = verify(network, build_graph(network, contract_of(network)))

@@ -41,6 +41,17 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
         "/streams/{stream_id}/steps",
         "/streams/{stream_id}/state",
         "/streams/{stream_id}/fork",
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/repository/index",
+        "/v2/repository/models/{name}/load",
+        "/v2/repository/models/{name}/unload",
+        *(
+            f"/v2/models/{{name}}{version}{door}"
+            for version in ("", "/versions/{version}")
+            for door in ("", "/ready", "/config", "/infer")
+        ),
     }
     schemas = document["components"]["schemas"]
     references = str(document).split("'#/components/schemas/")[1:]

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from service.backend.repository import Repository
 from service.contract import MANIFEST_FILE, Contract, Manifest
 from tests import live
 
@@ -28,7 +29,7 @@ def http(har_url: str) -> Iterator[httpx.Client]:
 
 
 def contract(name: str) -> Contract:
-    newest = max((live.ROOT / "models" / name).iterdir(), key=lambda path: int(path.name))
+    newest = Repository(live.ROOT / "models").newest(name)
     return Manifest.model_validate_json((newest / MANIFEST_FILE).read_text()).contract
 
 

@@ -107,7 +107,7 @@ def test_text_over_plain_http(http: httpx.Client) -> None:
         ({"texts": []}, "bad_shape", "texts is empty"),
         ({"texts": ["a dog", " "]}, "bad_shape", "texts[1] has no steps"),
         ({"texts": [3]}, "bad_message", "texts[0]"),
-        ({"texts": ["a"] * 1025}, "too_large", "1025 texts"),
+        ({"texts": ["a"] * 1025}, "too_large", "1025 sequences"),
         ({"texts": ["a" * 524_289]}, "too_large", "texts[0] has 524289 characters"),
         ({"texts": ["a" * 500_000] * 5}, "too_large", "the texts together have 2500000"),
         ({"texts": ["a"], "model": "toy"}, "bad_message", "texts[0]: toy takes numbers"),

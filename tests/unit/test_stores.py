@@ -70,6 +70,23 @@ async def create(store: Store, name: str, key: str | None = None) -> Checkpoint:
     return replace(start, fence=head.fence)
 
 
+async def test_a_key_names_its_living_stream(store: Store, name: str) -> None:
+    key = f"key of {name}"
+    assert await store.named(key) is None
+    await create(store, name, key)
+    assert await store.named(key) == name
+    await store.delete(name)
+    assert await store.named(key) is None
+
+
+async def test_a_key_of_an_expired_stream_names_nothing(forgetful: Store, name: str) -> None:
+    key = f"key of {name}"
+    await create(forgetful, name, key)
+    async with asyncio.timeout(30):
+        while await forgetful.named(key):
+            pass
+
+
 async def test_what_is_saved_is_read_again(store: Store, name: str) -> None:
     mine = await create(store, name)
     loaded = await store.load(name)

@@ -1,0 +1,6 @@
+"""The onnxruntime library with the operator larnn.LarnnLayer."""
+
+from importlib.resources import files
+
+LIBRARY = str(files(__name__) / "liblarnn_kernels.so")
+"""For `onnxruntime.SessionOptions.register_custom_ops_library`."""

@@ -1,0 +1,75 @@
+// One LARNN layer, whatever the processor: what it is made of, what a run takes and gives.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace larnn {
+
+enum class Norm { kNone, kAffine, kLayer };
+
+// What follows ELU or the gates: x·scale + shift, of x as it is or of (x - mean) / deviation.
+struct Scaling {
+  const float* scale;
+  const float* shift;
+};
+
+// Row-major weights [inputs, outputs] and sizes, as the operator's inputs and attributes have them.
+// n = hidden size. Queries, keys and values have heads innermost. Gates in the order i, f, o, g.
+struct Parameters {
+  int n, heads, window_size;
+  Norm norm;
+  bool activate;                      // ELU and norm on keys and values
+  float epsilon;                      // of layer norm
+  const float *query_x, *query_bias;  // [n, n], [n]
+  const float *gates_x, *gates_bias;  // [n, 4n], [4n]
+  const float* query_hidden;          // [n, n]
+  const float* gates_recurrent;       // [2n, 4n], of [hidden, attended]
+  const float *output, *output_bias;  // [n, n], [n]
+  const float *pair, *pair_bias;      // [n, 2n], [2n], of key and value
+  Scaling attention, cell, hidden, key, value;
+};
+
+// A batch: n floats a step or a state, window_size · n a queue, newest slot last. Row i of the
+// batch has its state in row from[i] of the state tensors, and its next state goes to row to[i] of
+// the next ones. These may be the same memory, as long as no row is both read and written.
+struct Batch {
+  int rows, steps;
+  const float* x;          // [rows, steps, n]
+  const int64_t* lengths;  // [rows], 0 to steps
+  const int64_t *from, *to;
+  const float *hidden, *cell, *keys, *values;
+  const int64_t* filled;
+  float* hiddens;  // [rows, steps, n], zero beyond a row's length
+  float *next_hidden, *next_cell, *next_keys, *next_values;
+  int64_t* next_filled;
+};
+
+inline constexpr int kTileRows = 8;
+
+// May be used from several threads at once.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  // Runs up to kTileRows rows of a batch, by index, longest first. Tiles are independent.
+  virtual void run(const Batch& batch, const int* rows, int count) const = 0;
+};
+
+// The same code for each level of vector instructions.
+struct Level {
+  const char* name;
+  bool (*runs_here)();
+  std::unique_ptr<Layer> (*make_layer)(const Parameters&);
+};
+
+// The best level that this processor has, or the one named in the environment as
+// LARNN_KERNELS_LEVEL. Throws std::runtime_error where that one is unknown or does not run here.
+const Level& choose_level();
+
+// The names of all levels that this processor has, the best first.
+std::string levels_here();
+
+}  // namespace larnn

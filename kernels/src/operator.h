@@ -1,0 +1,13 @@
+// onnxruntime's C++ interface, and what this library adds to it.
+#pragma once
+
+#define ORT_API_MANUAL_INIT
+#include <onnxruntime_cxx_api.h>
+#undef ORT_API_MANUAL_INIT
+
+namespace larnn {
+
+// Adds the domain "larnn" to a session's options.
+void register_operator(OrtSessionOptions* options);
+
+}  // namespace larnn

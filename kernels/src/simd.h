@@ -1,0 +1,94 @@
+// Vectors of floats as wide as the level that this file is compiled for, in GCC's and Clang's
+// vector extensions: + - * / and comparisons work lane by lane.
+//
+// All code that depends on the level lives in the namespace LARNN_LEVEL, which the build defines:
+// one library holds three copies of it, and no two may share a name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace larnn::LARNN_LEVEL {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+inline constexpr int kRowsAtOnce = 8;  // rows of a product that fit 32 registers
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 8;
+inline constexpr int kRowsAtOnce = 4;  // 16 registers
+#elif defined(__aarch64__)
+inline constexpr int kLanes = 4;
+inline constexpr int kRowsAtOnce = 8;
+#else
+inline constexpr int kLanes = 4;
+inline constexpr int kRowsAtOnce = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef int32_t VecInt __attribute__((vector_size(4 * kLanes)));
+typedef float Unaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+constexpr int vectors(int count) { return (count + kLanes - 1) / kLanes; }
+constexpr int padded(int count) { return vectors(count) * kLanes; }
+
+inline Vec broadcast(float value) { return value - Vec{}; }  // minus 0 costs nothing, plus 0 does
+inline Vec load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
+inline void store(float* to, Vec value) { *reinterpret_cast<Unaligned*>(to) = value; }
+
+// Loads and stores of the first lanes alone: what lies behind them is not touched, and reads as 0.
+#if defined(__AVX512F__)
+using Mask = __mmask16;
+inline Mask first(int count) { return static_cast<Mask>((1u << count) - 1); }
+inline Vec load(const float* from, Mask mask) {
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(mask, from));
+}
+inline void store(float* to, Vec value, Mask mask) {
+  _mm512_mask_storeu_ps(to, mask, reinterpret_cast<__m512>(value));
+}
+#elif defined(__AVX2__)
+using Mask = __m256i;
+inline Mask first(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load(const float* from, Mask mask) {
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(from, mask));
+}
+inline void store(float* to, Vec value, Mask mask) {
+  _mm256_maskstore_ps(to, mask, reinterpret_cast<__m256>(value));
+}
+#else
+using Mask = size_t;
+inline Mask first(int count) { return static_cast<Mask>(count); }
+inline Vec load(const float* from, Mask mask) {
+  if (mask == kLanes) return load(from);
+  Vec value{};
+  for (Mask lane = 0; lane < mask; ++lane) value[lane] = from[lane];
+  return value;
+}
+inline void store(float* to, Vec value, Mask mask) {
+  if (mask == kLanes) return store(to, value);
+  for (Mask lane = 0; lane < mask; ++lane) to[lane] = value[lane];
+}
+#endif
+
+// The larger and the smaller of the two. Where b is no number so is the result: a row that holds
+// one says so.
+#if defined(__AVX512F__)
+inline Vec max(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_max_ps(__m512(a), __m512(b))); }
+inline Vec min(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_min_ps(__m512(a), __m512(b))); }
+#elif defined(__AVX2__)
+inline Vec max(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm256_max_ps(__m256(a), __m256(b))); }
+inline Vec min(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm256_min_ps(__m256(a), __m256(b))); }
+#else
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+#endif
+inline Vec max(float a, Vec b) { return max(broadcast(a), b); }
+inline Vec min(float a, Vec b) { return min(broadcast(a), b); }
+
+}  // namespace larnn::LARNN_LEVEL

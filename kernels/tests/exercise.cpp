@@ -1,0 +1,182 @@
+// The loop without onnxruntime: for sanitizers, for counts of instructions.
+//
+//   exercise laws LEVEL                  any cut and any company give a row the same bits
+//   exercise levels                      those that this processor runs
+//   exercise count LEVEL ROWS STEPS      one run, to count its instructions
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "layer.h"
+
+namespace {
+
+using Floats = std::vector<float>;
+
+Floats random_floats(size_t count, unsigned seed, float scale) {
+  std::minstd_rand generator(seed + 1);
+  std::uniform_real_distribution<float> values(-scale, scale);
+  Floats result(count);
+  for (float& value : result) value = values(generator);
+  return result;
+}
+
+struct Sizes {
+  int n, heads, window_size;
+  larnn::Norm norm;
+};
+
+// Parameters that own their numbers.
+struct Network {
+  explicit Network(Sizes sizes) {
+    const size_t n = sizes.n;
+    p.n = sizes.n;
+    p.heads = sizes.heads;
+    p.window_size = sizes.window_size;
+    p.norm = sizes.norm;
+    p.activate = true;
+    p.epsilon = 1e-5f;
+    p.query_x = make(n * n);
+    p.query_bias = make(n);
+    p.gates_x = make(4 * n * n);
+    p.gates_bias = make(4 * n);
+    p.query_hidden = make(n * n);
+    p.gates_recurrent = make(8 * n * n);
+    p.output = make(n * n);
+    p.output_bias = make(n);
+    p.pair = make(2 * n * n);
+    p.pair_bias = make(2 * n);
+    if (sizes.norm == larnn::Norm::kNone) return;
+    for (larnn::Scaling* each : {&p.attention, &p.cell, &p.hidden, &p.key, &p.value})
+      *each = {make(n), make(n)};
+  }
+
+  const float* make(size_t count) {
+    numbers.push_back(random_floats(count, static_cast<unsigned>(numbers.size()), 0.2f));
+    return numbers.back().data();
+  }
+
+  larnn::Parameters p{};
+  std::vector<Floats> numbers;
+};
+
+// States and outputs of a batch, each array exactly as large as it must be.
+struct Rows {
+  Rows(int count, int n, int k)
+      : hidden(static_cast<size_t>(count) * n),
+        cell(hidden),
+        keys(hidden.size() * k),
+        values(keys),
+        filled(count) {}
+
+  Floats hidden, cell, keys, values;
+  std::vector<int64_t> filled;
+};
+
+Floats advance(const larnn::Layer& layer, const Network& network, const Floats& x,
+               const std::vector<int64_t>& lengths, Rows& state) {
+  const int rows = static_cast<int>(lengths.size()), n = network.p.n;
+  Rows next(rows, n, network.p.window_size);
+  Floats hiddens(x.size());
+  std::vector<int64_t> each(rows);
+  std::iota(each.begin(), each.end(), 0);
+  const larnn::Batch batch{rows,
+                           static_cast<int>(x.size()) / n / rows,
+                           x.data(),
+                           lengths.data(),
+                           each.data(),
+                           each.data(),
+                           state.hidden.data(),
+                           state.cell.data(),
+                           state.keys.data(),
+                           state.values.data(),
+                           state.filled.data(),
+                           hiddens.data(),
+                           next.hidden.data(),
+                           next.cell.data(),
+                           next.keys.data(),
+                           next.values.data(),
+                           next.filled.data()};
+  std::vector<int> order(rows);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return lengths[a] > lengths[b]; });
+  for (int row = 0; row < rows; row += larnn::kTileRows)
+    layer.run(batch, order.data() + row, std::min(larnn::kTileRows, rows - row));
+  state = std::move(next);
+  return hiddens;
+}
+
+void expect_same(const float* a, const float* b, size_t count, const char* what) {
+  if (std::memcmp(a, b, sizeof(float) * count) != 0) throw std::runtime_error(what);
+}
+
+// Rows of different lengths together, against each alone and in pieces.
+void laws(const larnn::Level& level, Sizes sizes) {
+  const Network network(sizes);
+  const auto layer = level.make_layer(network.p);
+  const int n = sizes.n, steps = 2 * sizes.window_size + 3;
+  for (int rows : {1, 3, 8, 11}) {
+    const Floats x = random_floats(static_cast<size_t>(rows) * steps * n, 99, 1.0f);
+    std::vector<int64_t> lengths(rows);
+    for (int row = 0; row < rows; ++row) lengths[row] = row == 0 ? steps : row * 5 % (steps + 1);
+    Rows together(rows, n, sizes.window_size);
+    const Floats hiddens = advance(*layer, network, x, lengths, together);
+    for (int row = 0; row < rows; ++row) {
+      Rows alone(1, n, sizes.window_size);
+      const float* from = x.data() + static_cast<size_t>(row) * steps * n;
+      const float* found = hiddens.data() + static_cast<size_t>(row) * steps * n;
+      for (int64_t t = 0, piece = 1; t < lengths[row]; t += piece, piece = piece % 4 + 1) {
+        if (piece > lengths[row] - t) piece = lengths[row] - t;
+        const Floats part(from + t * n, from + (t + piece) * n);
+        const Floats out = advance(*layer, network, part, {piece}, alone);
+        expect_same(out.data(), found + t * n, out.size(), "hidden states differ");
+      }
+      const size_t queue = static_cast<size_t>(sizes.window_size) * n;
+      expect_same(alone.hidden.data(), &together.hidden[row * size_t(n)], n, "hidden differs");
+      expect_same(alone.cell.data(), &together.cell[row * size_t(n)], n, "cell differs");
+      expect_same(alone.keys.data(), &together.keys[row * queue], queue, "keys differ");
+      expect_same(alone.values.data(), &together.values[row * queue], queue, "values differ");
+      if (alone.filled[0] != together.filled[row]) throw std::runtime_error("filled differs");
+    }
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+  const std::string command = count > 1 ? arguments[1] : "";
+  if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
+  if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
+  const larnn::Level& level = larnn::choose_level();
+  if (command == "laws") {
+    for (const Sizes& sizes : {Sizes{9, 9, 3, larnn::Norm::kLayer},
+                               {8, 2, 1, larnn::Norm::kNone},
+                               {81, 27, 38, larnn::Norm::kAffine},
+                               {64, 8, 16, larnn::Norm::kNone},
+                               {40, 20, 5, larnn::Norm::kLayer},
+                               {33, 1, 4, larnn::Norm::kNone}})
+      laws(level, sizes);
+  } else if (command == "count" && count > 4) {
+    const Network network({96, 12, 16, larnn::Norm::kAffine});
+    const auto layer = level.make_layer(network.p);
+    const int rows = std::stoi(arguments[3]), steps = std::stoi(arguments[4]);
+    Rows state(rows, 96, 16);
+    advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
+            std::vector<int64_t>(rows, steps), state);
+  } else {
+    std::fprintf(stderr, "exercise laws LEVEL | levels | count LEVEL ROWS STEPS\n");
+    return 2;
+  }
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
+}

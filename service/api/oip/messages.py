@@ -1,0 +1,146 @@
+"""The bodies of the protocol's REST form; fields as the protocol names them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Parameters = dict[str, bool | int | float | str]
+Size = Annotated[int, Meta(ge=0)]
+
+
+class InputTensor(Struct):
+    """A tensor of a request: `data`, or `binary_data_size` bytes behind the JSON."""
+
+    name: str
+    datatype: str
+    shape: list[Size]
+    data: msgspec.Raw | UnsetType = UNSET
+    parameters: Parameters = {}
+
+
+class AskedOutput(Struct):
+    """A tensor that the client wants."""
+
+    name: str
+    parameters: Parameters = {}
+
+
+class InferBody(Struct):
+    """Tensors to run: whole sequences, or the next steps of one that `sequence_id` names."""
+
+    inputs: list[InputTensor]
+    id: str = ""
+    parameters: Parameters = {}
+    outputs: list[AskedOutput] | UnsetType = UNSET
+
+
+class OutputTensor(Struct, omit_defaults=True):
+    """A tensor of an answer, `data` flat and row after row."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[float] | UnsetType = UNSET
+    parameters: Parameters = {}
+
+
+class InferAnswer(Struct, omit_defaults=True):
+    """What the model gave."""
+
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str = ""
+    parameters: Parameters = {}
+
+
+class InferError(Struct):
+    """What is wrong, for people, and its code in the table of errors."""
+
+    error: str
+    code: str
+    expected_offset: int | UnsetType = UNSET
+
+
+class IndexBody(Struct):
+    """Which models to list: all, or those that serve."""
+
+    ready: bool = False
+
+
+class IndexEntry(Struct):
+    """One version of a model."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNLOADING", "UNAVAILABLE"]
+    reason: str
+
+
+class RepositoryBody(Struct):
+    """Parameters of loading and unloading; none that changes a model is taken."""
+
+    parameters: dict[str, Any] = {}
+
+
+class ServerLive(Struct):
+    """Whether the process lives."""
+
+    live: bool
+
+
+class ServerReady(Struct):
+    """Whether it is warm and able."""
+
+    ready: bool
+
+
+class ServerMetadata(Struct):
+    """What answers, and which extensions of the protocol it has."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ModelReady(Struct):
+    """Whether a model takes requests."""
+
+    name: str
+    ready: bool
+
+
+class TensorMetadata(Struct):
+    """An input or output; -1 is any size."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(Struct):
+    """What a model takes and gives, its state aside: that stays here."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+BODIES = (
+    InferBody,
+    InferAnswer,
+    InferError,
+    IndexBody,
+    IndexEntry,
+    RepositoryBody,
+    ServerLive,
+    ServerReady,
+    ServerMetadata,
+    ModelReady,
+    ModelMetadata,
+)

@@ -1,0 +1,20 @@
+"""The library of native operators, where it is installed: optional everywhere."""
+
+from __future__ import annotations
+
+import os
+
+LEVELS = ("avx512", "avx2", "baseline")
+LEVEL = "LARNN_KERNELS_LEVEL"
+"""Forces the library to one of LEVELS; `none` leaves it out."""
+
+
+def library() -> str | None:
+    """What to register with onnxruntime, or None where the package larnn-kernels is not here."""
+    if os.environ.get(LEVEL) == "none":
+        return None
+    try:
+        from larnn_kernels import LIBRARY
+    except ImportError:
+        return None
+    return LIBRARY

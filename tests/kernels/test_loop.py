@@ -1,0 +1,95 @@
+"""The loop by itself, compiled anew: under sanitizers, and its instructions counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from service.backend import kernels
+from tests import live
+
+COUNTS = live.ROOT / "kernels" / "tests" / "instructions.json"
+TOLERANCE = 0.10
+"""Another compiler may count so much more or less."""
+
+
+def build(folder: Path, *options: str) -> Path:
+    """The exercise, or skip where there is no compiler: unless LARNN_KERNELS=required."""
+    if shutil.which("cmake") is None or shutil.which("c++") is None:
+        reason = "cmake and a C++ compiler build the exercise"
+        (pytest.fail if os.environ.get("LARNN_KERNELS") == "required" else pytest.skip)(reason)
+    command = ["cmake", "-S", str(live.ROOT / "kernels"), "-B", str(folder), "-DLARNN_EXERCISE=ON"]
+    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", str(folder), "-j2"], check=True, stdout=subprocess.DEVNULL)
+    return folder / "exercise"
+
+
+def runs_here(exercise: Path, level: str) -> bool:
+    done = subprocess.run([exercise, "levels"], capture_output=True, text=True, check=True)
+    return level in done.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("sanitized"), "-DLARNN_SANITIZE=address,undefined")
+
+
+@pytest.fixture(scope="module")
+def exercise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("exercise"))
+
+
+@pytest.mark.parametrize("level", kernels.LEVELS)
+def test_any_cut_and_company_give_the_same_bits_under_sanitizers(
+    sanitized: Path, level: str
+) -> None:
+    if not runs_here(sanitized, level):
+        pytest.skip(f"this processor has no {level}")
+    done = subprocess.run([sanitized, "laws", level], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("level", kernels.LEVELS)
+def test_any_cut_and_company_give_the_same_bits_as_it_is_shipped(
+    exercise: Path, level: str
+) -> None:
+    if not runs_here(exercise, level):
+        pytest.skip(f"this processor has no {level}")
+    done = subprocess.run([exercise, "laws", level], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_level_that_is_not_here_is_refused(exercise: Path) -> None:
+    done = subprocess.run([exercise, "laws", "mmx"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "LARNN_KERNELS_LEVEL=mmx: this processor runs" in done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the counts are of x86-64")
+@pytest.mark.parametrize("case", json.loads(COUNTS.read_text())["counts"])
+def test_a_step_takes_as_many_instructions_as_recorded(exercise: Path, case: str) -> None:
+    """Counted by valgrind, so that no noise of the machine matters. Fewer: record them."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind counts the instructions")
+    level, rows = case.split()
+    if not runs_here(exercise, level):
+        pytest.skip(f"this processor has no {level}")
+    found = (counted(exercise, level, rows, 24) - counted(exercise, level, rows, 8)) / 16
+    assert found == pytest.approx(json.loads(COUNTS.read_text())["counts"][case], rel=TOLERANCE)
+
+
+def counted(exercise: Path, level: str, rows: str, steps: int) -> int:
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(exercise)]
+    done = subprocess.run(
+        [*command, "count", level, rows, str(steps)], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1].replace(",", ""))

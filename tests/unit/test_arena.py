@@ -1,0 +1,68 @@
+"""The arena: runs from slot to slot, in the arrays themselves or by copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.backend.base import Floats, Indices, Operator, State, advance_by_copy
+from service.engine.arena import FIRST_CAPACITY, Arena
+from tests import toy
+
+
+class Adder:
+    """Adds each row's first step to its total, and lets the arena grow while it runs."""
+
+    provider = "numpy"
+    operator: Operator = "native"
+
+    def __init__(self, arena: Arena, in_place: bool, grows: bool = False) -> None:
+        self._arena, self._in_place, self._grows = arena, in_place, grows
+
+    def run(self, x: Floats, lengths: Any, state: State) -> tuple[Floats, State]:
+        after = {"total": state["total"] + x[:, 0], "seen": state["seen"] + lengths}
+        return np.zeros((*x.shape[:2], 3), np.float32), after
+
+    def advance(
+        self, x: Floats, lengths: Any, tensors: State, rows: Indices, next_rows: Indices
+    ) -> Floats:
+        if self._grows:
+            one = {name: value[:1] for name, value in tensors.items()}
+            self._held = [self._arena.write(one) for _ in range(2 * FIRST_CAPACITY)]
+        if not self._in_place:
+            return advance_by_copy(self.run, x, lengths, tensors, rows, next_rows)
+        tensors["total"][next_rows] = tensors["total"][rows] + x[:, 0]
+        tensors["seen"][next_rows] = tensors["seen"][rows] + lengths
+        return np.zeros((*x.shape[:2], 3), np.float32)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("grows", [True, False])
+def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
+    in_place: bool, grows: bool
+) -> None:
+    arena = Arena(toy.CONTRACT)
+    backend = Adder(arena, in_place, grows)
+    slots, x = [arena.initial] * 3, np.arange(6, dtype=np.float32).reshape(3, 1, 2)
+    for count in (1, 2):
+        before = slots
+        _, slots = arena.advance(backend, x, np.ones(3, dtype=np.int64), slots)
+        assert not {slot.index for slot in slots} & {slot.index for slot in before}
+        for row, slot in enumerate(slots):
+            np.testing.assert_array_equal(slot["total"], count * x[row, 0])
+            assert slot["seen"] == count
+    np.testing.assert_array_equal(arena.initial["total"], [0, 0])
+
+
+def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
+    arena = Arena(toy.CONTRACT)
+    slots, free = [arena.initial] * 4, len(arena.free)
+    backend = Adder(arena, in_place=True)
+    for _ in range(5):
+        x = np.ones((4, 1, 2), np.float32)
+        slots = arena.advance(backend, x, np.ones(4, dtype=np.int64), slots)[1]
+    assert len(arena.free) == free - 4
+    del slots
+    assert len(arena.free) == free
