@@ -11,7 +11,6 @@ import torch
 from onnx import ModelProto
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
-from torch.nn import functional as F
 
 from export.networks import RecurrentClassifier
 from export.networks.larnn import LARNNState
@@ -29,7 +28,7 @@ class NaiveClassifier(nn.Module):
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """x [batch, steps, channels] and each layer's LARNNState → logits, next state."""
-        z, after = F.elu(self.network.input(x)), []
+        z, after = self.network.input(x), []
         for index, layer in enumerate(self.network.layers):
             carry, hidden = scan(
                 _step_of(cast(LARNNLayer, layer).cell),

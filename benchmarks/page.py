@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import operations, page_bare, reliability
+from benchmarks import memories_page, operations, page_bare, reliability
 from benchmarks.server import ROOT
 from benchmarks.tables import table
 
 PAGE = ROOT / "docs" / "performance.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
+MEMORIES = ROOT / "docs" / "memories.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -22,9 +23,10 @@ Row = dict[str, Any]
 
 
 def page() -> None:
-    """Write the results' figures into the pages."""
-    for each in (PAGE, RELIABILITY, OPERATIONS):
+    """Write the results' figures into the pages, and draw what they show."""
+    for each in (PAGE, RELIABILITY, OPERATIONS, MEMORIES):
         each.write_text(filled(each.read_text()))
+    memories_page.draw(json.loads((RESULTS / "memories.json").read_text()))
 
 
 def filled(text: str) -> str:
@@ -108,7 +110,11 @@ def _latency(row: Row) -> str:
     )
 
 
-TABLES: dict[str, Callable[[Record], str]] = {
+TABLES: dict[str, Callable[[Any], str]] = {
+    "memories": memories_page.costs,
+    "adding": memories_page.adding,
+    "mnist": memories_page.accuracies,
+    "imdb": memories_page.accuracies,
     "serve": _serve,
     "stream": _stream,
     "live": _live,

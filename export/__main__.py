@@ -5,9 +5,12 @@ from __future__ import annotations
 import typer
 
 from export.evaluation_command import evaluate
+from export.gather import gather
 from export.graph_commands import publish, triton, verify, write_onnx
 from export.search_command import search, table
 from export.stream_command import streams
+from export.tasks.commands import adding, imdb, mnist
+from export.tasks.publish import publish_text
 from export.training_command import folds, train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -17,10 +20,14 @@ app.command()(evaluate)
 app.command()(streams)
 app.command()(search)
 app.command()(table)
+app.command()(gather)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
 app.command()(triton)
+app.command("publish-text")(publish_text)
+for race in (adding, mnist, imdb):
+    app.command()(race)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def draw_confusion_matrix(evaluation: dict[str, Any], path: Path) -> None:
 
 
 def plain(axes: Axes) -> None:
+    """The house's look."""
     axes.spines[["top", "right"]].set_visible(False)
     for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
         text.set_color(INK)

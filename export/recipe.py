@@ -77,5 +77,16 @@ NETWORKS = {
     ),
     "lstm": NetworkConfig(family="lstm", hidden_size=64, layers=2, dropout=0.2),
     "lstm-wide": NetworkConfig(family="lstm", hidden_size=94, layers=2, dropout=0.2),
+    "bn-lstm": NetworkConfig(family="bn-lstm", hidden_size=93, layers=2, dropout=0.2),
+    "gru": NetworkConfig(family="gru", hidden_size=107, layers=2, dropout=0.2),
+    "rra": NetworkConfig(family="rra", hidden_size=94, layers=2, window_size=16, dropout=0.2),
+    "mann": NetworkConfig(family="mann", hidden_size=104, layers=1, heads=2, dropout=0.2),
+    "attention": NetworkConfig(
+        family="attention", hidden_size=76, layers=2, heads=4, window_size=16, dropout=0.2
+    ),
 }
-"""The published network, the LSTM of its hidden size, the LSTM of its parameter count."""
+"""The published network, the LSTM of its hidden size, and a network of each family, the LSTM among
+them, of about its parameter count."""
+
+COMPARED = ("larnn", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
+"""A preset of each family, all of about one parameter count."""

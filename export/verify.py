@@ -33,6 +33,24 @@ class Scale:
     mean: Sequence[float]
     deviation: Sequence[float]
 
+    def chunk(self, random: np.random.Generator, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Noise [BATCH, steps, channels] of that scale, and the same rounded otherwise."""
+        x = random.normal(self.mean, self.deviation, (BATCH, steps, len(self.mean)))
+        x = x.astype(np.float32)
+        return x, x * (1 + EPSILON * random.choice([-1, 1], x.shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class AnyToken:
+    """Of so many; there is nothing in a token to be rounded."""
+
+    size: int
+
+    def chunk(self, random: np.random.Generator, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Tokens [BATCH, steps, 1], twice."""
+        x = random.integers(0, self.size, (BATCH, steps, 1))
+        return x, x
+
 
 def scale_of(record: Mapping[str, Any]) -> Scale | None:
     """Of the data that a run learned from, where its record says."""
@@ -74,8 +92,10 @@ def verify(
     scale: Scale | None = None,
 ) -> Parity:
     """Compare over chunks longer than the window in total. Raises ParityError beyond BOUND."""
-    scale = scale or standard(_channels(model))
-    return compare(network, model, scale, network.config.window_size, seed)
+    config = network.config
+    tokens = AnyToken(config.vocabulary) if config.vocabulary else None
+    like = tokens or scale or standard(_channels(model))
+    return compare(network, model, like, config.window_size, seed)
 
 
 def _channels(model: onnx.ModelProto) -> int:
@@ -85,12 +105,13 @@ def _channels(model: onnx.ModelProto) -> int:
 
 
 def compare(
-    network: Recurrent, model: onnx.ModelProto, scale: Scale, horizon: int, seed: int = 0
+    network: Recurrent, model: onnx.ModelProto, scale: Scale | AnyToken, horizon: int, seed: int = 0
 ) -> Parity:
     """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor.
 
-    The chunks are noise of that scale; each side carries its own state on. Raises ParityError
-    beyond BOUND, or beyond what the network itself makes of inputs that are rounded otherwise.
+    The chunks are noise of that scale, or tokens; each side carries its own state on. Raises
+    ParityError beyond BOUND, or beyond what the network itself makes of inputs that are rounded
+    otherwise.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -106,9 +127,7 @@ def compare(
     worst, total = {"logits": 0.0, "state": 0.0}, 0
     for steps in (1, 3, horizon + 2, 1, 2 * horizon):
         lengths = np.array([steps, *random.integers(0, steps + 1, BATCH - 1)], dtype=np.int64)
-        x = random.normal(scale.mean, scale.deviation, (BATCH, steps, len(scale.mean)))
-        x = x.astype(np.float32)
-        rounded = x * (1 + EPSILON * random.choice([-1, 1], x.shape)).astype(np.float32)
+        x, rounded = scale.chunk(random, steps)
         with torch.no_grad():
             counts = torch.from_numpy(lengths)
             logits, in_torch = network(torch.from_numpy(x), in_torch, counts)

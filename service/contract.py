@@ -27,6 +27,8 @@ MANIFEST_FILE = "model.json"
 
 Dtype = Literal["float32", "float64", "int64"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 
 
@@ -47,6 +49,16 @@ class Channel(_Strict):
 
     name: str
     unit: str
+
+
+class Vocabulary(_Strict):
+    """Tokens in place of measured values: each step is one, from 0 to `size` - 1."""
+
+    size: int = Field(ge=2, le=2**24)
+    """At most what float32 counts exactly."""
+    file: FileName
+    """What makes tokens of text: a SentencePiece model beside the manifest."""
+    sha256: Sha256
 
 
 class StateTensor(_Strict):
@@ -84,8 +96,11 @@ class Contract(_Strict):
 
     channels: tuple[Channel, ...] = Field(min_length=1)
     labels: tuple[str, ...] = Field(min_length=2)
-    sample_rate_hz: float = Field(gt=0)
+    sample_rate_hz: float | None = Field(gt=0)
+    """None where steps have no time between them."""
     state: tuple[StateTensor, ...] = Field(min_length=1)
+    vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
+    """Where the one channel holds tokens."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -98,6 +113,16 @@ class Contract(_Strict):
                 raise ValueError(f"{field}: names must be unique, got {names}")
         return self
 
+    @model_validator(mode="after")
+    def _tokens_have_one_channel(self) -> Self:
+        if self.vocabulary is not None and len(self.channels) != 1:
+            raise ValueError(f"channels: tokens come in one, got {len(self.channels)}")
+        return self
+
+    @property
+    def input_dtype(self) -> Dtype:
+        return "float32" if self.vocabulary is None else "int64"
+
     @cached_property
     def state_bytes(self) -> int:
         """Of one stream's state."""
@@ -106,7 +131,9 @@ class Contract(_Strict):
     def expected_inputs(self) -> list[TensorSignature]:
         """Graph inputs: x [batch, steps, channels], lengths [batch], then each state tensor."""
         return [
-            TensorSignature(name=INPUT, dtype="float32", shape=(None, None, len(self.channels))),
+            TensorSignature(
+                name=INPUT, dtype=self.input_dtype, shape=(None, None, len(self.channels))
+            ),
             TensorSignature(name=LENGTHS, dtype="int64", shape=(None,)),
             *(
                 TensorSignature(name=t.name, dtype=t.dtype, shape=(None, *t.shape))
@@ -168,8 +195,8 @@ class Contract(_Strict):
 class GraphFile(_Strict):
     """The ONNX file beside the manifest."""
 
-    file: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    file: FileName
+    sha256: Sha256
 
 
 class Manifest(_Strict):

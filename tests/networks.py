@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from export.graph import build_graph
 from export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
 from export.networks.parts import BatchNorm
+from export.networks.stack import FAMILIES
 from export.publish import contract_of
 from service.contract import INPUT, LENGTHS, LOGITS
 
@@ -22,9 +23,19 @@ State = dict[str, Array]
 Advance = Callable[[Array, Array, State], tuple[Array, State]]
 """(x [batch, steps, channels], lengths [batch], state) → logits [batch, steps, classes], state."""
 
-SMALL = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, zero_attention=False)
+SMALL = NetworkConfig(
+    hidden_size=8,
+    layers=2,
+    window_size=3,
+    heads=2,
+    memory_slots=4,
+    memory_width=5,
+    zero_attention=False,
+)
+WIDE = {"hidden_size": 16, "heads": 4, "memory_slots": 8, "memory_width": 16}
+RECURRENT = [family for family in FAMILIES if family not in ("larnn", "attention")]
+"""Families whose steps come one after the other, beside the LARNN."""
 CHANGES: dict[str, dict[str, Any]] = {
-    "larnn": {},
     "layer-mode": {"mode": "layer"},
     "position": {"positional_encoding": True},
     "batch-norm": {"normalisation": "batch"},
@@ -38,12 +49,23 @@ CHANGES: dict[str, dict[str, Any]] = {
     "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
     "width-of-16": {"hidden_size": 16, "heads": 4},
     "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
-    "lstm": {"family": "lstm"},
-    "lstm-odd-width": {"family": "lstm", "hidden_size": 9, "layers": 3},
+    **{f"width-of-16-{family}": {"family": family, **WIDE} for family in RECURRENT},
+    "odd-width-lstm": {"family": "lstm", "hidden_size": 9, "layers": 3},
+    "odd-width-gru": {"family": "gru", "hidden_size": 9, "layers": 3},
+    "window-of-one-rra": {"family": "rra", "window_size": 1},
+    "window-of-one-attention": {"family": "attention", "window_size": 1},
+    "wide-window-attention": {"family": "attention", "window_size": 7},
+    "one-head-mann": {"family": "mann", "heads": 1, "memory_slots": 2, "layers": 1},
+    **{family: {"family": family} for family in FAMILIES},
     "fine": {"fine_scale": 0.1},
     "raw": {"fine_scale": 0.1},
 }
-LARNNS = [name for name, changes in CHANGES.items() if "family" not in changes and name != "raw"]
+"""Variants, and every family by its own name: one that is added to the registry is tested."""
+LARNNS = [
+    name
+    for name, changes in CHANGES.items()
+    if changes.get("family", "larnn") == "larnn" and name != "raw"
+]
 """The networks of LARNN layers alone."""
 
 

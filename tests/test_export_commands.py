@@ -200,6 +200,15 @@ def test_a_search_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
         assert f"best of {trials} trials" in found.output
 
 
+def test_runs_are_gathered_for_the_table(runs: Path, tmp_path: Path) -> None:
+    assert export("gather", runs / "one", "--output", tmp_path / "har.json").exit_code == 0
+    [result] = json.loads((tmp_path / "har.json").read_text())
+    evaluation = json.loads((runs / "one" / "evaluation.json").read_text())
+    assert (result["family"], result["seed"], result["epochs"]) == ("larnn", 0, 2)
+    assert result["accuracy"] == evaluation["accuracy"]
+    assert "not a finished training run" in refusal("gather", tmp_path)
+
+
 def test_several_runs_give_mean_and_spread(runs: Path, data: Path) -> None:
     result = export("evaluate", runs / "one", runs / "one", "--data", data)
     assert "± 0.00%" in result.output
@@ -216,7 +225,7 @@ def test_a_finished_run_is_not_overwritten(runs: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "gru"], "preset 'gru' is not one of larnn, lstm"),
+        (["--preset", "elman"], "preset 'elman' is not one of larnn, lstm"),
         (["-n", "hidden_size=7"], "must be a multiple of heads"),
         (["-n", "hiden_size=8"], "expected name=value"),
         (["-t", "epochs=0"], "greater than or equal to 1"),

@@ -36,11 +36,12 @@ def address(har_url: str) -> str:
     return har_url.removeprefix("http://")
 
 
-def test_the_curl_command_classifies_the_window(address: str) -> None:
-    [command] = [block for block in blocks("sh") if "/classify" in block]
-    answer = run(shlex.split(command.replace("localhost:8000", address)))
-    assert '"model":"larnn-har"' in answer
-    assert '"label":"' in answer
+def test_the_curl_commands_classify_the_window_and_the_text(address: str) -> None:
+    commands = [block for block in blocks("sh") if "/classify" in block]
+    for command, model in zip(commands, ("larnn-har", "rra-imdb"), strict=True):
+        answer = run(shlex.split(command.replace("localhost:8000", address)))
+        assert f'"model":"{model}"' in answer
+        assert '"label":"' in answer
 
 
 def test_the_curl_commands_of_an_operator_do(address: str) -> None:

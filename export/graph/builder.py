@@ -6,7 +6,7 @@ no trace of where they were made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Pen:
         self.defaults: dict[str, tuple[str, str, list[Any]]] = {}
         self.functions: dict[str, FunctionProto] = {}
         self._prefix = prefix
+        self._shared: dict[str, str] = {}
 
     def constant(self, value: Operand | ArrayLike, floats: DTypeLike = np.float32) -> str:
         """The name of a constant of `floats` or, whole numbers, int64. Names pass through."""
@@ -83,6 +84,26 @@ class Pen:
         """x·Wᵀ + b over the last axis; weight [out, in] as torch keeps it."""
         product = self.write("MatMul", x, weight.detach().T)
         return product if bias is None else self.write("Add", product, bias)
+
+    def gemm(self, x: str, weight: Tensor, addend: Operand) -> str:
+        """x·Wᵀ + addend for x [batch, in] in one node, which takes an activation behind it in."""
+        return self.write("Gemm", x, weight.detach().T, addend)
+
+    def norm(self, x: str, norm: nn.Module) -> str:
+        """Layer norm or batch norm over the last axis, as it is at inference."""
+        if isinstance(norm, nn.LayerNorm):
+            return self.write(
+                "LayerNormalization", x, norm.weight, norm.bias, axis=-1, epsilon=norm.eps
+            )
+        assert isinstance(norm, nn.BatchNorm1d)
+        scale, shift = affine(norm)
+        return self.write("Add", self.write("Mul", x, scale), shift)
+
+    def once(self, key: str, value: Callable[[], str]) -> str:
+        """A value that all layers share, written by the first."""
+        if key not in self._shared:
+            self._shared[key] = value()
+        return self._shared[key]
 
     def time_major(self, x: str) -> str:
         """[batch, steps, …] ↔ [steps, batch, …] for a tensor of rank 3."""

@@ -6,17 +6,29 @@ from collections.abc import Callable
 
 import onnx
 
+from export.graph.bn_lstm import write_bn_lstm
 from export.graph.builder import Pen
+from export.graph.gru import write_gru
 from export.graph.larnn import write_larnn
 from export.graph.lstm import write_lstm
+from export.graph.mann import write_mann
 from export.graph.model import model_of
 from export.graph.phone_filters import write_filters
+from export.graph.rra import write_rra
+from export.graph.self_attention import write_attention
 from export.networks import Network, RawClassifier, RecurrentClassifier
+from export.networks.config import Family
+from export.networks.stack import Channels, Tokens
 from service.contract import INPUT, LENGTHS, LOGITS, Contract
 
-WRITERS: dict[str, Callable[..., tuple[str, dict[str, str]]]] = {
+WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
     "larnn": write_larnn,
     "lstm": write_lstm,
+    "bn-lstm": write_bn_lstm,
+    "gru": write_gru,
+    "rra": write_rra,
+    "mann": write_mann,
+    "attention": write_attention,
 }
 
 
@@ -33,8 +45,7 @@ def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
         for name, value in next_state.items():
             pen.rename(value, f"next_{name}")
         network = network.network
-    z = pen.linear(_features(pen, network, channels), network.input.weight, network.input.bias)
-    z = pen.write("Elu", z)
+    z = _write_input(pen, network, channels)
     write_layer = WRITERS[network.config.family]
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
@@ -47,8 +58,12 @@ def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
     return model_of(pen, contract, "larnn")
 
 
-def _features(pen: Pen, network: RecurrentClassifier, channels: str) -> str:
-    if not (scale := network.config.fine_scale):
-        return channels
-    fine = pen.write("Asinh", pen.write("Div", channels, scale))
-    return pen.write("Concat", channels, fine, axis=2)
+def _write_input(pen: Pen, network: RecurrentClassifier, x: str) -> str:
+    """x [batch, steps, channels] → [batch, steps, n]"""
+    layer = network.input
+    if isinstance(layer, Tokens):
+        return pen.write("Gather", layer.weight, pen.write("Squeeze", x, [2]), axis=0)
+    assert isinstance(layer, Channels)
+    if scale := network.config.fine_scale:
+        x = pen.write("Concat", x, pen.write("Asinh", pen.write("Div", x, scale)), axis=2)
+    return pen.write("Elu", pen.linear(x, layer.weight, layer.bias))

@@ -7,18 +7,24 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Family = Literal["larnn", "lstm", "bn-lstm", "gru", "rra", "mann", "attention"]
+HEADS_DIVIDE = ("larnn", "attention")
+
 
 class NetworkConfig(BaseModel):
     """Hyperparameters of a recurrent stack and its classifier.
 
-    The fields from `window_size` on shape the LARNN alone; an LSTM leaves them unused.
+    A family takes the fields it has a use for: its file says which. Those from `mode` on shape the
+    LARNN alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    family: Literal["larnn", "lstm"] = "larnn"
+    family: Family = "larnn"
     channels: int = Field(9, ge=1)
-    classes: int = Field(6, ge=2)
+    vocabulary: int = Field(0, ge=0)
+    """How many tokens there are, where the one channel holds tokens; 0 for measured values."""
+    classes: int = Field(6, ge=1)
     hidden_size: int = Field(64, ge=1)
     layers: int = Field(2, ge=1)
     normalisation: Literal["layer", "batch", "none"] = "layer"
@@ -27,8 +33,13 @@ class NetworkConfig(BaseModel):
     """Where not 0, asinh(channel / fine_scale) too: it tells small motions apart."""
 
     window_size: int = Field(16, ge=1)
-    """k, the number of past cell states that attention sees."""
+    """k, the number of past states that attention sees."""
     heads: int = Field(8, ge=1)
+    """Of attention; in a memory-augmented network those that read and write."""
+    memory_slots: int = Field(16, ge=1)
+    """Rows of an external memory."""
+    memory_width: int = Field(32, ge=1)
+    """Features of one of its rows."""
     mode: Literal["residual", "layer"] = "residual"
     """How attention enters the gates: Wx·x + Wh·h + Wa·a + b, or W[x, h, a] + b."""
     positional_encoding: bool = False
@@ -39,11 +50,15 @@ class NetworkConfig(BaseModel):
     """Start with Wa = 0, so that training begins from an LSTM."""
 
     @model_validator(mode="after")
-    def _heads_divide_hidden_size(self) -> Self:
-        if self.family == "larnn" and self.hidden_size % self.heads:
+    def _heads_fit(self) -> Self:
+        if self.family in HEADS_DIVIDE and self.hidden_size % self.heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} must be a multiple of heads {self.heads}"
             )
+        if self.vocabulary and self.channels != 1:
+            raise ValueError(f"tokens come in 1 channel, not in {self.channels}")
+        if self.family == "mann" and self.heads > self.memory_slots:
+            raise ValueError(f"heads {self.heads} must be at most memory_slots {self.memory_slots}")
         return self
 
     @property

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from export.networks.config import NetworkConfig
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import at_length
+from export.networks.parts import at_length, hidden_and_cell, start_gates
 from service.contract import StateTensor
 
 
@@ -20,18 +20,10 @@ class LSTMLayer(nn.Module):
         n = config.hidden_size
         self.linear_ih = nn.Linear(n, 4 * n)
         self.linear_hh = nn.Linear(n, 4 * n, bias=False)
-        with torch.no_grad():
-            for gate in self.linear_hh.weight.split(n):
-                nn.init.orthogonal_(gate)
-            self.linear_ih.bias.zero_()
-            self.linear_ih.bias[n : 2 * n] = 1.0  # the forget gate starts open
+        start_gates(self.linear_hh.weight, self.linear_ih.bias)
 
     def state_tensors(self) -> list[StateTensor]:
-        n = self.config.hidden_size
-        return [
-            StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state"),
-            StateTensor(name="cell", shape=(n,), dtype="float32", description="cell state"),
-        ]
+        return hidden_and_cell(self.config.hidden_size)
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""

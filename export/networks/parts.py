@@ -56,6 +56,24 @@ def initial_tensors(
     )
 
 
+def hidden_and_cell(n: int) -> list[StateTensor]:
+    """An LSTM's state tensors."""
+    return [
+        StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state"),
+        StateTensor(name="cell", shape=(n,), dtype="float32", description="cell state"),
+    ]
+
+
+@torch.no_grad()
+def start_gates(recurrent: Tensor, bias: Tensor) -> None:
+    """Orthogonal weights [4n, n] for each gate i, f, g, o; the forget gate [4n] starts open."""
+    n = recurrent.shape[1]
+    for gate in recurrent.split(n):
+        nn.init.orthogonal_(gate)
+    bias.zero_()
+    bias[n : 2 * n] = 1.0
+
+
 def at_length(initial: Tensor, outputs: Tensor, lengths: Tensor | None) -> Tensor:
     """The value [batch, n] after `lengths` steps, given [batch, n] and [batch, steps, n].
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from export.networks.larnn import LARNNState
 from export.networks.larnn_layer import LARNNLayer
@@ -24,7 +23,7 @@ def plain_forward(
     layers = _layers(network)
     before = state or tuple(layer.cell.initial_state(len(x)) for layer in layers)
     after: list[LARNNState] = []
-    z = F.elu(network.input(x))
+    z = network.input(x)
     for layer, current in zip(layers, before, strict=True):
         outputs = []
         for x_t in z.unbind(1):

@@ -28,7 +28,7 @@ class RawClassifier(nn.Module):
         return [*self.filters.state_tensors(), *self.network.state_tensors()]
 
     def initial_state(self, batch: int) -> Tensors:
-        return initial_tensors(self.state_tensors(), batch, self.network.input.weight.device)
+        return initial_tensors(self.state_tensors(), batch, self.network.output.weight.device)
 
     def forward(
         self, x: Tensor, state: Tensors | None = None, lengths: Tensor | None = None

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.networks.config import NetworkConfig
+from export.networks.bn_lstm import BNLSTMLayer
+from export.networks.config import Family, NetworkConfig
+from export.networks.gru import GRULayer
 from export.networks.larnn_layer import LARNNLayer
 from export.networks.loop import Tensors
 from export.networks.lstm import LSTMLayer
+from export.networks.mann import MANNLayer
 from export.networks.parts import initial_tensors
+from export.networks.rra import RRALayer
+from export.networks.self_attention import AttentionLayer
 from service.contract import StateTensor
 
-FAMILIES = {"larnn": LARNNLayer, "lstm": LSTMLayer}
+FAMILIES: dict[Family, Callable[[NetworkConfig], nn.Module]] = {
+    "larnn": LARNNLayer,
+    "lstm": LSTMLayer,
+    "bn-lstm": BNLSTMLayer,
+    "gru": GRULayer,
+    "rra": RRALayer,
+    "mann": MANNLayer,
+    "attention": AttentionLayer,
+}
 
 
 class RecurrentLayer(Protocol):
@@ -28,8 +42,28 @@ class RecurrentLayer(Protocol):
     ) -> tuple[Tensor, Tensors]: ...
 
 
+class Channels(nn.Linear):
+    """Measured values [..., channels] → [..., n]: linear, then ELU."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.elu(super().forward(input))
+
+
+class Tokens(nn.Embedding):
+    """Tokens int64 [..., 1] → [..., n]: a learned vector each."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input[..., 0])
+
+
+def _input(config: NetworkConfig) -> nn.Module:
+    if config.vocabulary:
+        return Tokens(config.vocabulary, config.hidden_size)
+    return Channels(config.features, config.hidden_size)
+
+
 class RecurrentClassifier(nn.Module):
-    """Input linear with ELU, L layers stacked with residual sums, output linear.
+    """An input layer, L layers stacked with residual sums, output linear.
 
     State in, state out: the state is a tuple of tensors in the order of `state_tensors()`.
     """
@@ -37,7 +71,7 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.input = nn.Linear(config.features, config.hidden_size)
+        self.input = _input(config)
         family = FAMILIES[config.family]
         self.layers = nn.ModuleList([family(config) for _ in range(config.layers)])
         self.dropout = nn.Dropout(config.dropout)
@@ -58,14 +92,15 @@ class RecurrentClassifier(nn.Module):
 
     def initial_state(self, batch: int) -> Tensors:
         """The state before the first step, each tensor [batch, *shape]."""
-        return initial_tensors(self.state_tensors(), batch, self.input.weight.device)
+        return initial_tensors(self.state_tensors(), batch, self.output.weight.device)
 
     def forward(
         self, x: Tensor, state: Tensors | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensors]:
         """x [batch, steps, channels] → logits [batch, steps, classes] and the next state.
 
-        `lengths` [batch] int64 counts each row's valid steps: its state stops moving there.
+        Tokens are int64. `lengths` [batch] int64 counts each row's valid steps: there its
+        state stops moving.
         """
         return self.from_features(self.features(x), state, lengths)
 
@@ -81,7 +116,7 @@ class RecurrentClassifier(nn.Module):
         state = self.initial_state(len(x)) if state is None else state
         next_state: list[Tensor] = []
         per_layer = len(state) // len(self.layers)
-        z = F.elu(self.input(x))
+        z = self.input(x)
         for index, layer in enumerate(self.layers):
             mine = state[index * per_layer : (index + 1) * per_layer]
             output, moved = layer(z, mine, lengths)

@@ -6,14 +6,22 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
+from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.answers import answers
 from service.api.body import read_body, unless_gone
-from service.api.decode import decode_json, npy_array, steps_array, version_asked
+from service.api.decode import (
+    check_characters,
+    decode_json,
+    npy_array,
+    steps_array,
+    text_tokens,
+    version_asked,
+)
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
-from service.backend.base import Floats, Model
+from service.backend.base import Model, Steps
 from service.engine.engine import Engine
 from service.errors import BadMessage, BadShape, TooLarge
 from service.settings import Settings
@@ -55,8 +63,7 @@ class ClassifyDoor:
             asked = decode_json(_BODY, body)
             logits = asked.logits
             model = self._engine.model(asked.model, asked.version)
-            check_sizes([len(rows) for rows in asked.sequences], self._settings)
-            sequences = _arrays(asked, model)
+            sequences = _steps(asked, model, self._settings)
         result = await unless_gone(request, self._engine.classify(model, sequences))
         manifest = model.manifest
         predictions = answers(result, manifest.contract.labels, logits)
@@ -88,19 +95,32 @@ def _flag(text: str) -> bool:
     return value
 
 
-def _arrays(asked: ClassifyBody, model: Model) -> list[Floats]:
-    return [
-        steps_array(rows, model, f"sequences[{index}]")
-        for index, rows in enumerate(asked.sequences)
-    ]
+def _steps(asked: ClassifyBody, model: Model, settings: Settings) -> list[Steps]:
+    """Of each sequence, or of each text."""
+    rows, texts = asked.sequences, asked.texts
+    if isinstance(rows, list) and isinstance(texts, UnsetType):
+        check_sizes([len(steps) for steps in rows], settings)
+        return [steps_array(steps, model, f"sequences[{i}]") for i, steps in enumerate(rows)]
+    if isinstance(texts, UnsetType) or isinstance(rows, list):
+        raise BadMessage("send either sequences or texts")
+    _check_count(len(texts), settings, "texts")
+    limit = settings.max_sequence_steps
+    check_characters(sum(map(len, texts)), settings.max_request_steps, "the texts together have")
+    tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
+    check_sizes([len(steps) for steps in tokens], settings, "texts")
+    return tokens
+
+
+def _check_count(count: int, settings: Settings, place: str) -> None:
+    if not count:
+        raise BadShape(f"{place} is empty; send at least one")
+    if count > settings.max_sequences:
+        raise TooLarge(f"{count} sequences; at most {settings.max_sequences} in a request")
 
 
 def check_sizes(steps: list[int], settings: Settings, place: str = "sequences") -> None:
     """Raises BadShape, TooLarge where a request has so many sequences, of so many steps."""
-    if not steps:
-        raise BadShape(f"{place} is empty; send at least one")
-    if len(steps) > settings.max_sequences:
-        raise TooLarge(f"{len(steps)} sequences; at most {settings.max_sequences} in a request")
+    _check_count(len(steps), settings, place)
     for index, count in enumerate(steps):
         if not count:
             raise BadShape(f"{place}[{index}] has no steps; send at least one")

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import UnsetType
 
-from service.api.messages import Version
-from service.backend.base import Floats, Model
+from service.api.messages import StepsBody, Version
+from service.backend.base import Floats, Model, Steps
 from service.errors import (
     BadJson,
     BadMessage,
@@ -30,6 +31,8 @@ T = TypeVar("T")
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
 _FINITE = "every value is a finite number that fits float32"
+_CHARACTERS = 16
+"""Of text for each step that may be: how long a token is at most, so that none is refused early."""
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
 
 
@@ -87,7 +90,7 @@ def version_asked(query: Mapping[str, str]) -> int | None:
         raise BadMessage("in the address: version is a whole number, at least 1") from None
 
 
-def steps_array(rows: list[list[float]], model: Model, place: str) -> Floats:
+def steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:
     """[steps, channels] from nested numbers. Raises BadShape, BadValue with the place."""
     channels = len(model.manifest.contract.channels)
     try:
@@ -100,19 +103,49 @@ def steps_array(rows: list[list[float]], model: Model, place: str) -> Floats:
         raise BadShape(
             f"{place}[{index}] has {len(row)} channels; {model.manifest.name} takes {channels}"
         )
-    return finite(array, place)
+    return checked(array, model, place)
 
 
-def finite(array: Floats, place: str) -> Floats:
-    """The array itself. Raises BadValue with the index of the first NaN or infinity."""
-    if not np.isfinite(array).all():
-        index = "".join(f"[{i}]" for i in np.argwhere(~np.isfinite(array))[0])
-        raise BadValue(f"{place}{index}: {_FINITE}")
-    return array
+def checked(array: Floats, model: Model, place: str) -> Steps:
+    """The array itself, or the tokens that it counts. Raises BadValue with the first bad index."""
+    good, rule = np.isfinite(array), _FINITE
+    if (vocabulary := model.manifest.contract.vocabulary) is not None:
+        good = (array >= 0) & (array < vocabulary.size) & (array == np.trunc(array))
+        rule = f"{model.manifest.name} takes tokens, whole numbers from 0 to {vocabulary.size - 1}"
+    if not good.all():
+        index = "".join(f"[{i}]" for i in np.argwhere(~good)[0])
+        raise BadValue(f"{place}{index}: {rule}")
+    return array if vocabulary is None else array.astype(np.int64)
 
 
-def npy_array(body: bytes, model: Model) -> Floats:
-    """float32 [batch, steps, channels] from an npy file, without a copy."""
+def text_tokens(text: str, model: Model, limit: int, place: str) -> Steps:
+    """[tokens, 1] of a text. Raises BadMessage where the model reads none, TooLarge."""
+    if model.tokenizer is None:
+        raise BadMessage(f"{place}: {model.manifest.name} takes numbers; send them as steps")
+    check_characters(len(text), limit, f"{place} has")
+    return model.tokenizer.encode(text)
+
+
+def check_characters(count: int, steps: int, who: str) -> None:
+    """Raises TooLarge where a text has more than so many steps can take: before it is read."""
+    if count > _CHARACTERS * steps:
+        raise TooLarge(f"{who} {count} characters; at most {_CHARACTERS * steps}")
+
+
+def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
+    """A chunk's steps, or the tokens of its text."""
+    if isinstance(body.text, str) and isinstance(body.steps, UnsetType):
+        steps = text_tokens(body.text, model, limit, "text")
+        check_chunk_size(len(steps), limit)
+        return steps
+    if isinstance(body.text, str) or isinstance(body.steps, UnsetType):
+        raise BadMessage("a chunk has either steps or text")
+    check_chunk_size(len(body.steps), limit)
+    return steps_array(body.steps, model, "steps")
+
+
+def npy_array(body: bytes, model: Model) -> Steps:
+    """[batch, steps, channels] from an npy file, measured values without a copy."""
     channels = len(model.manifest.contract.channels)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
@@ -126,7 +159,7 @@ def npy_array(body: bytes, model: Model) -> Floats:
     if len(body) - end != 4 * shape[0] * shape[1] * shape[2]:
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
     array = np.frombuffer(body, dtype="<f4", offset=end).reshape(shape)
-    return finite(array, "sequences")
+    return checked(array, model, "sequences")
 
 
 @lru_cache(maxsize=256)
@@ -144,7 +177,7 @@ def _npy_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         raise BadMessage(f"the body is not an npy file: {error}") from None
 
 
-def binary_chunk(frame: bytes, model: Model) -> tuple[int, Floats]:
+def binary_chunk(frame: bytes, model: Model) -> tuple[int, Steps]:
     """Offset and steps from a frame of larnn.f32.v1: uint64, then float32, little-endian."""
     channels = len(model.manifest.contract.channels)
     if len(frame) < 8 or (len(frame) - 8) % (4 * channels):
@@ -154,7 +187,7 @@ def binary_chunk(frame: bytes, model: Model) -> tuple[int, Floats]:
         )
     [offset] = struct.unpack_from("<Q", frame)
     steps = np.frombuffer(frame, dtype="<f4", offset=8).reshape(-1, channels)
-    return offset, finite(steps, "steps")
+    return offset, checked(steps, model, "steps")
 
 
 def check_chunk_size(steps: int, limit: int) -> None:

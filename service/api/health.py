@@ -22,8 +22,10 @@ class ModelInfo(BaseModel):
     description: str
     provider: str
     operator: Operator
-    sample_rate_hz: float
+    sample_rate_hz: float | None
     channels: tuple[Channel, ...]
+    vocabulary: int | None
+    """How many tokens there are, where its one channel holds tokens."""
     labels: tuple[str, ...]
     state: tuple[StateTensor, ...]
     explains: bool
@@ -102,6 +104,7 @@ def _info(model: Model) -> ModelInfo:
         operator=model.backend.operator,
         sample_rate_hz=contract.sample_rate_hz,
         channels=contract.channels,
+        vocabulary=contract.vocabulary and contract.vocabulary.size,
         labels=contract.labels,
         state=contract.state,
         explains=model.attention is not None,

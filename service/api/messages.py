@@ -22,10 +22,11 @@ class Answer(Struct):
 
 
 class StepsBody(Struct, forbid_unknown_fields=True):
-    """Steps [steps][channels] of a stream, `offset` of them sent before."""
+    """Steps [steps][channels] of a stream, or a text of tokens, `offset` of them sent before."""
 
     offset: Position
-    steps: list[list[float]]
+    steps: list[list[float]] | UnsetType = UNSET
+    text: str | UnsetType = UNSET
     acked: Position | None = None
     logits: bool | None = None
     emit: Emit | None = None

@@ -16,9 +16,10 @@ from service.api.oip import messages as oip
 
 
 class ClassifyBody(Struct, forbid_unknown_fields=True):
-    """Sequences [batch][steps][channels], each of its own length."""
+    """Sequences [batch][steps][channels], each of its own length, or texts [batch]."""
 
-    sequences: list[list[list[float]]]
+    sequences: list[list[list[float]]] | UnsetType = msgspec.UNSET
+    texts: list[str] | UnsetType = msgspec.UNSET
     model: str | None = None
     version: Version | None = None
     logits: bool = False

@@ -14,8 +14,8 @@ from service.api import failures, subprotocols
 from service.api.decode import (
     binary_chunk,
     check_chunk_size,
+    chunk_steps,
     decode_json,
-    steps_array,
     version_asked,
 )
 from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
@@ -178,8 +178,7 @@ class StreamConnection:
             return None
         if self._binary:
             raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
-        check_chunk_size(len(message.steps), self._max_chunk_steps)
-        steps = steps_array(message.steps, stream.model, "steps")
+        steps = chunk_steps(message, stream.model, self._max_chunk_steps)
         chunk = Chunk(message.offset, steps, message.acked)
         return chunk, self._wish.but(message), message.traceparent
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from service.api.access import own_key
 from service.api.body import read_body
-from service.api.decode import check_chunk_size, decode_json, steps_array
+from service.api.decode import chunk_steps, decode_json
 from service.api.messages import OpenedMessage, PredictionMessage, StepsBody
 from service.api.predict import Wish, opened, predict
 from service.api.schemas import OpenBody, gives, takes
@@ -55,8 +55,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """Steps that the stream has consumed already are answered, not counted again."""
         stream = await engine.resume(stream_id)
         asked = decode_json(_STEPS, await read_body(request, settings.max_body))
-        check_chunk_size(len(asked.steps), settings.max_chunk_steps)
-        chunk = Chunk(asked.offset, steps_array(asked.steps, stream.model, "steps"), asked.acked)
+        steps = chunk_steps(asked, stream.model, settings.max_chunk_steps)
+        chunk = Chunk(asked.offset, steps, asked.acked)
         wish = Wish().but(asked)
         return _json(await predict(engine, stream, chunk, wish, settled=True))
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from service.contract import Manifest
 
 Floats = NDArray[np.float32]
+Steps = NDArray[Any]
+"""Measured values float32, or tokens int64."""
 Indices = NDArray[np.int64]
 State = dict[str, NDArray[Any]]
 """State tensors by name, batch axis first."""
-Run = Callable[[Floats, NDArray[np.int64], State], tuple[Floats, State]]
+Run = Callable[[Steps, NDArray[np.int64], State], tuple[Floats, State]]
 """x, lengths, state [batch, …] → logits, next state."""
 Operator = Literal["native", "graph"]
 """What computes a recurrent layer: an operator of the package larnn-kernels, or plain nodes."""
@@ -27,13 +29,13 @@ class Backend(Protocol):
     provider: str
     operator: Operator
 
-    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+    def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x [batch, steps, channels], lengths [batch], state [batch, …] → logits, next state."""
         ...
 
     def advance(
         self,
-        x: Floats,
+        x: Steps,
         lengths: NDArray[np.int64],
         tensors: State,
         rows: Indices,
@@ -45,6 +47,14 @@ class Backend(Protocol):
         `next_rows[i]`. No row is both read and written. Logits beyond lengths[i] mean nothing; the
         state stops there.
         """
+        ...
+
+
+class Tokenizer(Protocol):
+    """Makes tokens of text."""
+
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """[tokens, 1]; none where there is nothing to read."""
         ...
 
 
@@ -82,3 +92,5 @@ class Model:
     manifest: Manifest
     backend: Backend
     attention: Attention | None = None
+    tokenizer: Tokenizer | None = None
+    """Where its steps are tokens."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backend.base import Floats, Indices, State
+from service.backend.base import Floats, Indices, State, Steps
 from service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS, Contract
 
 
@@ -20,14 +20,14 @@ class BoundSession:
         self._binding = session.io_binding()
         self._bound: State | None = None
 
-    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+    def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""
         outputs = self._session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
         names = (tensor.name for tensor in self._contract.state)
         return outputs[0], dict(zip(names, outputs[1:], strict=True))
 
     def run_in_place(
-        self, x: Floats, lengths: NDArray[np.int64], tensors: State, rows: Indices, to: Indices
+        self, x: Steps, lengths: NDArray[np.int64], tensors: State, rows: Indices, to: Indices
     ) -> Floats:
         """As `Backend.advance`, where the graph takes row numbers: no state is copied."""
         if tensors is not self._bound:

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from service.backend.base import Floats, Indices, Operator, State, advance_by_copy
+from service.backend.base import Floats, Indices, Operator, State, Steps, advance_by_copy
 from service.backend.bound_session import BoundSession
 from service.backend.kernels import library
 from service.backend.providers import CPU, CUDA, candidates, missing_cuda
@@ -60,14 +60,14 @@ class OnnxBackend:
         if self.provider == CPU:
             self._idle += [BoundSession(_open(graph, "cpu")[0], contract) for _ in range(runs - 1)]
 
-    def run(self, x: Floats, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
+    def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""
         with self._session() as session:
             return session.run(x, lengths, state)
 
     def advance(
         self,
-        x: Floats,
+        x: Steps,
         lengths: NDArray[np.int64],
         tensors: State,
         rows: Indices,

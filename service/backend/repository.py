@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.backend.base import Attention, Model
+from service.backend.base import Attention, Model, Tokenizer
 from service.backend.onnx_backend import OnnxAttention, OnnxBackend, Provider
-from service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest
+from service.backend.tokenizer import SentencePieceTokenizer
+from service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest, Vocabulary
 from service.errors import StartupError
 
 
@@ -69,7 +70,7 @@ def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
         backend = OnnxBackend(graph, manifest.contract, provider, runs)
     except ContractError as error:
         raise StartupError(f"{path}: {error}") from error
-    return Model(manifest, backend, _attention(folder, manifest))
+    return Model(manifest, backend, _attention(folder, manifest), _tokenizer(folder, manifest))
 
 
 def _attention(folder: Path, manifest: Manifest) -> Attention | None:
@@ -82,7 +83,7 @@ def _attention(folder: Path, manifest: Manifest) -> Attention | None:
         raise StartupError(f"{path}: {error}") from error
 
 
-def _whole(folder: Path, file: GraphFile) -> tuple[Path, bytes]:
+def _whole(folder: Path, file: GraphFile | Vocabulary) -> tuple[Path, bytes]:
     """Where the file is and what is in it. Raises StartupError where that is not as published."""
     path = folder / file.file
     try:
@@ -112,6 +113,17 @@ def _manifest(folder: Path) -> Manifest:
             f"its folder is {folder.parent.name}/{folder.name}"
         )
     return manifest
+
+
+def _tokenizer(folder: Path, manifest: Manifest) -> Tokenizer | None:
+    vocabulary = manifest.contract.vocabulary
+    if vocabulary is None:
+        return None
+    path, tokenizer = _whole(folder, vocabulary)
+    try:
+        return SentencePieceTokenizer(tokenizer, vocabulary)
+    except ContractError as error:
+        raise StartupError(f"{path}: {error}") from error
 
 
 def _first_problem(error: ValidationError) -> str:

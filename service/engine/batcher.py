@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 from opentelemetry.trace import SpanContext
 
-from service.backend.base import Floats, Model
+from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
 from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
@@ -40,7 +40,7 @@ Result = tuple[Floats, RowState]
 class Row:
     """One sequence on its way through, with the channel for its reply."""
 
-    x: Floats
+    x: Steps
     state: Slot
     ends: bool
     reply: asyncio.Future[Result]
@@ -89,7 +89,7 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(
-        self, rows: Sequence[tuple[Floats, RowState | None]], ends: bool = False
+        self, rows: Sequence[tuple[Steps, RowState | None]], ends: bool = False
     ) -> list[asyncio.Future[Result]]:
         """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
 
@@ -184,7 +184,8 @@ class Batcher:
 
     def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
         """In a thread: one run, each row's logits, or None where they are not finite, and state."""
-        x = np.zeros((len(rows), max(counts), rows[0].x.shape[1]), dtype=np.float32)
+        first = rows[0].x
+        x = np.zeros((len(rows), max(counts), first.shape[1]), dtype=first.dtype)
         for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
             x[index, :count] = row.x[row.done : row.done + count]
         lengths = np.array(counts, dtype=np.int64)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from service.backend.base import Floats, Model
+from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.checkpoint import Checkpoint
@@ -43,7 +43,7 @@ class Chunk:
     """Steps of a stream: [steps, channels], `offset` of them sent before."""
 
     offset: int
-    steps: Floats
+    steps: Steps
     acked: int | None = None
     """The position up to which the client has its answers; its offset unless told."""
 
@@ -99,7 +99,7 @@ class Engine:
         """
         return self.models.wanted(name, version)
 
-    async def classify(self, model: Model, sequences: Sequence[Floats]) -> Floats:
+    async def classify(self, model: Model, sequences: Sequence[Steps]) -> Floats:
         """Logits [batch, classes] of the last step of each sequence [steps, channels].
 
         A window is a stream that starts from an empty queue and ends.
@@ -231,8 +231,9 @@ class Engine:
         self.ready = True
 
     async def _warm(self, model: Model) -> None:
-        channels = len(model.manifest.contract.channels)
-        await self.classify(model, [np.zeros((2, channels), dtype=np.float32)] * 2)
+        contract = model.manifest.contract
+        steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
+        await self.classify(model, [steps] * 2)
 
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.

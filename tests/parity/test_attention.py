@@ -42,7 +42,7 @@ def test_the_first_layers_weights_are_its_query_on_its_keys(name: str) -> None:
     before = networks.initial_state(name, 2)
     _, before = networks.in_graph(name)(x[:, :-1], lengths - 1, before)
     with torch.no_grad():
-        z = F.elu(network.input(torch.from_numpy(x[:, -1])))
+        z = network.input(torch.from_numpy(x[:, -1]))
         query_of = torch.cat([z, torch.from_numpy(before["hidden_0"])], dim=1)
         query = F.elu(layer.cell.q_proj(query_of)).unflatten(1, (config.heads, -1))
         keys = torch.from_numpy(before["keys_0"]).unflatten(2, (-1, config.heads))

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 
 from export.graph import build_graph
+from export.networks.stack import FAMILIES
 from export.publish import contract_of
 from export.verify import BOUND, ParityError, verify
 from service.contract import METADATA_KEY, TensorSignature
@@ -37,7 +38,7 @@ def test_signature_and_metadata_are_the_contract(name: str) -> None:
     contract.check_metadata(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
 
 
-@pytest.mark.parametrize("name", ["larnn", "lstm"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_bytes_are_the_same_each_time_and_tell_nothing_of_the_machine(name: str) -> None:
     network = networks.network(name)
     model, again = (build_graph(network, contract_of(network)) for _ in range(2))
@@ -48,7 +49,7 @@ def test_bytes_are_the_same_each_time_and_tell_nothing_of_the_machine(name: str)
     onnx.checker.check_model(model, full_check=True)
 
 
-@pytest.mark.parametrize("name", ["larnn", "position", "lstm", "raw"])
+@pytest.mark.parametrize("name", [*FAMILIES, "position", "raw"])
 def test_padding_may_hold_anything(name: str) -> None:
     lengths = np.array([2, 0, 4])
     x, state = networks.signal(3, 4), networks.initial_state(name, 3)
@@ -62,7 +63,7 @@ def test_padding_may_hold_anything(name: str) -> None:
         np.testing.assert_array_equal(after_padded[tensor], value)
 
 
-@pytest.mark.parametrize("name", ["width-of-16", "width-of-16-position"])
+@pytest.mark.parametrize("name", [name for name in networks.CHANGES if "width-of-16" in name])
 def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_chunks(name: str) -> None:
     advance, x = networks.in_graph(name), networks.signal(7, 9)
     together, after = advance(x, np.full(7, 9), networks.initial_state(name, 7))

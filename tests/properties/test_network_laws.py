@@ -9,20 +9,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export.networks.stack import FAMILIES
 from tests import networks
 from tests.networks import Advance, Array, State
 
 BOUND = 1e-5
 STEPS = 12
+WRITTEN = 1e-3
+QUEUE_NAMES = ("keys", "values", "queue")
+
+
+def queues(name: str) -> list[str]:
+    """State tensors that hold an entry for each of the last k steps."""
+    k = networks.config(name).window_size
+    return [
+        tensor.name
+        for tensor in networks.network(name).state_tensors()
+        if tensor.name.startswith(QUEUE_NAMES) and tensor.shape[0] == k
+    ]
+
+
 KINDS = [
-    *((kind, name) for kind in ("torch", "graph") for name in ("larnn", "position", "lstm", "raw")),
+    *((kind, name) for kind in ("torch", "graph") for name in (*FAMILIES, "position", "raw")),
     ("graph", "layer-mode"),
     ("graph", "batch-norm-position"),
     ("graph", "window-of-one"),
 ]
 
+QUEUED = [name for name in (*FAMILIES, "position", "one-head", "window-of-one") if queues(name)]
+
 each_kind = pytest.mark.parametrize(("kind", "name"), KINDS)
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=8, deadline=None)
 cuts = st.lists(st.integers(0, STEPS), max_size=5).map(sorted)
 lengths_of_rows = st.lists(st.integers(0, STEPS), min_size=1, max_size=5)
 seeds = st.integers(0, 1000)
@@ -100,18 +117,37 @@ def test_a_state_saved_and_restored_goes_on_the_same(
 
 
 @pytest.mark.parametrize("kind", ["torch", "graph"])
-@pytest.mark.parametrize("name", ["larnn", "position", "one-head", "window-of-one"])
+@pytest.mark.parametrize("name", QUEUED)
 @few
 @given(steps=st.integers(1, 7), seed=seeds)
 def test_first_in_first_out(kind: str, name: str, steps: int, seed: int) -> None:
-    """Each step shifts the queue by one slot; after k steps what it held is gone."""
+    """Each step shifts a queue by one slot; after k steps what it held is gone."""
     k, advance = networks.config(name).window_size, runner(kind, name)
     past = networks.signal(1, 6, seed)
     _, before = advance(past, np.array([6]), networks.initial_state(name, 1))
     _, after = advance(networks.signal(1, steps, seed + 1), np.array([steps]), before)
     kept = max(k - steps, 0)
-    for queue in ("keys_0", "values_0"):
+    for queue in queues(name):
         np.testing.assert_array_equal(after[queue][:, :kept], before[queue][:, k - kept :])
         newer = after[queue][0, kept:]
         assert not any((entry == old).all() for entry in newer for old in before[queue][0])
-    assert after["filled_0"].tolist() == [min(6 + steps, k)]
+    for filled in (tensor for tensor in after if tensor.startswith("filled")):
+        assert after[filled].tolist() == [min(6 + steps, k)]
+
+
+@pytest.mark.parametrize("kind", ["torch", "graph"])
+@few
+@given(seed=seeds)
+def test_a_memory_is_written_where_it_was_used_least(kind: str, seed: int) -> None:
+    """Of a network that starts to write, each step fills the next free slots, in their order."""
+    name, advance = "mann", runner(kind, "mann")
+    config, state = networks.config(name), networks.initial_state(name, 1)
+    for step in range(config.memory_slots // config.heads):
+        _, state = advance(networks.signal(1, 1, seed + step), np.array([1]), state)
+        written = np.abs(state["memory_0"][0]).max(axis=1) > WRITTEN
+        first = config.heads * step
+        assert written[first : first + config.heads].all()
+        usage = state["usage_0"][0]
+        assert (
+            usage[first : first + config.heads] > usage[first + config.heads :].max(initial=0)
+        ).all()

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.api.classify import check_sizes
-from service.api.decode import check_chunk_size, finite
+from service.api.decode import check_chunk_size, checked
 from service.api.oip.parameters import Parameters, SequencePart, Value, sequence_part
 from service.api.oip.tensors import FP32, INT64, Tensor
-from service.backend.base import Floats, Model
+from service.backend.base import Floats, Model, Steps
 from service.contract import INPUT, LENGTHS, LOGITS
 from service.engine.engine import Engine
 from service.engine.sequences import Part, Sequences
@@ -100,7 +100,7 @@ class Inference:
         return Inferred(model, advanced.logits[None], told)
 
 
-def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Floats, list[int]]:
+def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
     """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
     by_name = {tensor.name: tensor for tensor in inputs}
     channels = len(model.manifest.contract.channels)
@@ -112,8 +112,8 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Floats, list[int]]:
         )
     x: Floats = by_name[INPUT].array(FP32, "batch", "steps", channels)
     if LENGTHS not in by_name:
-        return finite(x, INPUT), [x.shape[1]] * len(x)
+        return checked(x, model, INPUT), [x.shape[1]] * len(x)
     lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))
     if not ((lengths >= 0) & (lengths <= x.shape[1])).all():
         raise BadValue(f"input {LENGTHS}: each is between 0 and the steps of {INPUT}, {x.shape[1]}")
-    return finite(x, INPUT), lengths.tolist()
+    return checked(x, model, INPUT), lengths.tolist()

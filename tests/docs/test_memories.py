@@ -1,0 +1,38 @@
+"""docs/memories.md shows what the result files hold."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import page
+from export.recipe import COMPARED
+from tests import live
+
+TEXT = page.MEMORIES.read_text()
+
+
+def test_the_tables_are_those_of_the_results() -> None:
+    assert page.filled(TEXT) == TEXT, "python -m benchmarks page"
+
+
+def test_every_picture_exists() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
+    assert pictures
+    for picture in pictures:
+        assert (page.MEMORIES.parent / picture).is_file(), picture
+
+
+def test_costs_are_measured_for_every_family(tmp_path: Path) -> None:
+    output = tmp_path / "memories.json"
+    command = [sys.executable, "-m", "benchmarks", "memories", "--quick", "--output", str(output)]
+    done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(output.read_text())["rows"]
+    assert [row["preset"] for row in rows] == [*COMPARED]
+    for row in rows:
+        assert 135_000 < row["parameters"] < 150_000
+        assert min(value for value in row.values() if not isinstance(value, str)) > 0
