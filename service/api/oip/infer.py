@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.api.classify import check_sizes
 from service.api.decode import check_chunk_size, checked
 from service.api.oip.parameters import Parameters, SequencePart, Value, sequence_part
-from service.api.oip.tensors import FP32, INT64, Tensor
+from service.api.oip.tensors import INT64, Tensor, input_datatype
 from service.backend.base import Floats, Model, Steps
 from service.contract import INPUT, LENGTHS, LOGITS
 from service.engine.engine import Engine
@@ -103,14 +103,15 @@ class Inference:
 def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
     """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
     by_name = {tensor.name: tensor for tensor in inputs}
-    channels = len(model.manifest.contract.channels)
+    contract = model.manifest.contract
+    channels = len(contract.channels)
     if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - {INPUT, LENGTHS}:
         raise BadMessage(
             f"inputs {', '.join(tensor.name for tensor in inputs) or 'none'}: "
             f"{model.manifest.name} takes {INPUT} [batch, steps, {channels}] and, if rows differ, "
             f"{LENGTHS} [batch]; its state stays here"
         )
-    x: Floats = by_name[INPUT].array(FP32, "batch", "steps", channels)
+    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", channels)
     if LENGTHS not in by_name:
         return checked(x, model, INPUT), [x.shape[1]] * len(x)
     lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))

@@ -6,7 +6,7 @@ from typing import Any
 
 from service import __version__
 from service.api.oip.messages import ModelMetadata, ServerMetadata, TensorMetadata
-from service.api.oip.tensors import FP32, INT64
+from service.api.oip.tensors import FP32, INT64, input_datatype
 from service.backend.base import Model
 from service.contract import INPUT, LENGTHS, LOGITS
 from service.engine.engine import Engine
@@ -32,7 +32,7 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     manifest, contract = served.manifest, served.manifest.contract
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
     inputs = [
-        TensorMetadata(INPUT, FP32, [-1, -1, len(contract.channels)]),
+        TensorMetadata(INPUT, input_datatype(contract), [-1, -1, len(contract.channels)]),
         TensorMetadata(LENGTHS, INT64, [-1]),
     ]
     outputs = [TensorMetadata(LOGITS, FP32, [-1, -1, len(contract.labels)])]
@@ -49,7 +49,7 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         "backend": "onnxruntime",
         "max_batch_size": settings.max_sequences,
         "input": [
-            _io(INPUT, "TYPE_FP32", -1, len(contract.channels)),
+            _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, len(contract.channels)),
             _io(LENGTHS, "TYPE_INT64", 1) | {"reshape": {"shape": []}, "optional": True},
         ],
         "output": [_io(LOGITS, "TYPE_FP32", -1, len(contract.labels))],
@@ -57,7 +57,11 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         "parameters": {
             "channels": {"string_value": ",".join(c.name for c in contract.channels)},
             "labels": {"string_value": ",".join(contract.labels)},
-            "sample_rate_hz": {"string_value": f"{contract.sample_rate_hz:g}"},
+            **(
+                {"sample_rate_hz": {"string_value": f"{contract.sample_rate_hz:g}"}}
+                if contract.sample_rate_hz is not None
+                else {}
+            ),
         },
     }
 

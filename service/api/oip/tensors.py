@@ -12,13 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from service.contract import Contract
 from service.errors import BadMessage, BadShape, BadValue
 
 FP32, INT64 = "FP32", "INT64"
 DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
 _NUMBERS: dict[str, list[Any]] = {
     FP32: [list[float], list[list[float]], list[list[list[float]]]],
-    INT64: [list[int]],
+    INT64: [list[int], list[list[int]], list[list[list[int]]]],
 }
 _DECODERS = {name: [msgspec.json.Decoder(kind) for kind in _NUMBERS[name]] for name in _NUMBERS}
 _BRACKETS = re.compile(rb"\s*(?:\[\s*)+")
@@ -57,6 +58,11 @@ class Tensor:
             0 <= size < _LARGEST_AXIS and axis in (size, str(axis))
             for size, axis in zip(self.shape, axes, strict=True)
         )
+
+
+def input_datatype(contract: Contract) -> str:
+    """What a model takes as x: measurements are FP32, tokens INT64."""
+    return INT64 if contract.vocabulary is not None else FP32
 
 
 def from_bytes(name: str, datatype: str, data: bytes | memoryview) -> NDArray[Any]:
