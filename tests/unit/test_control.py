@@ -3,82 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 
 from service.backend.repository import Repository
-from service.engine.control import VersionState
-from service.engine.engine import Chunk, Engine
-from service.engine.memory_store import MemoryStore
-from service.engine.models import at_start
-from service.engine.store import Survives
-from service.engine.stream import Stream
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
 from service.errors import BadModel, Conflict, StartupError, UnknownModel
-from service.settings import Settings
 from tests import toy
 from tests.unit.test_repository import resign
-
-WINDOW = np.ones((3, 2), np.float32)
-Replica = Callable[..., Engine]
-
-
-class SharedStore(MemoryStore):
-    """As one that replicas share: streams rest in it when they leave memory."""
-
-    survives: Survives = "replica"
-
-
-@pytest.fixture
-async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
-    """Makes engines that serve the folder, which has toy/1; closed at the end."""
-    toy.publish(tmp_path)
-    engines: list[Engine] = []
-
-    def engine(store: MemoryStore | None = None, versions: int = 1) -> Engine:
-        models = at_start(Repository(tmp_path, "cpu"), "toy", versions)
-        streams = Streams(
-            store or MemoryStore(),
-            StreamIds("of all"),
-            models,
-            max_streams=10,
-            idle_timeout=60,
-            checkpoint_interval=1e6,
-        )
-        engines.append(Engine(models, streams, Settings(concurrency=1, versions=versions)))
-        return engines[-1]
-
-    yield engine
-    for one in engines:
-        one.close()
-
-
-async def states(engine: Engine) -> dict[tuple[str, int], str]:
-    return {(one.name, one.version): one.state for one in await engine.control.index()}
-
-
-async def entry(engine: Engine, version: int) -> VersionState:
-    [found] = [one for one in await engine.control.index("toy") if one.version == version]
-    return found
-
-
-async def advance(engine: Engine, stream: Stream, offset: int) -> list[float]:
-    advanced = await engine.advance(stream, Chunk(offset, WINDOW), settled=True)
-    last: list[float] = advanced.logits[-1].tolist()
-    return last
-
-
-def another_graph(**changes: Any) -> onnx.ModelProto:
-    """The toy's with other bytes."""
-    graph = toy.graph(toy.CONTRACT.model_copy(update=changes))
-    graph.doc_string = "changed"
-    return graph
+from tests.versions import WINDOW, Replica, advance, another_graph, entry, states
 
 
 async def test_the_newest_version_answers_once_it_is_loaded(
@@ -203,81 +136,6 @@ async def test_what_is_not_in_the_folder_is_unknown(replica: Replica, name: str)
             await change
     with pytest.raises(UnknownModel, match="toy/7"):
         await engine.control.load("toy", 7)
-
-
-async def test_a_stream_resumes_on_its_version_where_only_a_newer_one_serves(
-    replica: Replica, tmp_path: Path
-) -> None:
-    store = SharedStore()
-    first = replica(store)
-    stream = await first.open(first.model("toy"))
-    await advance(first, stream, 0)
-    toy.publish(tmp_path, version=2)
-    second = replica(store)
-    assert (await second.streams.look(stream.id)).checkpoint.version == 1
-    resumed = await second.resume(stream.id)
-    assert await advance(second, resumed, 3) == [6, 6, 6]
-    assert (await entry(second, 1)).state == "retired"
-    with pytest.raises(UnknownModel):
-        second.model("toy", 1)
-
-
-async def test_a_stream_whose_version_was_removed_waits_for_it(
-    replica: Replica, tmp_path: Path
-) -> None:
-    store = SharedStore()
-    first = replica(store)
-    stream = await first.open(first.model("toy"))
-    await advance(first, stream, 0)
-    toy.publish(tmp_path, version=2)
-    shutil.move(tmp_path / "toy" / "1", tmp_path / "removed")
-    assert await advance(first, stream, 3) == [6, 6, 6]
-    assert (await entry(first, 1)).on_disk is False
-    second = replica(store)
-    with pytest.raises(UnknownModel, match="toy/1, which this replica does not"):
-        await second.resume(stream.id)
-    shutil.move(tmp_path / "removed", tmp_path / "toy" / "1")
-    assert (await second.resume(stream.id)).checkpoint.position == 6
-
-
-async def test_streams_migrate_when_asked(replica: Replica, tmp_path: Path) -> None:
-    store = SharedStore()
-    engine = replica(store)
-    here, there = [await engine.open(engine.model("toy")) for _ in range(2)]
-    await advance(engine, here, 0)
-    elsewhere = replica(store)
-    await advance(elsewhere, await elsewhere.resume(there.id), 0)
-    toy.publish(tmp_path, version=2)
-    await engine.control.load("toy")
-    await engine.streams.rest_idle()
-    assert await engine.control.migrate("toy") == 1
-    assert await engine.control.migrate("toy", 1) == 0
-    assert await engine.control.migrate("toy", 2) == 0
-    assert await advance(engine, here, 3) == [6, 6, 6]
-    arrived = await engine.resume(there.id)
-    assert await advance(engine, arrived, 3) == [6, 6, 6]
-    for stream in (here, arrived):
-        assert (stream.model, stream.checkpoint.version) == (engine.model("toy"), 2)
-        head = await store.head(stream.id)
-        assert head is not None and head.version == 2
-    assert (await entry(engine, 1)).state == "available"
-
-
-async def test_streams_of_another_contract_do_not_migrate(replica: Replica, tmp_path: Path) -> None:
-    engine = replica()
-    stream = await engine.open(engine.model("toy"))
-    faster = toy.CONTRACT.model_copy(update={"sample_rate_hz": 100.0})
-    folder = toy.publish(tmp_path, version=2, contract=faster.model_dump(mode="json"))
-    resign(folder, toy.graph(faster))
-    await engine.control.load("toy")
-    for version in (None, 1):
-        with pytest.raises(Conflict, match="toy/1 and toy/2 differ in sample_rate_hz"):
-            await engine.control.migrate("toy", version)
-    assert stream.checkpoint.version == 1
-    with pytest.raises(UnknownModel, match="toy/7"):
-        await engine.control.migrate("toy", 7)
-    await engine.streams.remove(stream.id)
-    assert await engine.control.migrate("toy") == 0
 
 
 async def test_reload_follows_the_folder(replica: Replica, tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Engines over a folder of versions, made by the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.backend.repository import Repository
+from service.engine.engine import Engine
+from service.engine.memory_store import MemoryStore
+from service.engine.models import at_start
+from service.engine.stream_ids import StreamIds
+from service.engine.streams import Streams
+from service.settings import Settings
+from tests import toy
+from tests.versions import Replica
+
+
+@pytest.fixture
+async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
+    """Makes engines that serve the folder, which has toy/1; closed at the end."""
+    toy.publish(tmp_path)
+    engines: list[Engine] = []
+
+    def engine(store: MemoryStore | None = None, versions: int = 1) -> Engine:
+        models = at_start(Repository(tmp_path, "cpu"), "toy", versions)
+        streams = Streams(
+            store or MemoryStore(),
+            StreamIds("of all"),
+            models,
+            max_streams=10,
+            idle_timeout=60,
+            checkpoint_interval=1e6,
+        )
+        engines.append(Engine(models, streams, Settings(concurrency=1, versions=versions)))
+        return engines[-1]
+
+    yield engine
+    for one in engines:
+        one.close()
