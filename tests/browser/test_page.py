@@ -62,7 +62,9 @@ def test_it_works_by_keyboard_alone(har_url: str, open_page: OpenPage) -> None:
     expect(page.get_by_role("radio").first).to_be_focused()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("radio").nth(1)).to_be_checked()
-    page.keyboard.press("Tab")
+    for name in ("Speed", "Model"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("combobox", name=name)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Start")).to_be_focused()
     page.keyboard.press("Enter")

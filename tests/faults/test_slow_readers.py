@@ -22,7 +22,7 @@ ROOM = 4096
 
 @pytest.fixture
 def impatient_url(toy_models: Path) -> Iterator[str]:
-    with live.running(models=toy_models, model="toy", send_timeout=2) as url:
+    with live.running(models=toy_models, model="toy", send_timeout=3) as url:
         yield url
 
 
@@ -43,7 +43,7 @@ def not_reading(url: str, room: int) -> Iterator[ClientConnection]:
 def send_until_held_back(websocket: ClientConnection) -> bool:
     """Send far more than fits between; whether the service stopped taking it."""
     chunk = json.dumps({"type": "chunk", "offset": 0, "acked": 0, "steps": [[1, 2]] * STEPS})
-    websocket.socket.settimeout(2)
+    websocket.socket.settimeout(1)  # before the service loses its patience and discards it all
     with contextlib.suppress(ConnectionClosed, OSError):
         for _ in range(5_000):
             websocket.send(chunk)
