@@ -24,12 +24,14 @@ def toy_logits(signal: Floats) -> Floats:
 
 
 async def everyone(clients: list[Resuming], fault: Callable[[], Any]) -> list[Floats]:
-    """All clients' answers; the fault comes while the second half of their signals is sent."""
-    half = asyncio.Barrier(len(clients) + 1)
+    """All clients' answers; the fault comes after half of their signals, and ends before the last
+    quarter."""
+    half, over = asyncio.Barrier(len(clients) + 1), asyncio.Event()
     for client in clients:
-        client.half = half
+        client.half, client.over = half, over
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(client.run()) for client in clients]
         await half.wait()
         await asyncio.to_thread(fault)
+        over.set()
     return [task.result() for task in running]

@@ -41,6 +41,8 @@ class Resuming:
     chunk: int = 8
     half: asyncio.Barrier | None = None
     """Meets the others there when half of the signal is answered."""
+    over: asyncio.Event | None = None
+    """Is waited for before the last quarter of the signal."""
     answers: list[list[float]] = field(default_factory=list)
     stream: str | None = None
     durable: int = 0
@@ -74,6 +76,8 @@ class Resuming:
             if self.half is not None and offset >= len(self.signal) // 2:
                 await self.half.wait()
                 self.half = None
+            if self.over is not None and offset >= len(self.signal) * 3 // 4:
+                await self.over.wait()
             steps = self.signal[offset : offset + self.chunk]
             message = {"type": "chunk", "offset": offset, "steps": steps.tolist()}
             await socket.send(json.dumps(message | {"acked": min(offset, len(self.answers))}))
