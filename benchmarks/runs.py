@@ -27,22 +27,15 @@ def cpu_ms(run: Run) -> float:
 
 
 def open_session(model: onnx.ModelProto, native: bool = False) -> Any:
-    """One thread; `native` with the operator, for which larnn-kernels must be installed."""
+    """One thread; `native` with the operator, where `library()` has found it."""
     options = onnxruntime.SessionOptions()
     if native:
-        options.register_custom_ops_library(_library())
+        options.register_custom_ops_library(library())
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-
-
-def _library() -> str:
-    found = library()
-    if found is None:
-        raise RuntimeError("larnn-kernels is not installed: make kernels")
-    return found
 
 
 def run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float32]) -> Run:

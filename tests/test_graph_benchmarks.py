@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.backend.kernels import library
 from tests import live
 
 
@@ -25,6 +26,8 @@ def test_graphs_are_measured_beside_the_obvious_export(name: str, tmp_path: Path
     record = json.loads(output.read_text())
     assert record["command"] == name
     assert record["lines"]
+    of_operator = "operator" in str(record["lines"])
+    assert of_operator == (name != "scaling" and library() is not None)
 
 
 def test_checkpoints_measures_a_store(toy_models: Path, tmp_path: Path) -> None:
