@@ -13,7 +13,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from cli import results
 from cli.recordings import Reader, Recording
 from cli.results import Result
-from cli.service import Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
+from cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
 
 MAX_SEQUENCES, MAX_NUMBERS = 64, 2**20
 """In one request: the service's own limits are beyond them."""
@@ -39,9 +39,7 @@ def classify(
     by: Annotated[
         list[str] | None, typer.Option(help="column of a table: where it changes, cut")
     ] = None,
-    array: Annotated[
-        str | None, typer.Option(help="array of an .npz", show_default="signals")
-    ] = None,
+    array: Array = None,
     model: ModelName = None,
     url: Url = None,
     key: Key = None,

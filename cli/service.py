@@ -54,6 +54,7 @@ ModelName = Annotated[
     str | None,
     typer.Option("--model", "-m", help="see larnn models", show_default="the service's default"),
 ]
+Array = Annotated[str | None, typer.Option(help="array of an .npz", show_default="signals")]
 Json = Annotated[bool, typer.Option("--json", help="write JSON to the standard output")]
 
 

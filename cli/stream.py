@@ -12,7 +12,7 @@ import typer
 
 from cli.chunks import cut, from_lines, paced
 from cli.recordings import Floats, Reader
-from cli.service import Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
+from cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
 from export.data import DataError
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def stream(
     every: Annotated[bool, typer.Option("--every", help="answer every step")] = False,
     resume: Annotated[str | None, typer.Option(help="id of a stream to go on with")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="do not end it: tell its id")] = False,
-    array: Annotated[
-        str | None, typer.Option(help="array of an .npz", show_default="signals")
-    ] = None,
+    array: Array = None,
     model: ModelName = None,
     url: Url = None,
     key: Key = None,

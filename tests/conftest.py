@@ -20,6 +20,13 @@ def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def own_models(tmp_path: Path) -> Path:
+    """A models folder that holds the toy, for one test to change."""
+    toy.publish(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def toy_url(toy_models: Path) -> Iterator[str]:
     """A running service with the toy and default limits."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks import page
 from export.recipe import COMPARED
-from tests import live
+from tests.benchmark import measured
 
 TEXT = page.MEMORIES.read_text()
 
@@ -27,11 +24,7 @@ def test_every_picture_exists() -> None:
 
 
 def test_costs_are_measured_for_every_family(tmp_path: Path) -> None:
-    output = tmp_path / "memories.json"
-    command = [sys.executable, "-m", "benchmarks", "memories", "--quick", "--output", str(output)]
-    done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(output.read_text())["rows"]
+    rows = measured(tmp_path, "memories", "--quick")["rows"]
     assert [row["preset"] for row in rows] == [*COMPARED]
     for row in rows:
         assert 135_000 < row["parameters"] < 150_000

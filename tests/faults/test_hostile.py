@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
-from tests import live
+from tests.benchmark import measured
 
 
 def test_hostile_frames_and_requests_harm_nobody_else(tmp_path: Path) -> None:
     """No 500, nothing left open, and a stream beside them is answered rightly all the while."""
-    output = tmp_path / "fuzz.json"
-    command = [sys.executable, "-m", "benchmarks", "fuzz", "--requests", "1500"]
-    done = subprocess.run(
-        [*command, "--output", str(output)], cwd=live.ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    record = json.loads(output.read_text())
+    record = measured(tmp_path, "fuzz", "--requests", "1500")
     answers = record["answers"]
     assert record["sent"] >= 1500
     assert record["bystander_steps"] > 100

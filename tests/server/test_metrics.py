@@ -21,16 +21,10 @@ WINDOW = [[1.0, 2.0], [3.0, 4.0]]
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    toy.publish(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def watched(models: Path) -> Iterator[httpx.Client]:
+def watched(own_models: Path) -> Iterator[httpx.Client]:
     """A service that nobody else asks."""
     with (
-        live.running(models=models, model="toy", request_timeout=600, max_streams=2) as url,
+        live.running(models=own_models, model="toy", request_timeout=600, max_streams=2) as url,
         httpx.Client(base_url=url, timeout=120) as client,
     ):
         yield client
@@ -103,9 +97,9 @@ def test_streams_and_their_memory(watched: httpx.Client) -> None:
     assert sample(watched, "larnn_checkpoint_duration_seconds_count", outcome="saved") >= 2
 
 
-def test_loads_are_counted(watched: httpx.Client, models: Path) -> None:
+def test_loads_are_counted(watched: httpx.Client, own_models: Path) -> None:
     watched.post("/models/toy/load")
-    (toy.publish(models, version=2) / "model.onnx").unlink()
+    (toy.publish(own_models, version=2) / "model.onnx").unlink()
     watched.post("/models/toy/load")
     for outcome in ("loaded", "refused"):
         assert sample(watched, "larnn_model_loads_total", model="toy", outcome=outcome) == 1
@@ -119,8 +113,8 @@ def test_no_stream_and_no_path_is_told(watched: httpx.Client) -> None:
     assert stream not in watched.get("/metrics").text
 
 
-def test_metrics_need_a_key_where_doors_do(models: Path) -> None:
-    with live.running(models=models, model="toy", api_keys=KEYS) as url:
+def test_metrics_need_a_key_where_doors_do(own_models: Path) -> None:
+    with live.running(models=own_models, model="toy", api_keys=KEYS) as url:
         assert httpx.get(f"{url}/metrics", timeout=60).status_code == 401
         assert httpx.get(f"{url}/metrics", headers=bearer(PHONE), timeout=60).status_code == 200
 

@@ -23,16 +23,10 @@ WINDOW = {"sequences": [[[1, 2]]]}
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    toy.publish(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def operated(models: Path) -> Iterator[httpx.Client]:
+def operated(own_models: Path) -> Iterator[httpx.Client]:
     """A service of its own, whose folder has toy/1."""
     with (
-        live.running(models=models, model="toy", request_timeout=600, versions=2) as url,
+        live.running(models=own_models, model="toy", request_timeout=600, versions=2) as url,
         httpx.Client(base_url=url, timeout=120) as client,
     ):
         yield client
@@ -42,8 +36,8 @@ def versions(client: httpx.Client) -> dict[int, str]:
     return {one["version"]: one["state"] for one in client.get("/models").json()["versions"]}
 
 
-def test_load_and_unload_by_http(operated: httpx.Client, models: Path) -> None:
-    toy.publish(models, version=2)
+def test_load_and_unload_by_http(operated: httpx.Client, own_models: Path) -> None:
+    toy.publish(own_models, version=2)
     loaded = operated.post("/models/toy/load")
     assert loaded.status_code == 200
     assert [
@@ -66,9 +60,9 @@ def test_load_and_unload_by_http(operated: httpx.Client, models: Path) -> None:
 
 
 def test_what_cannot_be_loaded_is_told_the_operator_alone(
-    operated: httpx.Client, models: Path
+    operated: httpx.Client, own_models: Path
 ) -> None:
-    (toy.publish(models, version=2) / "model.onnx").write_bytes(b"half")
+    (toy.publish(own_models, version=2) / "model.onnx").write_bytes(b"half")
     refused = operated.post("/models/toy/load")
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_model")
     assert "half copied" in refused.json()["detail"]
@@ -85,8 +79,8 @@ def test_what_cannot_be_loaded_is_told_the_operator_alone(
         assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_a_version_may_be_named_at_every_door(operated: httpx.Client, models: Path) -> None:
-    toy.publish(models, version=2)
+def test_a_version_may_be_named_at_every_door(operated: httpx.Client, own_models: Path) -> None:
+    toy.publish(own_models, version=2)
     operated.post("/models/toy/load")
     body = io.BytesIO()
     np.save(body, np.ones((1, 1, 2), np.float32))
@@ -106,14 +100,14 @@ def test_a_version_may_be_named_at_every_door(operated: httpx.Client, models: Pa
 
 
 def test_a_websocket_stays_on_its_version_and_migrates_when_asked(
-    operated: httpx.Client, models: Path
+    operated: httpx.Client, own_models: Path
 ) -> None:
     url = live.websocket_url(str(operated.base_url).rstrip("/"))
     with connect(url) as socket:
         talk = Talk(socket)
         stream = talk.hear()["stream"]
         talk.chunk(0, [[1, 2]])
-        toy.publish(models, version=2)
+        toy.publish(own_models, version=2)
         operated.post("/models/toy/load")
         operated.post("/models/toy/unload", json={"version": 1})
         assert talk.chunk(1, [[1, 2]], logits=True)["logits"] == [2, 4, 2]
@@ -128,8 +122,8 @@ def test_a_websocket_stays_on_its_version_and_migrates_when_asked(
 DOORS = ("load", "unload", "migrate")
 
 
-def test_only_operators_may(models: Path) -> None:
-    guarded = {"models": models, "model": "toy", "api_keys": KEYS}
+def test_only_operators_may(own_models: Path) -> None:
+    guarded = {"models": own_models, "model": "toy", "api_keys": KEYS}
     with (
         live.running(**guarded, operators="phone") as url,
         httpx.Client(base_url=url, timeout=120) as client,
@@ -145,22 +139,26 @@ def test_only_operators_may(models: Path) -> None:
 
 
 @pytest.mark.parametrize("open_to", [{"allow_anyone": True}, {"api_keys": KEYS}])
-def test_nobody_may_where_no_operator_is_named(models: Path, open_to: dict[str, object]) -> None:
-    with live.running(models=models, model="toy", **open_to) as url:
+def test_nobody_may_where_no_operator_is_named(
+    own_models: Path, open_to: dict[str, object]
+) -> None:
+    with live.running(models=own_models, model="toy", **open_to) as url:
         for door in DOORS:
             refused = httpx.post(f"{url}/models/toy/{door}", headers=bearer(PHONE), timeout=60)
             assert refused.status_code == 403
 
 
-def test_an_operator_without_a_key_is_a_mistake(models: Path) -> None:
+def test_an_operator_without_a_key_is_a_mistake(own_models: Path) -> None:
     for keys in ("", KEYS):
         with pytest.raises(StartupError, match="LARNN_OPERATORS: stranger has no key"):
-            create_app(Settings(models=models, model="toy", api_keys=keys, operators="stranger"))
+            create_app(
+                Settings(models=own_models, model="toy", api_keys=keys, operators="stranger")
+            )
 
 
-def test_sighup_follows_the_folder(models: Path) -> None:
-    with live.process(models=models, model="toy") as service:
-        toy.publish(models, version=2)
+def test_sighup_follows_the_folder(own_models: Path) -> None:
+    with live.process(models=own_models, model="toy") as service:
+        toy.publish(own_models, version=2)
         service.popen.send_signal(signal.SIGHUP)
         assert service.popen.stderr is not None
         for line in service.popen.stderr:
