@@ -35,7 +35,7 @@ class BNLSTMLayer(nn.Module):
         self.cell_norm = BatchNorm(n)
         for norm in (self.norm_ih, self.norm_hh, self.cell_norm):
             nn.init.constant_(norm.weight, FIRST_SCALE)
-        start_gates(self.linear_hh.weight, self.norm_ih.bias)
+        start_gates(self.linear_hh.weight, self.norm_ih.bias, config.longest_memory)
         self.norm_hh.bias.requires_grad_(False)  # one bias is enough
 
     def state_tensors(self) -> list[StateTensor]:

@@ -40,6 +40,9 @@ class NetworkConfig(BaseModel):
     """Rows of an external memory."""
     memory_width: int = Field(32, ge=1)
     """Features of one of its rows."""
+    longest_memory: int = Field(0, ge=0)
+    """Where not 0, gates start so that cells keep for 1 to so many steps, each its own time (chrono
+    initialisation, arXiv 1804.11188); else all for the same few."""
     mode: Literal["residual", "layer"] = "residual"
     """How attention enters the gates: Wx·x + Wh·h + Wa·a + b, or W[x, h, a] + b."""
     positional_encoding: bool = False

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from export.networks.config import NetworkConfig
 from export.networks.loop import Tensors, over_time
-from export.networks.parts import at_length
+from export.networks.parts import at_length, log_times
 from service.contract import StateTensor
 
 
@@ -26,6 +26,8 @@ class GRULayer(nn.Module):
             self.linear_ih.bias.zero_()
             self.linear_hh.bias.zero_()
             self.linear_ih.bias[n : 2 * n] = 1.0  # the update gate starts by keeping
+            if config.longest_memory:
+                self.linear_ih.bias[n : 2 * n] = log_times(n, config.longest_memory)
 
     def state_tensors(self) -> list[StateTensor]:
         n = self.config.hidden_size

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.networks.config import NetworkConfig
-from export.networks.parts import normalisation, positional_encoding
+from export.networks.parts import normalisation, positional_encoding, start_gates
 
 
 class LARNNState(NamedTuple):
@@ -55,16 +55,12 @@ class LARNNCell(nn.Module):
         self.register_buffer("position", encoding, persistent=False)
         self._initialise()
 
+    @torch.no_grad()
     def _initialise(self) -> None:
-        n = self.config.hidden_size
         _, recurrent, attention, bias = self.gate_parameters()
-        with torch.no_grad():
-            for gate in recurrent.split(n):
-                nn.init.orthogonal_(gate)
-            bias.zero_()
-            bias[n : 2 * n] = 1.0  # the forget gate starts open
-            if self.config.zero_attention:
-                attention.zero_()
+        start_gates(recurrent, bias, self.config.longest_memory)
+        if self.config.zero_attention:
+            attention.zero_()
 
     def gate_parameters(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Wx, Wh, Wa [4n, n] and b [4n]: both modes are this sum, laid out differently."""

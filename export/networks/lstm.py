@@ -20,7 +20,7 @@ class LSTMLayer(nn.Module):
         n = config.hidden_size
         self.linear_ih = nn.Linear(n, 4 * n)
         self.linear_hh = nn.Linear(n, 4 * n, bias=False)
-        start_gates(self.linear_hh.weight, self.linear_ih.bias)
+        start_gates(self.linear_hh.weight, self.linear_ih.bias, config.longest_memory)
 
     def state_tensors(self) -> list[StateTensor]:
         return hidden_and_cell(self.config.hidden_size)

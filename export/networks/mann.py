@@ -46,7 +46,7 @@ class MANNLayer(nn.Module):
         self.out_proj = nn.Linear(n + reads, n)
         order = TIE * torch.arange(config.memory_slots, dtype=torch.float32)
         self.register_buffer("order", order, persistent=False)
-        start_gates(self.linear_hh.weight[:, :n], self.linear_ih.bias)
+        start_gates(self.linear_hh.weight[:, :n], self.linear_ih.bias, config.longest_memory)
 
     def state_tensors(self) -> list[StateTensor]:
         config = self.config

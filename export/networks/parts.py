@@ -65,13 +65,25 @@ def hidden_and_cell(n: int) -> list[StateTensor]:
 
 
 @torch.no_grad()
-def start_gates(recurrent: Tensor, bias: Tensor) -> None:
-    """Orthogonal weights [4n, n] for each gate i, f, g, o; the forget gate [4n] starts open."""
+def start_gates(recurrent: Tensor, bias: Tensor, longest_memory: int = 0) -> None:
+    """Orthogonal weights [4n, n] for each gate i, f, g, o; the forget gate [4n] starts open.
+
+    With `longest_memory` in steps each cell starts with a time of its own up to that, and takes in
+    as much as it lets go (arXiv 1804.11188, equation 16).
+    """
     n = recurrent.shape[1]
     for gate in recurrent.split(n):
         nn.init.orthogonal_(gate)
     bias.zero_()
     bias[n : 2 * n] = 1.0
+    if longest_memory:
+        bias[n : 2 * n] = log_times(n, longest_memory)
+        bias[:n] = -bias[n : 2 * n]
+
+
+def log_times(n: int, longest: int) -> Tensor:
+    """[n]: the biases of sigmoids that keep for times drawn evenly from 1 to `longest` steps."""
+    return torch.empty(n).uniform_(1, max(longest - 1, 1)).log()
 
 
 def at_length(initial: Tensor, outputs: Tensor, lengths: Tensor | None) -> Tensor:

@@ -31,7 +31,7 @@ class RRALayer(nn.Module):
         self.linear_ih = nn.Linear(n, 4 * n)
         self.linear_hh = nn.Linear(n, 4 * n, bias=False)
         self.attention = nn.Parameter(torch.zeros(config.window_size))  # v, oldest first
-        start_gates(self.linear_hh.weight, self.linear_ih.bias)
+        start_gates(self.linear_hh.weight, self.linear_ih.bias, config.longest_memory)
 
     def state_tensors(self) -> list[StateTensor]:
         n, k = self.config.hidden_size, self.config.window_size

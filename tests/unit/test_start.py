@@ -1,0 +1,37 @@
+"""How gates start."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from export.networks.parts import start_gates
+from export.networks.stack import RecurrentClassifier
+from tests import networks
+
+LONGEST = 100
+
+
+def test_cells_start_with_times_of_their_own() -> None:
+    recurrent, bias = torch.empty(4 * 512, 512), torch.empty(4 * 512)
+    start_gates(recurrent, bias, longest_memory=LONGEST)
+    take, keep, candidate, out = bias.split(512)
+    steps = 1 / (1 - keep.sigmoid())
+    assert 1 < steps.min() < 0.1 * LONGEST and 0.9 * LONGEST < steps.max() <= LONGEST
+    torch.testing.assert_close(take.sigmoid(), 1 - keep.sigmoid())
+    assert not candidate.any() and not out.any()
+
+
+@pytest.mark.parametrize("name", ["larnn", "layer-mode", "lstm", "bn-lstm", "gru", "rra", "mann"])
+def test_every_gated_family_has_them(name: str) -> None:
+    small = networks.config(name).model_copy(update={"longest_memory": LONGEST})
+    keeps = [
+        parameter[8:16]
+        for name, parameter in RecurrentClassifier(small).named_parameters()
+        if parameter.shape in ((32,), (24,)) and "bias" in name and parameter.any()
+    ]
+    assert len(keeps) == small.layers
+    for keep in keeps:
+        assert 0 <= keep.min() < keep.max() <= math.log(LONGEST - 1)
