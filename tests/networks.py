@@ -41,6 +41,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "batch-norm": {"normalisation": "batch"},
     "batch-norm-position": {"normalisation": "batch", "positional_encoding": True},
     "no-norm": {"normalisation": "none"},
+    "coupled": {"coupled_gates": True},
+    "coupled-layer-mode": {"coupled_gates": True, "mode": "layer"},
     "linear-keys": {"activate_keys_values": False},
     "linear-keys-position": {"activate_keys_values": False, "positional_encoding": True},
     "window-of-one": {"window_size": 1},

@@ -43,6 +43,8 @@ class NetworkConfig(BaseModel):
     longest_memory: int = Field(0, ge=0)
     """Where not 0, gates start so that cells keep for 1 to so many steps, each its own time (chrono
     initialisation, arXiv 1804.11188); else all for the same few."""
+    coupled_gates: bool = False
+    """i = 1 - f: a cell is a weighted mean of what it took in, and bounded."""
     mode: Literal["residual", "layer"] = "residual"
     """How attention enters the gates: Wx·x + Wh·h + Wa·a + b, or W[x, h, a] + b."""
     positional_encoding: bool = False

@@ -39,12 +39,13 @@ class LARNNCell(nn.Module):
         self.k_proj = nn.Linear(n + config.position_features, n)
         self.v_proj = nn.Linear(n + config.position_features, n)
         self.out_proj = nn.Linear(n, n)
+        gates = (3 if config.coupled_gates else 4) * n
         if config.mode == "residual":
-            self.linear_ih = nn.Linear(n, 4 * n)
-            self.linear_hh = nn.Linear(n, 4 * n, bias=False)
-            self.linear_ah = nn.Linear(n, 4 * n, bias=False)
+            self.linear_ih = nn.Linear(n, gates)
+            self.linear_hh = nn.Linear(n, gates, bias=False)
+            self.linear_ah = nn.Linear(n, gates, bias=False)
         else:
-            self.linear = nn.Linear(3 * n, 4 * n)
+            self.linear = nn.Linear(3 * n, gates)
         on_keys = config.normalisation if config.activate_keys_values else "none"
         self.k_norm = normalisation(on_keys, n)
         self.v_norm = normalisation(on_keys, n)
@@ -57,13 +58,12 @@ class LARNNCell(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        _, recurrent, attention, bias = self.gate_parameters()
+        _, recurrent, attention, bias = self._own_parameters()
         start_gates(recurrent, bias, self.config.longest_memory)
         if self.config.zero_attention:
             attention.zero_()
 
-    def gate_parameters(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Wx, Wh, Wa [4n, n] and b [4n]: both modes are this sum, laid out differently."""
+    def _own_parameters(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if self.config.mode == "residual":
             return (
                 self.linear_ih.weight,
@@ -72,6 +72,20 @@ class LARNNCell(nn.Module):
                 self.linear_ih.bias,
             )
         return (*self.linear.weight.split(self.config.hidden_size, dim=1), self.linear.bias)
+
+    def gate_parameters(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Wx, Wh, Wa [4n, n] and b [4n]: both modes are this sum, laid out differently.
+
+        Coupled gates are four too, of which σ(-a) = 1 - σ(a) makes the first of the second.
+        """
+        x, hidden, attention, bias = self._own_parameters()
+        if not self.config.coupled_gates:
+            return x, hidden, attention, bias
+        n = self.config.hidden_size
+        x, hidden, attention, bias = (
+            torch.cat([-own[:n], own]) for own in (x, hidden, attention, bias)
+        )
+        return x, hidden, attention, bias
 
     def initial_state(self, batch: int) -> LARNNState:
         n, k = self.config.hidden_size, self.config.window_size
@@ -121,9 +135,10 @@ class LARNNCell(nn.Module):
 
     def pre_activation(self, x: Tensor, hidden: Tensor, attended: Tensor) -> Tensor:
         """[batch, 4n] before the gates, in the configured mode."""
-        if self.config.mode == "residual":
-            return self.linear_ih(x) + self.linear_hh(hidden) + self.linear_ah(attended)
-        return self.linear(torch.cat([x, hidden, attended], dim=-1))
+        weight_x, weight_h, weight_a, bias = self.gate_parameters()
+        return (
+            F.linear(x, weight_x, bias) + F.linear(hidden, weight_h) + F.linear(attended, weight_a)
+        )
 
     def gates(self, pre_activation: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """LSTM gates (order i, f, g, o): hidden and cell [batch, n], both normalised."""

@@ -68,6 +68,8 @@ def hidden_and_cell(n: int) -> list[StateTensor]:
 def start_gates(recurrent: Tensor, bias: Tensor, longest_memory: int = 0) -> None:
     """Orthogonal weights [4n, n] for each gate i, f, g, o; the forget gate [4n] starts open.
 
+    Coupled gates are f, g, o alone.
+
     With `longest_memory` in steps each cell starts with a time of its own up to that, and takes in
     as much as it lets go (arXiv 1804.11188, equation 16).
     """
@@ -75,10 +77,10 @@ def start_gates(recurrent: Tensor, bias: Tensor, longest_memory: int = 0) -> Non
     for gate in recurrent.split(n):
         nn.init.orthogonal_(gate)
     bias.zero_()
-    bias[n : 2 * n] = 1.0
-    if longest_memory:
-        bias[n : 2 * n] = log_times(n, longest_memory)
-        bias[:n] = -bias[n : 2 * n]
+    *take, keep, _, _ = bias.split(n)
+    keep.copy_(log_times(n, longest_memory) if longest_memory else torch.ones(n))
+    if longest_memory and take:
+        take[0].copy_(-keep)
 
 
 def log_times(n: int, longest: int) -> Tensor:

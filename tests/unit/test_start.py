@@ -24,13 +24,17 @@ def test_cells_start_with_times_of_their_own() -> None:
     assert not candidate.any() and not out.any()
 
 
-@pytest.mark.parametrize("name", ["larnn", "layer-mode", "lstm", "bn-lstm", "gru", "rra", "mann"])
+GATED = ["larnn", "layer-mode", "coupled", "lstm", "bn-lstm", "gru", "rra", "mann"]
+
+
+@pytest.mark.parametrize("name", GATED)
 def test_every_gated_family_has_them(name: str) -> None:
     small = networks.config(name).model_copy(update={"longest_memory": LONGEST})
+    keep_gate = slice(0, 8) if name == "coupled" else slice(8, 16)
     keeps = [
-        parameter[8:16]
-        for name, parameter in RecurrentClassifier(small).named_parameters()
-        if parameter.shape in ((32,), (24,)) and "bias" in name and parameter.any()
+        parameter[keep_gate]
+        for key, parameter in RecurrentClassifier(small).named_parameters()
+        if parameter.shape in ((32,), (24,)) and "bias" in key and parameter.any()
     ]
     assert len(keeps) == small.layers
     for keep in keeps:
