@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from export.evaluation_command import evaluate
+from export.evaluation_command import compare, evaluate
 from export.gather import gather
 from export.graph_commands import publish, triton, verify, write_onnx
 from export.search_command import search, table
@@ -17,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 app.command()(train)
 app.command()(folds)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(streams)
 app.command()(search)
 app.command()(table)

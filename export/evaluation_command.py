@@ -1,7 +1,8 @@
-"""`python -m export evaluate`: the test set's figures and pictures of finished runs."""
+"""`python -m export evaluate | compare`: the test set's figures and pictures of finished runs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated
@@ -15,6 +16,7 @@ from export.data import DataError, load
 from export.data.hapt import load_places, load_recordings, windows_from_recordings
 from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from export.evaluate import evaluate as measure
+from export.paired import paired
 from export.training_command import DATA_HELP
 
 RUNS = [Path("runs/larnn-har")]
@@ -56,3 +58,25 @@ def evaluate(
     console.print(table)
     if len(accuracies) > 1:
         console.print(f"mean {mean(accuracies):.2%} ± {stdev(accuracies):.2%} (sample sd)")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="evaluated runs, one for each seed")],
+    against: Annotated[list[Path], typer.Option(help="those of another network, same seeds")],
+    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+) -> None:
+    """How much better the runs are than others, paired by seed and by person."""
+    try:
+        result = paired(runs, against)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    table = Table("difference", "mean", "95% interval", "pairs")
+    for name in ("over_seeds", "over_people"):
+        each = result[name]
+        interval = f"{each['low']:+.2%} to {each['high']:+.2%}"
+        table.add_row(
+            name.replace("_", " "), f"{each['mean']:+.2%}", interval, str(len(each["each"]))
+        )
+    Console().print(table)
+    if output is not None:
+        output.write_text(json.dumps(result, indent=1) + "\n")
