@@ -69,13 +69,18 @@ class TrainConfig(BaseModel):
 NETWORKS = {
     "larnn": NetworkConfig(
         family="larnn",
-        hidden_size=64,
+        hidden_size=48,
         layers=2,
         window_size=16,
         normalisation="none",  # on the folds better than layer norm: docs/training.md
         dropout=0.2,
+        longest_memory=128,
+        coupled_gates=True,
     ),
-    "lstm": NetworkConfig(family="lstm", hidden_size=64, layers=2, dropout=0.2),
+    "lstm": NetworkConfig(family="lstm", hidden_size=64, layers=2, dropout=0.2, longest_memory=128),
+    "larnn-wide": NetworkConfig(
+        family="larnn", hidden_size=64, layers=2, normalisation="none", dropout=0.2
+    ),
     "lstm-wide": NetworkConfig(family="lstm", hidden_size=94, layers=2, dropout=0.2),
     "bn-lstm": NetworkConfig(family="bn-lstm", hidden_size=93, layers=2, dropout=0.2),
     "gru": NetworkConfig(family="gru", hidden_size=107, layers=2, dropout=0.2),
@@ -85,8 +90,16 @@ NETWORKS = {
         family="attention", hidden_size=76, layers=2, heads=4, window_size=16, dropout=0.2
     ),
 }
-"""The published network, the LSTM of its hidden size, and a network of each family, the LSTM among
-them, of about its parameter count."""
+"""The published network, the LSTM of its parameter count, and a network of each family, all of
+about one parameter count."""
 
-COMPARED = ("larnn", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
+COMPARED = ("larnn-wide", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
 """A preset of each family, all of about one parameter count."""
+
+LONG_MEMORY = TrainConfig(epochs=32, learning_rate=1e-2, last_step_weight=0.0)
+"""For networks whose gates start with long memories: what they find, they find late."""
+
+
+def training_of(preset: str) -> TrainConfig:
+    """What a preset is trained with where nothing else is asked for."""
+    return LONG_MEMORY if NETWORKS[preset].longest_memory else TrainConfig()

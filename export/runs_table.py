@@ -13,7 +13,7 @@ from export import checkpoint
 from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.networks import NetworkConfig
-from export.recipe import NETWORKS, TrainConfig
+from export.recipe import NETWORKS, TrainConfig, training_of
 from export.stream_evaluation import STREAMS_FILE
 
 COLUMNS = ("run", "seed", "folds", "each_fold", "test", "streams", "command")
@@ -53,13 +53,17 @@ def command_of(verb: str, name: str, record: dict[str, Any]) -> str:
     network = NetworkConfig.model_validate(record["network"])
     training = TrainConfig.model_validate({**record["training"], "held_out": ()})
     differences = {
-        preset: _differences("-n", network, config) for preset, config in NETWORKS.items()
+        preset: [
+            *_differences("-t", training, training_of(preset)),
+            *_differences("-n", network, config),
+        ]
+        for preset, config in NETWORKS.items()
     }
     preset = min(differences, key=lambda each: len(differences[each]))
     words = [f"python -m export {verb} runs/{name} --preset {preset}", *differences[preset]]
     if record.get("started_from"):
         words.append(f"--start RUN  # whose tensors_sha256 is {record['started_from'][:12]}")
-    return " ".join([*words[:1], *_differences("-t", training, TrainConfig()), *words[1:]])
+    return " ".join(words)
 
 
 def _differences(flag: str, mine: BaseModel, other: BaseModel) -> list[str]:
