@@ -142,8 +142,7 @@ async def _run(
 def uninterrupted(signals: list[Floats], steps: int, rows: int = 50) -> list[Floats]:
     """The logits [steps, classes] of each signal [steps, channels], in one process at a stretch.
 
-    In chunks of `steps`, as they were sent: other chunks round otherwise, and a network makes
-    much of it at some steps.
+    In chunks of `steps`, as they were sent: whatever differs then, a fault made.
     """
     model = load_model(Repository(ROOT / "models").newest(MODEL), "cpu")
     found: list[Floats] = []
