@@ -11,10 +11,11 @@ from rich.console import Console
 
 from export import checkpoint
 from export.data import DataError
-from export.placing import PublishError
-from export.publish import CHECKPOINT_FOLDER, GRAPH_FILE, served
+from export.model_card import write_card
+from export.placing import CHECKPOINT_FOLDER, PublishError
+from export.publish import GRAPH_FILE, Served, served
 from export.publish import publish as publish_run
-from export.triton_config import write_triton_config
+from export.triton_config import read_manifest, write_triton_config
 from export.verify import ParityError
 
 PUBLISHED = Path("models/larnn-har/1")
@@ -25,18 +26,31 @@ ERRORS = (ValueError, DataError, checkpoint.CheckpointError, PublishError, Parit
 
 def write_onnx(
     run: Run = PUBLISHED / CHECKPOINT_FOLDER,
-    output: Annotated[Path, typer.Option(help="the file to write")] = PUBLISHED / GRAPH_FILE,
+    output: Annotated[
+        Path | None, typer.Option(help="the file to write; of a published run, its version's")
+    ] = None,
     raw: Raw = False,
 ) -> None:
     """Write a run's graph alone, verified; by default the bundled model's, from its checkpoint."""
     try:
         mine = served(run, raw)
+        output = output or _graph_beside(run, mine)
         model = mine.graph()
         parity = mine.verify(model)
     except ERRORS as error:
         raise typer.BadParameter(str(error)) from error
     output.write_bytes(model.SerializeToString(deterministic=True))
     Console().print(f"{output}: {len(model.graph.node)} nodes, logits within {parity.logits:.0e}")
+
+
+def _graph_beside(run: Path, mine: Served) -> Path:
+    """The graph that a published version's checkpoint belongs to, where the network is its own."""
+    if run.name != CHECKPOINT_FOLDER:
+        raise ValueError(f"{run} is not the {CHECKPOINT_FOLDER}/ of a version: name an --output")
+    version = run.parent
+    if read_manifest(version).contract != mine.contract:
+        raise ValueError(f"{version} has another contract: give or leave out --raw, or an --output")
+    return version / GRAPH_FILE
 
 
 def verify(
@@ -53,6 +67,17 @@ def verify(
     )
 
 
+def card(
+    versions: Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")],
+) -> None:
+    """Write a published version's card anew, from what lies in its folder."""
+    for version in versions:
+        try:
+            Console().print(f"{write_card(version, version.parent.parent)}")
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"{version}: {error}") from error
+
+
 def triton(
     versions: Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")],
 ) -> None:
@@ -67,7 +92,7 @@ def triton(
 def publish(
     run: Run,
     folds: Annotated[
-        Path | None, typer.Option(help="the folds that chose its recipe, for the card")
+        Path | None, typer.Option(help="folds of the same recipe, for the card")
     ] = None,
     name: Annotated[str, typer.Option()] = "larnn-har",
     raw: Raw = False,
