@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import time
@@ -17,7 +16,7 @@ import typer
 
 from benchmarks import pictures, recordings
 from benchmarks.cluster import Cluster, Replica, cluster
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.recordings import Floats
 from benchmarks.server import ROOT
 from benchmarks.witness import Witness, verdict
@@ -79,8 +78,7 @@ def kill(
         "faults": [_measured(fault, witnesses) for fault in faults],
     }
     _tell(record)
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
     if picture is not None:
         pictures.kill(record, picture)
     if not found.holds:
