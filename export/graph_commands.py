@@ -1,7 +1,8 @@
-"""`python -m export onnx | verify | publish`."""
+"""`python -m export onnx | verify | card | triton | publish`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from export.verify import ParityError
 
 PUBLISHED = Path("models/larnn-har/1")
 Run = Annotated[Path, typer.Argument(help="a finished run, such as runs/larnn-har-s0")]
+Versions = Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")]
 Raw = Annotated[bool, typer.Option(help="it takes a phone's six raw channels")]
 ERRORS = (ValueError, DataError, checkpoint.CheckpointError, PublishError, ParityError)
 
@@ -67,24 +69,20 @@ def verify(
     )
 
 
-def card(
-    versions: Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")],
-) -> None:
+def card(versions: Versions) -> None:
     """Write a published version's card anew, from what lies in its folder."""
-    for version in versions:
-        try:
-            Console().print(f"{write_card(version, version.parent.parent)}")
-        except (OSError, ValueError) as error:
-            raise typer.BadParameter(f"{version}: {error}") from error
+    _of_each(versions, lambda version: write_card(version, version.parent.parent))
 
 
-def triton(
-    versions: Annotated[list[Path], typer.Argument(help="published, such as models/larnn-har/1")],
-) -> None:
+def triton(versions: Versions) -> None:
     """Write a published version's config.pbtxt, with which NVIDIA Triton runs the same folder."""
+    _of_each(versions, write_triton_config)
+
+
+def _of_each(versions: list[Path], write: Callable[[Path], Path]) -> None:
     for version in versions:
         try:
-            Console().print(f"{write_triton_config(version)}")
+            Console().print(f"{write(version)}")
         except (OSError, ValueError) as error:
             raise typer.BadParameter(f"{version}: {error}") from error
 
