@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from service.backend.kernels import library
 from service.contract import INPUT, LENGTHS, LOGITS, Manifest
 
 
@@ -26,12 +27,16 @@ class Bare:
 
 
 class BareSession:
-    """The graph as the service runs it: a session with the same options for each thread."""
+    """The graph as the service runs it, with the operator where that is installed: a session with
+    the same options for each thread.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if (native := library()) is not None:
+            options.register_custom_ops_library(native)
         self._sessions = [
             onnxruntime.InferenceSession(
                 str(folder / manifest.graph.file), options, providers=["CPUExecutionProvider"]

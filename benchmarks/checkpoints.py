@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks.measure import write
 from service.backend.repository import Repository, load_model
 from service.contract import Manifest
 from service.engine.checkpoint import Checkpoint, decode, encode
@@ -47,8 +47,7 @@ def checkpoints(
     record |= asyncio.run(_saves(place, start, streams, rounds))
     for name, value in record.items():
         print(f"{name:24} {value if isinstance(value, str) else format(value, ',.6g')}")
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
 
 
 def _checkpoint(manifest: Manifest) -> Checkpoint:

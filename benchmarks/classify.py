@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import onnxruntime
 import typer
 from numpy.typing import NDArray
 
 from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, load, post
-from benchmarks.server import serving
+from benchmarks.measure import machine, write
+from benchmarks.server import resident_bytes, serving
 from service.backend.repository import Repository
 from service.contract import MANIFEST_FILE, Manifest
 from service.errors import StartupError
@@ -38,6 +38,14 @@ class Row:
     p99_ms: float
     client_cpu_ms: float | None = None
     """The client's own cost of a request, in another process."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The service alone: from its command to its first 200 of /readyz, and what it holds then."""
+
+    seconds: float
+    resident_bytes: int
 
 
 def classify(
@@ -62,23 +70,22 @@ def classify(
 
     bare = _bare_rows(BareSession(folder, manifest, runs), window, seconds, requests)
     best = max(bare[1:], key=lambda row: row.windows_per_second)
-    rows = [bare[0], best, *_service_rows(models, model, window, runs, seconds, requests)]
+    start, served = _service(models, model, window, runs, seconds, requests)
+    rows = [bare[0], best, *served]
     print(f"{manifest.name}/{manifest.version}, {runs} concurrent runs, windows of {STEPS} steps")
     _print(rows, best)
-    if output is not None:
-        record = {
-            "command": "classify",
-            "model": f"{manifest.name}/{manifest.version}",
-            "graph_sha256": manifest.graph.sha256,
-            "machine": f"{platform.machine()}, {runs} cores",
-            "onnxruntime": onnxruntime.__version__,
-            "python": platform.python_version(),
-            "seconds": seconds,
-            "requests": requests,
-            "rows": [asdict(row) | {"of_best": _ratios(row, best)} for row in rows],
-            "all_bare_rows": [asdict(row) for row in bare],
-        }
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"ready in {start.seconds:.2f} s, with {start.resident_bytes / 1e6:.0f} MB")
+    record = machine() | {
+        "command": "classify",
+        "model": f"{manifest.name}/{manifest.version}",
+        "graph_sha256": manifest.graph.sha256,
+        "seconds": seconds,
+        "requests": requests,
+        "start": asdict(start),
+        "rows": [asdict(row) | {"of_best": _ratios(row, best)} for row in rows],
+        "all_bare_rows": [asdict(row) for row in bare],
+    }
+    write(record, output)
 
 
 def _bare_rows(
@@ -94,17 +101,18 @@ def _bare_rows(
     return rows
 
 
-def _service_rows(
+def _service(
     models: Path, model: str, window: NDArray[np.float32], runs: int, seconds: float, requests: int
-) -> list[Row]:
+) -> tuple[Start, list[Row]]:
     npy = io.BytesIO()
     np.save(npy, window[None])
     bodies = {
         "JSON": (json.dumps({"sequences": [window.tolist()]}).encode(), "application/json"),
         "npy": (npy.getvalue(), "application/x-npy"),
     }
-    rows = []
+    rows, before = [], time.perf_counter()
     with serving(models, model, runs) as server:
+        start = Start(time.perf_counter() - before, resident_bytes(server.pid))
         for name, (body, content_type) in bodies.items():
             for connections in CONNECTIONS:
                 request = post(server.port, "/classify", body, {"Content-Type": content_type})
@@ -120,7 +128,7 @@ def _service_rows(
                     client_cpu_ms=1e3 * done.client_cpu / count,
                 )
                 rows.append(row)
-    return rows
+    return start, rows
 
 
 def _row(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ import typer
 import uvloop
 
 from benchmarks.flood import misbehave
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.our_streams import OurStreams, Websocket
 from benchmarks.server import ROOT, Server, cpu_seconds, resident_bytes, serving
 
@@ -65,8 +64,7 @@ def crowd(
     }
     for name, value in record.items():
         print(f"{name:22} {value}")
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
 
 
 async def _crowd(
@@ -120,9 +118,6 @@ async def _measured(server: Server, sockets: list[Websocket], seconds: float) ->
 
 
 async def _speak(socket: Websocket, first: float, chunks: int) -> None:
-    """Send each chunk when it is due, and wait for the last answer."""
-    for number in range(chunks):
-        due = first + number * EVERY
-        await asyncio.sleep(due - time.perf_counter())
-        socket.send_chunk(since=due)
+    """All its chunks, and the last answer."""
+    await socket.pace(first, EVERY, chunks)
     await socket.settled.wait()

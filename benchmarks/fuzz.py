@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from schemathesis.core.result import Ok
 
 from benchmarks import hostile
 from benchmarks.attack import MAX_MESSAGE, Attack, Bystander, openable
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.server import Server, free_port, resident_bytes, running
 from tests import toy
 
@@ -58,8 +57,7 @@ def fuzz(
             record = machine() | _attacked(server, count, start)
     for name, value in record.items():
         print(f"{name:16} {value}")
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
 
 
 def _attacked(server: Server, count: int, start: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import statistics
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.measure import write
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
 from benchmarks.runs import Run, cpu_ms, naive_run_of, open_session, run_of
@@ -70,17 +70,15 @@ def graph(
         if quick and name != "published":
             continue
         lines += _measured(name, config, peak, 1 if quick else rounds, [1] if quick else [*SHORT])
-    if output is not None:
-        machine = f"{platform.machine()}, {platform.processor() or 'unknown processor'}"
-        record = {
-            "command": "graph",
-            "machine": machine,
-            "onnxruntime": onnxruntime.__version__,
-            "torch": torch.__version__,
-            "peak_gmacs": peak and peak / 1e9,
-            "lines": [asdict(line) for line in lines],
-        }
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    record = {
+        "command": "graph",
+        "machine": f"{platform.machine()}, {platform.processor() or 'unknown processor'}",
+        "onnxruntime": onnxruntime.__version__,
+        "torch": torch.__version__,
+        "peak_gmacs": peak and peak / 1e9,
+        "lines": [asdict(line) for line in lines],
+    }
+    write(record, output)
 
 
 def _measured(

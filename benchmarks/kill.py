@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import time
@@ -17,7 +16,7 @@ import typer
 
 from benchmarks import pictures, recordings
 from benchmarks.cluster import Cluster, Replica, cluster
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.recordings import Floats
 from benchmarks.server import ROOT
 from benchmarks.witness import Witness, verdict
@@ -79,8 +78,7 @@ def kill(
         "faults": [_measured(fault, witnesses) for fault in faults],
     }
     _tell(record)
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
     if picture is not None:
         pictures.kill(record, picture)
     if not found.holds:
@@ -142,8 +140,7 @@ async def _run(
 def uninterrupted(signals: list[Floats], steps: int, rows: int = 50) -> list[Floats]:
     """The logits [steps, classes] of each signal [steps, channels], in one process at a stretch.
 
-    In chunks of `steps`, as they were sent: other chunks round otherwise, and a network makes
-    much of it at some steps.
+    In chunks of `steps`, as they were sent: whatever differs then, a fault made.
     """
     model = load_model(Repository(ROOT / "models").newest(MODEL), "cpu")
     found: list[Floats] = []

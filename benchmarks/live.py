@@ -96,11 +96,8 @@ async def _live(server: Server, asked: OurStreams, seconds: float) -> Trial:
 
 
 async def _speak(socket: Websocket, first: float, chunks: int) -> None:
-    """Send each chunk when it is due, whether the last one is answered or not."""
-    for number in range(chunks):
-        due = first + number * STEPS / RATE_HZ
-        await asyncio.sleep(due - time.perf_counter())
-        socket.send_chunk(since=due)
+    """All its chunks, then a while for the last answer."""
+    await socket.pace(first, STEPS / RATE_HZ, chunks)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(socket.settled.wait(), LATE)
     if not socket.is_open:

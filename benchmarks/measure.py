@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,6 +15,7 @@ import onnxruntime
 
 from benchmarks.client import Askers, load
 from benchmarks.server import Server
+from service.backend.kernels import library
 
 RATIOS = ("per_second", "per_cpu_second", "p99_ms")
 
@@ -73,7 +76,14 @@ def print_rows(rows: list[dict[str, Any]], labels: dict[str, int]) -> None:
 def machine() -> dict[str, Any]:
     """What the figures depend on, besides the code."""
     return {
+        "operator": "graph" if library() is None else "native",
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
     }
+
+
+def write(record: dict[str, Any], output: Path | None) -> None:
+    """A benchmark's record, where a file for it was named."""
+    if output is not None:
+        output.write_text(json.dumps(record, indent=1) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import tempfile
 from functools import partial
@@ -15,7 +14,7 @@ import torch
 import typer
 
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import machine, measure
+from benchmarks.measure import machine, measure, write
 from benchmarks.random_larnn import write_larnn
 from benchmarks.runs import cpu_ms
 from benchmarks.server import resident_bytes, serving
@@ -47,9 +46,7 @@ def memories(
         rows[preset] |= found
     for row in rows.values():
         print(" ".join(f"{name} {value}" for name, value in row.items()))
-    if output is not None:
-        record = machine() | {"command": "memories", "rows": [*rows.values()]}
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(machine() | {"command": "memories", "rows": [*rows.values()]}, output)
 
 
 def macs_per_step(config: NetworkConfig) -> int:

@@ -85,6 +85,13 @@ class Websocket(WSListener):
             self._transport.send(WSMsgType.TEXT, head + self._data + b"}")
         self._offset += self._steps
 
+    async def pace(self, first: float, every: float, chunks: int) -> None:
+        """Send each chunk when it is due, whether the last one is answered or not."""
+        for number in range(chunks):
+            due = first + number * every
+            await asyncio.sleep(due - time.perf_counter())
+            self.send_chunk(since=due)
+
     @property
     def waits(self) -> list[float]:
         """Seconds that the chunks without an answer have waited."""

@@ -119,6 +119,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "stream": _stream,
     "live": _live,
     "classify": page_bare.classify,
+    "classify_native": page_bare.classify,
     "graph": page_bare.graph,
     "ticks": page_bare.ticks,
     "scaling": page_bare.scaling,

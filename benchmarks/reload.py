@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.biased import write_biased
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.recordings import Floats, example
 from benchmarks.server import ROOT, serving
 from service.backend.base import Model
@@ -85,8 +85,7 @@ def reload(
         print(f"{name:12} {value}")
     for problem in [*seen.failed, *seen.disturbed][:10]:
         print(problem)
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
 
 
 def _publish_more(models: Path) -> dict[int, Model]:

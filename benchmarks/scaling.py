@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 import typer
 
+from benchmarks.measure import write
 from benchmarks.runs import cpu_ms, open_session, run_of
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
@@ -59,8 +59,8 @@ def scaling(
         lines.append({"axis": axis, "sizes": used, "ms": times, "slope": slope})
         print(f"{axis:20} slope {slope:5.2f}  ", end="")
         print("  ".join(f"{s}: {ms:.2f} ms" for s, ms in zip(used, times, strict=True)), flush=True)
+    write({"command": "scaling", "lines": lines}, output)
     if output is not None:
-        output.write_text(json.dumps({"command": "scaling", "lines": lines}, indent=1) + "\n")
         _draw(lines, output.with_suffix(".png"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections import defaultdict
@@ -19,7 +18,7 @@ import typer
 
 from benchmarks import pictures
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary
+from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
 from benchmarks.peers.base import Ask, Floats, Peer, Place
 from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.registry import PEERS
@@ -92,8 +91,7 @@ def serve(
         "resident_bytes": memory,
         "rows": rows,
     }
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
     if picture is not None:
         pictures.serve(record, picture)
 

@@ -18,7 +18,7 @@ import typer
 from websockets.asyncio.client import connect
 
 from benchmarks import pictures
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.server import Server, free_port, resident_bytes, running
 
 STREAMS = 40
@@ -56,8 +56,7 @@ def soak(
         f"{megabytes[0]:.0f} to {megabytes[-1]:.0f} MB, "
         f"{record['megabytes_per_hour']:+.1f} MB per hour after the first quarter"
     )
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
     if picture is not None:
         pictures.soak(record, picture)
 

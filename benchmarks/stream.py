@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ import typer
 
 from benchmarks import pictures, standin
 from benchmarks.live import most_streams
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary
+from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
 from benchmarks.our_streams import OurStreams
 from benchmarks.peers.base import Place
 from benchmarks.peers.install import FOLDER, Folder
@@ -89,8 +88,7 @@ def stream(
             record["rows"] = _compare(
                 standing, names, streams, steps, seconds, requests, rounds, peers
             )
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
     if picture is not None and not live:
         pictures.stream(record, picture)
 

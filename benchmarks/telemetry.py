@@ -20,7 +20,7 @@ import typer
 import uvloop
 from fastapi import FastAPI
 
-from benchmarks.measure import machine
+from benchmarks.measure import machine, write
 from benchmarks.server import ROOT
 from service.app import create_app
 from service.settings import Settings
@@ -65,8 +65,7 @@ def telemetry(
         row = {"kind": kind, "cpu_us": median(micros), "more_us": median(micros) - base}
         record["rows"].append(row | {"of_nothing": median(ratios), "rounds_us": micros})
         print(f"{kind:20} {row['cpu_us']:8.1f} us {row['more_us']:+7.1f} us {median(ratios):6.3f}")
-    if output is not None:
-        output.write_text(json.dumps(record, indent=1) + "\n")
+    write(record, output)
 
 
 async def _measure(collector: str, requests: int, rounds: int) -> dict[str, list[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 import typer
 
 from benchmarks.graph import ROWS, SIZES
+from benchmarks.measure import write
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
 from export.graph import build_graph
@@ -80,8 +80,7 @@ def ticks(
                 {"network": name, "streams": streams, **_measured(config, streams, rounds)}
             )
             _tell(lines[-1])
-    if output is not None:
-        output.write_text(json.dumps({"command": "ticks", "lines": lines}, indent=1) + "\n")
+    write({"command": "ticks", "lines": lines}, output)
 
 
 def _tell(line: dict[str, Any]) -> None:

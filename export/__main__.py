@@ -6,7 +6,7 @@ import typer
 
 from export.evaluation_command import compare, evaluate
 from export.gather import gather
-from export.graph_commands import publish, triton, verify, write_onnx
+from export.graph_commands import card, publish, triton, verify, write_onnx
 from export.search_command import search, table
 from export.stream_command import streams
 from export.tasks.commands import adding, imdb, mnist
@@ -25,6 +25,7 @@ app.command()(gather)
 app.command("onnx")(write_onnx)
 app.command()(verify)
 app.command()(publish)
+app.command()(card)
 app.command()(triton)
 app.command("publish-text")(publish_text)
 for race in (adding, mnist, imdb):

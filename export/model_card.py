@@ -1,13 +1,26 @@
-"""The model card: what a model is, how it was measured, on whose data, and where it ends."""
+"""The model card: what a model is, how it was made and measured, on whose data, where it ends.
+
+It is made of what lies in a version's folder, so that it can be written again.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from export.data import DataInfo
+from export import checkpoint
+from export.data import DataInfo, hapt
+from export.data.uci_har import INFO
+from export.family_fields import used_fields
+from export.networks import NetworkConfig
 from export.pictures import CONFUSION_FILE, CURVES_FILE
+from export.placing import CHECKPOINT_FOLDER
+from export.recipe import TrainConfig
+from export.runs_table import command_of
+from export.stream_card import streams_section
 from export.stream_pictures import PICTURE_FILE
+from export.triton_config import read_manifest
 from service.contract import Manifest
 
 CARD_FILE = "README.md"
@@ -16,17 +29,40 @@ PICTURES = {
     CONFUSION_FILE: "confusion matrix",
     PICTURE_FILE: "streams",
 }
+ON_STREAMS = """\
+Beside each batch {rows} rows were streams: whole recordings of these people, their state carried
+on. Transitions between activities were in them and taught nothing: only steps that belong to an
+activity count in the loss. That streams are trained on was decided after the test subjects'
+recordings had been measured with a network that knew windows alone: so these people chose one
+thing."""
 
 
-def write_card(folder: Path, manifest: Manifest, info: DataInfo, pictures: list[str]) -> None:
-    """Write folder/README.md from the manifest and what is known of the data."""
-    test = manifest.metrics["test"]
-    measured = f"{len(test['per_subject'])} test subjects, {test['windows']:,} windows"
-    network = "\n".join(f"| {name} | {value} |" for name, value in manifest.network.items())
-    recalls = "\n".join(f"| {label} | {share:.1%} |" for label, share in test["per_class"].items())
-    people = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
-    shown = "\n".join(f"![{PICTURES[name]}](checkpoint/{name})" for name in pictures)
-    (folder / CARD_FILE).write_text(f"""\
+def write_card(version: Path, models: Path) -> Path:
+    """Write VERSION/README.md, give its path. `models` holds what it may have started from."""
+    file = version / CARD_FILE
+    file.write_text(card(version, models))
+    return file
+
+
+def card(version: Path, models: Path) -> str:
+    """The card of a published run. Raises OSError and ValueError where the folder is none."""
+    manifest, kept = read_manifest(version), version / CHECKPOINT_FOLDER
+    record = json.loads((kept / f"{checkpoint.FINISHED}.json").read_text())
+    info, test = _info(manifest, record), manifest.metrics["test"]
+    people = f"{len(test['per_subject'])} test subjects, {test['windows']:,} windows"
+    on_streams = bool(record["training"].get("streams"))
+    chose = (
+        "whose recordings chose one thing, see Training" if on_streams else "which chose nothing"
+    )
+    network = _rows(used_fields(NetworkConfig.model_validate(manifest.network)))
+    recalls = _rows({label: f"{share:.1%}" for label, share in test["per_class"].items()})
+    each = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
+    shown = "\n".join(
+        f"![{what}]({CHECKPOINT_FOLDER}/{name})"
+        for name, what in PICTURES.items()
+        if (kept / name).is_file()
+    )
+    return f"""\
 # {manifest.name}, version {manifest.version}
 
 {manifest.description}.
@@ -34,17 +70,17 @@ def write_card(folder: Path, manifest: Manifest, info: DataInfo, pictures: list[
 | | accuracy |
 |---|---|
 {_folds_row(manifest.metrics["folds"])}\
-| {measured}, which chose nothing | {test["accuracy"]:.2%} |
+| {people}, {chose} | {test["accuracy"]:.2%} |
 
 | label | recall on the test subjects |
 |---|---|
 {recalls}
 
-By test subject: {people}.
+By test subject: {each}.
 
 {shown}
 
-{_streams_section(manifest.metrics.get("streams"))}\
+{streams_section(manifest.metrics.get("streams"))}\
 ## The network
 
 | | |
@@ -53,48 +89,29 @@ By test subject: {people}.
 
 The graph agrees with the network in torch within {manifest.metrics["parity"]["logits"]:.0e}
 (logits) and {manifest.metrics["parity"]["state"]:.0e} (state) over ragged chunks that carry the
-state on. `python -m export onnx` writes it again from `checkpoint/`.
+state on. {_again(manifest, record, kept)}
+
+## Training
+
+{_training(record, models)}
 
 ## The data
 
-{info.about}
+{info.about}{_of_recordings(manifest, info)}
 
 ## Limits
 
 {info.limits}
-""")
-
-
-def _streams_section(streams: dict[str, Any] | None) -> str:
-    """Whole recordings, one stream each."""
-    if streams is None:
-        return ""
-    delay, windowed = streams["delay"], streams["windowed_accuracy"]
-    slope = streams["points_a_minute_against_windowed"]
-    calibration, sure = streams["calibration_error"], streams["confidence"]
-    return f"""\
-## In live streams
-
-The test subjects' {streams["recordings"]} whole recordings, one stream each from its first step to
-its last; {streams["steps"]:,} steps belong to one of the activities.
-
-| | |
-|---|---|
-| steps answered right | {streams["accuracy"]:.2%} |
-| macro F1 | {streams["macro_f1"]:.3f} |
-| the same network on windows of 128 steps, every 64 | {windowed:.2%} |
-| from an activity's start to the first right answer that holds half a second, median | \
-{delay["median_seconds"]:.2f} s |
-| nine of ten within | {delay["ninth_decile_seconds"]:.2f} s |
-| activities never answered right for so long | {delay["never"]} of {delay["activities"]} |
-| drift against the windowed way, points a minute, 95% over people | \
-{slope["slope"]:+.2f} ({slope["low"]:+.2f} to {slope["high"]:+.2f}) |
-| expected calibration error | {calibration["as_trained"]:.3f}, with temperature \
-{streams["temperature"]:.2f} {calibration["with_temperature"]:.3f} |
-| mean confidence in activities, elsewhere | \
-{sure["in_activities"]:.2f}, {sure["elsewhere"]:.2f} |
-
 """
+
+
+def _info(manifest: Manifest, record: dict[str, Any]) -> DataInfo:
+    raw = manifest.contract.channels == hapt.RAW_CHANNELS
+    return hapt.RAW_INFO if raw else checkpoint.data_info(record)
+
+
+def _rows(values: dict[str, Any]) -> str:
+    return "\n".join(f"| {name} | {value} |" for name, value in values.items())
 
 
 def _folds_row(folds: dict[str, Any] | None) -> str:
@@ -102,6 +119,43 @@ def _folds_row(folds: dict[str, Any] | None) -> str:
         return ""
     each = ", ".join(f"{accuracy:.1%}" for accuracy in folds["each"])
     return (
-        "| the training subjects, each held out once in five folds, which chose the recipe | "
+        "| the training subjects, each held out once in five folds of the same recipe | "
         f"{folds['accuracy']:.2%} ({each}) |\n"
     )
+
+
+def _again(manifest: Manifest, record: dict[str, Any], kept: Path) -> str:
+    """What writes the graph again."""
+    if not (kept / f"{checkpoint.FINISHED}.safetensors").is_file():
+        name = f"{manifest.name}-s{record['training']['seed']}"
+        command = command_of("train", name, record)
+        return f"The weights are in the graph alone;\n`{command}` trains them again."
+    folder = f"models/{manifest.name}/{manifest.version}/{CHECKPOINT_FOLDER}"
+    raw = " --raw" if manifest.contract.channels == hapt.RAW_CHANNELS else ""
+    return f"From its weights\n`python -m export onnx {folder}{raw}` writes it again."
+
+
+def _training(record: dict[str, Any], models: Path) -> str:
+    recipe = TrainConfig.model_validate({**record["training"], "held_out": ()})
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    lines = [f"{epochs} of the training subjects' windows, {recipe.batch_size} a batch."]
+    if start := record.get("started_from"):
+        lines.append(f"It began with the weights of {_published(start, models)}.")
+    if recipe.streams:
+        lines.append(ON_STREAMS.format(rows=recipe.streams))
+    return "\n".join(lines)
+
+
+def _published(digest: str, models: Path) -> str:
+    """Whose weights these are."""
+    for file in sorted(models.glob(f"*/*/{CHECKPOINT_FOLDER}/{checkpoint.FINISHED}.json")):
+        if json.loads(file.read_text())["tensors_sha256"] == digest:
+            version = file.parent.parent
+            return f"{version.parent.name}, version {version.name}"
+    return f"the run whose tensors_sha256 is {digest[:12]}"
+
+
+def _of_recordings(manifest: Manifest, info: DataInfo) -> str:
+    """Whose the whole recordings are, where streams of windows' people were measured."""
+    measured = manifest.metrics.get("streams") and info == INFO
+    return f"\n\n{hapt.ABOUT}" if measured else ""

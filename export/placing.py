@@ -9,6 +9,9 @@ from pathlib import Path
 
 from export.triton_config import CONFIG_FILE, read_manifest, triton_config, write_triton_config
 
+CHECKPOINT_FOLDER = "checkpoint"
+"""Of a version: the run that it was published from."""
+
 
 class PublishError(ValueError):
     """What stands in the way of publishing, and what to do."""

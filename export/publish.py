@@ -20,14 +20,13 @@ from export.folds import FOLDS_FILE
 from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import Network, RawClassifier
-from export.placing import PublishError, version_folder
+from export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
 from export.stream_evaluation import STREAMS_FILE
 from export.verify import Parity, Scale, scale_of, standard, verify
 from service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
 
 GRAPH_FILE = "model.onnx"
 ATTENTION_FILE = "attention.onnx"
-CHECKPOINT_FOLDER = "checkpoint"
 MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
 
 
@@ -82,7 +81,7 @@ def publish(
 ) -> Path:
     """Verify parity, then write root/<name>/<version>/ and give its path.
 
-    `folds` holds the runs that chose the recipe. Raises PublishError where the run was not
+    `folds` holds the folds of its recipe. Raises PublishError where the run was not
     evaluated, the folds are of another recipe or the version exists; ParityError.
     """
     evaluation = run / (RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
@@ -109,7 +108,8 @@ def publish(
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
         )
-        _write(folder, [run, *([folds] if folds else [])], manifest, files, mine.info)
+        _write(folder, [run, *([folds] if folds else [])], manifest, files)
+        write_card(folder, root)
     return root / name / str(version)
 
 
@@ -146,9 +146,7 @@ def _entry(files: dict[str, bytes], name: str) -> GraphFile:
     return GraphFile(file=name, sha256=hashlib.sha256(files[name]).hexdigest())
 
 
-def _write(
-    folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes], info: DataInfo
-) -> None:
+def _write(folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes]) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir()
     for name, data in files.items():
@@ -159,4 +157,3 @@ def _write(
         for file in (*weights, *MEASURED, *PICTURES):
             if (source / file).is_file():
                 shutil.copyfile(source / file, kept / file)
-    write_card(folder, manifest, info, [name for name in PICTURES if (kept / name).is_file()])

@@ -13,6 +13,7 @@ from export import checkpoint
 from export.carried import Labelled, labelled
 from export.data import DataError
 from export.data.hapt import TEST_SUBJECTS, load_recordings
+from export.stream_card import seconds
 from export.stream_evaluation import STREAMS_FILE, run_streams, run_windows, summarise, together
 from export.stream_metrics import Stream, best_temperature
 
@@ -34,7 +35,7 @@ def streams(
         recordings = labelled(load_recordings(data))
         held_out = _held_out(run)
         mine = [r for r in recordings if r.subject in (held_out or TEST_SUBJECTS)]
-        temperature = 1.0 if folds is None else best_temperature(*together(_of(folds, recordings)))
+        temperature = None if folds is None else best_temperature(*together(_of(folds, recordings)))
         network = checkpoint.load_network(run)
     except (DataError, checkpoint.CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
@@ -45,7 +46,7 @@ def streams(
     Console().print(
         f"{len(mine)} recordings: {result['accuracy']:.2%} of the steps "
         f"(windows of 128 steps: {result['windowed_accuracy']:.2%}), macro F1 "
-        f"{result['macro_f1']:.3f}, median delay {result['delay']['median_seconds']:.2f} s"
+        f"{result['macro_f1']:.3f}, median delay {seconds(result['delay']['median_seconds'])}"
     )
 
 

@@ -73,15 +73,21 @@ def together(streams: list[Stream]) -> tuple[Any, Floats]:
     return labels, np.concatenate([stream.logits[stream.asked] for stream in streams])
 
 
-def summarise(streams: list[Stream], windows: list[Stream], temperature: float) -> dict[str, Any]:
-    """The figures of streams, beside those of the windowed way on the same recordings."""
+def summarise(
+    streams: list[Stream], windows: list[Stream], temperature: float | None = None
+) -> dict[str, Any]:
+    """The figures of streams, beside those of the windowed way on the same recordings.
+
+    Where no temperature was fitted it is None, and so is the calibration with it.
+    """
     labels, logits = together(streams)
     predicted = logits.argmax(1)
     waits = [wait for stream in streams for wait in delays(stream)]
     given = [wait for wait in waits if wait is not None]
     right = [stream.right.astype(float) for stream in streams]
     gain = [a - b.right for a, b in zip(right, windows, strict=True)]
-    sure = probabilities(logits, temperature).max(1)
+    scale = 1.0 if temperature is None else temperature
+    sure = probabilities(logits, scale).max(1)
     unsure = np.concatenate([s.logits[~s.asked] for s in streams])
     return {
         "recordings": len(streams),
@@ -105,21 +111,24 @@ def summarise(streams: list[Stream], windows: list[Stream], temperature: float) 
         "temperature": temperature,
         "calibration_error": {
             "as_trained": reliability(labels, probabilities(logits)).error,
-            "with_temperature": reliability(labels, probabilities(logits, temperature)).error,
+            "with_temperature": None
+            if temperature is None
+            else reliability(labels, probabilities(logits, temperature)).error,
         },
         "confidence": {
             "in_activities": float(sure.mean()),
-            "elsewhere": float(probabilities(unsure, temperature).max(1).mean()),
+            "elsewhere": float(probabilities(unsure, scale).max(1).mean()),
         },
     }
 
 
 def _delays(waits: list[float | None]) -> dict[str, Any]:
+    """Of the waits that ended; None where none did."""
     given = [wait for wait in waits if wait is not None]
-    median, late = np.percentile(given, [50, 90]) if given else (np.nan, np.nan)
+    median, late = np.percentile(given, [50, 90]).tolist() if given else (None, None)
     return {
         "activities": len(waits),
         "never": len(waits) - len(given),
-        "median_seconds": float(median),
-        "ninth_decile_seconds": float(late),
+        "median_seconds": median,
+        "ninth_decile_seconds": late,
     }

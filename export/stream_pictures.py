@@ -17,8 +17,10 @@ FEWEST = 1000
 """Steps: a half minute with fewer says little and is left out of the picture."""
 
 
-def draw_streams(run: Path, streams: list[Stream], windows: list[Stream], scale: float) -> None:
-    """Write RUN/streams.png; `scale` is the temperature."""
+def draw_streams(
+    run: Path, streams: list[Stream], windows: list[Stream], fitted: float | None = None
+) -> None:
+    """Write RUN/streams.png; `fitted` is the temperature, None where there is none."""
     figure, (time, wait, sure) = plt.subplots(1, 3, figsize=(12.6, 3.4), layout="constrained")
     for found, colour, label in (
         (windows, TRAINING, "windows of 2.56 s"),
@@ -32,10 +34,10 @@ def draw_streams(run: Path, streams: list[Stream], windows: list[Stream], scale:
         wait.hist(waits, np.arange(0, 5.3, 0.25), color=colour, histtype="step", lw=1.5)
     labels, logits = together(streams)
     sure.plot([0, 1], [0, 1], color=INK, lw=1, ls=":")
-    for temperature, colour, label in (
-        (1.0, TRAINING, "as trained"),
-        (scale, VALIDATION, f"temperature {scale:.2f}"),
-    ):
+    answers = [(1.0, TRAINING, "as trained")]
+    if fitted is not None:
+        answers.append((fitted, VALIDATION, f"temperature {fitted:.2f}"))
+    for temperature, colour, label in answers:
         bins = reliability(labels, probabilities(logits, temperature))
         some = bins.counts > 0
         sure.plot(bins.confidence[some], bins.accuracy[some], "o-", ms=3, color=colour, label=label)

@@ -38,6 +38,7 @@ def test_classify_measures_the_service_beside_the_bare_session(
         assert row["windows_per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
     assert record["rows"][1]["of_best"]["windows_per_second"] == 1
+    assert record["start"]["seconds"] > 0 and record["start"]["resident_bytes"] > 10_000_000
 
 
 def test_serve_measures_the_service_beside_fastapi(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -125,6 +126,30 @@ def test_a_graph_alone_is_written_and_verified(runs: Path, models: Path, tmp_pat
     assert "logits within" in export("verify", runs / "one", graph).output
 
 
+def test_a_graph_goes_beside_the_checkpoint_it_is_of(
+    runs: Path, models: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "3"
+    shutil.copytree(models / "larnn-har" / "1", other)
+    graphs = [other / "model.onnx", models / "larnn-har" / "1" / "model.onnx"]
+    before = graphs[0].read_bytes()
+    graphs[0].unlink()
+    changed = graphs[1].stat().st_mtime_ns
+    assert export("onnx", other / "checkpoint").exit_code == 0
+    assert graphs[0].read_bytes() == before
+    assert graphs[1].stat().st_mtime_ns == changed
+    assert "name an --output" in refusal("onnx", runs / "one")
+
+
+def test_a_card_is_written_again(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "larnn-har" / "1", tmp_path / "larnn-har" / "1")
+    card = tmp_path / "larnn-har" / "1" / "README.md"
+    card.unlink()
+    assert export("card", card.parent).exit_code == 0
+    assert card.read_bytes() == (models / "larnn-har" / "1" / "README.md").read_bytes()
+    assert "No such file" in refusal("card", tmp_path)
+
+
 def test_a_model_of_raw_channels_is_measured_and_published(
     runs: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -139,9 +164,16 @@ def test_a_model_of_raw_channels_is_measured_and_published(
     assert [channel["unit"] for channel in manifest["contract"]["channels"]] == (
         ["g"] * 3 + ["rad/s"] * 3
     )
-    assert "describes step t-1" in (models / "raw" / "1" / "README.md").read_text()
+    card = (models / "raw" / "1" / "README.md").read_text()
+    assert "describes step t-1" in card
+    assert "python -m export onnx models/raw/1/checkpoint --raw" in card
     graph = models / "raw" / "1" / "model.onnx"
     assert "state within" in export("verify", runs / "one", graph, "--raw").output
+    before = graph.read_bytes()
+    graph.unlink()
+    assert "another contract" in refusal("onnx", models / "raw" / "1" / "checkpoint")
+    assert export("onnx", models / "raw" / "1" / "checkpoint", "--raw").exit_code == 0
+    assert graph.read_bytes() == before
 
 
 def test_streams_are_trained_on_and_measured(runs: Path, data: Path, tmp_path: Path) -> None:
@@ -162,7 +194,8 @@ def test_streams_are_trained_on_and_measured(runs: Path, data: Path, tmp_path: P
     result = json.loads((tmp_path / "live" / "streams.json").read_text())
     assert result["recordings"] == 4  # people 2, 4, 9 and 10
     assert result["steps"] == 4 * 6 * 150
-    assert result["calibration_error"]["with_temperature"] <= 1
+    assert 0.25 <= result["temperature"] <= 8
+    assert 0 <= result["calibration_error"]["with_temperature"] <= 1
     assert export("evaluate", tmp_path / "live", "--data", data).exit_code == 0
     published = export("publish", tmp_path / "live", "--models", tmp_path / "models")
     assert published.exit_code == 0, published.output
@@ -176,6 +209,8 @@ def test_a_fold_is_measured_on_the_streams_of_those_held_out(runs: Path, data: P
     assert export("streams", runs / "folds" / "fold-0", "--data", data).exit_code == 0
     result = json.loads((runs / "folds" / "fold-0" / "streams.json").read_text())
     assert list(result["per_subject"]) == ["1", "6"]
+    assert result["temperature"] is None
+    assert result["calibration_error"]["with_temperature"] is None
 
 
 def test_the_table_keeps_figures_and_commands(runs: Path, tmp_path: Path) -> None:

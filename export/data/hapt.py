@@ -26,10 +26,17 @@ RAW_CHANNELS = tuple(
     for axis in "xyz"
 )
 TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
+ABOUT = """\
+The whole recordings are those of Smartphone-Based Recognition of Human Activities and Postural
+Transitions, version 2.1: 61 sessions of the same 30 people, as the phone gave them. Its README asks
+to cite Jorge-L. Reyes-Ortiz, Luca Oneto, Albert Samà, Xavier Parra and Davide Anguita,
+*Transition-Aware Human Activity Recognition Using Smartphones*, Neurocomputing, Springer 2015, and
+says that the data comes as is and that any commercial use is prohibited."""
 RAW_INFO = INFO.model_copy(
     update={
         "title": "six activities from a phone's six raw channels at 50 Hz",
         "channels": RAW_CHANNELS,
+        "about": f"{INFO.about}\n\n{ABOUT}",
         "limits": f"""{INFO.limits}
 
 The graph starts with the four causal filters that made the data set's nine channels of the phone's

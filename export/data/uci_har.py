@@ -37,9 +37,9 @@ Its README asks to cite Davide Anguita, Alessandro Ghio, Luca Oneto, Xavier Parr
 Reyes-Ortiz, *A Public Domain Dataset for Human Activity Recognition Using Smartphones*, ESANN 2013,
 and says that the data comes as is and that any commercial use is prohibited.""",
     limits="""\
-Six activities, one phone on the waist, one laboratory; transitions between activities, other places
-of the phone and other devices were not seen. Every answer is one of the six: there is no "none of
-these".""",
+Six activities, one phone on the waist, one laboratory; other places of the phone and other devices
+were not seen. Every answer is one of the six, in a transition from one to another too: there is no
+"none of these".""",
 )
 STEPS = 128
 """Steps of a window: 2.56 s; neighbouring windows share half of them."""

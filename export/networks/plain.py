@@ -23,7 +23,7 @@ def plain_forward(
     layers = _layers(network)
     before = state or tuple(layer.cell.initial_state(len(x)) for layer in layers)
     after: list[LARNNState] = []
-    z = network.input(x)
+    z = network.input(network.features(x))
     for layer, current in zip(layers, before, strict=True):
         outputs = []
         for x_t in z.unbind(1):

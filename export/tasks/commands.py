@@ -16,7 +16,7 @@ from export.networks.config import Family
 from export.tasks import adding as adding_task
 from export.tasks import pixels, reviews
 from export.tasks.pictures import draw_race
-from export.tasks.race import run
+from export.tasks.race import RaceError, run
 from export.tasks.task import Budget, Task
 
 FAMILIES: tuple[Family, ...] = ("lstm", "rra")
@@ -81,7 +81,10 @@ def _race(name: str, tasks: Iterable[Task], seeds: int, runs: Path, output: Path
         for task in tasks:
             for family in FAMILIES:
                 folder = runs / f"{task.name}-{family}-s{seed}"
-                results.append(run(task, family, seed, folder))
+                try:
+                    results.append(run(task, family, seed, folder))
+                except RaceError as error:
+                    raise typer.BadParameter(str(error)) from error
                 update, _, measured = results[-1]["curve"][-1]
                 console.print(
                     f"{task.name} {family} seed {seed}: {task.measured} {measured:.4f} "

@@ -99,10 +99,11 @@ def _write(
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-    (folder / "README.md").write_text(_card(manifest))
+    (folder / "README.md").write_text(text_card(manifest))
 
 
-def _card(manifest: Manifest) -> str:
+def text_card(manifest: Manifest) -> str:
+    """The card of a network that reads texts."""
     test, vocabulary = manifest.metrics["test"], manifest.contract.vocabulary
     assert vocabulary is not None
     return f"""\

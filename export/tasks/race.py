@@ -18,12 +18,18 @@ from export.tasks.task import Task
 RESULT_FILE = "result.json"
 
 
+class RaceError(ValueError):
+    """What stands in the way of a race, and what to do."""
+
+
 def run(task: Task, family: Family, seed: int, folder: Path) -> dict[str, Any]:
-    """Train, unless folder/result.json says that it was done; gives the result."""
+    """Train, unless folder/result.json says that it was done; gives the result.
+
+    Raises RaceError where it was done with another network or budget.
+    """
     finished = folder / RESULT_FILE
     if finished.is_file():
-        result: dict[str, Any] = json.loads(finished.read_text())
-        return result
+        return _done(finished, task, family)
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -64,4 +70,20 @@ def run(task: Task, family: Family, seed: int, folder: Path) -> dict[str, Any]:
     checkpoint.write(folder, checkpoint.FINISHED, network.state_dict(), result)
     task.save(folder)
     finished.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _done(finished: Path, task: Task, family: Family) -> dict[str, Any]:
+    """The result of a run that is finished, where it is of this task."""
+    result: dict[str, Any] = json.loads(finished.read_text())
+    asked = {"network": task.network(family), "budget": task.budget}
+    for name, config in asked.items():
+        mine = config.model_dump(mode="json")
+        differ = [key for key, value in mine.items() if result[name].get(key, value) != value]
+        if differ:
+            told = ", ".join(f"{key} {result[name][key]}, not {mine[key]}" for key in differ)
+            raise RaceError(
+                f"{finished.parent} is finished with another {name}: {told}. "
+                "Name another folder with --runs, or delete this one."
+            )
     return result

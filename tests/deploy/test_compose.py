@@ -17,6 +17,9 @@ from tests import live
 from tests.deploy.compose import PROJECT, Compose, docker, need_engine, prepare
 from tests.deploy.ready import wait_until_ready
 
+READY_WITHIN = 120.0
+"""Seconds, far more than it takes where nothing else runs."""
+
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(3000)]
 
 
@@ -53,6 +56,8 @@ def test_it_starts_and_says_how_long_that_took(
     seconds = time.time() - started.timestamp()
     with capsys.disabled():
         print(f"\nready {seconds:.1f} s after the container's start")
+    assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+    assert seconds < READY_WITHIN
 
 
 def test_the_image_is_small_and_says_what_weighs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -11,13 +12,28 @@ from typer.main import get_command
 
 from benchmarks import page
 from benchmarks.__main__ import app
+from tests import live
 
 TEXT = page.PAGE.read_text()
-COMMANDS = re.findall(r"^python -m benchmarks ([^#\n]+?) *(?:#.*)?$", TEXT, re.MULTILINE)
+COMMAND = r"^(?:\w+=\w+ )?python -m benchmarks ([^#\n]+?) *(?:#.*)?$"
+COMMANDS = re.findall(COMMAND, TEXT, re.MULTILINE)
 
 
 def test_the_tables_are_those_of_the_results() -> None:
     assert page.filled(TEXT) == TEXT, "python -m benchmarks page"
+
+
+def test_a_result_that_names_its_graph_is_of_the_committed_model() -> None:
+    named = [
+        record
+        for file in page.RESULTS.glob("*.json")
+        if "graph_sha256" in (record := json.loads(file.read_text()))
+    ]
+    assert named
+    for record in named:
+        manifest = json.loads((live.ROOT / "models" / record["model"] / "model.json").read_text())
+        command = f"python -m benchmarks {record['command']}"
+        assert record["graph_sha256"] == manifest["graph"]["sha256"], command
 
 
 def test_every_picture_exists() -> None:

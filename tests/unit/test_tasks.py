@@ -82,6 +82,18 @@ def test_a_race_learns_stops_and_is_not_run_again(family: str, tmp_path: Path) -
     assert (tmp_path / "result.json").stat().st_mtime_ns == before
 
 
+def test_a_finished_race_is_not_taken_for_one_of_another_budget(tmp_path: Path) -> None:
+    runs = ["adding", "--runs", str(tmp_path / "runs"), "--seeds", "1"]
+    output = ["--output", str(tmp_path / "results")]
+    export(*runs, *output, "--updates", "2")
+    before = (tmp_path / "results" / "adding.json").read_bytes()
+    result = CliRunner().invoke(app, [*runs, *output, "--updates", "3"])
+    assert result.exit_code == 2
+    told = " ".join(result.output.replace("│", " ").split())
+    assert "another budget: updates 2, not 3" in told and "--runs" in told
+    assert (tmp_path / "results" / "adding.json").read_bytes() == before
+
+
 def test_every_row_comes_before_any_comes_again() -> None:
     rows, generator = Shuffled(10, 3), torch.Generator().manual_seed(0)
     taken = torch.cat([rows.next(generator) for _ in range(10)]).tolist()

@@ -1,0 +1,43 @@
+"""Which fields of NetworkConfig shape a network of which family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export.networks import NetworkConfig
+from export.networks.config import Family
+
+OF_ALL = (
+    "family",
+    "channels",
+    "vocabulary",
+    "classes",
+    "hidden_size",
+    "layers",
+    "dropout",
+    "fine_scale",
+)
+OF_FAMILY: dict[Family, tuple[str, ...]] = {
+    "larnn": (
+        "normalisation",
+        "window_size",
+        "heads",
+        "mode",
+        "positional_encoding",
+        "activate_keys_values",
+        "zero_attention",
+    ),
+    "lstm": (),
+    "bn-lstm": (),
+    "gru": (),
+    "rra": ("window_size",),
+    "mann": ("heads", "memory_slots", "memory_width"),
+    "attention": ("window_size", "heads"),
+}
+"""What a family has a use for beside the fields of all."""
+
+
+def used_fields(config: NetworkConfig) -> dict[str, Any]:
+    """The fields that the family has a use for; a size of 0 is off and left out."""
+    fields = {name: getattr(config, name) for name in (*OF_ALL, *OF_FAMILY[config.family])}
+    return {name: value for name, value in fields.items() if value is False or value != 0}

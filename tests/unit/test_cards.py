@@ -1,0 +1,88 @@
+"""Model cards: what they say of committed models is what is written of them now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from export.family_fields import OF_ALL, OF_FAMILY, used_fields
+from export.model_card import card
+from export.networks import NetworkConfig, RecurrentClassifier
+from export.networks.stack import FAMILIES
+from export.placing import CHECKPOINT_FOLDER
+from export.stream_card import streams_section
+from export.tasks.publish import text_card
+from export.triton_config import read_manifest
+from tests import live, networks
+
+MODELS = live.ROOT / "models"
+VERSIONS = sorted(path.parent for path in MODELS.glob("*/*/model.json"))
+OTHER: dict[str, Any] = {
+    "normalisation": "none",
+    "window_size": 2,
+    "heads": 4,
+    "memory_slots": 6,
+    "memory_width": 7,
+    "mode": "layer",
+    "positional_encoding": True,
+    "activate_keys_values": False,
+    "zero_attention": True,
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.parent.name)
+def test_a_committed_card_is_what_is_written_now(version: Path) -> None:
+    is_run = (version / CHECKPOINT_FOLDER).is_dir()
+    written = card(version, MODELS) if is_run else text_card(read_manifest(version))
+    assert (version / "README.md").read_text() == written, "python -m export card"
+
+
+def test_a_model_of_streams_says_what_it_began_with_and_what_its_people_chose() -> None:
+    text = " ".join(card(MODELS / "larnn-har-raw" / "1", MODELS).split())
+    assert "2 epochs" in text and "began with the weights of larnn-har, version 1" in text
+    assert "these people chose one thing" in text and "which chose nothing" not in text
+    assert "Transition-Aware" in text and "any commercial use is prohibited" in text
+    assert "began with the weights of the run whose" in card(
+        MODELS / "larnn-har-raw" / "1", MODELS / "nowhere"
+    )
+
+
+def test_every_field_is_of_all_or_of_some_family() -> None:
+    used = {*OF_ALL, *(name for fields in OF_FAMILY.values() for name in fields)}
+    assert used == {*NetworkConfig.model_fields}
+    assert {*OF_FAMILY} == {*FAMILIES}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("field", OTHER)
+def test_a_family_uses_a_field_where_another_value_makes_another_network(
+    family: str, field: str
+) -> None:
+    config = NetworkConfig.model_validate({**networks.SMALL.model_dump(), "family": family})
+    other = config.model_copy(update={field: OTHER[field]})
+    assert (field in used_fields(config)) == differ(made(config), made(other))
+
+
+def made(config: NetworkConfig) -> list[Tensor]:
+    """Weights of one seed, and what they make of a signal."""
+    torch.manual_seed(0)
+    network = RecurrentClassifier(config).eval().requires_grad_(False)
+    logits, state = network(torch.from_numpy(networks.signal(1, 6)))
+    return [*network.state_dict().values(), logits, *state]
+
+
+def differ(mine: list[Tensor], other: list[Tensor]) -> bool:
+    return len(mine) != len(other) or not all(map(torch.equal, mine, other))
+
+
+def test_a_temperature_is_told_where_one_was_fitted() -> None:
+    streams = read_manifest(MODELS / "larnn-har-raw" / "1").metrics["streams"]
+    assert streams["temperature"] is None
+    assert "temperature" not in streams_section(streams)
+    error = {**streams["calibration_error"], "with_temperature": 0.031}
+    fitted = {**streams, "temperature": 1.4, "calibration_error": error}
+    assert "| 0.078, with temperature 1.40 0.031 |" in streams_section(fitted)
