@@ -96,7 +96,7 @@ about one parameter count."""
 COMPARED = ("larnn-wide", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
 """A preset of each family, all of about one parameter count."""
 
-LONG_MEMORY = TrainConfig(epochs=32, learning_rate=1e-2, last_step_weight=0.0)
+LONG_MEMORY = TrainConfig(epochs=32, learning_rate=6e-3, clip_norm=0.25, last_step_weight=0.0)
 """For networks whose gates start with long memories: what they find, they find late."""
 
 

@@ -12,7 +12,7 @@ from statistics import mean, stdev
 import pytest
 
 from benchmarks import page as page_of_results
-from export.recipe import NETWORKS, TrainConfig
+from export.recipe import NETWORKS, training_of
 from export.training_command import configured
 from tests import live
 from tests.docs import page
@@ -26,9 +26,9 @@ def test_a_row_can_be_made_again(run: str) -> None:
     words = shlex.split(ROWS[run]["command"], comments=True)
     assert words[:3] == ["python", "-m", "export"] and words[4] == f"runs/{run}"
     options = list(zip(words[5::2], words[6::2], strict=True))
-    network = NETWORKS[dict(options)["--preset"]]
-    configured(network, [value for name, value in options if name == "-n"])
-    training = configured(TrainConfig(), [value for name, value in options if name == "-t"])
+    preset = dict(options)["--preset"]
+    configured(NETWORKS[preset], [value for name, value in options if name == "-n"])
+    training = configured(training_of(preset), [v for name, v in options if name == "-t"])
     assert training.seed == int(ROWS[run]["seed"])
 
 

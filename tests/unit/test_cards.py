@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.family_fields import OF_ALL, OF_FAMILY, used_fields
+from export.family_fields import OF_ALL, OF_FAMILY
 from export.model_card import card
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.networks.stack import FAMILIES
@@ -31,6 +31,8 @@ OTHER: dict[str, Any] = {
     "positional_encoding": True,
     "activate_keys_values": False,
     "zero_attention": True,
+    "longest_memory": 50,
+    "coupled_gates": True,
 }
 
 
@@ -64,7 +66,7 @@ def test_a_family_uses_a_field_where_another_value_makes_another_network(
 ) -> None:
     config = NetworkConfig.model_validate({**networks.SMALL.model_dump(), "family": family})
     other = config.model_copy(update={field: OTHER[field]})
-    assert (field in used_fields(config)) == differ(made(config), made(other))
+    assert (field in OF_FAMILY[config.family]) == differ(made(config), made(other))
 
 
 def made(config: NetworkConfig) -> list[Tensor]:
