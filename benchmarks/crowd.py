@@ -1,4 +1,9 @@
-"""Many open streams, and some clients that flood or never read: what the others notice of it."""
+"""Many open streams, and some clients that flood or never read: what the others notice of it.
+
+All run on one machine. The flooding clients are a process of their own of the lowest priority, which
+writes as fast as their sockets take it; what the service took of it the record tells. The deaf ones
+and those who are measured have the same priority as the service.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +93,7 @@ async def _crowd(
         await asyncio.to_thread(ready.wait)
         beside = await _measured(server, speaking, seconds)
         stop.set()
-        gone = sum([await asyncio.to_thread(one.result) for one in bad])
+        flood, silent = [await asyncio.to_thread(one.result) for one in bad]
     alive = sum(socket.is_open for socket in sockets)
     memory = resident_bytes(server.pid)
     for socket in sockets:
@@ -99,7 +104,9 @@ async def _crowd(
         "p99_ratio": beside.p99_ms / alone.p99_ms,
         "bytes_per_idle_stream": (after - before) / others,
         "resident_bytes": memory,
-        "let_go": gone,
+        "flood_chunks": flood.sent,
+        "deaf_chunks": silent.sent,
+        "let_go": flood.gone + silent.gone,
         "others_alive": alive,
     }
 
