@@ -1,14 +1,15 @@
 """Many open streams, and some clients that flood or never read: what the others notice of it.
 
-All run on one machine. The flooding clients are a process of their own of the lowest priority, which
-writes as fast as their sockets take it; what the service took of it the record tells. The deaf ones
-and those who are measured have the same priority as the service.
+All run on one machine. The flooding clients are a process of their own with the lowest priority,
+which writes as fast as their sockets take it: the record tells how many had full ones at the end,
+and how many chunks the service answered. Deaf ones and measured ones run as the service does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import numpy as np
 import typer
 import uvloop
@@ -30,6 +32,7 @@ STEPS, EVERY = 10, 0.2
 PAUSE = 0.2
 """Between two chunks of a deaf client."""
 SETTLE = 3.0
+CHUNKS = r'^larnn_chunk_duration_seconds_count\{door="/stream".* (\S+)$'
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Times:
     p50_ms: float
     p99_ms: float
     server_cores: float
+    answered: int
+    """Chunks, of the bad clients too, that the service answered meanwhile."""
 
 
 def crowd(
@@ -104,6 +109,7 @@ async def _crowd(
         "p99_ratio": beside.p99_ms / alone.p99_ms,
         "bytes_per_idle_stream": (after - before) / others,
         "resident_bytes": memory,
+        "floods_held_back": flood.full,
         "flood_chunks": flood.sent,
         "deaf_chunks": silent.sent,
         "let_go": flood.gone + silent.gone,
@@ -114,6 +120,7 @@ async def _crowd(
 async def _measured(server: Server, sockets: list[Websocket], seconds: float) -> Times:
     for socket in sockets:
         socket.latencies.clear()
+    before = await asyncio.to_thread(_answered, server)
     cpu, start = cpu_seconds(server.pid), time.perf_counter()
     phases = np.linspace(0, EVERY, len(sockets), endpoint=False)
     chunks = max(int(seconds / EVERY), 1)
@@ -123,7 +130,15 @@ async def _measured(server: Server, sockets: list[Websocket], seconds: float) ->
     took = time.perf_counter() - start
     latencies = [latency for socket in sockets for latency in socket.latencies]
     p50, p99 = (1e3 * float(value) for value in np.percentile(latencies, (50, 99)))
-    return Times(len(latencies), p50, p99, (cpu_seconds(server.pid) - cpu) / took)
+    cores = (cpu_seconds(server.pid) - cpu) / took
+    answered = await asyncio.to_thread(_answered, server) - before
+    return Times(len(latencies), p50, p99, cores, answered)
+
+
+def _answered(server: Server) -> int:
+    """Chunks of websockets, since the service began."""
+    text = httpx.get(f"http://127.0.0.1:{server.port}/metrics", trust_env=False, timeout=60).text
+    return int(sum(float(count) for count in re.findall(CHUNKS, text, re.MULTILINE)))
 
 
 async def _speak(socket: Websocket, first: float, chunks: int) -> None:

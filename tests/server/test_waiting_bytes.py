@@ -13,6 +13,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from service.settings import Settings
 from tests import live
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
@@ -97,13 +98,12 @@ def test_the_open_inference_protocol_says_so_too(client: httpx.Client) -> None:
 
 def test_a_message_without_room_closes_its_connection(client: httpx.Client, url: str) -> None:
     """And resumed, its stream goes on where it stood."""
-    with half_a_message(client, url):
-        with connect(live.websocket_url(url), compression=None) as own:
-            talk = Talk(own)
-            stream = talk.hear()["stream"]
-            assert talk.chunk(0, STEPS[:5])["position"] == 5
-            assert talk.chunk(5, STEPS)["code"] == "full"
-            assert talk.close_code() == 4503
+    with half_a_message(client, url), connect(live.websocket_url(url), compression=None) as own:
+        talk = Talk(own)
+        stream = talk.hear()["stream"]
+        assert talk.chunk(0, STEPS[:5])["position"] == 5
+        assert talk.chunk(5, STEPS)["code"] == "full"
+        assert talk.close_code() == 4503
     with connect(f"{live.websocket_url(url)}?stream={stream}", compression=None) as again:
         assert Talk(again).hear()["position"] == 5
         assert Talk(again).chunk(5, STEPS)["position"] == 5 + len(STEPS)
@@ -130,7 +130,6 @@ def test_what_is_answered_waits_no_more(client: httpx.Client, url: str) -> None:
         until(client, 0)
 
 
-def test_a_limit_below_one_body_is_refused(toy_models: Path) -> None:
+def test_a_limit_below_one_body_is_refused() -> None:
     with pytest.raises(ValueError, match="max_waiting_bytes must be at least max_body"):
-        with live.running(models=toy_models, model="toy", max_waiting_bytes=2**20):
-            pass
+        Settings(max_waiting_bytes=2**20)
