@@ -28,8 +28,6 @@ class Misbehaved:
 
     sent: int
     """Chunks, all together, that their sockets took."""
-    full: int
-    """Clients whose sockets took no more at the end."""
     gone: int
     """Clients that the service let go."""
 
@@ -55,12 +53,11 @@ async def _all(
         for number, line in enumerate(lines)
     ]
     await asyncio.to_thread(stop.wait)
-    full = sum(line.is_full for line in lines)
     gone = sum(task.done() for task in tasks)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    return Misbehaved(sum(line.offset for line in lines) // steps, full, gone)
+    return Misbehaved(sum(line.offset for line in lines) // steps, gone)
 
 
 async def _open(port: int, path: str) -> asyncio.StreamWriter:
@@ -80,10 +77,6 @@ class Bad:
         self._writer, self._steps = writer, steps
         self._rest = b',"steps":' + json.dumps(signal(steps).tolist()).encode() + b"}"
         self.offset = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._writer.transport.get_write_buffer_size() > 0
 
     async def speak(self, pause: float, first: float) -> None:
         """Chunk after chunk, the first after so many seconds, until the connection is reset."""
