@@ -70,6 +70,5 @@ def crowd(record: Record) -> str:
         table(["the measured streams", "p50 ms", "p99 ms", "cores of the service"], lines)
         + f"\nThe p99 is {record['p99_ratio']:.1f} times that alone. An open idle stream takes "
         f"{memory:.0f} KiB; {record['let_go']} bad ones were let go in {record['seconds']:g} s, "
-        f"{record['others_alive']:,} others stayed. The flood sent {record['flood_chunks']:,} "
-        f"chunks; of all, the service answered {record['beside']['answered']:,}.\n"
+        f"{record['others_alive']:,} others stayed.\n"
     )
