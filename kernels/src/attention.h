@@ -6,6 +6,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <limits>
 
 #include "functions.h"
 #include "simd.h"
@@ -32,49 +33,72 @@ class Attention {
   // Floats that `scores` needs for k slots.
   size_t scores_size(int k) const { return static_cast<size_t>(k) * padded(lanes_); }
 
-  // query [n], already divided by √d; `older` slots come before `newer`. Writes attended [n], zero
-  // where no slot is filled. A sum over slots runs in the order of age, wherever they are kept.
+  // query [n], already times log2(e) / √d; `older` slots come before `newer`. Writes attended [n],
+  // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are kept.
   void operator()(const float* query, Slots older, Slots newer, float* scores,
                   float* attended) const {
     for (int lane = 0; lane < lanes_; lane += kLanes) {
       const Mask mask = first(lanes_ - lane < kLanes ? lanes_ - lane : kLanes);
-      float* after = score(query + lane, older.keys + lane, older.count, mask, scores);
-      score(query + lane, newer.keys + lane, newer.count, mask, after);
-      const Vec share = softmax(scores, older.count + newer.count);
+      Softmax softmax{};
       for (int feature = 0; feature < features_; feature += kFeatures) {
-        const int left = features_ - feature, together = left < kFeatures ? left : kFeatures;
-        (this->*kSums[together - 1])(scores, older, newer, feature * lanes_ + lane, share, mask,
-                                     attended);
+        const auto score = (feature == 0 ? kScore<true> : kScore<false>)[together(feature) - 1];
+        softmax.largest = (this->*score)(query, older, newer, feature * lanes_ + lane, mask, scores);
+      }
+      if (fold_ != 0) softmax.largest = fold(scores, older.count + newer.count);
+      for (int feature = 0; feature < features_; feature += kFeatures) {
+        const auto sum = (feature == 0 ? kSum<true> : kSum<false>)[together(feature) - 1];
+        (this->*sum)(scores, softmax, older, newer, feature * lanes_ + lane, mask, attended);
       }
     }
   }
 
  private:
-  // Scores of `count` slots, a vector each; returns where they end.
-  float* score(const float* query, const float* keys, int count, Mask mask, float* scores) const {
-    constexpr int kTogether = 4;
-    int slot = 0;
-    for (; slot + kTogether <= count; slot += kTogether, scores += kTogether * kLanes)
-      score_slots<kTogether>(query, keys + static_cast<size_t>(slot) * n_, mask, scores);
-    for (; slot < count; ++slot, scores += kLanes)
-      score_slots<1>(query, keys + static_cast<size_t>(slot) * n_, mask, scores);
-    return scores;
+  struct Softmax {
+    Vec largest;  // of the scores
+    Vec share;    // 1 / sum of all weights
+  };
+
+  static constexpr int kFeatures = 8;  // at once: as many sums as hide each other's latency
+
+  int together(int feature) const {
+    return features_ - feature < kFeatures ? features_ - feature : kFeatures;
   }
 
-  template <int kSlots>
-  void score_slots(const float* query, const float* keys, Mask mask, float* scores) const {
-    Vec total[kSlots] = {};
-    for (int feature = 0; feature < features_; ++feature) {
-      const Vec q = load(query + feature * lanes_, mask);
-      for (int slot = 0; slot < kSlots; ++slot)
-        total[slot] += q * load(keys + slot * n_ + feature * lanes_, mask);
+  // What some features add to the scores, a vector for each slot; returns the largest so far.
+  template <bool kFirst, int kTogether>
+  Vec score(const float* query, Slots older, Slots newer, int at, Mask mask, float* scores) const {
+    const int n = n_, lanes = lanes_;
+    Vec largest = broadcast(-std::numeric_limits<float>::infinity()), q[kTogether];
+#pragma GCC unroll 8
+    for (int feature = 0; feature < kTogether; ++feature)
+      q[feature] = load(query + at + feature * lanes, mask);
+    for (const Slots& slots : {older, newer}) {
+      const float* key = slots.keys + at;
+      for (int slot = 0; slot < slots.count; ++slot, key += n, scores += kLanes) {
+        Vec total = kFirst ? Vec{} : load(scores);
+#pragma GCC unroll 8
+        for (int feature = 0; feature < kTogether; ++feature)
+          total += q[feature] * load(key + feature * lanes, mask);
+        store(scores, total);
+        largest = max(largest, total);
+      }
     }
-    for (int slot = 0; slot < kSlots; ++slot) store(scores + slot * kLanes, folded(total[slot]));
+    return largest;
+  }
+
+  // Where heads share the vector: sums each one's lanes. Returns the largest scores.
+  Vec fold(float* scores, int count) const {
+    Vec largest = broadcast(-std::numeric_limits<float>::infinity());
+    for (int slot = 0; slot < count; ++slot, scores += kLanes) {
+      const Vec score = folded(load(scores));
+      store(scores, score);
+      largest = max(largest, score);
+    }
+    return largest;
   }
 
   // The sum over the lanes of each head, in every one of them.
   Vec folded(Vec value) const {
-    if (fold_ == 0) return value;
     for (int half = kLanes / 2; half >= fold_; half /= 2) value += swapped(value, half);
     return value;
   }
@@ -92,41 +116,45 @@ class Attention {
 #endif
   }
 
-  // Turns scores into weights that are not yet divided by their sum; returns 1 / sum.
-  static Vec softmax(float* scores, int count) {
-    if (count == 0) return Vec{};
-    Vec largest = load(scores), total{};
-    for (int slot = 1; slot < count; ++slot) largest = max(load(scores + slot * kLanes), largest);
-    for (int slot = 0; slot < count; ++slot) {
-      const Vec weight = exp_below_0(load(scores + slot * kLanes) - largest);
-      store(scores + slot * kLanes, weight);
-      total += weight;
-    }
-    return 1.0f / total;
-  }
-
-  // The values of some features, weighted: as many sums at once as hide each other's latency.
-  template <int kTogether>
-  void sum(const float* weights, Slots older, Slots newer, int at, Vec share, Mask mask,
+  // The values of some features, weighted. The first ones turn scores into weights on their way.
+  template <bool kFirst, int kTogether>
+  void sum(float* weights, Softmax& softmax, Slots older, Slots newer, int at, Mask mask,
            float* attended) const {
-    Vec total[kTogether] = {};
+    const int n = n_, lanes = lanes_;
+    const Vec largest = softmax.largest;
+    Vec total[kTogether] = {}, all{};
     for (const Slots& slots : {older, newer}) {
       const float* value = slots.values + at;
-      for (int slot = 0; slot < slots.count; ++slot, value += n_, weights += kLanes) {
-        const Vec weight = load(weights);
+      for (int slot = 0; slot < slots.count; ++slot, value += n, weights += kLanes) {
+        Vec weight = load(weights);
+        if (kFirst) {
+          weight = exp2(weight - largest);
+          store(weights, weight);
+          all += weight;
+        }
+#pragma GCC unroll 8
         for (int feature = 0; feature < kTogether; ++feature)
-          total[feature] += weight * load(value + feature * lanes_, mask);
+          total[feature] += weight * load(value + feature * lanes, mask);
       }
     }
+    if (kFirst) softmax.share = older.count + newer.count > 0 ? 1.0f / all : Vec{};
+#pragma GCC unroll 8
     for (int feature = 0; feature < kTogether; ++feature)
-      store(attended + at + feature * lanes_, total[feature] * share, mask);
+      store(attended + at + feature * lanes, total[feature] * softmax.share, mask);
   }
 
-  static constexpr int kFeatures = 8;
-  using Sum = void (Attention::*)(const float*, Slots, Slots, int, Vec, Mask, float*) const;
-  static constexpr Sum kSums[kFeatures] = {
-      &Attention::sum<1>, &Attention::sum<2>, &Attention::sum<3>, &Attention::sum<4>,
-      &Attention::sum<5>, &Attention::sum<6>, &Attention::sum<7>, &Attention::sum<8>};
+  using Score = Vec (Attention::*)(const float*, Slots, Slots, int, Mask, float*) const;
+  template <bool kFirst>
+  static constexpr Score kScore[kFeatures] = {
+      &Attention::score<kFirst, 1>, &Attention::score<kFirst, 2>, &Attention::score<kFirst, 3>,
+      &Attention::score<kFirst, 4>, &Attention::score<kFirst, 5>, &Attention::score<kFirst, 6>,
+      &Attention::score<kFirst, 7>, &Attention::score<kFirst, 8>};
+  using Sum = void (Attention::*)(float*, Softmax&, Slots, Slots, int, Mask, float*) const;
+  template <bool kFirst>
+  static constexpr Sum kSum[kFeatures] = {
+      &Attention::sum<kFirst, 1>, &Attention::sum<kFirst, 2>, &Attention::sum<kFirst, 3>,
+      &Attention::sum<kFirst, 4>, &Attention::sum<kFirst, 5>, &Attention::sum<kFirst, 6>,
+      &Attention::sum<kFirst, 7>, &Attention::sum<kFirst, 8>};
 
   int n_, lanes_, fold_, features_;
 };

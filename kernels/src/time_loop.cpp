@@ -25,7 +25,7 @@ class TimeLoop final : public Layer {
       : n_(p.n),
         k_(p.window_size),
         activate_(p.activate),
-        query_scale_(std::sqrt(static_cast<float>(p.heads) / static_cast<float>(p.n))),
+        query_scale_(kLog2E * std::sqrt(static_cast<float>(p.heads) / static_cast<float>(p.n))),
         from_x_(p.n, p.query_x, p.n, p.gates_x, 4 * p.n),
         from_hidden_(p.n, p.query_hidden, p.n, p.gates_recurrent, 4 * p.n),
         from_attended_(p.n, p.gates_recurrent + size_t{4} * p.n * p.n, 4 * p.n),
