@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 #include <limits>
+#include <utility>
 
 #include "functions.h"
 #include "simd.h"
@@ -22,85 +23,113 @@ struct Slots {
 
 class Attention {
  public:
-  Attention(int n, int heads) : n_(n), lanes_(heads), fold_(0) {
+  Attention(int n, int heads) : n_(n), lanes_(heads), fold_(0), parts_(1) {
     if (heads < kLanes && kLanes % heads == 0 && n % kLanes == 0) {
       lanes_ = kLanes;
       fold_ = heads;
     }
     features_ = n / lanes_;
+    if (lanes_ > kLanes && 2 * features_ <= kAtOnce) parts_ = 2;
+    attend_ = parts_ == 2 ? choose<2>(features_, std::make_integer_sequence<int, kAtOnce / 2>())
+                          : choose<1>(features_, std::make_integer_sequence<int, kAtOnce>());
   }
 
   // Floats that `scores` needs for k slots.
-  size_t scores_size(int k) const { return static_cast<size_t>(k) * padded(lanes_); }
+  size_t scores_size(int k) const { return static_cast<size_t>(k) * parts_ * kLanes; }
 
   // query [n], already times log2(e) / √d; `older` slots come before `newer`. Writes attended [n],
   // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are kept.
   void operator()(const float* query, Slots older, Slots newer, float* scores,
                   float* attended) const {
-    for (int lane = 0; lane < lanes_; lane += kLanes) {
-      const Mask mask = first(lanes_ - lane < kLanes ? lanes_ - lane : kLanes);
-      Softmax softmax{};
-      for (int feature = 0; feature < features_; feature += kFeatures) {
-        const auto score = (feature == 0 ? kScore<true> : kScore<false>)[together(feature) - 1];
-        softmax.largest = (this->*score)(query, older, newer, feature * lanes_ + lane, mask, scores);
-      }
-      if (fold_ != 0) softmax.largest = fold(scores, older.count + newer.count);
-      for (int feature = 0; feature < features_; feature += kFeatures) {
-        const auto sum = (feature == 0 ? kSum<true> : kSum<false>)[together(feature) - 1];
-        (this->*sum)(scores, softmax, older, newer, feature * lanes_ + lane, mask, attended);
-      }
-    }
+    for (int lane = 0; lane < lanes_; lane += parts_ * kLanes)
+      (this->*attend_)(query, older, newer, lane, scores, attended);
   }
 
  private:
-  struct Softmax {
-    Vec largest;  // of the scores
-    Vec share;    // 1 / sum of all weights
-  };
+  static constexpr int kAtOnce = 8;  // features in registers: their sums hide each other's latency
 
-  static constexpr int kFeatures = 8;  // at once: as many sums as hide each other's latency
-
-  int together(int feature) const {
-    return features_ - feature < kFeatures ? features_ - feature : kFeatures;
-  }
-
-  // What some features add to the scores, a vector for each slot; returns the largest so far.
-  template <bool kFirst, int kTogether>
-  Vec score(const float* query, Slots older, Slots newer, int at, Mask mask, float* scores) const {
-    const int n = n_, lanes = lanes_;
-    Vec largest = broadcast(-std::numeric_limits<float>::infinity()), q[kTogether];
+  // kParts vectors of heads from `lane` on. kFeatures is how many there are, or kAtOnce if more.
+  template <int kParts, int kFeatures>
+  void attend(const float* query, Slots older, Slots newer, int lane, float* scores,
+              float* attended) const {
+    const int n = n_, lanes = lanes_, features = features_;
+    Mask mask[kParts];
+    Vec q[kParts][kFeatures], largest[kParts];
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const int at = lane + part * kLanes, left = lanes - at;
+      mask[part] = first(left < 0 ? 0 : left < kLanes ? left : kLanes);
+      largest[part] = broadcast(-std::numeric_limits<float>::infinity());
 #pragma GCC unroll 8
-    for (int feature = 0; feature < kTogether; ++feature)
-      q[feature] = load(query + at + feature * lanes, mask);
-    for (const Slots& slots : {older, newer}) {
-      const float* key = slots.keys + at;
-      for (int slot = 0; slot < slots.count; ++slot, key += n, scores += kLanes) {
-        Vec total = kFirst ? Vec{} : load(scores);
-#pragma GCC unroll 8
-        for (int feature = 0; feature < kTogether; ++feature)
-          total += q[feature] * load(key + feature * lanes, mask);
-        store(scores, total);
-        largest = max(largest, total);
-      }
+      for (int f = 0; f < kFeatures; ++f) q[part][f] = load(query + f * lanes + at, mask[part]);
     }
-    return largest;
+    float* score = scores;
+    for (const Slots& slots : {older, newer}) {
+      const float* key = slots.keys + lane;
+      for (int slot = 0; slot < slots.count; ++slot, key += n)
+#pragma GCC unroll 2
+        for (int part = 0; part < kParts; ++part, score += kLanes) {
+          Vec total{};
+#pragma GCC unroll 8
+          for (int f = 0; f < kFeatures; ++f)
+            total += q[part][f] * load(key + f * lanes + part * kLanes, mask[part]);
+          if (kFeatures == kAtOnce)
+            for (int f = kAtOnce; f < features; ++f)
+              total += load(query + f * lanes + lane, mask[part]) * load(key + f * lanes, mask[part]);
+          store(score, total);
+          largest[part] = max(largest[part], total);
+        }
+    }
+    const int count = older.count + newer.count;
+    if (kParts == 1 && fold_ != 0) largest[0] = fold(scores, count);
+
+    Vec weights[kParts] = {}, total[kParts][kFeatures] = {};
+    score = scores;
+    for (const Slots& slots : {older, newer}) {
+      const float* value = slots.values + lane;
+      for (int slot = 0; slot < slots.count; ++slot, value += n)
+#pragma GCC unroll 2
+        for (int part = 0; part < kParts; ++part, score += kLanes) {
+          const Vec weight = exp2(load(score) - largest[part]);
+          weights[part] += weight;
+          if (kFeatures == kAtOnce) store(score, weight);
+#pragma GCC unroll 8
+          for (int f = 0; f < kFeatures; ++f)
+            total[part][f] += weight * load(value + f * lanes + part * kLanes, mask[part]);
+        }
+    }
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const Vec share = count == 0 ? Vec{} : 1.0f / weights[part];
+#pragma GCC unroll 8
+      for (int f = 0; f < kFeatures; ++f)
+        store(attended + f * lanes + lane + part * kLanes, total[part][f] * share, mask[part]);
+      if (kFeatures == kAtOnce)
+        for (int f = kAtOnce; f < features; ++f)
+          store(attended + f * lanes + lane,
+                weighted(scores, older, newer, f * lanes + lane, mask[part]) * share, mask[part]);
+    }
   }
 
-  // Where heads share the vector: sums each one's lanes. Returns the largest scores.
+  // The values of one feature more.
+  Vec weighted(const float* weights, Slots older, Slots newer, int at, Mask mask) const {
+    Vec total{};
+    for (const Slots& slots : {older, newer})
+      for (int slot = 0; slot < slots.count; ++slot, weights += kLanes)
+        total += load(weights) * load(slots.values + static_cast<size_t>(slot) * n_ + at, mask);
+    return total;
+  }
+
+  // Where heads share the vector: sums the lanes of each head into all of them.
   Vec fold(float* scores, int count) const {
     Vec largest = broadcast(-std::numeric_limits<float>::infinity());
     for (int slot = 0; slot < count; ++slot, scores += kLanes) {
-      const Vec score = folded(load(scores));
+      Vec score = load(scores);
+      for (int half = kLanes / 2; half >= fold_; half /= 2) score += swapped(score, half);
       store(scores, score);
       largest = max(largest, score);
     }
     return largest;
-  }
-
-  // The sum over the lanes of each head, in every one of them.
-  Vec folded(Vec value) const {
-    for (int half = kLanes / 2; half >= fold_; half /= 2) value += swapped(value, half);
-    return value;
   }
 
   // Lane i takes the place of lane i xor half.
@@ -116,47 +145,17 @@ class Attention {
 #endif
   }
 
-  // The values of some features, weighted. The first ones turn scores into weights on their way.
-  template <bool kFirst, int kTogether>
-  void sum(float* weights, Softmax& softmax, Slots older, Slots newer, int at, Mask mask,
-           float* attended) const {
-    const int n = n_, lanes = lanes_;
-    const Vec largest = softmax.largest;
-    Vec total[kTogether] = {}, all{};
-    for (const Slots& slots : {older, newer}) {
-      const float* value = slots.values + at;
-      for (int slot = 0; slot < slots.count; ++slot, value += n, weights += kLanes) {
-        Vec weight = load(weights);
-        if (kFirst) {
-          weight = exp2(weight - largest);
-          store(weights, weight);
-          all += weight;
-        }
-#pragma GCC unroll 8
-        for (int feature = 0; feature < kTogether; ++feature)
-          total[feature] += weight * load(value + feature * lanes, mask);
-      }
-    }
-    if (kFirst) softmax.share = older.count + newer.count > 0 ? 1.0f / all : Vec{};
-#pragma GCC unroll 8
-    for (int feature = 0; feature < kTogether; ++feature)
-      store(attended + at + feature * lanes, total[feature] * softmax.share, mask);
+  using Attend = void (Attention::*)(const float*, Slots, Slots, int, float*, float*) const;
+
+  template <int kParts, int... kLess>
+  static Attend choose(int features, std::integer_sequence<int, kLess...>) {
+    constexpr Attend kEach[] = {&Attention::attend<kParts, kLess + 1>...};
+    constexpr int kMost = sizeof...(kLess);
+    return kEach[(features < kMost ? features : kMost) - 1];
   }
 
-  using Score = Vec (Attention::*)(const float*, Slots, Slots, int, Mask, float*) const;
-  template <bool kFirst>
-  static constexpr Score kScore[kFeatures] = {
-      &Attention::score<kFirst, 1>, &Attention::score<kFirst, 2>, &Attention::score<kFirst, 3>,
-      &Attention::score<kFirst, 4>, &Attention::score<kFirst, 5>, &Attention::score<kFirst, 6>,
-      &Attention::score<kFirst, 7>, &Attention::score<kFirst, 8>};
-  using Sum = void (Attention::*)(float*, Softmax&, Slots, Slots, int, Mask, float*) const;
-  template <bool kFirst>
-  static constexpr Sum kSum[kFeatures] = {
-      &Attention::sum<kFirst, 1>, &Attention::sum<kFirst, 2>, &Attention::sum<kFirst, 3>,
-      &Attention::sum<kFirst, 4>, &Attention::sum<kFirst, 5>, &Attention::sum<kFirst, 6>,
-      &Attention::sum<kFirst, 7>, &Attention::sum<kFirst, 8>};
-
-  int n_, lanes_, fold_, features_;
+  int n_, lanes_, fold_, parts_, features_;
+  Attend attend_;
 };
 
 }  // namespace larnn::LARNN_LEVEL
