@@ -24,7 +24,7 @@ inline constexpr float kLog2E = 1.44269504f;  // e^x = 2^(x · log2 e)
 
 inline Vec exp(Vec x) { return exp2(x * kLog2E); }
 
-inline Vec elu(Vec x) { return max(0.0f, x) + (exp(min(0.0f, x)) - 1.0f); }
+inline Vec elu(Vec x) { return x > 0.0f ? x : exp(x) - 1.0f; }
 
 // sigmoid(x) · tanh(y), in one division.
 inline Vec sigmoid_tanh(Vec x, Vec y) {

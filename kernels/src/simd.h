@@ -76,6 +76,14 @@ inline void store(float* to, Vec value, Mask mask) {
 }
 #endif
 
+// Writes `count` floats; value(i) are those from i on, a vector.
+template <typename Value>
+void each(int count, const Value& value, float* to) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, value(i));
+  if (i < count) store(to + i, value(i), first(count - i));
+}
+
 // The larger and the smaller of the two. Where b is no number so is the result: a row that holds
 // one says so.
 #if defined(__AVX512F__)
