@@ -84,6 +84,12 @@ void each(int count, const Value& value, float* to) {
   if (i < count) store(to + i, value(i), first(count - i));
 }
 
+inline void copy(float* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store(to + i, load(from + i, first(count - i)), first(count - i));
+}
+
 // The larger and the smaller of the two. Where b is no number so is the result: a row that holds
 // one says so.
 #if defined(__AVX512F__)

@@ -72,9 +72,6 @@ class TimeLoop final : public Layer {
   }
 
  private:
-  static void copy(float* to, const float* from, int count) {
-    std::memcpy(to, from, sizeof(float) * count);
-  }
   size_t step_offset(const Batch& batch, int row, int t) const {
     return (static_cast<size_t>(row) * batch.steps + t) * n_;
   }
