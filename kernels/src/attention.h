@@ -38,7 +38,8 @@ class Attention {
   size_t scores_size(int k) const { return static_cast<size_t>(k) * parts_ * kLanes; }
 
   // query [n], already times log2(e) / √d; `older` slots come before `newer`. Writes attended [n],
-  // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are kept.
+  // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are
+  // kept.
   void operator()(const float* query, Slots older, Slots newer, float* scores,
                   float* attended) const {
     for (int lane = 0; lane < lanes_; lane += parts_ * kLanes)
@@ -75,7 +76,8 @@ class Attention {
             total += q[part][f] * load(key + f * lanes + part * kLanes, mask[part]);
           if (kFeatures == kAtOnce)
             for (int f = kAtOnce; f < features; ++f)
-              total += load(query + f * lanes + lane, mask[part]) * load(key + f * lanes, mask[part]);
+              total +=
+                  load(query + f * lanes + lane, mask[part]) * load(key + f * lanes, mask[part]);
           store(score, total);
           largest[part] = max(largest[part], total);
         }

@@ -24,8 +24,7 @@ class Normalisation {
   void operator()(const Value& value, float* to) const {
     if (norm_ == Norm::kNone) return each(n_, value, to);
     if (norm_ == Norm::kAffine)
-      return each(
-          n_, [&](int i) { return value(i) * load(&scale_[i]) + load(&shift_[i]); }, to);
+      return each(n_, [&](int i) { return value(i) * load(&scale_[i]) + load(&shift_[i]); }, to);
     each(n_, value, to);
     const float mean = total(to, 0.0f, false) / n_;
     const float factor = 1.0f / std::sqrt(total(to, mean, true) / n_ + epsilon_);
