@@ -90,7 +90,8 @@ class Pen:
         return self.write("Gemm", x, weight.detach().T, addend)
 
     def elu(self, x: str) -> str:
-        """ELU of a large tensor: onnxruntime's own takes three times as long and rounds by place."""
+        """ELU of a large tensor: onnxruntime's own takes three times as long, and its bits
+        depend on where in the tensor a value stands."""
         below = self.write("Sub", self.write("Exp", self.write("Min", x, 0.0)), 1.0)
         return self.write("Max", x, below)
 

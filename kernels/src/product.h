@@ -61,7 +61,8 @@ struct Rows {
   size_t stride;
 };
 
-// kRows rows times kPanels panels of kWidth vectors, all in registers.
+// kRows rows times kPanels panels of kWidth vectors, all in registers: the loops must be unrolled
+// before the compiler decides where the sums live.
 template <int kRows, int kPanels, int kWidth>
 void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* out,
                   size_t out_stride) {
