@@ -36,14 +36,14 @@ compose-test: $(DEV_READY)
 check: $(DEV_READY)
 	$(DEV) -m ruff check
 	$(DEV) -m ruff format --check
-	.venv-dev/bin/clang-format --dry-run --Werror kernels/src/* kernels/tests/*.cpp
+	.venv-dev/bin/clang-format --dry-run --Werror kernels/src/* kernels/tests/*.cpp kernels/tests/*.h
 	.venv-dev/bin/lint-imports
 	$(DEV) -m mypy
 
 format: $(DEV_READY)
 	$(DEV) -m ruff check --fix
 	$(DEV) -m ruff format
-	.venv-dev/bin/clang-format -i kernels/src/* kernels/tests/*.cpp
+	.venv-dev/bin/clang-format -i kernels/src/* kernels/tests/*.cpp kernels/tests/*.h
 
 train: $(DEV_READY)
 	$(DEV) -m export train $(ARGS)
@@ -68,6 +68,7 @@ TIDY = .venv-dev/bin/clang-tidy --quiet
 kernels-check: $(DEV_READY)
 	$(DEV) -m pip install -q -c constraints/kernels.txt clang-tidy
 	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=baseline
+	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
 	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
 	$(TIDY) kernels/src/operator.cpp kernels/src/parameters.cpp kernels/src/library.cpp \
 	    kernels/src/dispatch.cpp kernels/tests/exercise.cpp -- -std=gnu++17 \

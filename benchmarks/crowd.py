@@ -1,8 +1,14 @@
-"""Many open streams, and some clients that flood or never read: what the others notice of it."""
+"""Many open streams, and some clients that flood or never read: what the others notice of it.
+
+All run on one machine. The flooding clients are a process of their own with the lowest priority,
+which writes as fast as their sockets take it: the record tells how many chunks they sent, and how
+many of all the service answered. Deaf ones and measured ones run with the service's priority.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -10,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import numpy as np
 import typer
 import uvloop
@@ -24,6 +31,7 @@ STEPS, EVERY = 10, 0.2
 PAUSE = 0.2
 """Between two chunks of a deaf client."""
 SETTLE = 3.0
+CHUNKS = r'^larnn_chunk_duration_seconds_count\{door="/stream".* (\S+)$'
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class Times:
     p50_ms: float
     p99_ms: float
     server_cores: float
+    answered: int
+    """Chunks, of the bad clients too, that the service answered meanwhile."""
 
 
 def crowd(
@@ -86,7 +96,7 @@ async def _crowd(
         await asyncio.to_thread(ready.wait)
         beside = await _measured(server, speaking, seconds)
         stop.set()
-        gone = sum([await asyncio.to_thread(one.result) for one in bad])
+        flood, silent = [await asyncio.to_thread(one.result) for one in bad]
     alive = sum(socket.is_open for socket in sockets)
     memory = resident_bytes(server.pid)
     for socket in sockets:
@@ -97,7 +107,9 @@ async def _crowd(
         "p99_ratio": beside.p99_ms / alone.p99_ms,
         "bytes_per_idle_stream": (after - before) / others,
         "resident_bytes": memory,
-        "let_go": gone,
+        "flood_chunks": flood.sent,
+        "deaf_chunks": silent.sent,
+        "let_go": flood.gone + silent.gone,
         "others_alive": alive,
     }
 
@@ -105,6 +117,7 @@ async def _crowd(
 async def _measured(server: Server, sockets: list[Websocket], seconds: float) -> Times:
     for socket in sockets:
         socket.latencies.clear()
+    before = await asyncio.to_thread(_answered, server)
     cpu, start = cpu_seconds(server.pid), time.perf_counter()
     phases = np.linspace(0, EVERY, len(sockets), endpoint=False)
     chunks = max(int(seconds / EVERY), 1)
@@ -114,7 +127,15 @@ async def _measured(server: Server, sockets: list[Websocket], seconds: float) ->
     took = time.perf_counter() - start
     latencies = [latency for socket in sockets for latency in socket.latencies]
     p50, p99 = (1e3 * float(value) for value in np.percentile(latencies, (50, 99)))
-    return Times(len(latencies), p50, p99, (cpu_seconds(server.pid) - cpu) / took)
+    cores = (cpu_seconds(server.pid) - cpu) / took
+    answered = await asyncio.to_thread(_answered, server) - before
+    return Times(len(latencies), p50, p99, cores, answered)
+
+
+def _answered(server: Server) -> int:
+    """Chunks of websockets, since the service began."""
+    text = httpx.get(f"http://127.0.0.1:{server.port}/metrics", trust_env=False, timeout=60).text
+    return int(sum(float(count) for count in re.findall(CHUNKS, text, re.MULTILINE)))
 
 
 async def _speak(socket: Websocket, first: float, chunks: int) -> None:

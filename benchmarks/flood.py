@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
+import struct
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier, Event
-
-from websockets.frames import Frame, Opcode
 
 from benchmarks.standin import signal
 
@@ -16,15 +16,26 @@ HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+AT_ONCE = 32
+"""Chunks that a flooding client writes at once: more than the service takes of it meanwhile."""
 ROOM = 4096
 """Bytes that such a client has for answers."""
 
 
+@dataclass(frozen=True)
+class Misbehaved:
+    """What came of such clients."""
+
+    sent: int
+    """Chunks, all together, that their sockets took."""
+    gone: int
+    """Clients that the service let go."""
+
+
 def misbehave(
     port: int, clients: int, pause: float, steps: int, ready: Barrier, stop: Event
-) -> int:
-    """Clients that send a chunk each `pause` seconds and read nothing, until told to stop; how many
-    of them the service has let go."""
+) -> Misbehaved:
+    """Clients that send a chunk each `pause` seconds and read nothing, until told to stop."""
     if not pause:  # what a flood costs itself is not the service's
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         os.nice(19)
@@ -33,12 +44,12 @@ def misbehave(
 
 async def _all(
     port: int, clients: int, pause: float, steps: int, ready: Barrier, stop: Event
-) -> int:
+) -> Misbehaved:
     path = "/stream?emit=every&logits=true" if pause else "/stream"
-    lines = [await _open(port, path) for _ in range(clients)]
+    lines = [Bad(await _open(port, path), steps) for _ in range(clients)]
     await asyncio.to_thread(ready.wait)
     tasks = [
-        asyncio.create_task(_send(line, steps, pause, pause * number / clients))
+        asyncio.create_task(line.speak(pause, pause * number / clients))
         for number, line in enumerate(lines)
     ]
     await asyncio.to_thread(stop.wait)
@@ -46,7 +57,7 @@ async def _all(
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    return gone
+    return Misbehaved(sum(line.offset for line in lines) // steps, gone)
 
 
 async def _open(port: int, path: str) -> asyncio.StreamWriter:
@@ -59,14 +70,27 @@ async def _open(port: int, path: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def _send(writer: asyncio.StreamWriter, steps: int, pause: float, first: float) -> None:
-    """Chunk after chunk, the first after so many seconds, until the connection is reset."""
-    chunk, offset = signal(steps).tolist(), 0
-    await asyncio.sleep(first)
-    with contextlib.suppress(OSError):
-        while not writer.transport.is_closing():
-            message = {"type": "chunk", "offset": offset, "steps": chunk}
-            writer.write(Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True))
-            await writer.drain()
-            await asyncio.sleep(pause)
-            offset += steps
+class Bad:
+    """One of them, on one stream."""
+
+    def __init__(self, writer: asyncio.StreamWriter, steps: int) -> None:
+        self._writer, self._steps = writer, steps
+        self._rest = b',"steps":' + json.dumps(signal(steps).tolist()).encode() + b"}"
+        self.offset = 0
+
+    async def speak(self, pause: float, first: float) -> None:
+        """Chunk after chunk, the first after so many seconds, until the connection is reset."""
+        await asyncio.sleep(first)
+        with contextlib.suppress(OSError):
+            while not self._writer.transport.is_closing():
+                for _ in range(1 if pause else AT_ONCE):
+                    head = b'{"type":"chunk","offset":%d' % self.offset
+                    self._writer.write(_frame(head + self._rest))
+                    self.offset += self._steps
+                await self._writer.drain()
+                await asyncio.sleep(pause)
+
+
+def _frame(text: bytes) -> bytes:
+    """A client's, masked with zeros: what a flood costs its sender is not measured."""
+    return struct.pack(">BBHI", 0x81, 0xFE, len(text), 0) + text

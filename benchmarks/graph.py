@@ -36,7 +36,10 @@ OPERATOR = "ours, operator"
 ROWS = 64
 """Rows in one run, as the service's batcher has them."""
 SHORT = {1: 128, 8: 128, 64: 32, 256: 32}
-"""Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`)."""
+"""Steps that are run and scaled to 128, by batch size: cost is linear in steps (`scaling`). The
+operator runs them all: it attends to filled slots alone, so its first steps are its cheapest."""
+IN_A_ROW = 3
+"""Runs of one line after another: the first finds other weights in the caches."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +100,26 @@ def _measured(
     lines = []
     for batch in batches:
         steps = SHORT[batch]
-        shape = (batch, steps, config.channels)
-        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        shape = (batch, STEPS, config.channels)
+        whole = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        x = np.ascontiguousarray(whole[:, :steps])
         runs: dict[str, Run] = {
             "naive": naive_run_of(sessions["naive"], network, x),
             "ours": _in_runs(sessions["ours"], network, x),
+        }
+        if OPERATOR in sessions:
+            runs[OPERATOR] = _in_runs(sessions[OPERATOR], network, whole)
+        runs |= {
             "fused LSTM, same n": run_of(sessions["fused LSTM, same n"], lstm, x),
             "torch, eager": partial(network, torch.from_numpy(x)),
         }
-        if OPERATOR in sessions:
-            runs[OPERATOR] = _in_runs(sessions[OPERATOR], network, x)
         times: dict[str, list[float]] = {what: [] for what in runs}
         for run in runs.values():
             run()
         for _ in range(rounds):
             for what, run in runs.items():
-                times[what].append(cpu_ms(run) * STEPS / steps)
+                scale = 1.0 if what == OPERATOR else STEPS / steps
+                times[what].append(scale * min(cpu_ms(run) for _ in range(IN_A_ROW)))
         best = {what: min(each) for what, each in times.items()}
         if peak is not None:
             best["floor"] = 1e3 * macs_per_step(config) * STEPS * batch / peak

@@ -116,7 +116,7 @@ def make_server(settings: Settings) -> DrainingServer:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws=bounded(settings.send_timeout),
+        ws=bounded(settings.send_timeout, app.state.engine.waiting_bytes),
         ws_max_size=settings.max_message,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,

@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     door = classify.ClassifyDoor(engine, settings)
     if exports is otel.OFF:  # else the framework's routing gives each span its name
         app.add_middleware(Shortcut, path=classify.PATH, door=door)
-    access.guard(app, settings, engine.streams.ids, callers)
+    access.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
     app.include_router(telemetry.router(engine.streams.metrics))

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     """Rows times steps in one run: the more rows, the fewer steps each moves on."""
     max_waiting_steps: int = Field(1_048_576, ge=1)
     """Steps that may wait for a run; beyond it the service answers `full`."""
+    max_waiting_bytes: int = Field(256 * 2**20, ge=1)
+    """Bytes of all requests and messages that are not answered yet; beyond it `full`."""
     request_timeout: float = Field(30.0, gt=0)
     """How long work may wait and run before the service answers `full`."""
 
@@ -106,7 +108,8 @@ class Settings(BaseSettings):
     max_unacked_steps: int = Field(32_768, ge=1)
     """Steps of a stream whose answers are kept until the client acknowledges them."""
     max_ahead: int = Field(16, ge=1)
-    """Chunks in work at a time of all websockets that send before they are answered."""
+    """Chunks in work at a time of all clients that send before they are answered; beside live
+    streams an eighth of it."""
     send_timeout: float = Field(10.0, gt=0)
     """How long a websocket's client may leave waiting answers unread before it is closed."""
     idle_timeout: float = Field(300.0, gt=0)
@@ -120,3 +123,9 @@ class Settings(BaseSettings):
         if not _STORE.fullmatch(store):
             raise ValueError("say memory, sqlite:////absolute/path or redis://host:port/0")
         return store
+
+    @model_validator(mode="after")
+    def _the_largest_has_room(self) -> Settings:
+        if self.max_waiting_bytes < max(self.max_body, self.max_message):
+            raise ValueError("max_waiting_bytes must be at least max_body and max_message")
+        return self

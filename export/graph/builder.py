@@ -89,6 +89,12 @@ class Pen:
         """x·Wᵀ + addend for x [batch, in] in one node, which takes an activation behind it in."""
         return self.write("Gemm", x, weight.detach().T, addend)
 
+    def elu(self, x: str) -> str:
+        """ELU of a large tensor: onnxruntime's own takes three times as long, and its bits
+        depend on where in the tensor a value stands."""
+        below = self.write("Sub", self.write("Exp", self.write("Min", x, 0.0)), 1.0)
+        return self.write("Max", x, below)
+
     def norm(self, x: str, norm: nn.Module) -> str:
         """Layer norm or batch norm over the last axis, as it is at inference."""
         if isinstance(norm, nn.LayerNorm):

@@ -66,4 +66,4 @@ def _write_input(pen: Pen, network: RecurrentClassifier, x: str) -> str:
     assert isinstance(layer, Channels)
     if scale := network.config.fine_scale:
         x = pen.write("Concat", x, pen.write("Asinh", pen.write("Div", x, scale)), axis=2)
-    return pen.write("Elu", pen.linear(x, layer.weight, layer.bias))
+    return pen.elu(pen.linear(x, layer.weight, layer.bias))

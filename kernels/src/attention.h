@@ -6,6 +6,8 @@
 #pragma once
 
 #include <initializer_list>
+#include <limits>
+#include <utility>
 
 #include "functions.h"
 #include "simd.h"
@@ -21,62 +23,115 @@ struct Slots {
 
 class Attention {
  public:
-  Attention(int n, int heads) : n_(n), lanes_(heads), fold_(0) {
+  Attention(int n, int heads) : n_(n), lanes_(heads), fold_(0), parts_(1) {
     if (heads < kLanes && kLanes % heads == 0 && n % kLanes == 0) {
       lanes_ = kLanes;
       fold_ = heads;
     }
     features_ = n / lanes_;
+    if (lanes_ > kLanes && 2 * features_ <= kAtOnce) parts_ = 2;
+    attend_ = parts_ == 2 ? choose<2>(features_, std::make_integer_sequence<int, kAtOnce / 2>())
+                          : choose<1>(features_, std::make_integer_sequence<int, kAtOnce>());
   }
 
   // Floats that `scores` needs for k slots.
-  size_t scores_size(int k) const { return static_cast<size_t>(k) * padded(lanes_); }
+  size_t scores_size(int k) const { return static_cast<size_t>(k) * parts_ * kLanes; }
 
-  // query [n], already divided by √d; `older` slots come before `newer`. Writes attended [n], zero
-  // where no slot is filled. A sum over slots runs in the order of age, wherever they are kept.
+  // query [n], already times log2(e) / √d; `older` slots come before `newer`. Writes attended [n],
+  // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are
+  // kept.
   void operator()(const float* query, Slots older, Slots newer, float* scores,
                   float* attended) const {
-    for (int lane = 0; lane < lanes_; lane += kLanes) {
-      const Mask mask = first(lanes_ - lane < kLanes ? lanes_ - lane : kLanes);
-      float* after = score(query + lane, older.keys + lane, older.count, mask, scores);
-      score(query + lane, newer.keys + lane, newer.count, mask, after);
-      const Vec share = softmax(scores, older.count + newer.count);
-      for (int feature = 0; feature < features_; feature += kFeatures) {
-        const int left = features_ - feature, together = left < kFeatures ? left : kFeatures;
-        (this->*kSums[together - 1])(scores, older, newer, feature * lanes_ + lane, share, mask,
-                                     attended);
-      }
-    }
+    for (int lane = 0; lane < lanes_; lane += parts_ * kLanes)
+      (this->*attend_)(query, older, newer, lane, scores, attended);
   }
 
  private:
-  // Scores of `count` slots, a vector each; returns where they end.
-  float* score(const float* query, const float* keys, int count, Mask mask, float* scores) const {
-    constexpr int kTogether = 4;
-    int slot = 0;
-    for (; slot + kTogether <= count; slot += kTogether, scores += kTogether * kLanes)
-      score_slots<kTogether>(query, keys + static_cast<size_t>(slot) * n_, mask, scores);
-    for (; slot < count; ++slot, scores += kLanes)
-      score_slots<1>(query, keys + static_cast<size_t>(slot) * n_, mask, scores);
-    return scores;
-  }
+  static constexpr int kAtOnce = 8;  // features in registers: their sums hide each other's latency
 
-  template <int kSlots>
-  void score_slots(const float* query, const float* keys, Mask mask, float* scores) const {
-    Vec total[kSlots] = {};
-    for (int feature = 0; feature < features_; ++feature) {
-      const Vec q = load(query + feature * lanes_, mask);
-      for (int slot = 0; slot < kSlots; ++slot)
-        total[slot] += q * load(keys + slot * n_ + feature * lanes_, mask);
+  // kParts vectors of heads from `lane` on. kFeatures is how many there are, or kAtOnce if more.
+  template <int kParts, int kFeatures>
+  void attend(const float* query, Slots older, Slots newer, int lane, float* scores,
+              float* attended) const {
+    const int n = n_, lanes = lanes_, features = features_;
+    Mask mask[kParts];
+    Vec q[kParts][kFeatures], largest[kParts];
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const int at = lane + part * kLanes, left = lanes - at;
+      mask[part] = first(left < 0 ? 0 : left < kLanes ? left : kLanes);
+      largest[part] = broadcast(-std::numeric_limits<float>::infinity());
+#pragma GCC unroll 8
+      for (int f = 0; f < kFeatures; ++f) q[part][f] = load(query + f * lanes + at, mask[part]);
     }
-    for (int slot = 0; slot < kSlots; ++slot) store(scores + slot * kLanes, folded(total[slot]));
+    float* score = scores;
+    for (const Slots& slots : {older, newer}) {
+      const float* key = slots.keys + lane;
+      for (int slot = 0; slot < slots.count; ++slot, key += n)
+#pragma GCC unroll 2
+        for (int part = 0; part < kParts; ++part, score += kLanes) {
+          Vec total{};
+#pragma GCC unroll 8
+          for (int f = 0; f < kFeatures; ++f)
+            total += q[part][f] * load(key + f * lanes + part * kLanes, mask[part]);
+          if (kFeatures == kAtOnce)
+            for (int f = kAtOnce; f < features; ++f)
+              total +=
+                  load(query + f * lanes + lane, mask[part]) * load(key + f * lanes, mask[part]);
+          store(score, total);
+          largest[part] = max(largest[part], total);
+        }
+    }
+    const int count = older.count + newer.count;
+    if (kParts == 1 && fold_ != 0) largest[0] = fold(scores, count);
+
+    Vec weights[kParts] = {}, total[kParts][kFeatures] = {};
+    score = scores;
+    for (const Slots& slots : {older, newer}) {
+      const float* value = slots.values + lane;
+      for (int slot = 0; slot < slots.count; ++slot, value += n)
+#pragma GCC unroll 2
+        for (int part = 0; part < kParts; ++part, score += kLanes) {
+          const Vec weight = exp2(load(score) - largest[part]);
+          weights[part] += weight;
+          if (kFeatures == kAtOnce) store(score, weight);
+#pragma GCC unroll 8
+          for (int f = 0; f < kFeatures; ++f)
+            total[part][f] += weight * load(value + f * lanes + part * kLanes, mask[part]);
+        }
+    }
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const Vec share = count == 0 ? Vec{} : 1.0f / weights[part];
+#pragma GCC unroll 8
+      for (int f = 0; f < kFeatures; ++f)
+        store(attended + f * lanes + lane + part * kLanes, total[part][f] * share, mask[part]);
+      if (kFeatures == kAtOnce)
+        for (int f = kAtOnce; f < features; ++f)
+          store(attended + f * lanes + lane,
+                weighted(scores, older, newer, f * lanes + lane, mask[part]) * share, mask[part]);
+    }
   }
 
-  // The sum over the lanes of each head, in every one of them.
-  Vec folded(Vec value) const {
-    if (fold_ == 0) return value;
-    for (int half = kLanes / 2; half >= fold_; half /= 2) value += swapped(value, half);
-    return value;
+  // The values of one feature more.
+  Vec weighted(const float* weights, Slots older, Slots newer, int at, Mask mask) const {
+    Vec total{};
+    for (const Slots& slots : {older, newer})
+      for (int slot = 0; slot < slots.count; ++slot, weights += kLanes)
+        total += load(weights) * load(slots.values + static_cast<size_t>(slot) * n_ + at, mask);
+    return total;
+  }
+
+  // Where heads share the vector: sums the lanes of each head into all of them.
+  Vec fold(float* scores, int count) const {
+    Vec largest = broadcast(-std::numeric_limits<float>::infinity());
+    for (int slot = 0; slot < count; ++slot, scores += kLanes) {
+      Vec score = load(scores);
+      for (int half = kLanes / 2; half >= fold_; half /= 2) score += swapped(score, half);
+      store(scores, score);
+      largest = max(largest, score);
+    }
+    return largest;
   }
 
   // Lane i takes the place of lane i xor half.
@@ -92,43 +147,17 @@ class Attention {
 #endif
   }
 
-  // Turns scores into weights that are not yet divided by their sum; returns 1 / sum.
-  static Vec softmax(float* scores, int count) {
-    if (count == 0) return Vec{};
-    Vec largest = load(scores), total{};
-    for (int slot = 1; slot < count; ++slot) largest = max(load(scores + slot * kLanes), largest);
-    for (int slot = 0; slot < count; ++slot) {
-      const Vec weight = exp_below_0(load(scores + slot * kLanes) - largest);
-      store(scores + slot * kLanes, weight);
-      total += weight;
-    }
-    return 1.0f / total;
+  using Attend = void (Attention::*)(const float*, Slots, Slots, int, float*, float*) const;
+
+  template <int kParts, int... kLess>
+  static Attend choose(int features, std::integer_sequence<int, kLess...>) {
+    constexpr Attend kEach[] = {&Attention::attend<kParts, kLess + 1>...};
+    constexpr int kMost = sizeof...(kLess);
+    return kEach[(features < kMost ? features : kMost) - 1];
   }
 
-  // The values of some features, weighted: as many sums at once as hide each other's latency.
-  template <int kTogether>
-  void sum(const float* weights, Slots older, Slots newer, int at, Vec share, Mask mask,
-           float* attended) const {
-    Vec total[kTogether] = {};
-    for (const Slots& slots : {older, newer}) {
-      const float* value = slots.values + at;
-      for (int slot = 0; slot < slots.count; ++slot, value += n_, weights += kLanes) {
-        const Vec weight = load(weights);
-        for (int feature = 0; feature < kTogether; ++feature)
-          total[feature] += weight * load(value + feature * lanes_, mask);
-      }
-    }
-    for (int feature = 0; feature < kTogether; ++feature)
-      store(attended + at + feature * lanes_, total[feature] * share, mask);
-  }
-
-  static constexpr int kFeatures = 8;
-  using Sum = void (Attention::*)(const float*, Slots, Slots, int, Vec, Mask, float*) const;
-  static constexpr Sum kSums[kFeatures] = {
-      &Attention::sum<1>, &Attention::sum<2>, &Attention::sum<3>, &Attention::sum<4>,
-      &Attention::sum<5>, &Attention::sum<6>, &Attention::sum<7>, &Attention::sum<8>};
-
-  int n_, lanes_, fold_, features_;
+  int n_, lanes_, fold_, parts_, features_;
+  Attend attend_;
 };
 
 }  // namespace larnn::LARNN_LEVEL

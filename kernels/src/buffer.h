@@ -22,6 +22,7 @@ class Buffer {
 
   float* data() { return data_; }
   const float* data() const { return data_; }
+  const float& operator[](size_t index) const { return data_[index]; }
 
  private:
   float* data_;

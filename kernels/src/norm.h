@@ -19,34 +19,39 @@ class Normalisation {
     std::memcpy(shift_.data(), scaling.shift, sizeof(float) * n);
   }
 
-  // In place, on whole vectors.
-  void operator()(float* row) const {
-    if (norm_ == Norm::kNone) return;
-    float mean = 0.0f, factor = 1.0f;
-    if (norm_ == Norm::kLayer) {
-      mean = total(row, 0.0f, false) / n_;
-      factor = 1.0f / std::sqrt(total(row, mean, true) / n_ + epsilon_);
-    }
-    for (int i = 0; i < n_; i += kLanes) {
-      const Vec x = (load(row + i) - mean) * factor;
-      store(row + i, x * load(scale_.data() + i) + load(shift_.data() + i));
-    }
+  // Writes n floats, normalised; value(i) are those from i on, a vector.
+  template <typename Value>
+  void operator()(const Value& value, float* to) const {
+    if (norm_ == Norm::kNone) return each(n_, value, to);
+    if (norm_ == Norm::kAffine)
+      return each(n_, [&](int i) { return value(i) * load(&scale_[i]) + load(&shift_[i]); }, to);
+    each(n_, value, to);
+    const float mean = total(to, 0.0f, false) / n_;
+    const float factor = 1.0f / std::sqrt(total(to, mean, true) / n_ + epsilon_);
+    each(
+        n_,
+        [&](int i) {
+          const Vec x = (load(to + i, mask(i)) - mean) * factor;
+          return x * load(&scale_[i]) + load(&shift_[i]);
+        },
+        to);
   }
 
  private:
   float total(const float* row, float mean, bool squared) const {
     Vec sum{};
     for (int i = 0; i < n_; i += kLanes) {
-      const Mask mask = first(n_ - i < kLanes ? n_ - i : kLanes);
-      const Vec x = load(row + i, mask) - mean;
+      const Vec x = load(row + i, mask(i)) - mean;
       alignas(64) float inside[kLanes] = {};
-      store(inside, squared ? x * x : x, mask);
+      store(inside, squared ? x * x : x, mask(i));
       sum += load(inside);
     }
     float all = 0.0f;
     for (int lane = 0; lane < kLanes; ++lane) all += sum[lane];
     return all;
   }
+
+  Mask mask(int i) const { return first(n_ - i < kLanes ? n_ - i : kLanes); }
 
   Norm norm_;
   int n_;

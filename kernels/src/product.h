@@ -61,26 +61,34 @@ struct Rows {
   size_t stride;
 };
 
-// kRows rows times kPanels panels of kWidth vectors, all in registers.
+// kRows rows times kPanels panels of kWidth vectors, all in registers: the loops must be unrolled
+// before the compiler decides where the sums live.
 template <int kRows, int kPanels, int kWidth>
 void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* out,
                   size_t out_stride) {
   constexpr int kVectors = kPanels * kWidth;
   const size_t panel_size = static_cast<size_t>(inputs) * kWidth * kLanes;
   Vec sum[kRows][kVectors];
+#pragma GCC unroll 8
   for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 12
     for (int v = 0; v < kVectors; ++v)
       sum[row][v] = load(start.data + row * start.stride + v * kLanes);
   for (int input = 0; input < inputs; ++input, weights += kWidth * kLanes) {
     Vec w[kVectors];
+#pragma GCC unroll 12
     for (int v = 0; v < kVectors; ++v)
       w[v] = load(weights + v / kWidth * panel_size + v % kWidth * kLanes);
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
       const Vec x = broadcast(in.data[row * in.stride + input]);
+#pragma GCC unroll 12
       for (int v = 0; v < kVectors; ++v) sum[row][v] += x * w[v];
     }
   }
+#pragma GCC unroll 8
   for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 12
     for (int v = 0; v < kVectors; ++v) store(out + row * out_stride + v * kLanes, sum[row][v]);
 }
 

@@ -76,6 +76,20 @@ inline void store(float* to, Vec value, Mask mask) {
 }
 #endif
 
+// Writes `count` floats; value(i) are those from i on, a vector.
+template <typename Value>
+void each(int count, const Value& value, float* to) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, value(i));
+  if (i < count) store(to + i, value(i), first(count - i));
+}
+
+inline void copy(float* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store(to + i, load(from + i, first(count - i)), first(count - i));
+}
+
 // The larger and the smaller of the two. Where b is no number so is the result: a row that holds
 // one says so.
 #if defined(__AVX512F__)
@@ -90,5 +104,29 @@ inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 #endif
 inline Vec max(float a, Vec b) { return max(broadcast(a), b); }
 inline Vec min(float a, Vec b) { return min(broadcast(a), b); }
+
+// What of x is above the integer below it, and value · 2^that integer.
+#if defined(__AVX512F__)
+inline Vec fraction(Vec x) {
+  return reinterpret_cast<Vec>(_mm512_reduce_ps(__m512(x), _MM_FROUND_FLOOR));
+}
+inline Vec scaled(Vec value, Vec x) {
+  return reinterpret_cast<Vec>(_mm512_scalef_ps(__m512(value), __m512(x)));
+}
+#else
+// Adding 1.5·2²³ rounds: it pushes the fraction out of the mantissa and leaves the integer in the
+// low bits. A power of two has its exponent alone, so x stays where that is a normal number's.
+inline constexpr float kRound = 12582912.0f;
+inline Vec normal_exponent(Vec x) { return min(127.0f, max(-126.0f, x)); }
+inline Vec fraction(Vec x) {
+  const Vec inside = normal_exponent(x);
+  return inside - ((inside - 0.5f + kRound) - kRound);
+}
+inline Vec scaled(Vec value, Vec x) {
+  const Vec shifted = normal_exponent(x) - 0.5f + kRound;
+  const VecInt power = (reinterpret_cast<VecInt>(shifted) << 23) + (127 << 23);
+  return value * reinterpret_cast<Vec>(power);
+}
+#endif
 
 }  // namespace larnn::LARNN_LEVEL

@@ -40,11 +40,10 @@ class Tile {
     const size_t one = padded(n), gates = n + padded(4 * n), ring = padded(2 * window_size * n);
     const size_t wide = gates > size_t(padded(5 * n)) ? gates : padded(5 * n);
     const size_t per_row = 5 * one + padded(2 * n) + wide + ring;
-    const size_t total = kBlockRows * (one + wide) + one + scores_size + kTileRows * per_row;
+    const size_t total = kBlockRows * (one + wide) + scores_size + kTileRows * per_row;
     next_ = thread_memory(total);
     x = lines(kBlockRows, one);
     from_x = lines(kBlockRows, wide);
-    entering = lines(1, one).data;
     scores = lines(1, scores_size).data;
     hidden = lines(kTileRows, one);
     cell = lines(kTileRows, one);
@@ -63,7 +62,7 @@ class Tile {
   Lines query, attended, projected;  // attention
   Lines pair;                        // key and value before activation
   Lines sums;                        // query and gates before their activation
-  float *entering, *scores;          // of one row
+  float* scores;                     // of one row
   Queue queues[kTileRows];
 
  private:

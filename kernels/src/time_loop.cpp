@@ -25,7 +25,7 @@ class TimeLoop final : public Layer {
       : n_(p.n),
         k_(p.window_size),
         activate_(p.activate),
-        query_scale_(std::sqrt(static_cast<float>(p.heads) / static_cast<float>(p.n))),
+        query_scale_(kLog2E * std::sqrt(static_cast<float>(p.heads) / static_cast<float>(p.n))),
         from_x_(p.n, p.query_x, p.n, p.gates_x, 4 * p.n),
         from_hidden_(p.n, p.query_hidden, p.n, p.gates_recurrent, 4 * p.n),
         from_attended_(p.n, p.gates_recurrent + size_t{4} * p.n * p.n, 4 * p.n),
@@ -72,9 +72,6 @@ class TimeLoop final : public Layer {
   }
 
  private:
-  static void copy(float* to, const float* from, int count) {
-    std::memcpy(to, from, sizeof(float) * count);
-  }
   size_t step_offset(const Batch& batch, int row, int t) const {
     return (static_cast<size_t>(row) * batch.steps + t) * n_;
   }
@@ -96,8 +93,7 @@ class TimeLoop final : public Layer {
              tile.projected.stride);
     for (int i = 0; i < active; ++i) {
       float* projected = tile.projected[i];
-      for (int at = 0; at < n_; at += kLanes) store(projected + at, elu(load(projected + at)));
-      attention_norm_(projected);
+      attention_norm_([&](int at) { return elu(load(projected + at)); }, projected);
     }
     const Rows gates{sums.data + n_, sums.stride};
     multiply(from_attended_, active, tile.projected.rows(), gates, sums.data + n_, sums.stride);
@@ -106,8 +102,8 @@ class TimeLoop final : public Layer {
              tile.pair.stride);
     for (int i = 0; i < active; ++i) {
       Queue& queue = tile.queues[i];
-      enter(tile.pair[i], key_norm_, tile.entering, queue.key());
-      enter(tile.pair[i] + n_, value_norm_, tile.entering, queue.value());
+      enter(tile.pair[i], key_norm_, queue.key());
+      enter(tile.pair[i] + n_, value_norm_, queue.value());
       queue.advance();
     }
   }
@@ -115,31 +111,28 @@ class TimeLoop final : public Layer {
   void attend(int row, Tile& tile) const {
     const float* sums = tile.sums[row];
     float* query = tile.query[row];
-    for (int at = 0; at < n_; at += kLanes) store(query + at, elu(load(sums + at)) * query_scale_);
+    each(n_, [&](int at) { return elu(load(sums + at)) * query_scale_; }, query);
     const Queue& queue = tile.queues[row];
     attend_(query, queue.older(), queue.newer(), tile.scores, tile.attended[row]);
   }
 
   // The gates: next cell and hidden state.
   void move(int row, Tile& tile) const {
-    const float* gates = tile.sums[row] + n_;
+    const float *i = tile.sums[row] + n_, *f = i + n_, *o = f + n_, *g = o + n_;
     float *cell = tile.cell[row], *hidden = tile.hidden[row];
-    for (int at = 0; at < n_; at += kLanes) {
-      const Vec i = load(gates + at), f = load(gates + n_ + at), g = load(gates + 3 * n_ + at);
-      store(cell + at, sigmoid_times(f, load(cell + at)) + sigmoid_tanh(i, g));
-    }
-    cell_norm_(cell);
-    for (int at = 0; at < n_; at += kLanes)
-      store(hidden + at, sigmoid_times(load(gates + 2 * n_ + at), elu(load(cell + at))));
-    hidden_norm_(hidden);
+    cell_norm_(
+        [&](int at) {
+          return sigmoid_times(load(f + at), load(cell + at)) +
+                 sigmoid_tanh(load(i + at), load(g + at));
+        },
+        cell);
+    hidden_norm_([&](int at) { return sigmoid_times(load(o + at), elu(load(cell + at))); }, hidden);
   }
 
   // A key or a value into the queue.
-  void enter(const float* projected, const Normalisation& norm, float* entering, float* to) const {
+  void enter(const float* projected, const Normalisation& norm, float* to) const {
     if (!activate_) return copy(to, projected, n_);
-    for (int at = 0; at < n_; at += kLanes) store(entering + at, elu(load(projected + at)));
-    norm(entering);
-    copy(to, entering, n_);
+    norm([&](int at) { return elu(load(projected + at)); }, to);
   }
 
   void finish(const Batch& batch, int row, int i, Tile& tile) const {

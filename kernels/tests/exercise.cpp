@@ -1,71 +1,25 @@
 // The loop without onnxruntime: for sanitizers, for counts of instructions.
 //
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
+//   exercise answers LEVEL               what a plain loop in double precision gives
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "layer.h"
+#include "network.h"
+#include "reference.h"
 
 namespace {
-
-using Floats = std::vector<float>;
-
-Floats random_floats(size_t count, unsigned seed, float scale) {
-  std::minstd_rand generator(seed + 1);
-  std::uniform_real_distribution<float> values(-scale, scale);
-  Floats result(count);
-  for (float& value : result) value = values(generator);
-  return result;
-}
-
-struct Sizes {
-  int n, heads, window_size;
-  larnn::Norm norm;
-};
-
-// Parameters that own their numbers.
-struct Network {
-  explicit Network(Sizes sizes) {
-    const size_t n = sizes.n;
-    p.n = sizes.n;
-    p.heads = sizes.heads;
-    p.window_size = sizes.window_size;
-    p.norm = sizes.norm;
-    p.activate = true;
-    p.epsilon = 1e-5f;
-    p.query_x = make(n * n);
-    p.query_bias = make(n);
-    p.gates_x = make(4 * n * n);
-    p.gates_bias = make(4 * n);
-    p.query_hidden = make(n * n);
-    p.gates_recurrent = make(8 * n * n);
-    p.output = make(n * n);
-    p.output_bias = make(n);
-    p.pair = make(2 * n * n);
-    p.pair_bias = make(2 * n);
-    if (sizes.norm == larnn::Norm::kNone) return;
-    for (larnn::Scaling* each : {&p.attention, &p.cell, &p.hidden, &p.key, &p.value})
-      *each = {make(n), make(n)};
-  }
-
-  const float* make(size_t count) {
-    numbers.push_back(random_floats(count, static_cast<unsigned>(numbers.size()), 0.2f));
-    return numbers.back().data();
-  }
-
-  larnn::Parameters p{};
-  std::vector<Floats> numbers;
-};
 
 // States and outputs of a batch, each array exactly as large as it must be.
 struct Rows {
@@ -114,6 +68,8 @@ Floats advance(const larnn::Layer& layer, const Network& network, const Floats& 
   return hiddens;
 }
 
+constexpr double kBound = 2e-6;
+
 void expect_same(const float* a, const float* b, size_t count, const char* what) {
   if (std::memcmp(a, b, sizeof(float) * count) != 0) throw std::runtime_error(what);
 }
@@ -149,6 +105,29 @@ void laws(const larnn::Level& level, Sizes sizes) {
   }
 }
 
+// Rows from nothing, against double precision; relative to max(1, |value|).
+void answers(const larnn::Level& level, Sizes sizes) {
+  const Network network(sizes);
+  const int n = sizes.n, steps = 2 * sizes.window_size + 3, rows = 9;
+  const Floats x = random_floats(static_cast<size_t>(rows) * steps * n, 99, 1.0f);
+  Rows state(rows, n, sizes.window_size);
+  const Floats hiddens =
+      advance(*level.make_layer(network.p), network, x, std::vector<int64_t>(rows, steps), state);
+  double error = 0;
+  for (size_t row = 0, at = 0; row < rows; ++row) {
+    Reference reference(network.p);
+    for (int t = 0; t < steps; ++t, at += n) {
+      const std::vector<double>& expected = reference.step(&x[at]);
+      for (int i = 0; i < n; ++i) {
+        const double off = std::abs(hiddens[at + i] - expected[i]);
+        error = std::max(error, off / std::max(1.0, std::abs(expected[i])));
+      }
+    }
+  }
+  std::printf("n%d h%d k%d: %.1e\n", n, sizes.heads, sizes.window_size, error);
+  if (!(error < kBound)) throw std::runtime_error("too far from double precision");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
@@ -156,14 +135,15 @@ int main(int count, char** arguments) try {
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
   if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
-  if (command == "laws") {
+  if (command == "laws" || command == "answers") {
     for (const Sizes& sizes : {Sizes{9, 9, 3, larnn::Norm::kLayer},
                                {8, 2, 1, larnn::Norm::kNone},
                                {81, 27, 38, larnn::Norm::kAffine},
                                {64, 8, 16, larnn::Norm::kNone},
                                {40, 20, 5, larnn::Norm::kLayer},
+                               {80, 40, 3, larnn::Norm::kAffine},
                                {33, 1, 4, larnn::Norm::kNone}})
-      laws(level, sizes);
+      (command == "laws" ? laws : answers)(level, sizes);
   } else if (command == "count" && count > 4) {
     const Network network({96, 12, 16, larnn::Norm::kAffine});
     const auto layer = level.make_layer(network.p);
@@ -172,7 +152,7 @@ int main(int count, char** arguments) try {
     advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
             std::vector<int64_t>(rows, steps), state);
   } else {
-    std::fprintf(stderr, "exercise laws LEVEL | levels | count LEVEL ROWS STEPS\n");
+    std::fprintf(stderr, "exercise laws LEVEL | answers LEVEL | levels | count LEVEL ROWS STEPS\n");
     return 2;
   }
   return 0;

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from service.api import failures, page, subprotocols
 from service.api.callers import Callers
 from service.engine.stream_ids import StreamIds
+from service.engine.waiting_bytes import WaitingBytes
 from service.errors import Forbidden, ServiceError, StartupError, UnknownStream
 from service.settings import Settings
 
@@ -22,10 +23,12 @@ OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "
 _ORIGIN = re.compile(r"\*|https?://[^/,\s]+")
 
 
-def guard(app: FastAPI, settings: Settings, ids: StreamIds, callers: Callers) -> None:
+def guard(
+    app: FastAPI, settings: Settings, ids: StreamIds, callers: Callers, waiting: WaitingBytes
+) -> None:
     """Put every door behind keys and the settings' origins. Raises StartupError."""
     origins = _origins(settings.allowed_origins)
-    app.add_middleware(Access, callers=callers, origins=origins, ids=ids)
+    app.add_middleware(Access, callers=callers, origins=origins, ids=ids, waiting=waiting)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -54,13 +57,22 @@ def _origins(setting: str) -> list[str]:
 
 
 class Access:
-    """ASGI middleware: every door is behind it. Leaves the caller's name in `state.owner`."""
+    """ASGI middleware: every door is behind it. Leaves the caller's name in `state.owner`, and in
+    `state.held` what is counted of its body."""
 
-    def __init__(self, app: ASGIApp, callers: Callers, origins: list[str], ids: StreamIds) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        callers: Callers,
+        origins: list[str],
+        ids: StreamIds,
+        waiting: WaitingBytes,
+    ) -> None:
         self._app = app
         self._callers = callers
         self._origins = origins
         self._ids = ids
+        self._waiting = waiting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,7 +84,8 @@ class Access:
             if scope["type"] == "http":
                 return await failures.problem(error, scope["path"])(scope, receive, send)
             return await _refuse(WebSocket(scope, receive, send), error)
-        with self._callers.at_work(connection.state.owner):
+        at_work = self._callers.at_work(connection.state.owner)
+        with at_work, self._waiting.held() as connection.state.held:
             await self._app(scope, receive, send)
 
     def _admit(self, connection: HTTPConnection) -> str:

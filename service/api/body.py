@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from service.engine.waiting_bytes import Held
 from service.errors import TooLarge
 
 T = TypeVar("T")
@@ -16,14 +17,20 @@ PATIENCE = 0.05
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge, before reading where Content-Length already says so."""
-    if int(request.headers.get("content-length", 0)) > limit:
+    """The whole body. Raises TooLarge and Full, before reading where Content-Length says enough.
+
+    Its bytes are counted until the request is answered.
+    """
+    held: Held = request.state.held
+    if (announced := int(request.headers.get("content-length", 0))) > limit:
         raise _too_large(limit)
+    held.check(announced)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
             raise _too_large(limit)
+        held.set(size)
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

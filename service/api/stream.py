@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio
@@ -117,10 +119,12 @@ class StreamConnection:
 
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
+        pacer, answered = self._engine.pacer, math.inf
         while True:
             frame, ahead = await self._receive()
+            waited = time.monotonic() - answered
             try:
-                async with self._engine.ahead if ahead else nullcontext():
+                async with pacer.ahead() if ahead else pacer.first(waited):
                     answer = await self._answer(stream, frame)
                 await self._send(answer)
                 if isinstance(answer, EndedMessage):
@@ -129,6 +133,7 @@ class StreamConnection:
                 raise
             except ServiceError as error:  # the stream stands where it stood, and lives on
                 await self._send_text(failures.message(error))
+            answered = time.monotonic()
 
     async def _answer(self, stream: Stream, frame: str | bytes) -> PredictionMessage | EndedMessage:
         asked = self._read(frame, stream)

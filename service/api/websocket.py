@@ -1,4 +1,4 @@
-"""The server's end of a websocket, bounded: a client that does not read its answers is let go."""
+"""The server's end of a websocket, bounded: what waits of a client's, and for how long."""
 
 from __future__ import annotations
 
@@ -7,40 +7,76 @@ import logging
 import socket
 from asyncio import TimerHandle
 from asyncio.transports import BaseTransport
-from typing import cast
+from typing import Any, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
 from service.api import failures
-from service.errors import Backpressure
+from service.engine.waiting_bytes import Held, WaitingBytes
+from service.errors import Backpressure, Full, ServiceError
 
 logger = logging.getLogger(__name__)
 
 AHEAD = "larnn.ahead"
+READ = 2**16
+"""Bytes read at once: the rest of what a client has sent ahead stays with the system."""
 PARSED = 2**12
 """Bytes parsed at once."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 
 
-def bounded(patience: float) -> type[asyncio.Protocol]:
+def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
     """uvicorn's protocol, which closes with `backpressure` whoever reads nothing for `patience`
-    seconds while answers wait. In as many again it can find out why, if it reads after all."""
+    seconds while answers wait, and with `full` whose message finds no room among what is waiting.
+    In `patience` seconds more it can find out why, if it reads."""
+    arriving = memoryview(bytearray(READ))  # one for all: it is emptied as soon as it is filled
 
     class BoundedWebSocket(WebSocketsSansIOProtocol):
         _too_slow: TimerHandle | None = None
         _unparsed = b""
+        _message = 0
+        """Bytes of the message in work."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._sizes: list[int] = []
+            """Of the messages that wait."""
+            self._held = Held(waiting)
 
         def connection_made(self, transport: BaseTransport) -> None:
             super().connection_made(transport)
             own = transport.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
+        def get_buffer(self, sizehint: int) -> memoryview:
+            return arriving
+
+        def buffer_updated(self, count: int) -> None:
+            self.data_received(bytes(arriving[:count]))
+
         def data_received(self, data: bytes) -> None:
             self._unparsed += data
             self._parse()
+            if self._unparsed:
+                self._pause_reading()
+            try:
+                self._count()
+            except Full as error:
+                self._let_go(error)
+
+        def _count(self) -> None:
+            """All that came and is not answered. Raises Full."""
+            if self.handshake_complete and not self.close_sent:
+                incomplete = len(self.conn.reader.buffer) + sum(map(len, self.frames))
+                complete = self._message + sum(self._sizes)
+                self._held.set(complete + incomplete + len(self._unparsed))
+
+        def send_receive_event_to_app(self) -> None:
+            self._sizes.append(sum(map(len, self.frames)))
+            super().send_receive_event_to_app()
 
         def _parse(self) -> None:
             """As far as to the next message: who sends many at once has them parsed in turn."""
@@ -50,13 +86,28 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
 
         async def receive(self) -> ASGIReceiveEvent:
             """Its message with AHEAD: whether it was there before it was asked for."""
+            self._message = 0
             self._parse()
             ahead = not self.queue.empty()
+            if not ahead:  # what was left was no whole message
+                self._resume_reading()
+            self._count()
             message = await super().receive()
-            if self._unparsed and not self.read_paused:
+            if message["type"] == "websocket.receive":
+                self._message = self._sizes.pop(0)
+            if self._unparsed:
+                self._pause_reading()
+            return cast(ASGIReceiveEvent, {**message, AHEAD: ahead})
+
+        def _pause_reading(self) -> None:
+            if not self.read_paused:
                 self.read_paused = True
                 self.transport.pause_reading()
-            return cast(ASGIReceiveEvent, {**message, AHEAD: ahead})
+
+        def _resume_reading(self) -> None:
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
 
         async def send(self, message: ASGISendEvent) -> None:
             await super().send(message)
@@ -73,6 +124,7 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
+            self._held.set(0)
             super().connection_lost(exc)
 
         def _stop_waiting(self) -> None:
@@ -81,8 +133,12 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
                 self._too_slow = None
 
         def _give_up(self) -> None:
+            logger.info("a client that read no answer for %g s is let go", patience)
+            text = f"no answer was read for {patience:g} s; resume, and read them"
+            self._let_go(Backpressure(text))
+
+        def _let_go(self, error: ServiceError) -> None:
             """The close frame waits behind the answers; closing alone would wait for ever."""
-            error = Backpressure(f"no answer was read for {patience:g} s; resume, and read them")
             close = failures.FAILURES[error.code].close
             try:
                 self.conn.send_text(failures.message(error))
@@ -92,12 +148,10 @@ def bounded(patience: float) -> type[asyncio.Protocol]:
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = self.disconnected = True  # the app learns that its client has gone
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close})
+            self._held.set(0)
             self._parse()
-            if self.read_paused:  # to hear its close frame: closed unread, answers would be lost
-                self.read_paused = False
-                self.transport.resume_reading()
+            self._resume_reading()  # to hear its close frame: closed unread, answers would be lost
             self.close_timer = self.loop.call_later(patience, self.transport.abort)
-            logger.info("a client that read no answer for %g s is let go", patience)
             self.writable.set()
 
     return BoundedWebSocket

@@ -18,9 +18,11 @@ from service.engine.batcher import Batcher
 from service.engine.checkpoint import Checkpoint
 from service.engine.control import ModelControl
 from service.engine.models import Models, key
+from service.engine.pacer import Pacer
 from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
+from service.engine.waiting_bytes import WaitingBytes
 from service.errors import (
     Backpressure,
     BadMessage,
@@ -73,9 +75,8 @@ class Engine:
         self.control = ModelControl(models, streams, self._warm)
         self.ready = False
         self.draining = False
-        self.ahead = asyncio.Semaphore(settings.max_ahead)
-        """Who sends before it is answered takes one for each chunk: many such clients fill a few
-        places of a run, and those who wait for their answers find room."""
+        self.pacer = Pacer(settings.max_ahead)
+        self.waiting_bytes = WaitingBytes(settings.max_waiting_bytes)
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
         self._threads = RunThreads(settings.concurrency)

@@ -37,6 +37,8 @@ class EngineGauges(Collector):
         yield _gauge("larnn_state_bytes", "Their state and kept logits.", of_version, state)
         waiting = {key(model): batcher.waiting_steps for model, batcher in engine.batchers()}
         yield _gauge("larnn_waiting_steps", "Steps that wait for a run.", of_version, waiting)
+        size = {(): engine.waiting_bytes.total}
+        yield _gauge("larnn_waiting_bytes", "Bytes that came and are not answered.", [], size)
         connections = {(): len(engine.streams.connections)}
         yield _gauge("larnn_connections", "Websockets that are open on streams.", [], connections)
         models = {

@@ -48,3 +48,16 @@ def _large_runs(metrics: httpx.Client) -> float:
     return sample(metrics, "larnn_run_rows_count", **of_toy) - sample(
         metrics, "larnn_run_rows_bucket", le="2.0", **of_toy
     )
+
+
+def test_a_chunk_that_came_in_part_with_others_is_read_to_its_end(toy_url: str) -> None:
+    """Where reading was paused for those before it, it goes on for the rest."""
+    chunks, steps = 100, [[1.0, 2.0]] * 900
+    with connect(live.websocket_url(toy_url), compression=None) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        for number in range(chunks):
+            chunk = {"type": "chunk", "offset": number * len(steps), "steps": steps}
+            socket.send(json.dumps(chunk))
+        ends = [talk.hear()["position"] for _ in range(chunks)]
+    assert ends == [*range(len(steps), chunks * len(steps) + 1, len(steps))]

@@ -45,10 +45,10 @@ def levels_here() -> list[str]:
     return found
 
 
-def open_native(network: RecurrentClassifier, level: str | None = None) -> Any:
+def open_native(network: RecurrentClassifier, level: str | None = None, threads: int = 1) -> Any:
     """A session with the operator; `level` is None for the best one."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.register_custom_ops_library(need_kernels())
     graph = build_graph(network, contract_of(network)).SerializeToString()

@@ -94,6 +94,18 @@ def test_rows_of_a_larger_state_give_the_same_bits_and_touch_no_other(
 
 
 @each_kind
+def test_several_threads_give_the_same_bits(kind: str) -> None:
+    network, session = opened(kind)
+    x, lengths = networks.signal(50, STEPS), np.arange(50) % (STEPS + 1)
+    state = native.random_state(network, 50, 0)
+    logits, after = native.advance(session, x, lengths, state)
+    pool = native.open_native(network, threads=3)
+    again, moved = native.advance(pool, x, lengths, state)
+    np.testing.assert_array_equal(again, logits)
+    same(moved, after)
+
+
+@each_kind
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_row_that_is_no_number_says_so_and_harms_no_other(kind: str, bad: float) -> None:
     network, session = opened(kind)

@@ -31,6 +31,11 @@ def build(folder: Path, *options: str) -> Path:
     return folder / "exercise"
 
 
+def succeed(command: list[str | Path]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def runs_here(exercise: Path, level: str) -> bool:
     done = subprocess.run([exercise, "levels"], capture_output=True, text=True, check=True)
     return level in done.stdout.split()
@@ -46,24 +51,42 @@ def exercise(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("exercise"))
 
 
+@pytest.fixture(scope="module")
+def for_aarch64(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("aarch64-linux-gnu-g++")
+    if compiler is None or shutil.which("qemu-aarch64-static") is None:
+        pytest.skip("a cross compiler and an emulator of aarch64: g++-aarch64-linux-gnu, qemu-user")
+    return build(
+        tmp_path_factory.mktemp("aarch64"),
+        "-DCMAKE_SYSTEM_NAME=Linux",
+        "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+        f"-DCMAKE_CXX_COMPILER={compiler}",
+    )
+
+
+each_exercise = pytest.mark.parametrize("what", ["laws", "answers"])
+"""Any cut and company give the same bits; the answers are those of double precision."""
+
+
+@each_exercise
 @pytest.mark.parametrize("level", kernels.LEVELS)
-def test_any_cut_and_company_give_the_same_bits_under_sanitizers(
-    sanitized: Path, level: str
-) -> None:
+def test_each_level_holds_under_sanitizers(sanitized: Path, what: str, level: str) -> None:
     if not runs_here(sanitized, level):
         pytest.skip(f"this processor has no {level}")
-    done = subprocess.run([sanitized, "laws", level], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    succeed([sanitized, what, level])
 
 
+@each_exercise
 @pytest.mark.parametrize("level", kernels.LEVELS)
-def test_any_cut_and_company_give_the_same_bits_as_it_is_shipped(
-    exercise: Path, level: str
-) -> None:
+def test_each_level_holds_as_it_is_shipped(exercise: Path, what: str, level: str) -> None:
     if not runs_here(exercise, level):
         pytest.skip(f"this processor has no {level}")
-    done = subprocess.run([exercise, "laws", level], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    succeed([exercise, what, level])
+
+
+@each_exercise
+def test_it_holds_on_aarch64(for_aarch64: Path, what: str) -> None:
+    succeed(["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", for_aarch64, what, "baseline"])
 
 
 def test_a_level_that_is_not_here_is_refused(exercise: Path) -> None:

@@ -19,6 +19,7 @@ from tests import live
 from tests.oip.chunks import TOTALS, WINDOW
 from tests.oip.grpc_client import HEADERS, Conversation, infer
 from tests.server.test_access import KEYS
+from tests.server.test_waiting_bytes import LIMIT, half_a_body
 
 
 def test_too_large_a_message_is_refused(toy_models: Path) -> None:
@@ -28,6 +29,23 @@ def test_too_large_a_message_is_refused(toy_models: Path) -> None:
             infer(client, np.zeros((1, 200, 2)))
         assert raised.value.status() == "StatusCode.RESOURCE_EXHAUSTED"
         np.testing.assert_array_equal(infer(client, [WINDOW]), [TOTALS])
+        client.close()
+
+
+def test_a_request_without_room_is_unavailable(toy_models: Path) -> None:
+    limits = {"max_waiting_bytes": LIMIT, "max_body": LIMIT, "max_message": LIMIT}
+    with (
+        live.process(models=toy_models, model="toy", grpc_port=0, **limits) as process,
+        httpx.Client(base_url=process.url) as http,
+    ):
+        client = triton.InferenceServerClient(process.grpc)
+        large = np.zeros((1, 30_000, 2))
+        with half_a_body(http):
+            with pytest.raises(InferenceServerException, match="wait") as raised:
+                infer(client, large)
+            assert raised.value.status() == "StatusCode.UNAVAILABLE"
+            np.testing.assert_array_equal(infer(client, [WINDOW]), [TOTALS])
+        assert infer(client, large).shape[:2] == (1, 30_000)
         client.close()
 
 

@@ -61,7 +61,9 @@ class Doors:
             with self._observed(name) as outcome:
                 try:
                     owner = "" if name in OPEN else self._admit(context)
-                    with self._callers.at_work(owner):
+                    waiting = self._engine.waiting_bytes
+                    with self._callers.at_work(owner), waiting.held() as held:
+                        held.set(request.ByteSize())
                         return await call(request, owner)
                 except Exception as error:
                     outcome.error = _told(error, name)
@@ -118,10 +120,13 @@ class Doors:
 
         `ahead`: it was sent before the last answer. Such requests share a few places.
         """
+        pacer = self._engine.pacer
         with self._observed(CONVERSATION) as outcome:
             try:
-                async with self._engine.ahead if ahead else contextlib.nullcontext():
-                    inferred = await self._calls.infer(request, owner)
+                with self._engine.waiting_bytes.held() as held:
+                    held.set(request.ByteSize())
+                    async with pacer.ahead() if ahead else pacer.first():
+                        inferred = await self._calls.infer(request, owner)
                 return pb.ModelStreamInferResponse(infer_response=inferred)
             except Exception as error:
                 outcome.error = _told(error, CONVERSATION)

@@ -1,0 +1,110 @@
+"""Who goes first: live streams, before those that send ahead of their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+
+LIVE = 0.01
+"""Seconds between an answer and the next chunk that tell a live stream from a fast client."""
+RECENT = 1.0
+"""Seconds after a live stream's chunk in which those who send ahead have turns and few places."""
+SHARE = 8
+"""One of so many places is theirs then."""
+HOLD = 0.002
+"""Seconds after which one of them has a turn even while chunks of others are in work."""
+
+Line = deque[asyncio.Future[None]]
+
+
+class Pacer:
+    """Lets chunks that were sent ahead into work, so many at a time. Beside live streams they have
+    few places, and turns to come into work and to be answered: one in a turn of the loop, and none
+    while a chunk is in work whose client waits for the answer."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._taken = 0
+        self._entering: Line = deque()
+        self._leaving: Line = deque()
+        self._waited_for = 0
+        self._last_live = float("-inf")
+        self._next: asyncio.Handle | None = None
+        """Gives the next turn, where somebody may have one."""
+
+    @contextlib.asynccontextmanager
+    async def first(self, waited: float = 0) -> AsyncIterator[None]:
+        """A chunk in work whose client waits for the answer. It came so many seconds after the last
+        one was answered."""
+        self._waited_for += 1
+        if waited > LIVE:
+            self._last_live = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._waited_for -= 1
+            if not self._waited_for and self._next is not None:
+                self._next.cancel()
+                self._schedule()
+
+    @contextlib.asynccontextmanager
+    async def ahead(self) -> AsyncIterator[None]:
+        """A chunk in work that was sent ahead, once there is a place for it."""
+        await self._turn(self._entering)
+        try:
+            yield
+            await self._turn(self._leaving)
+        finally:
+            self._give_back()
+
+    async def _turn(self, line: Line) -> None:
+        if not self._beside_live() and self._may(line):
+            self._taken += line is self._entering
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(turn)
+        if self._next is None:
+            self._schedule()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if line is self._entering and turn.done() and not turn.cancelled():
+                self._give_back()
+            raise
+
+    def _give_back(self) -> None:
+        self._taken -= 1
+        if self._next is None:
+            self._schedule()
+
+    def _beside_live(self) -> bool:
+        return asyncio.get_running_loop().time() - self._last_live < RECENT
+
+    def _may(self, line: Line) -> bool:
+        if line is self._leaving:
+            return True
+        places = max(self._places // SHARE, 1) if self._beside_live() else self._places
+        return self._taken < places
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._leaving and not (self._entering and self._may(self._entering)):
+            self._next = None
+        elif self._waited_for and self._beside_live():
+            self._next = loop.call_later(HOLD, self._grant)
+        else:
+            self._next = loop.call_soon(self._grant)
+
+    def _grant(self) -> None:
+        """One turn, or all that there are where nobody else is disturbed."""
+        while (line := self._leaving or self._entering) and self._may(line):
+            turn = line.popleft()
+            if turn.done():
+                continue
+            self._taken += line is self._entering
+            turn.set_result(None)
+            if self._beside_live():
+                break
+        self._schedule()

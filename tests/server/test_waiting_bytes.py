@@ -1,0 +1,135 @@
+"""LARNN_MAX_WAITING_BYTES: what has come and is not answered yet is bounded, whatever the door."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from service.settings import Settings
+from tests import live
+from tests.server.test_metrics import sample
+from tests.server.test_stream import Talk
+
+LIMIT = 2**20
+MOST = 900_000
+"""Bytes of those who fill it and stop half-way."""
+STEPS = [[1.0, 2.0]] * 40_000
+LARGE = {"sequences": [STEPS[:30_000]]}
+FRAME = struct.pack(">BBQI", 0x81, 0xFF, MOST + 1, 0)
+"""The head of a client's text frame, masked with zeros."""
+
+
+@pytest.fixture
+def url(toy_models: Path) -> Iterator[str]:
+    limits = {"max_waiting_bytes": LIMIT, "max_body": LIMIT, "max_message": LIMIT}
+    steps = {"max_chunk_steps": 100_000, "max_unacked_steps": 100_000}
+    with live.running(models=toy_models, model="toy", **limits, **steps) as url:
+        yield url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=120) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def half_a_body(client: httpx.Client) -> Iterator[None]:
+    """A request whose body has come but for its last byte, all that while."""
+    address = (client.base_url.host, client.base_url.port)
+    with socket.create_connection(address) as holder:
+        head = f"POST /classify HTTP/1.1\r\nHost: larnn\r\nContent-Length: {MOST + 1}\r\n\r\n"
+        holder.sendall(head.encode() + b" " * MOST)
+        until(client, MOST)
+        yield
+    until(client, 0)
+
+
+@contextlib.contextmanager
+def half_a_message(client: httpx.Client, url: str) -> Iterator[None]:
+    with connect(live.websocket_url(url), compression=None, close_timeout=0) as holder:
+        holder.recv()
+        holder.socket.sendall(FRAME + b" " * MOST)
+        until(client, MOST)
+        yield
+    until(client, 0)
+
+
+def until(client: httpx.Client, size: int) -> None:
+    """The service counts so many, but for those that are free."""
+    while not size - 2**15 <= sample(client, "larnn_waiting_bytes") <= size:
+        pass
+
+
+def test_a_body_without_room_is_refused_before_it_is_read(client: httpx.Client) -> None:
+    with half_a_body(client):
+        refused = client.post("/classify", json=LARGE)
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        problem = refused.json()
+        assert problem["code"] == "full"
+        assert f"bytes of requests and messages wait and {LIMIT} may" in problem["detail"]
+    assert client.post("/classify", json=LARGE).status_code == 200
+
+
+def test_a_body_of_unknown_length_is_refused_on_its_way(client: httpx.Client) -> None:
+    with half_a_body(client):
+        refused = client.post("/classify", content=iter([b" " * 2**15] * 8))
+        assert (refused.status_code, refused.json()["code"]) == (503, "full")
+
+
+def test_the_open_inference_protocol_says_so_too(client: httpx.Client) -> None:
+    values = [1.0, 2.0] * 30_000
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 30_000, 2], "data": values}
+    with half_a_body(client):
+        refused = client.post("/v2/models/toy/infer", json={"inputs": [tensor]})
+        assert (refused.status_code, refused.json()["code"]) == (503, "full")
+        assert refused.headers["Retry-After"] == "1"
+    assert client.post("/v2/models/toy/infer", json={"inputs": [tensor]}).status_code == 200
+
+
+def test_a_message_without_room_closes_its_connection(client: httpx.Client, url: str) -> None:
+    """And resumed, its stream goes on where it stood."""
+    with half_a_message(client, url), connect(live.websocket_url(url), compression=None) as own:
+        talk = Talk(own)
+        stream = talk.hear()["stream"]
+        assert talk.chunk(0, STEPS[:5])["position"] == 5
+        assert talk.chunk(5, STEPS)["code"] == "full"
+        assert talk.close_code() == 4503
+    with connect(f"{live.websocket_url(url)}?stream={stream}", compression=None) as again:
+        assert Talk(again).hear()["position"] == 5
+        assert Talk(again).chunk(5, STEPS)["position"] == 5 + len(STEPS)
+
+
+def test_small_requests_and_chunks_have_room_always(client: httpx.Client, url: str) -> None:
+    with half_a_body(client), connect(live.websocket_url(url)) as own:
+        assert client.post("/classify", json={"sequences": [STEPS[:100]]}).status_code == 200
+        talk = Talk(own)
+        talk.hear()
+        for offset in range(0, 1000, 100):
+            assert talk.chunk(offset, STEPS[:100])["position"] == offset + 100
+
+
+def test_what_is_answered_waits_no_more(client: httpx.Client, url: str) -> None:
+    with connect(live.websocket_url(url), compression=None) as own:
+        talk = Talk(own)
+        talk.hear()
+        for turn in range(4):
+            assert client.post("/classify", json=LARGE).status_code == 200
+            assert talk.chunk(turn * len(STEPS), STEPS)["type"] == "prediction"
+        own.socket.sendall(struct.pack(">BBHI", 0x81, 0xFE, 3, 0) + json.dumps("?").encode())
+        assert talk.hear()["code"] == "bad_message"
+        until(client, 0)
+
+
+def test_a_limit_below_one_body_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_waiting_bytes must be at least max_body"):
+        Settings(max_waiting_bytes=2**20)
