@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections import defaultdict
+from pathlib import Path
 from statistics import mean, stdev
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_tables_figures_are_on_the_page() -> None:
 def test_the_seeds_of_the_memories_are_those_of_the_table() -> None:
     """Where both have a run, and of a published one."""
     gathered = json.loads((page_of_results.RESULTS / "memories_har.json").read_text())
-    runs = {"larnn": "larnn-har", "lstm": "lstm-wide-har", "gru": "gru-har"}
+    runs = {"larnn": "larnn-wide-har", "lstm": "lstm-wide-har", "gru": "gru-har"}
     told = {f"{runs[r['family']]}-s{r['seed']}": r for r in gathered if r["family"] in runs}
     both = told.keys() & ROWS.keys()
     assert len(both) >= 7
@@ -68,4 +69,10 @@ def test_the_seeds_of_the_memories_are_those_of_the_table() -> None:
     for result in (each for each in gathered if each["seed"] == 0):
         folder = live.ROOT / "models" / f"{result['family']}-har" / "1" / "checkpoint"
         evaluation = json.loads((folder / "evaluation.json").read_text())
-        assert evaluation["correct"] == result["correct"], result["family"]
+        same = _hidden_size(folder) == result["hidden_size"]
+        assert (evaluation["correct"] == result["correct"]) == same, result["family"]
+
+
+def _hidden_size(checkpoint: Path) -> int:
+    size: int = json.loads((checkpoint / "checkpoint.json").read_text())["network"]["hidden_size"]
+    return size
