@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,19 @@ def test_a_committed_card_is_what_is_written_now(version: Path) -> None:
 
 def test_a_model_of_streams_says_what_it_began_with_and_what_its_people_chose() -> None:
     text = " ".join(card(MODELS / "larnn-har-raw" / "1", MODELS).split())
-    assert "2 epochs" in text and "began with the weights of larnn-har, version 1" in text
+    assert "6 epochs" in text
     assert "these people chose one thing" in text and "which chose nothing" not in text
     assert "Transition-Aware" in text and "any commercial use is prohibited" in text
-    assert "began with the weights of the run whose" in card(
-        MODELS / "larnn-har-raw" / "1", MODELS / "nowhere"
-    )
+
+
+def test_a_card_names_the_version_that_training_began_with(tmp_path: Path) -> None:
+    streams = MODELS / "larnn-har" / "1"
+    kept = json.loads((streams / CHECKPOINT_FOLDER / "checkpoint.json").read_text())
+    began = tmp_path / "elder" / "3" / CHECKPOINT_FOLDER / "checkpoint.json"
+    assert "began with the weights of the run whose" in card(streams, tmp_path)
+    began.parent.mkdir(parents=True)
+    began.write_text(json.dumps({"tensors_sha256": kept["started_from"]}))
+    assert "began with the weights of elder, version 3." in card(streams, tmp_path)
 
 
 def test_every_field_is_of_all_or_of_some_family() -> None:
@@ -87,4 +95,5 @@ def test_a_temperature_is_told_where_one_was_fitted() -> None:
     assert "temperature" not in streams_section(streams)
     error = {**streams["calibration_error"], "with_temperature": 0.031}
     fitted = {**streams, "temperature": 1.4, "calibration_error": error}
-    assert "| 0.078, with temperature 1.40 0.031 |" in streams_section(fitted)
+    uncalibrated = f"{streams['calibration_error']['as_trained']:.3f}"
+    assert f"| {uncalibrated}, with temperature 1.40 0.031 |" in streams_section(fitted)
