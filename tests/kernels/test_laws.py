@@ -106,6 +106,24 @@ def test_several_threads_give_the_same_bits(kind: str) -> None:
 
 
 @each_kind
+def test_numbers_too_small_to_be_normal_count_as_nothing(kind: str) -> None:
+    network, session = opened(kind)
+    x, lengths = networks.signal(19, STEPS), np.full(19, STEPS)
+    state = native.random_state(network, 19, 0)
+    floats = {name: value for name, value in state.items() if value.dtype == np.float32}
+    tiny, nothing = (
+        state | {name: (value * scale).astype(np.float32) for name, value in floats.items()}
+        for scale in (1e-41, 0.0)
+    )
+    assert all(0 < np.abs(tiny[name]).max() < np.finfo(np.float32).tiny for name in floats)
+    logits, after = native.advance(session, x, lengths, tiny)
+    expected, then = native.advance(session, x, lengths, nothing)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5)
+    for name, value in after.items():
+        np.testing.assert_allclose(value, then[name], rtol=0, atol=1e-5, err_msg=name)
+
+
+@each_kind
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_row_that_is_no_number_says_so_and_harms_no_other(kind: str, bad: float) -> None:
     network, session = opened(kind)
