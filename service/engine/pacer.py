@@ -60,7 +60,7 @@ class Pacer:
             self._give_back()
 
     async def _turn(self, line: Line) -> None:
-        if not self._beside_live() and self._may(line):
+        if not line and not self._beside_live() and self._may(line):
             self._taken += line is self._entering
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -73,6 +73,8 @@ class Pacer:
             if line is self._entering and turn.done() and not turn.cancelled():
                 self._give_back()
             raise
+        finally:
+            line.remove(turn)
 
     def _give_back(self) -> None:
         self._taken -= 1
@@ -90,7 +92,8 @@ class Pacer:
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
-        if not self._leaving and not (self._entering and self._may(self._entering)):
+        entering = _waiting(self._entering) and self._may(self._entering)
+        if not _waiting(self._leaving) and not entering:
             self._next = None
         elif self._waited_for and self._beside_live():
             self._next = loop.call_later(HOLD, self._grant)
@@ -99,12 +102,16 @@ class Pacer:
 
     def _grant(self) -> None:
         """One turn, or all that there are where nobody else is disturbed."""
-        while (line := self._leaving or self._entering) and self._may(line):
-            turn = line.popleft()
-            if turn.done():
-                continue
-            self._taken += line is self._entering
-            turn.set_result(None)
-            if self._beside_live():
-                break
+        for line in (self._leaving, self._entering):
+            while (turn := _waiting(line)) and self._may(line):
+                self._taken += line is self._entering
+                turn.set_result(None)
+                if self._beside_live():
+                    return self._schedule()
         self._schedule()
+
+
+def _waiting(line: Line) -> asyncio.Future[None] | None:
+    """The first without a turn. Who has one stays in line until he takes it, so that none who
+    comes in between is before him: the steps of one stream enter in order."""
+    return next((turn for turn in line if not turn.done()), None)

@@ -132,3 +132,21 @@ async def test_a_turn_that_comes_too_late_is_given_back() -> None:
     await turns_until(lambda: crowd.inside == 2)
     crowd.let_go.set()
     await crowd.tasks[2]
+
+
+async def test_they_enter_in_the_order_in_which_they_came() -> None:
+    pacer, entered = Pacer(3), list[int]()
+
+    async def one(number: int) -> None:
+        async with pacer.ahead():
+            entered.append(number)
+            for _ in range(number % 4):
+                await asyncio.sleep(0)
+
+    tasks = []
+    for number in range(300):
+        tasks.append(asyncio.create_task(one(number)))
+        if number % 3 == 0:
+            await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert entered == list(range(300))
