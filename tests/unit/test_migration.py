@@ -7,20 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from service.engine.engine import Engine
+from service.engine.stream import Stream
 from service.errors import Conflict, UnknownModel
 from tests import toy
 from tests.unit.test_repository import resign
 from tests.versions import Replica, SharedStore, advance, entry
 
 
+async def begun(replica: Replica, models: Path) -> tuple[SharedStore, Engine, Stream]:
+    """A stream that has advanced on version 1, its replica and store; then comes version 2."""
+    store = SharedStore()
+    engine = replica(store)
+    stream = await engine.open(engine.model("toy"))
+    await advance(engine, stream, 0)
+    toy.publish(models, version=2)
+    return store, engine, stream
+
+
 async def test_a_stream_resumes_on_its_version_where_only_a_newer_one_serves(
     replica: Replica, tmp_path: Path
 ) -> None:
-    store = SharedStore()
-    first = replica(store)
-    stream = await first.open(first.model("toy"))
-    await advance(first, stream, 0)
-    toy.publish(tmp_path, version=2)
+    store, first, stream = await begun(replica, tmp_path)
     second = replica(store)
     assert (await second.streams.look(stream.id)).checkpoint.version == 1
     resumed = await second.resume(stream.id)
@@ -33,11 +41,7 @@ async def test_a_stream_resumes_on_its_version_where_only_a_newer_one_serves(
 async def test_a_stream_whose_version_was_removed_waits_for_it(
     replica: Replica, tmp_path: Path
 ) -> None:
-    store = SharedStore()
-    first = replica(store)
-    stream = await first.open(first.model("toy"))
-    await advance(first, stream, 0)
-    toy.publish(tmp_path, version=2)
+    store, first, stream = await begun(replica, tmp_path)
     shutil.move(tmp_path / "toy" / "1", tmp_path / "removed")
     assert await advance(first, stream, 3) == [6, 6, 6]
     assert (await entry(first, 1)).on_disk is False
