@@ -67,11 +67,13 @@ class StreamConnection:
 
     async def serve(self) -> None:
         """From the handshake to the close frame."""
-        await self._websocket.accept(subprotocol=self._subprotocol)
         stream: Stream | None = None
         try:
+            await self._websocket.accept(subprotocol=self._subprotocol)
             self._wish = self._default_wish()
             stream = await self._open()
+            self._engine.streams.attach(stream, self)
+            await self._greet(stream)
             await self._converse(stream)
             await self._websocket.close(1000)
         except ServiceError as error:
@@ -97,11 +99,12 @@ class StreamConnection:
             stream = await self._engine.open(model, owner=self._websocket.state.owner)
         concerns(*key(stream.model), stream.id)
         logger.debug("a stream's connection is open at %d", stream.checkpoint.position)
-        self._engine.streams.attach(stream, self)
+        return stream
+
+    async def _greet(self, stream: Stream) -> None:
         async with stream.lock:  # what an older connection had in flight settles first
             message = opened(self._engine, stream)
         await self._send(message)
-        return stream
 
     def _default_wish(self) -> Wish:
         query = self._websocket.query_params
