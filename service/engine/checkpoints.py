@@ -42,7 +42,7 @@ class Checkpoints:
         """After a stream has moved: write it now or by the end of the interval."""
         if stream.checkpoint.position - stream.durable >= self._steps:
             self.start(stream)
-        elif stream.timer is None:
+        else:
             self._wait(stream)
 
     def start(self, stream: Stream) -> None:
@@ -53,7 +53,10 @@ class Checkpoints:
             task.add_done_callback(self._running.discard)
 
     async def write(self, stream: Stream) -> None:
-        """Write what is not written yet. Raises Moved, Expired, Unavailable."""
+        """Write what is not written yet; where that fails it is tried again after the interval.
+
+        Raises Moved, Expired, Unavailable.
+        """
         async with stream.writing:
             if stream.timer is not None:
                 stream.timer.cancel()
@@ -63,7 +66,11 @@ class Checkpoints:
             if not stream.dirty:
                 return
             checkpoint = stream.checkpoint
-            outcome = await self._save(checkpoint)
+            try:
+                outcome = await self._save(checkpoint)
+            except (Unavailable, asyncio.CancelledError):  # the store is away, or the caller went
+                self._wait(stream)
+                raise
             if outcome == "saved":
                 stream.durable = checkpoint.position
                 stream.dirty = stream.checkpoint is not checkpoint
@@ -73,13 +80,18 @@ class Checkpoints:
             raise error
 
     async def _save(self, checkpoint: Checkpoint) -> Outcome:
-        start, outcome = time.perf_counter(), "unavailable"
+        start = time.perf_counter()
         try:
-            outcome = saved = await self._store.save(checkpoint)
-            return saved
-        finally:
-            seconds = time.perf_counter() - start
-            self._metrics.observer(self._metrics.checkpoints, outcome).observe(seconds)
+            outcome = await self._store.save(checkpoint)
+        except Unavailable:
+            self._observe("unavailable", start)
+            raise
+        self._observe(outcome, start)
+        return outcome
+
+    def _observe(self, outcome: str, start: float) -> None:
+        seconds = time.perf_counter() - start
+        self._metrics.observer(self._metrics.checkpoints, outcome).observe(seconds)
 
     async def write_all(self, streams: Iterable[Stream]) -> None:
         """Write every stream; what fails is logged, and the others are written."""
@@ -89,7 +101,7 @@ class Checkpoints:
         try:
             await self.write(stream)
         except Unavailable:
-            self._wait(stream)
+            logger.info("a checkpoint waits: the store does not answer")
         except ServiceError as error:
             logger.info("a stream is no longer this replica's: %s", error.code)
         else:
@@ -97,8 +109,9 @@ class Checkpoints:
                 self.due(stream)
 
     def _wait(self, stream: Stream) -> None:
-        loop = asyncio.get_running_loop()
-        stream.timer = loop.call_later(self._interval, self._expire, stream)
+        if stream.timer is None:
+            loop = asyncio.get_running_loop()
+            stream.timer = loop.call_later(self._interval, self._expire, stream)
 
     def _expire(self, stream: Stream) -> None:
         stream.timer = None

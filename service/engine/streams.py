@@ -63,11 +63,7 @@ class Streams:
         return iter(list(self._streams.values()))
 
     async def open(
-        self,
-        model: Model,
-        key: str | None = None,
-        start: Checkpoint | None = None,
-        owner: str = "",
+        self, model: Model, key: str | None = None, start: Checkpoint | None = None, owner: str = ""
     ) -> Stream:
         """A stream at position 0, or where `start` stands, stored before it is returned.
 
@@ -138,6 +134,8 @@ class Streams:
         """
         if stream.lost is not None:
             raise stream.lost
+        if checkpoint.ended and not stream.checkpoint.ended:
+            self._note("ended")
         stream.checkpoint = checkpoint
         stream.dirty = True
         stream.last_used = self._clock()
@@ -173,7 +171,6 @@ class Streams:
                 rest = stream.checkpoint.logits[:0]
                 ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
                 await self.commit(stream, ended)
-                self._note("ended")
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 
@@ -208,7 +205,7 @@ class Streams:
         if stream.dirty and stream.lost is None:
             self.checkpoints.start(stream)
         elif stream.resting and stream.connection is None:
-            self._streams.pop(stream.id, None)
+            self._forget(stream)
 
     async def _rest(self, stream: Stream, oldest: float) -> None:
         async with stream.lock:
@@ -217,7 +214,7 @@ class Streams:
                 return  # the store is away, or another's, or someone came meanwhile
             self._note("evicted")
             if stream.connection is None:
-                self._streams.pop(stream.id, None)
+                self._forget(stream)
             else:
                 light = replace(stream.checkpoint, logits=stream.checkpoint.logits[:0], state={})
                 stream.checkpoint, stream.resting = light, True
@@ -271,7 +268,7 @@ class Streams:
             for stream in sorted(living, key=lambda stream: stream.last_used):
                 if stream.connection is None and not stream.dirty and not stream.lock.locked():
                     self._note("evicted")
-                    del self._streams[stream.id]
+                    self._forget(stream)
                     return
         self._note("refused")
         raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
@@ -281,9 +278,13 @@ class Streams:
         stream.lost = error
         if isinstance(error, Moved):
             self._note("moved")
+        self._forget(stream)
+        stream.interrupt(error)
+
+    def _forget(self, stream: Stream) -> None:
+        """Let it leave memory, where it has not been resumed as another since."""
         if self._streams.get(stream.id) is stream:
             del self._streams[stream.id]
-        stream.interrupt(error)
 
     def _note(self, event: str) -> None:
         self.metrics.streams.labels(event).inc()

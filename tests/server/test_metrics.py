@@ -97,6 +97,16 @@ def test_streams_and_their_memory(watched: httpx.Client) -> None:
     assert sample(watched, "larnn_checkpoint_duration_seconds_count", outcome="saved") >= 2
 
 
+def test_a_sequence_that_ends_is_a_stream_that_ended(watched: httpx.Client) -> None:
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "data": [1, 2]}
+    for part in ({"sequence_start": True}, {"sequence_end": True}):
+        parameters = {"sequence_id": 7, **part}
+        asked = {"inputs": [tensor], "parameters": parameters}
+        assert watched.post("/v2/models/toy/infer", json=asked).status_code == 200
+    for event in ("opened", "ended"):
+        assert sample(watched, "larnn_stream_events_total", event=event) == 1
+
+
 def test_loads_are_counted(watched: httpx.Client, own_models: Path) -> None:
     watched.post("/models/toy/load")
     (toy.publish(own_models, version=2) / "model.onnx").unlink()

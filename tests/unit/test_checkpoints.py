@@ -126,6 +126,29 @@ async def test_a_store_that_comes_back_gets_what_it_missed(store: FarStore, cloc
     assert await store.saved.get() == 20
 
 
+async def test_what_a_caller_waited_for_in_vain_is_written_soon(
+    store: FarStore, clock: Clock
+) -> None:
+    """The store was away, or the caller went."""
+    streams = replica(store, clock, checkpoint_interval=0.01)
+    stream = await streams.open(MODEL)
+    await move(streams, stream, 1)
+    store.away = True
+    with pytest.raises(Unavailable):
+        await streams.checkpoints.write(stream)
+    store.away = False
+    assert await store.saved.get() == 1
+    await move(streams, stream, 2)
+    caller = asyncio.create_task(streams.checkpoints.write(stream))
+    await asyncio.sleep(0)
+    caller.cancel()
+    assert await store.saved.get() == 2
+    [family] = streams.metrics.checkpoints.collect()
+    counts = [sample for sample in family.samples if sample.name.endswith("_count")]
+    outcomes = {sample.labels["outcome"]: sample.value for sample in counts}
+    assert outcomes == {"saved": 2, "unavailable": 1}
+
+
 async def test_an_owner_of_the_past_is_told_at_its_next_checkpoint(
     store: FarStore, clock: Clock
 ) -> None:
@@ -228,6 +251,23 @@ async def test_a_stream_that_another_took_while_it_rested_has_moved(
     with pytest.raises(Moved):
         await move(streams, stream, 1)
     assert [type(reason) for reason in listener.reasons] == [Moved]
+
+
+async def test_an_old_connection_that_goes_leaves_the_stream_to_the_new_one(
+    store: FarStore, clock: Clock
+) -> None:
+    """It rested here, was another replica's for a while, and came back."""
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    older, newer = Listener(), Listener()
+    streams.attach(stream, older)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    await replica(store, clock).resume(stream.id)
+    again = await streams.resume(stream.id)
+    streams.attach(again, newer)
+    streams.detach(stream, older)
+    assert list(streams) == [again] and again.connection is newer
 
 
 async def test_what_the_store_does_not_have_stays_in_memory(store: FarStore, clock: Clock) -> None:
