@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import tritonclient.grpc as triton
 
 from tests import live
 from tests.oip.chunks import HALVES, TOTALS, WINDOW, new_name
-from tests.oip.grpc_client import Conversation
+from tests.oip.grpc_client import HEADERS, Conversation
+from tests.server.test_metrics import sample
 
 
 def test_a_conversation_answers_in_order(grpc_client: Any) -> None:
@@ -50,10 +52,15 @@ def test_more_than_the_bound_may_be_sent_ahead(grpc_client: Any) -> None:
     grpc_client.stop_stream()
 
 
-def test_a_conversation_without_a_key_is_refused(grpc_client: Any) -> None:
+def test_a_conversation_without_a_key_is_refused(
+    grpc_process: live.Process, grpc_client: Any
+) -> None:
     _, error = Conversation(grpc_client, headers={}).answer()
     assert error.status() == "StatusCode.UNAUTHENTICATED"
     grpc_client.stop_stream()
+    told = {"door": "ModelStreamInfer", "code": "unauthorized"}
+    with httpx.Client(base_url=grpc_process.url, headers=HEADERS, timeout=60) as client:
+        assert sample(client, "larnn_errors_total", **told) == 1
 
 
 def test_a_stopping_service_ends_conversations(toy_models: Path) -> None:

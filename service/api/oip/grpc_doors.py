@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
@@ -83,25 +83,27 @@ class Doors:
         try:
             owner = self._admit(context)
         except ServiceError as error:
-            told = error
-        else:
-            asked: Asked = asyncio.Queue(AHEAD)
-            with self._callers.at_work(owner):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._listen(context, owner, asked, group))
-                    while (answer := await asked.get()) is not None:
-                        await context.write(await answer)
-            if not self._closing.is_set():
-                return
-            told = Draining()
-        await refuse(context, told)
+            await self._end(context, error)
+        asked: Asked = asyncio.Queue(AHEAD)
+        with self._callers.at_work(owner):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(context, owner, asked, group))
+                while (answer := await asked.get()) is not None:
+                    await context.write(await answer)
+        if self._closing.is_set():
+            await self._end(context, Draining())
+
+    async def _end(self, context: Context, error: ServiceError) -> NoReturn:
+        with self._observed(CONVERSATION) as outcome:
+            outcome.error = _told(error, CONVERSATION)
+        await refuse(context, error)
 
     async def _listen(
         self, context: Context, owner: str, asked: Asked, group: asyncio.TaskGroup
     ) -> None:
         """Take requests until the client has no more, or the service none."""
         closing = asyncio.create_task(self._closing.wait())
-        last: asyncio.Task[Message] | None = None
+        unanswered: set[asyncio.Task[Message]] = set()
         try:
             while True:
                 reading = asyncio.ensure_future(context.read())
@@ -109,16 +111,18 @@ class Doors:
                 if not reading.done() or (request := reading.result()) is grpc.aio.EOF:
                     reading.cancel()
                     return await asked.put(None)
-                ahead = last is not None and not last.done()
-                last = group.create_task(self._answer(request, owner, ahead))
-                await asked.put(last)
+                task = group.create_task(self._answer(request, owner, ahead=bool(unanswered)))
+                unanswered.add(task)
+                task.add_done_callback(unanswered.discard)
+                await asked.put(task)
         finally:
             closing.cancel()
 
     async def _answer(self, request: Message, owner: str, ahead: bool) -> Message:
         """An answer of a conversation, which goes on after an error.
 
-        `ahead`: it was sent before the last answer. Such requests share a few places.
+        `ahead`: one before it is not answered yet. Such requests share a few places, and come into
+        work one after the other.
         """
         pacer = self._engine.pacer
         with self._observed(CONVERSATION) as outcome:
