@@ -36,6 +36,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
     class BoundedWebSocket(WebSocketsSansIOProtocol):
         _too_slow: TimerHandle | None = None
+        _heard = False
+        """Something has come since the last ping."""
         _unparsed = b""
         _message = 0
         """Bytes of the message in work."""
@@ -58,6 +60,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             self.data_received(bytes(arriving[:count]))
 
         def data_received(self, data: bytes) -> None:
+            self._heard = True
             self._unparsed += data
             self._parse()
             if self._unparsed:
@@ -113,6 +116,19 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             await super().send(message)
             if self.close_sent:  # the close frame that answers comes last
                 self._parse()
+
+        def send_keepalive_ping(self) -> None:
+            self._heard = False
+            super().send_keepalive_ping()
+
+        def keepalive_timeout(self) -> None:
+            """Who sends ahead is alive: its answer lies behind what is not read yet."""
+            assert self.ping_timeout is not None
+            if self.read_paused or self._heard:
+                self._heard = False
+                self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            else:
+                super().keepalive_timeout()
 
         def pause_writing(self) -> None:
             super().pause_writing()
