@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from asyncio import TimerHandle
+import time
+from asyncio import Handle, TimerHandle
 from asyncio.transports import BaseTransport
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ READ = 2**16
 """Bytes read at once: the rest of what a client has sent ahead stays with the system."""
 PARSED = 2**12
 """Bytes parsed at once."""
+TURN = 0.001
+"""Seconds of parsing, then others have theirs: a read may hold ten thousand small frames."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 
@@ -39,6 +42,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
         _heard = False
         """Something has come since the last ping."""
         _unparsed = b""
+        _later: Handle | None = None
+        """Parses on in the next turn."""
         _message = 0
         """Bytes of the message in work."""
 
@@ -83,18 +88,30 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
         def _parse(self) -> None:
             """As far as to the next message: who sends many at once has them parsed in turn."""
+            until = time.perf_counter() + TURN
             while self._unparsed and (self.queue.empty() or self.close_sent):
+                if time.perf_counter() > until:
+                    self._later = self._later or self.loop.call_soon(self._parse_on)
+                    return
                 data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
                 super().data_received(data)
+
+        def _parse_on(self) -> None:
+            self._later = None
+            self.data_received(b"")
+            if not self._unparsed and (self.queue.empty() or self.close_sent):
+                self._resume_reading()
 
         async def receive(self) -> ASGIReceiveEvent:
             """Its message with AHEAD: whether it was there before it was asked for."""
             self._message = 0
             self._parse()
             ahead = not self.queue.empty()
-            if not ahead:  # what was left was no whole message
+            if not ahead and not self._unparsed:  # what was left was no whole message
                 self._resume_reading()
             self._count()
+            if ahead:  # one message in a turn of the loop, whatever comes of it
+                await asyncio.sleep(0)
             message = await super().receive()
             if message["type"] == "websocket.receive":
                 self._message = self._sizes.pop(0)
@@ -141,6 +158,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             self._held.set(0)
+            if self._later is not None:
+                self._later.cancel()
             super().connection_lost(exc)
 
         def _stop_waiting(self) -> None:
