@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as stubs
 
 from service.app import create_app
+from service.engine.engine import Engine
+from service.engine.waiting_bytes import FREE
 from service.settings import Settings
+from tests.unit.test_pacer import turns_until
 
 LIMIT = 2**20
 LARGE = 2**13
@@ -42,32 +47,68 @@ def count(answer: Any) -> float:
     return float(np.frombuffer(raw, np.float32)[-1])
 
 
-async def test_one_that_is_refused_lets_nobody_past_who_waits(
-    toy_models: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """`slow` is in work, `own` waits for a place, `large` finds no room: `own` again comes last."""
+@dataclass
+class Service:
+    """With one place for what is sent ahead, and gRPC, in the test's own loop."""
+
+    engine: Engine
+    stub: Any
+
+
+@pytest.fixture
+async def service(toy_models: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Service]:
     limits: dict[str, Any] = {"max_waiting_bytes": LIMIT, "max_body": LIMIT, "max_message": LIMIT}
-    settings = Settings(models=toy_models, model="toy", grpc_port=0, max_ahead=1, **limits)
-    app = create_app(settings)
-    engine = app.state.engine
+    limits |= {"max_ahead": 1, "max_chunk_steps": LARGE}
+    app = create_app(Settings(models=toy_models, model="toy", grpc_port=0, **limits))
     with caplog.at_level(logging.INFO, "service.api.oip.grpc_server"):
         await app.state.grpc.start()
     async with grpc.aio.insecure_channel(caplog.messages[-1].split()[-1]) as channel:
-        stub = stubs.GRPCInferenceServiceStub(channel)
-        conversation = stub.ModelStreamInfer()
-        for name in ("slow", "own"):
-            await conversation.write(part(name, starts=True))
-            assert count(await conversation.read()) == 1
-        slow = next(iter(engine.streams))
-        with engine.waiting_bytes.held() as held:
-            held.set(LIMIT)
-            async with slow.lock, engine.pacer.ahead():
-                for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):
-                    await conversation.write(asked)
-                await stub.ModelInfer(part("other", starts=True))  # all of those have come
-            answers = [await conversation.read() for _ in range(4)]
-        assert answers[2].infer_response.parameters["code"].string_param == "full"
-        assert [count(answers[index]) for index in (0, 1, 3)] == [2, 3, 7]
-        conversation.cancel()
+        yield Service(app.state.engine, stubs.GRPCInferenceServiceStub(channel))
     await app.state.grpc.stop()
-    engine.close()
+    app.state.engine.close()
+
+
+async def begun(service: Service, *names: str) -> Any:
+    """A conversation in which these sequences have had a step."""
+    conversation = service.stub.ModelStreamInfer()
+    for name in names:
+        await conversation.write(part(name, starts=True))
+        assert count(await conversation.read()) == 1
+    return conversation
+
+
+async def test_one_that_is_refused_lets_nobody_past_who_waits(service: Service) -> None:
+    """`slow` is in work, `own` waits for a place, `large` finds no room: `own` again comes last."""
+    engine, conversation = service.engine, await begun(service, "slow", "own")
+    slow = next(iter(engine.streams))
+    with engine.waiting_bytes.held() as held:
+        held.set(LIMIT)
+        async with slow.lock, engine.pacer.ahead():
+            for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):
+                await conversation.write(asked)
+            await service.stub.ModelInfer(part("other", starts=True))  # all of those have come
+        answers = [await conversation.read() for _ in range(4)]
+    assert answers[2].infer_response.parameters["code"].string_param == "full"
+    assert [count(answers[index]) for index in (0, 1, 3)] == [2, 3, 7]
+    conversation.cancel()
+
+
+async def test_who_hangs_up_gives_back_all_that_waited(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In work, waiting for a place, and waiting for the turn of its sequence."""
+    engine, conversation = service.engine, await begun(service, "own")
+    own = next(iter(engine.streams))
+    async with own.lock:
+        for _ in range(3):
+            await conversation.write(part("own", LARGE))
+        await turns_until(lambda: engine.waiting_bytes.total > 3 * (8 * LARGE - FREE))
+        conversation.cancel()
+        await turns_until(lambda: engine.waiting_bytes.total == 0)
+    again = await begun(service, "another")
+    for _ in range(3):
+        await again.write(part("another"))
+    assert [count(await again.read()) for _ in range(3)] == [2, 3, 4]
+    assert own.checkpoint.position == 1
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    again.cancel()
