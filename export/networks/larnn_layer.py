@@ -69,7 +69,7 @@ class LARNNLayer(nn.Module):
         hidden, cell, keys, values, filled = state
         empty = self.cell.empty_slots(filled)[..., None]
         keys, values = keys.masked_fill(empty, 0.0), values.masked_fill(empty, 0.0)
-        loop = self._native if self.training and self._has_native_loop(x) else self._plain
+        loop = self._native if self._has_native_loop(x) else self._plain
         hiddens, cells, new_keys, new_values = loop(x, (hidden, cell, keys, values, filled))
         steps = x.shape[1] if lengths is None else lengths
         return hiddens, (
@@ -110,12 +110,12 @@ class LARNNLayer(nn.Module):
         return hiddens, cells, keys[..., self.order], values[..., self.order]
 
     def _from_x(self, x: Tensor, order: Tensor | None = None) -> Tensors:
-        """What the input adds to query and gates [batch, steps, 5n]; weights of h [5n, n], a [4n, n].
-
-        The query's features in another order where one is given.
+        """What the input adds to query and gates [batch, steps, 5n], and the weights of the hidden
+        state [5n, n] and of what attention gives [4n, n]. The query's features in the given order.
         """
         weight_x, weight_h, weight_a, bias = self.cell.gate_parameters()
-        query, query_bias = self.cell.q_proj.weight, self.cell.q_proj.bias
+        query: Tensor = self.cell.q_proj.weight
+        query_bias: Tensor = self.cell.q_proj.bias
         if order is not None:
             query, query_bias = query[order], query_bias[order]
         query_x, query_h = query.split(self.config.hidden_size, dim=1)
@@ -123,7 +123,13 @@ class LARNNLayer(nn.Module):
         return from_x, torch.cat([query_h, weight_h]), weight_a
 
     def _has_native_loop(self, x: Tensor) -> bool:
-        return self.config.normalisation == "none" and runs_native(self.config.heads, x)
+        """In training and where it is measured; else the equations as they stand here."""
+        in_training = self.training or torch.is_inference_mode_enabled()
+        return (
+            in_training
+            and self.config.normalisation == "none"
+            and runs_native(self.config.heads, x)
+        )
 
     def _native(self, x: Tensor, state: Tensors) -> Tensors:
         """The same loop in the native library: for training."""

@@ -55,28 +55,30 @@ class _Training(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """None where larnn-kernels is not installed."""
+    """None where no larnn-kernels that trains is installed."""
     try:
         import larnn_kernels
     except ImportError:
         return None
     loaded = ctypes.CDLL(larnn_kernels.LIBRARY)
+    if not hasattr(loaded, "larnn_training_run"):  # one from before it could train
+        return None
     loaded.larnn_training_run.restype = ctypes.c_char_p
     loaded.larnn_training_run.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
     return loaded
 
 
-@cache
 def lanes() -> int:
-    """Floats in a vector of this processor, 0 without the library."""
+    """Floats in a vector of the level that runs here, 0 without the library."""
     loaded = library()
     return loaded.larnn_training_lanes() if loaded else 0
 
 
 def runs_native(heads: int, like: Tensor) -> bool:
     """Whether these heads and tensors can go the native way."""
-    fits = like.dtype == torch.float32 and like.device.type == "cpu"
-    return fits and lanes() > 0 and lanes() % heads == 0
+    if like.dtype != torch.float32 or like.device.type != "cpu":
+        return False
+    return (floats := lanes()) > 0 and floats % heads == 0
 
 
 class LARNNNative(torch.autograd.Function):

@@ -22,12 +22,12 @@ struct Training {
   const float *pair, *pair_bias;      // [2n, n], [2n], of key and value
   const float* positions;  // [K, 2n], what a slot adds to key and value before ELU, or null
 
-  const float* from_x;                    // [rows, T, 5n], what the input adds to query and gates
-  float *hiddens, *cells;                 // [rows, T + 1, n]
-  float *keys, *values;                   // [rows, K + T, w]; with positions before ELU
-  float *query, *attended, *projected;    // [rows, T, n], kept
-  float* gates;                           // [rows, T, 4n], kept
-  float* weights;                         // [rows, T, K, lanes], kept: of attention
+  const float* from_x;                  // [rows, T, 5n], what the input adds to query and gates
+  float *hiddens, *cells;               // [rows, T + 1, n]
+  float *keys, *values;                 // [rows, K + T, w]; with positions before ELU
+  float *query, *attended, *projected;  // [rows, T, n], kept
+  float* gates;                         // [rows, T, 4n], kept
+  float* weights;                       // [rows, T, K, lanes], kept: of attention
 
   // The way back. Gradients of the states come in; those of the initial state are what stands in
   // their places at the end.

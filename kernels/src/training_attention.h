@@ -61,8 +61,7 @@ struct TrainingAttention {
     for (int slot = 0; slot < window.count; ++slot, value += size * kLanes) {
       const Vec weight = load(weights + slot * kLanes) / sum;
       store(weights + slot * kLanes, weight);
-      for (int v = 0; v < size; ++v)
-        add(attended + v * kLanes, weight * load(value + v * kLanes));
+      for (int v = 0; v < size; ++v) add(attended + v * kLanes, weight * load(value + v * kLanes));
     }
   }
 

@@ -1,12 +1,11 @@
 // The loop of training.h, compiled once for each level of vector instructions.
-#include "training.h"
-
 #include <cmath>
 #include <vector>
 
 #include "layer.h"
 #include "product.h"
 #include "tile.h"
+#include "training.h"
 #include "training_attention.h"
 
 namespace larnn::LARNN_LEVEL {
@@ -91,7 +90,8 @@ class Pass : public TrainingPass {
 // A row of floats for each of the tile's rows, zero at first.
 class Scratch {
  public:
-  explicit Scratch(size_t width) : stride(padded(static_cast<int>(width))), data_(kTileRows * stride) {}
+  explicit Scratch(size_t width)
+      : stride(padded(static_cast<int>(width))), data_(kTileRows * stride) {}
   float* operator[](int row) { return data_.data() + row * stride; }
   Rows rows(int from = 0) { return {data_.data() + from, stride}; }
   const size_t stride;
@@ -131,9 +131,9 @@ class Forward final : public Pass {
         float* kept = t_.query + step(row, at) * n_;
         each(n_, [&](int f) { return elu(load(sums[i] + f)); }, kept);
         each(n_, [&](int f) { return load_first(kept, f) * query_scale_; }, query[i]);
-        TrainingAttention<kVectors>::forward(
-            size_ / kLanes, over_heads_, query[i], window(row, at, seen(row, at), slots.data()),
-            weights(row, at), attended[i]);
+        TrainingAttention<kVectors>::forward(size_ / kLanes, over_heads_, query[i],
+                                             window(row, at, seen(row, at), slots.data()),
+                                             weights(row, at), attended[i]);
         copy(t_.attended + step(row, at) * n_, attended[i], n_);
       }
       multiply(output_, count, attended.rows(), {output_bias_.data(), 0}, projected[0],
@@ -170,14 +170,16 @@ class Forward final : public Pass {
     const float *i = gates, *f = i + n_, *g = f + n_, *o = g + n_;
     const float* cell = t_.cells + state(row, at);
     float* next_cell = t_.cells + state(row, at + 1);
-    each(n_,
-         [&](int at_f) {
-           return load_first(f, at_f) * load_first(cell, at_f) +
-                  load_first(i, at_f) * load_first(g, at_f);
-         },
-         next_cell);
-    each(n_, [&](int at_f) { return load_first(o, at_f) * elu(load_first(next_cell, at_f)); },
-         t_.hiddens + state(row, at + 1));
+    each(
+        n_,
+        [&](int at_f) {
+          return load_first(f, at_f) * load_first(cell, at_f) +
+                 load_first(i, at_f) * load_first(g, at_f);
+        },
+        next_cell);
+    each(
+        n_, [&](int at_f) { return load_first(o, at_f) * elu(load_first(next_cell, at_f)); },
+        t_.hiddens + state(row, at + 1));
   }
 
   // A key or a value into the queue.
@@ -214,17 +216,15 @@ class Backward final : public Pass {
     for (int at = t_.steps - 1; at >= 0; --at) {
       for (int i = 0; i < count; ++i) leave(first + i, at, d_pair[i]);
       multiply(pair_, count, d_pair.rows(), d_cell.rows(), d_cell[0], d_cell.stride);
-      for (int i = 0; i < count; ++i)
-        move(first + i, at, d_hidden[i], d_cell[i], d_sums[i] + n_);
+      for (int i = 0; i < count; ++i) move(first + i, at, d_hidden[i], d_cell[i], d_sums[i] + n_);
       multiply(attention_, count, d_sums.rows(n_), {zero_.data(), 0}, d_attended[0],
                d_attended.stride);
       for (int i = 0; i < count; ++i) {
         const float* projected = t_.projected + step(first + i, at) * n_;
-        each(n_,
-             [&](int f) {
-               return load(d_attended[i] + f) * elu_slope(load_first(projected, f));
-             },
-             d_attended[i]);
+        each(
+            n_,
+            [&](int f) { return load(d_attended[i] + f) * elu_slope(load_first(projected, f)); },
+            d_attended[i]);
         copy(t_.d_projected + step(first + i, at) * n_, d_attended[i], n_);
       }
       multiply(output_, count, d_attended.rows(), {zero_.data(), 0}, d_raw[0], d_raw.stride);
@@ -234,9 +234,9 @@ class Backward final : public Pass {
         copy(query[i], kept, n_);
         attend(row, at, query[i], d_raw[i], slots.data(), d_query[i],
                t_.d_positions + static_cast<size_t>(first / kTileRows) * k_ * 2 * n_);
-        each(n_,
-             [&](int f) { return load(d_query[i] + f) * elu_slope(load_first(kept, f)); },
-             d_sums[i]);
+        each(
+            n_, [&](int f) { return load(d_query[i] + f) * elu_slope(load_first(kept, f)); },
+            d_sums[i]);
         copy(t_.d_from_x + step(row, at) * 5 * n_, d_sums[i], 5 * n_);
         copy(d_hidden[i], t_.d_hiddens + state(row, at), n_);
       }
@@ -252,15 +252,16 @@ class Backward final : public Pass {
   // From the slot that step `at` filled to what was projected for it.
   void leave(int row, int at, float* d_pair) const {
     const size_t place = slot(row, k_ + at);
-    const float *d[2] = {t_.d_keys + place, t_.d_values + place};
+    const float* d[2] = {t_.d_keys + place, t_.d_values + place};
     const float* entered[2] = {t_.keys + place, t_.values + place};
     for (int half = 0; half < 2; ++half)
-      each(n_,
-           [&](int f) {
-             const Vec gradient = load(d[half] + f);
-             return t_.positions != nullptr ? gradient : gradient * slope(load(entered[half] + f));
-           },
-           d_pair + half * n_);
+      each(
+          n_,
+          [&](int f) {
+            const Vec gradient = load(d[half] + f);
+            return t_.positions != nullptr ? gradient : gradient * slope(load(entered[half] + f));
+          },
+          d_pair + half * n_);
     copy(t_.d_pair + step(row, at) * 2 * n_, d_pair, 2 * n_);
   }
 
