@@ -123,6 +123,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "graph": page_bare.graph,
     "ticks": page_bare.ticks,
     "scaling": page_bare.scaling,
+    "training": page_bare.training,
     "kill": reliability.kill,
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,
