@@ -65,13 +65,14 @@ kernels:
 
 # clang-tidy over the loop and the operator; wants the headers of `make kernels`.
 TIDY = .venv-dev/bin/clang-tidy --quiet
+kernels-check: LOOPS = kernels/src/time_loop.cpp kernels/src/training_loop.cpp
 kernels-check: $(DEV_READY)
 	$(DEV) -m pip install -q -c constraints/kernels.txt clang-tidy
-	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=baseline
-	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
-	$(TIDY) kernels/src/time_loop.cpp -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
+	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=baseline
+	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
+	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
 	$(TIDY) kernels/src/operator.cpp kernels/src/parameters.cpp kernels/src/library.cpp \
-	    kernels/src/dispatch.cpp kernels/tests/exercise.cpp -- -std=gnu++17 \
+	    kernels/src/training_library.cpp kernels/src/dispatch.cpp kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 
 # A changed pin makes the environment anew; a second run installs nothing.

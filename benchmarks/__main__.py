@@ -20,6 +20,7 @@ from benchmarks import (
     stream,
     telemetry,
     ticks,
+    training,
 )
 from benchmarks.peers import install
 
@@ -41,6 +42,7 @@ for command in (
     stream.stream,
     soak.soak,
     telemetry.telemetry,
+    training.training,
 ):
     app.command()(command)
 

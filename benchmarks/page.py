@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import memories_page, operations, page_bare, reliability
+from benchmarks import memories_page, operations, page_bare, questions_page, reliability
 from benchmarks.server import ROOT
 from benchmarks.tables import table
 
@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "performance.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
 MEMORIES = ROOT / "docs" / "memories.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+TRAINING = ROOT / "docs" / "training.md"
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -24,7 +25,7 @@ Row = dict[str, Any]
 
 def page() -> None:
     """Write the results' figures into the pages, and draw what they show."""
-    for each in (PAGE, RELIABILITY, OPERATIONS, MEMORIES):
+    for each in (PAGE, RELIABILITY, OPERATIONS, MEMORIES, TRAINING):
         each.write_text(filled(each.read_text()))
     memories_page.draw(json.loads((RESULTS / "memories.json").read_text()))
 
@@ -113,6 +114,7 @@ def _latency(row: Row) -> str:
 TABLES: dict[str, Callable[[Any], str]] = {
     "memories": memories_page.costs,
     "adding": memories_page.adding,
+    "questions": questions_page.questions,
     "mnist": memories_page.accuracies,
     "imdb": memories_page.accuracies,
     "serve": _serve,
@@ -123,6 +125,7 @@ TABLES: dict[str, Callable[[Any], str]] = {
     "graph": page_bare.graph,
     "ticks": page_bare.ticks,
     "scaling": page_bare.scaling,
+    "training": page_bare.training,
     "kill": reliability.kill,
     "fuzz": reliability.fuzz,
     "crowd": reliability.crowd,

@@ -52,6 +52,15 @@ def scaling(record: Record) -> str:
     return table(["size", "tried", "slope"], lines)
 
 
+def training(record: Record) -> str:
+    """CPU time of a batch, forward and back, by what runs the loop."""
+    lines = [
+        [line["way"], f"{line['ms']:.0f}", f"{line['of_autograd']:.2f}x"]
+        for line in record["lines"]
+    ]
+    return table(["loop", "ms a batch", "of autograd"], lines)
+
+
 def classify(record: Record) -> str:
     """Windows per second and per CPU second, and their share of the bare graph's best."""
     lines = [

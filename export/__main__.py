@@ -7,6 +7,7 @@ import typer
 from export.evaluation_command import compare, evaluate
 from export.gather import gather
 from export.graph_commands import card, publish, triton, verify, write_onnx
+from export.questions_command import questions
 from export.search_command import search, table
 from export.stream_command import streams
 from export.tasks.commands import adding, imdb, mnist
@@ -18,6 +19,7 @@ app.command()(train)
 app.command()(folds)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(questions)
 app.command()(streams)
 app.command()(search)
 app.command()(table)

@@ -14,7 +14,7 @@ Logits = Callable[[Tensor], Tensor]
 BATCH = 128
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def last_logits(logits: Logits, windows: Tensor) -> Tensor:
     """The last step's logits [windows, classes] of windows [windows, steps, channels]."""
     return torch.cat([logits(batch)[:, -1] for batch in windows.split(BATCH)])

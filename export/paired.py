@@ -32,12 +32,12 @@ def paired(runs: Sequence[Path], others: Sequence[Path]) -> Record:
     by_person = [_of_person(mine, person) - _of_person(theirs, person) for person in people]
     return {
         "seeds": seeds,
-        "accuracy": _spread([mine[seed]["accuracy"] for seed in seeds]),
-        "other_accuracy": _spread([theirs[seed]["accuracy"] for seed in seeds]),
-        "over_seeds": {"each": by_seed, **_interval(by_seed)},
+        "accuracy": spread([mine[seed]["accuracy"] for seed in seeds]),
+        "other_accuracy": spread([theirs[seed]["accuracy"] for seed in seeds]),
+        "over_seeds": {"each": by_seed, **interval(by_seed)},
         "over_people": {
             "each": dict(zip(people, by_person, strict=True)),
-            **_interval(by_person),
+            **interval(by_person),
         },
     }
 
@@ -54,11 +54,11 @@ def _of_person(evaluations: dict[int, Record], person: str) -> float:
     return float(np.mean([each["per_subject"][person] for each in evaluations.values()]))
 
 
-def _spread(values: Sequence[float]) -> Record:
+def spread(values: Sequence[float]) -> Record:
     return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
 
 
-def _interval(differences: Sequence[float]) -> Record:
+def interval(differences: Sequence[float]) -> Record:
     """Mean and 95% interval of Student's t."""
     mean, error = np.mean(differences), stats.sem(differences)
     low, high = stats.t.interval(0.95, len(differences) - 1, mean, error) if error else (mean, mean)

@@ -57,7 +57,7 @@ def train(
         trainer = Trainer(network_config, train_config, split, run, recordings)
         if start:
             trainer.start_from(start)
-        _train(trainer, resume)
+        train_to_end(trainer, resume)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -78,7 +78,7 @@ def folds(
         recordings = recordings_for(train_config, split, data)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
-            _train(Trainer(network_config, config, split, run, recordings), resume)
+            train_to_end(Trainer(network_config, config, split, run, recordings), resume)
         result = write_folds(runs, split)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
@@ -93,7 +93,8 @@ def recordings_for(config: TrainConfig, split: Split, data: Path | None) -> list
     return labelled(load_recordings(data)) if config.streams else []
 
 
-def _train(trainer: Trainer, resume: bool) -> None:
+def train_to_end(trainer: Trainer, resume: bool) -> None:
+    """Train, or go on where the run stopped; ValueError where that is not wanted."""
     if (trainer.run / f"{LAST}.json").exists():
         if not resume:
             raise ValueError(

@@ -17,7 +17,7 @@ def results(
     generator = torch.Generator().manual_seed(1)
     loss = torch.stack(
         [
-            (out * torch.randn(out.shape, dtype=out.dtype, generator=generator)).sum()
+            (out * torch.randn(out.shape, dtype=torch.float64, generator=generator).to(out)).sum()
             for out in outputs
         ]
     ).sum()

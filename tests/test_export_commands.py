@@ -59,6 +59,26 @@ def models(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models
 
 
+def test_questions_compare_variants_on_the_same_people(data: Path, tmp_path: Path) -> None:
+    small: list[str | Path] = ["-t", "epochs=1", "-t", "batch_size=6", "--data", data]
+    command: list[str | Path] = ["questions", tmp_path, "--only", "larnn", "--only", "k1", *small]
+    command += ["--folds", "2"]
+    asked = export(*command, "--output", tmp_path / "first.json")
+    assert asked.exit_code == 0, asked.output
+    published, k1 = json.loads((tmp_path / "first.json").read_text())["rows"]
+    assert [published["variant"], k1["variant"]] == ["larnn", "k1"]
+    assert k1["mean"] == pytest.approx(sum(k1["folds"].values()) / 2)
+    gained = [k1["folds"][fold] - published["folds"][fold] for fold in ("0", "1")]
+    assert k1["over_folds"]["mean"] == pytest.approx(sum(gained) / 2)
+    assert k1["over_people"]["low"] <= k1["over_people"]["mean"] <= k1["over_people"]["high"]
+    last = (tmp_path / "k1" / "fold-1" / "last.json").stat().st_mtime_ns
+    assert export(*command, "--output", tmp_path / "again.json").exit_code == 0
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "first.json").read_text()
+    assert (tmp_path / "k1" / "fold-1" / "last.json").stat().st_mtime_ns == last
+    assert "has another training" in refusal(*command, "-t", "seed=7", "-t", "clip_norm=0.5")
+    assert "no variant k3" in refusal("questions", tmp_path, "--only", "k3", "--data", data)
+
+
 def test_folds_measure_each_person_once(runs: Path) -> None:
     result = json.loads((runs / "folds" / "folds.json").read_text())
     people = [person for fold in result["folds"] for person in fold["held_out"]]

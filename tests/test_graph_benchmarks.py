@@ -8,6 +8,7 @@ import pytest
 
 from service.backend.kernels import library
 from tests.benchmark import measured
+from tests.kernels.native import need_kernels
 
 
 @pytest.mark.parametrize("name", ["graph", "ticks", "scaling"])
@@ -17,6 +18,13 @@ def test_graphs_are_measured_beside_the_obvious_export(name: str, tmp_path: Path
     assert record["lines"]
     of_operator = "operator" in str(record["lines"])
     assert of_operator == (name != "scaling" and library() is not None)
+
+
+def test_training_is_measured_beside_autograd(tmp_path: Path) -> None:
+    need_kernels()
+    record = measured(tmp_path, "training", "--quick")
+    assert [line["way"] for line in record["lines"]] == ["native", "written out", "autograd"]
+    assert all(line["ms"] > 0 for line in record["lines"])
 
 
 def test_checkpoints_measures_a_store(toy_models: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from export.networks.config import NetworkConfig
 from export.networks.larnn import LARNNCell
 from export.networks.larnn_bptt import LARNNOverTime
+from export.networks.larnn_native import LARNNNative, runs_native
 from export.networks.loop import Tensors, over_time
 from export.networks.parts import at_length, window_at_length
 from service.contract import StateTensor
@@ -66,19 +67,31 @@ class LARNNLayer(nn.Module):
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""
         hidden, cell, keys, values, filled = state
-        n = self.config.hidden_size
-        weight_x, weight_h, weight_a, bias = self.cell.gate_parameters()
-        query_x, query_h = self.cell.q_proj.weight.split(n, dim=1)
-        from_x = F.linear(
-            x, torch.cat([query_x, weight_x]), torch.cat([self.cell.q_proj.bias, bias])
+        empty = self.cell.empty_slots(filled)[..., None]
+        keys, values = keys.masked_fill(empty, 0.0), values.masked_fill(empty, 0.0)
+        loop = self._native if self._has_native_loop(x) else self._plain
+        hiddens, cells, new_keys, new_values = loop(x, (hidden, cell, keys, values, filled))
+        steps = x.shape[1] if lengths is None else lengths
+        return hiddens, (
+            at_length(hidden, hiddens, lengths),
+            at_length(cell, cells, lengths),
+            window_at_length(keys, new_keys, lengths),
+            window_at_length(values, new_values, lengths),
+            (filled + steps).clamp(max=self.config.window_size),
         )
-        weight_recurrent = torch.cat([query_h, weight_h])
+
+    def _plain(self, x: Tensor, state: Tensors) -> Tensors:
+        """Hidden and cell states, keys and values of all steps [batch, steps, n], step by step."""
+        hidden, cell, keys, values, filled = state
+        from_x, weight_recurrent, weight_a = self._from_x(x)
+        keys, values = keys[..., self.order.argsort()], values[..., self.order.argsort()]
+        mask = self._mask(filled, x.shape[1])
 
         def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
             hidden, cell, keys, values = carry
             from_x_t, mask = inputs
             query, pre_activation = (from_x_t + F.linear(hidden, weight_recurrent)).split(
-                [n, 4 * n], dim=-1
+                [self.config.hidden_size, 4 * self.config.hidden_size], dim=-1
             )
             attended = self._attend(F.elu(query), keys, values, mask)
             hidden, cell = self.cell.gates(pre_activation + F.linear(attended, weight_a), cell)
@@ -87,27 +100,61 @@ class LARNNLayer(nn.Module):
             values = torch.cat([values[:, 1:], value[:, None]], dim=1)
             return (hidden, cell, keys, values), (hidden, cell, key, value)
 
-        empty, mask = self._masks(filled, x.shape[1])
-        keys, values = (
-            queue[..., self.order.argsort()].masked_fill(empty[..., None], 0.0)
-            for queue in (keys, values)
-        )
+        carry = (hidden, cell, keys, values)
         if self.training and self._has_written_backward():
-            hiddens, cells, new_keys, new_values = self._fast(
-                from_x, mask, (hidden, cell, keys, values), weight_recurrent, weight_a
+            hiddens, cells, keys, values = self._fast(
+                from_x, mask, carry, weight_recurrent, weight_a
             )
         else:
-            hiddens, cells, new_keys, new_values = over_time(
-                step, (hidden, cell, keys, values), (from_x, mask)
-            )
-        steps = x.shape[1] if lengths is None else lengths
-        return hiddens, (
-            at_length(hidden, hiddens, lengths),
-            at_length(cell, cells, lengths),
-            window_at_length(keys, new_keys, lengths)[..., self.order],
-            window_at_length(values, new_values, lengths)[..., self.order],
-            (filled + steps).clamp(max=self.config.window_size),
+            hiddens, cells, keys, values = over_time(step, carry, (from_x, mask))
+        return hiddens, cells, keys[..., self.order], values[..., self.order]
+
+    def _from_x(self, x: Tensor, order: Tensor | None = None) -> Tensors:
+        """What the input adds to query and gates [batch, steps, 5n], and the weights of the hidden
+        state [5n, n] and of what attention gives [4n, n]. The query's features in the given order.
+        """
+        weight_x, weight_h, weight_a, bias = self.cell.gate_parameters()
+        query: Tensor = self.cell.q_proj.weight
+        query_bias: Tensor = self.cell.q_proj.bias
+        if order is not None:
+            query, query_bias = query[order], query_bias[order]
+        query_x, query_h = query.split(self.config.hidden_size, dim=1)
+        from_x = F.linear(x, torch.cat([query_x, weight_x]), torch.cat([query_bias, bias]))
+        return from_x, torch.cat([query_h, weight_h]), weight_a
+
+    def _has_native_loop(self, x: Tensor) -> bool:
+        """In training and where it is measured; else the equations as they stand here."""
+        in_training = self.training or torch.is_inference_mode_enabled()
+        return (
+            in_training
+            and self.config.normalisation == "none"
+            and runs_native(self.config.heads, x)
         )
+
+    def _native(self, x: Tensor, state: Tensors) -> Tensors:
+        """The same loop in the native library: for training."""
+        hidden, cell, keys, values, filled = state
+        of, n, k = self.cell, self.config.hidden_size, self.config.window_size
+        from_x, weight_recurrent, weight_a = self._from_x(x, self.order)
+        pair = torch.cat([of.k_proj.weight[self.order], of.v_proj.weight[self.order]])
+        hiddens, cells, keys, values = LARNNNative.apply(
+            self.config.heads,
+            self.config.activate_keys_values,
+            from_x,
+            filled,
+            hidden,
+            cell,
+            keys,
+            values,
+            weight_recurrent,
+            weight_a,
+            of.out_proj.weight[:, self.order],
+            of.out_proj.bias,
+            pair[:, :n],
+            torch.cat([of.k_proj.bias[self.order], of.v_proj.bias[self.order]]),
+            F.linear(of.position, pair[:, n:]) if self.config.positional_encoding else None,
+        )
+        return hiddens[:, 1:], cells[:, 1:], keys[:, k:], values[:, k:]
 
     def _has_written_backward(self) -> bool:
         config = self.config
@@ -138,11 +185,10 @@ class LARNNLayer(nn.Module):
         )
         return hiddens[1:].transpose(0, 1), cells[1:].transpose(0, 1), keys[:, k:], values[:, k:]
 
-    def _masks(self, filled: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """Empty slots now [batch, k], and what to add to the scores [batch, steps, k, 1]."""
+    def _mask(self, filled: Tensor, steps: int) -> Tensor:
+        """[batch, steps, k, 1], added to the scores: empty slots get no attention."""
         filled_later = filled[:, None] + torch.arange(steps, device=filled.device)
-        mask = torch.where(self.cell.empty_slots(filled_later), MASKED, 0.0)
-        return self.cell.empty_slots(filled), mask[..., None]
+        return torch.where(self.cell.empty_slots(filled_later), MASKED, 0.0)[..., None]
 
     def project(self, cell: Tensor) -> Tensors:
         """What enters the queue for a cell state [batch, n]."""

@@ -138,13 +138,7 @@ class Attention {
   static Vec swapped(Vec value, int half) {
     VecInt lane;
     for (int i = 0; i < kLanes; ++i) lane[i] = i ^ half;
-#if defined(__clang__)
-    Vec result;
-    for (int i = 0; i < kLanes; ++i) result[i] = value[lane[i]];
-    return result;
-#else
-    return __builtin_shuffle(value, lane);
-#endif
+    return shuffled(value, lane);
   }
 
   using Attend = void (Attention::*)(const float*, Slots, Slots, int, float*, float*) const;

@@ -58,11 +58,16 @@ class Layer {
   virtual void run(const Batch& batch, const int* rows, int count) const = 0;
 };
 
+struct Training;
+class TrainingPass;
+
 // The same code for each level of vector instructions.
 struct Level {
   const char* name;
+  int lanes;  // floats in a vector
   bool (*runs_here)();
   std::unique_ptr<Layer> (*make_layer)(const Parameters&);
+  std::unique_ptr<TrainingPass> (*make_pass)(const Training&, bool back);
 };
 
 // The best level that this processor has, or the one named in the environment as

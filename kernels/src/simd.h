@@ -90,6 +90,17 @@ inline void copy(float* to, const float* from, int count) {
   if (i < count) store(to + i, load(from + i, first(count - i)), first(count - i));
 }
 
+// Lane i takes what lane[i] had.
+inline Vec shuffled(Vec value, VecInt lane) {
+#if defined(__clang__)
+  Vec result;
+  for (int i = 0; i < kLanes; ++i) result[i] = value[lane[i]];
+  return result;
+#else
+  return __builtin_shuffle(value, lane);
+#endif
+}
+
 // The larger and the smaller of the two. Where b is no number so is the result: a row that holds
 // one says so.
 #if defined(__AVX512F__)

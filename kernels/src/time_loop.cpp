@@ -12,6 +12,7 @@
 #include "product.h"
 #include "queue.h"
 #include "tile.h"
+#include "training.h"
 
 #define LARNN_STRING(name) #name
 #define LARNN_NAME(name) LARNN_STRING(name)
@@ -172,7 +173,9 @@ std::unique_ptr<Layer> make_layer(const Parameters& parameters) {
 
 }  // namespace
 
+std::unique_ptr<TrainingPass> make_pass(const Training& training, bool back);
+
 extern const Level level;
-const Level level = {LARNN_NAME(LARNN_LEVEL), runs_here, make_layer};
+const Level level = {LARNN_NAME(LARNN_LEVEL), kLanes, runs_here, make_layer, make_pass};
 
 }  // namespace larnn::LARNN_LEVEL

@@ -2,6 +2,7 @@
 //
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
 //   exercise answers LEVEL               what a plain loop in double precision gives
+//   exercise gradients LEVEL             training's derivative is what a small difference gives
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradients.h"
 #include "layer.h"
 #include "network.h"
 #include "reference.h"
@@ -135,7 +137,7 @@ int main(int count, char** arguments) try {
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
   if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
-  if (command == "laws" || command == "answers") {
+  if (command == "laws" || command == "answers" || command == "gradients") {
     for (const Sizes& sizes : {Sizes{9, 9, 3, larnn::Norm::kLayer},
                                {8, 2, 1, larnn::Norm::kNone},
                                {81, 27, 38, larnn::Norm::kAffine},
@@ -143,7 +145,7 @@ int main(int count, char** arguments) try {
                                {40, 20, 5, larnn::Norm::kLayer},
                                {80, 40, 3, larnn::Norm::kAffine},
                                {33, 1, 4, larnn::Norm::kNone}})
-      (command == "laws" ? laws : answers)(level, sizes);
+      (command == "laws" ? laws : command == "answers" ? answers : gradients)(level, sizes);
   } else if (command == "count" && count > 4) {
     const Network network({96, 12, 16, larnn::Norm::kAffine});
     const auto layer = level.make_layer(network.p);
@@ -152,7 +154,8 @@ int main(int count, char** arguments) try {
     advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
             std::vector<int64_t>(rows, steps), state);
   } else {
-    std::fprintf(stderr, "exercise laws LEVEL | answers LEVEL | levels | count LEVEL ROWS STEPS\n");
+    std::fprintf(stderr,
+                 "exercise laws | answers | gradients LEVEL; levels; count LEVEL ROWS STEPS\n");
     return 2;
   }
   return 0;

@@ -64,8 +64,9 @@ def for_aarch64(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-each_exercise = pytest.mark.parametrize("what", ["laws", "answers"])
-"""Any cut and company give the same bits; the answers are those of double precision."""
+each_exercise = pytest.mark.parametrize("what", ["laws", "answers", "gradients"])
+"""Any cut and company give the same bits; the answers are those of double precision; training's
+derivatives are what differences give."""
 
 
 @each_exercise

@@ -1,0 +1,78 @@
+"""One update's forward and backward pass of the bundled network: three ways to run its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+from unittest.mock import patch
+
+import torch
+import typer
+
+from benchmarks.measure import write
+from benchmarks.runs import cpu_ms
+from export.loss import sequence_loss
+from export.memory import keep_freed_memory
+from export.networks import RecurrentClassifier
+from export.networks.larnn_layer import LARNNLayer
+from export.networks.larnn_native import lanes
+from export.recipe import NETWORKS, TrainConfig
+
+STEPS = 128
+WAYS = {
+    "native": (),
+    "written out": ("_has_native_loop",),
+    "autograd": ("_has_native_loop", "_has_written_backward"),
+}
+"""What of `LARNNLayer` says no."""
+
+
+def training(
+    rounds: Annotated[int, typer.Option(help="rounds; a time is the median of them")] = 9,
+    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
+    output: Annotated[Path | None, typer.Option(help="JSON")] = None,
+) -> None:
+    """CPU milliseconds of a batch, one thread. Wants larnn-kernels: make kernels."""
+    if not lanes():
+        raise typer.BadParameter("the native loop is not installed: make kernels")
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    config = TrainConfig(batch_size=2 if quick else TrainConfig().batch_size)
+    update = _update(config)
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(1 if quick else rounds):
+        for way, off in WAYS.items():
+            with ExitStack() as stack:
+                for name in off:
+                    stack.enter_context(patch.object(LARNNLayer, name, lambda *_: False))
+                times[way].append(cpu_ms(update))
+    lines: list[dict[str, Any]] = []
+    for way, found in times.items():
+        ratio = median(theirs / mine for theirs, mine in zip(times["autograd"], found, strict=True))
+        lines.append(
+            {
+                "way": way,
+                "ms": median(found),
+                "spread_ms": [min(found), max(found)],
+                "of_autograd": ratio,
+            }
+        )
+        print(f"{way:12} {median(found):7.1f} ms a batch, {ratio:.2f}x autograd", flush=True)
+    write({"command": "training", "rows": config.batch_size, "lines": lines}, output)
+
+
+def _update(config: TrainConfig) -> Callable[[], None]:
+    torch.manual_seed(0)
+    network = RecurrentClassifier(NETWORKS["larnn"])
+    x = torch.randn(config.batch_size, STEPS, network.config.channels)
+    labels = torch.randint(network.config.classes, (config.batch_size,))
+    state = network.initial_state(len(x))
+
+    def update() -> None:
+        sequence_loss(network.from_features(x, state)[0], labels, config).backward()
+
+    update()
+    return update

@@ -1,0 +1,104 @@
+// Attention of one row and one step in training: the weights are kept, and the way back.
+//
+// Heads are innermost and divide the vector's lanes, so lane l of every vector belongs to head
+// l mod heads. A score is summed over the lanes of its head into all of them.
+#pragma once
+
+#include <limits>
+
+#include "functions.h"
+#include "simd.h"
+
+namespace larnn::LARNN_LEVEL {
+
+// Sums the lanes of each head into all of them.
+class OverHeads {
+ public:
+  explicit OverHeads(int heads) {
+    for (int half = kLanes / 2; half >= heads; half /= 2, ++count_)
+      for (int i = 0; i < kLanes; ++i) lane_[count_][i] = i ^ half;
+  }
+  Vec operator()(Vec x) const {
+    for (int i = 0; i < count_; ++i) x += shuffled(x, lane_[i]);
+    return x;
+  }
+
+ private:
+  int count_ = 0;
+  VecInt lane_[4];
+};
+
+// The slots that a step sees, oldest first, `vectors` whole vectors each.
+struct Window {
+  const float *keys, *values;
+  int count;
+};
+
+// kVectors is how many vectors a slot has; 0 where only `vectors` says it.
+template <int kVectors>
+struct TrainingAttention {
+  // query, attended: a slot's size, the query times log2(e) / √d. weights [count, lanes].
+  static void forward(int vectors, const OverHeads& over_heads, const float* query, Window window,
+                      float* weights, float* attended) {
+    const int size = kVectors ? kVectors : vectors;
+    Vec largest = broadcast(-std::numeric_limits<float>::infinity());
+    const float* key = window.keys;
+    for (int slot = 0; slot < window.count; ++slot, key += size * kLanes) {
+      Vec total{};
+      for (int v = 0; v < size; ++v) total += load(query + v * kLanes) * load(key + v * kLanes);
+      total = over_heads(total);
+      store(weights + slot * kLanes, total);
+      largest = max(largest, total);
+    }
+    Vec sum{};
+    for (int slot = 0; slot < window.count; ++slot) {
+      const Vec weight = exp2(load(weights + slot * kLanes) - largest);
+      store(weights + slot * kLanes, weight);
+      sum += weight;
+    }
+    for (int v = 0; v < size; ++v) store(attended + v * kLanes, Vec{});
+    const float* value = window.values;
+    for (int slot = 0; slot < window.count; ++slot, value += size * kLanes) {
+      const Vec weight = load(weights + slot * kLanes) / sum;
+      store(weights + slot * kLanes, weight);
+      for (int v = 0; v < size; ++v) add(attended + v * kLanes, weight * load(value + v * kLanes));
+    }
+  }
+
+  // Adds to d_keys and d_values [count, size]; writes d_query. `query` as it is, `scale` = 1 / √d,
+  // `d_scores` [count, lanes] is scratch.
+  static void backward(int vectors, const OverHeads& over_heads, float scale, const float* query,
+                       Window window, const float* weights, const float* d_attended,
+                       float* d_scores, float* d_keys, float* d_values, float* d_query) {
+    const int size = kVectors ? kVectors : vectors;
+    Vec mean{};
+    for (int slot = 0; slot < window.count; ++slot) {
+      const size_t at = static_cast<size_t>(slot) * size * kLanes;
+      const Vec weight = load(weights + slot * kLanes);
+      Vec total{};
+      for (int v = 0; v < size; ++v) {
+        const Vec d = load(d_attended + v * kLanes);
+        total += d * load(window.values + at + v * kLanes);
+        add(d_values + at + v * kLanes, weight * d);
+      }
+      total = over_heads(total);
+      store(d_scores + slot * kLanes, total);
+      mean += weight * total;
+    }
+    for (int v = 0; v < size; ++v) store(d_query + v * kLanes, Vec{});
+    for (int slot = 0; slot < window.count; ++slot) {
+      const size_t at = static_cast<size_t>(slot) * size * kLanes;
+      const Vec d_score =
+          load(weights + slot * kLanes) * (load(d_scores + slot * kLanes) - mean) * scale;
+      for (int v = 0; v < size; ++v) {
+        add(d_query + v * kLanes, d_score * load(window.keys + at + v * kLanes));
+        add(d_keys + at + v * kLanes, d_score * load(query + v * kLanes));
+      }
+    }
+  }
+
+ private:
+  static void add(float* to, Vec value) { store(to, load(to) + value); }
+};
+
+}  // namespace larnn::LARNN_LEVEL
