@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -45,17 +46,16 @@ _PARAMETERS = [
 
 
 class ClassifyDoor:
-    """Answers a request; errors are for whoever calls it."""
+    """Answers a body; errors are for whoever calls it."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
 
-    async def __call__(self, request: Request) -> Response:
-        query = request.query_params if request.scope["query_string"] else {}
+    async def __call__(self, query: Mapping[str, str], content_type: str, body: bytes) -> bytes:
+        """The answer as JSON to a body of that type."""
         logits = _flag(query.get("logits", "false"))
-        body = await read_body(request, self._settings.max_body)
-        if request.headers.get("content-type", "").partition(";")[0] == NPY:
+        if content_type.partition(";")[0] == NPY:
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
@@ -64,14 +64,13 @@ class ClassifyDoor:
             logits = asked.logits
             model = self._engine.model(asked.model, asked.version)
             sequences = _steps(asked, model, self._settings)
-        result = await unless_gone(request, self._engine.classify(model, sequences))
+        result = await self._engine.classify(model, sequences)
         manifest = model.manifest
         predictions = answers(result, manifest.contract.labels, logits)
-        answer = ClassifyAnswer(manifest.name, manifest.version, predictions)
-        return Response(msgspec.json.encode(answer), media_type="application/json")
+        return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 
-def router(door: ClassifyDoor) -> APIRouter:
+def router(door: ClassifyDoor, settings: Settings) -> APIRouter:
     routes = APIRouter(tags=["classify"])
     extra: dict[str, Any] = takes(ClassifyBody, _EXAMPLE, **{NPY: _NPY_SCHEMA})
 
@@ -84,7 +83,10 @@ def router(door: ClassifyDoor) -> APIRouter:
     )
     async def classify(request: Request) -> Response:
         """The logits are the last step's; there is no pooling outside the recurrent state."""
-        return await door(request)
+        body = await read_body(request, settings.max_body)
+        kind = request.headers.get("content-type", "")
+        answer = await unless_gone(request, door(request.query_params, kind, body))
+        return Response(answer, media_type="application/json")
 
     return routes
 
