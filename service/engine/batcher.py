@@ -20,6 +20,7 @@ from opentelemetry.trace import SpanContext
 
 from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
+from service.engine.deadlines import Deadlines
 from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
@@ -71,7 +72,9 @@ class Batcher:
         max_run_steps: int,
         max_run_row_steps: int,
         max_waiting_steps: int,
+        within: float = math.inf,
     ) -> None:
+        """A reply that has not come `within` seconds fails with Full."""
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
@@ -81,6 +84,7 @@ class Batcher:
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
+        self._deadlines = Deadlines(within)
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
         self._scheduled = False
@@ -95,8 +99,8 @@ class Batcher:
 
         No state is the one before the first step. `ends`: nothing follows, so only the last
         step's logits are kept. A reply fails with BadValue where the network's answer is not
-        finite, with Internal where the run failed for this row alone. Cancelling it takes the row
-        off the queue. Raises Full.
+        finite, with Internal where the run failed for this row alone, with Full where its time is
+        up. Cancelling it takes the row off the queue. Raises Full.
         """
         steps = sum(len(x) for x, _ in rows)
         if self._waiting_steps + steps > self._max_waiting_steps:
@@ -115,6 +119,7 @@ class Batcher:
         ]
         for row in queued:
             row.reply.add_done_callback(partial(self._forget, row))
+            self._deadlines.add(row.reply, now)
         self._waiting_steps += steps
         self._queue.extend(queued)
         if not self._scheduled:  # after this turn of the loop: what else it brings goes along
@@ -127,8 +132,9 @@ class Batcher:
         """Steps of this model that wait or run."""
         return self._waiting_steps
 
-    def _forget(self, row: Row, _: asyncio.Future[Result]) -> None:
+    def _forget(self, row: Row, reply: asyncio.Future[Result]) -> None:
         self._waiting_steps -= row.remaining
+        self._deadlines.remove(reply)
 
     def _start_runs(self) -> None:
         self._scheduled = False
