@@ -29,7 +29,7 @@ from service.telemetry.traces import here
 
 logger = logging.getLogger(__name__)
 
-LINGER = 0.1
+LINGER = 0.25
 """Part of a run's time for which the next one waits for as many rows: those who were answered
 together tend to ask again together, and a run of one row costs as much as one of four."""
 
@@ -148,7 +148,7 @@ class Batcher:
         while self._free and (rows := self._next_batch()):
             self._free -= 1
             most = self._most_steps(len(rows))
-            counts = [min(row.remaining, most) for row in rows]
+            counts = [_piece(row.remaining, most) for row in rows]
             run = self._started(rows, counts, loop.time())
             self._threads.start(
                 partial(self._run, rows, counts), partial(self._settle, rows, counts, run)
@@ -173,14 +173,14 @@ class Batcher:
             return [first]
         limit = min(self._max_batch_size, math.ceil((len(self._queue) + 1) / self._free))
         most = self._most_steps(limit)
-        size = min(first.remaining, most)
+        size = _piece(first.remaining, most)
         rows: list[Row] = [first]
         others: list[Row] = []
         while self._queue and len(rows) < limit:
             row = self._queue.popleft()
             if row.reply.done():
                 continue
-            fits = not row.alone and size <= 2 * min(row.remaining, most) <= 4 * size
+            fits = not row.alone and size <= 2 * _piece(row.remaining, most) <= 4 * size
             (rows if fits else others).append(row)
         self._queue.extendleft(reversed(others))
         return rows
@@ -245,6 +245,12 @@ class Batcher:
         else:
             whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
             row.reply.set_result((whole, state))
+
+
+def _piece(steps: int, most: int) -> int:
+    """Of so many steps those of the next run: as few runs as may be, about as long each, so that a
+    sequence which goes on and one that begins fit side by side."""
+    return -(-steps // -(-steps // most))
 
 
 def _fail(row: Row, error: Exception) -> None:
