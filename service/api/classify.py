@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter
@@ -45,36 +45,43 @@ _PARAMETERS = [
 ]
 
 
+class Asked(NamedTuple):
+    """What a body asks for."""
+
+    model: Model
+    sequences: list[Steps]
+    logits: bool
+
+
 class ClassifyDoor:
-    """Answers a body; errors are for whoever calls it."""
+    """Reads a body and answers it; errors are for whoever calls it.
+
+    Two steps, so that nothing holds the body and the thousands of numbers that JSON is decoded to
+    while a request waits: their memory is warm for the next one.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
 
-    async def __call__(self, query: Mapping[str, str], content_type: str, body: bytes) -> bytes:
-        """The answer as JSON to a body of that type."""
-        model, sequences, logits = self._read(query, content_type, body)
-        result = await self._engine.classify(model, sequences)
-        manifest = model.manifest
-        predictions = answers(result, manifest.contract.labels, logits)
-        return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
-
-    def _read(
-        self, query: Mapping[str, str], content_type: str, body: bytes
-    ) -> tuple[Model, list[Steps], bool]:
-        """The model, the sequences, and whether logits are asked for. A function of its own: the
-        thousands of numbers that JSON is decoded to are free, and their memory warm for the next
-        request, before this one waits."""
+    def read(self, query: Mapping[str, str], content_type: str, body: bytes) -> Asked:
+        """Of a body of that type."""
         logits = _flag(query.get("logits", "false"))
         if content_type.partition(";")[0] == NPY:
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return model, sequences, logits
+            return Asked(model, sequences, logits)
         asked = decode_json(_BODY, body)
         model = self._engine.model(asked.model, asked.version)
-        return model, _steps(asked, model, self._settings), asked.logits
+        return Asked(model, _steps(asked, model, self._settings), asked.logits)
+
+    async def answer(self, asked: Asked) -> bytes:
+        """As JSON."""
+        result = await self._engine.classify(asked.model, asked.sequences)
+        manifest = asked.model.manifest
+        predictions = answers(result, manifest.contract.labels, asked.logits)
+        return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 
 def router(door: ClassifyDoor, settings: Settings) -> APIRouter:
@@ -90,9 +97,11 @@ def router(door: ClassifyDoor, settings: Settings) -> APIRouter:
     )
     async def classify(request: Request) -> Response:
         """The logits are the last step's; there is no pooling outside the recurrent state."""
-        body = await read_body(request, settings.max_body)
         kind = request.headers.get("content-type", "")
-        answer = await unless_gone(request, door(request.query_params, kind, body))
+        body = await read_body(request, settings.max_body)
+        asked = door.read(request.query_params, kind, body)
+        del body
+        answer = await unless_gone(request, door.answer(asked))
         return Response(answer, media_type="application/json")
 
     return routes

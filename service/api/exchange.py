@@ -90,7 +90,9 @@ class Exchange:
         kind = self._fields.get(b"content-type", b"").decode("latin-1")
         query = QueryParams(self._query) if self._query else {}
         try:
-            answer = await self._way.door(query, kind, self._body)
+            asked = self._way.door.read(query, kind, self._body)
+            self._body = b""
+            answer = await self._way.door.answer(asked)
         except asyncio.CancelledError:
             if not self.disconnected:  # a drain that took too long
                 self._refuse(Draining())

@@ -43,7 +43,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
 
     @routes.websocket("/stream")
     async def stream(websocket: WebSocket) -> None:
-        await StreamConnection(websocket, engine, settings).serve()
+        # A task of its own: each time it goes on, no layer of the framework has to pass it on.
+        await asyncio.create_task(StreamConnection(websocket, engine, settings).serve())
 
     return routes
 
