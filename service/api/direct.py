@@ -46,8 +46,6 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
             size = int(fields.get(b"content-length", LARGEST + 1))
             if size > min(LARGEST, way.max_body) or not UNUSUAL.isdisjoint(fields):
                 return None
-            if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
-                return None
             behind = self.cycle is not None and not self.cycle.response_complete
             if behind or self.flow.write_paused:
                 return None
@@ -57,7 +55,10 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 way.waiting.check(size)
             except ServiceError:  # the long way tells it
                 return None
-            return Exchange(self, way, owner, query, fields)
+            exchange = Exchange(self, way, owner, query, fields)
+            http_1_0 = self.parser.get_http_version() == "1.0"
+            exchange.keep_alive = not http_1_0 and self.parser.should_keep_alive()
+            return exchange
 
         def on_body(self, body: bytes) -> None:
             if self._reading and self._exchange is not None:
