@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from service.api.direct import direct
 from service.api.websocket import bounded
 from service.app import create_app
 from service.engine.engine import Engine
@@ -115,7 +116,7 @@ def make_server(settings: Settings) -> DrainingServer:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http="httptools" if app.state.short_way is None else direct(app.state.short_way),
         ws=bounded(settings.send_timeout, app.state.engine.waiting_bytes),
         ws_max_size=settings.max_message,
         ssl_certfile=settings.tls_cert,

@@ -25,10 +25,10 @@ from service.api import (
     telemetry,
 )
 from service.api.callers import Callers
+from service.api.exchange import ShortWay
 from service.api.oip import rest
 from service.api.oip.infer import Inference
 from service.api.oip.repository import ModelRepository
-from service.api.shortcut import Shortcut
 from service.backend.repository import Repository
 from service.engine.engine import Engine
 from service.engine.gauges import EngineGauges
@@ -86,13 +86,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = lambda: schemas.document(app)  # type: ignore[method-assign]
     failures.add_handlers(app)
     door = classify.ClassifyDoor(engine, settings)
+    app.state.short_way = None
     if exports is otel.OFF:  # else the framework's routing gives each span its name
-        app.add_middleware(Shortcut, path=classify.PATH, door=door)
+        app.state.short_way = ShortWay(
+            door, callers, engine.waiting_bytes, engine.streams.metrics, settings.max_body
+        )
     access.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
     app.include_router(telemetry.router(engine.streams.metrics))
-    app.include_router(classify.router(door))
+    app.include_router(classify.router(door, settings))
     app.include_router(operate.router(engine, operators))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))

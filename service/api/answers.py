@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp
 
 from msgspec import UNSET
@@ -19,13 +19,13 @@ def softmax(logits: Sequence[float]) -> list[float]:
     return [value / total for value in exponentials]
 
 
-def answers(logits: Floats, labels: Sequence[str], with_logits: bool) -> list[Answer]:
-    """One answer for each row of logits [rows, classes]."""
+def answers(logits: Iterable[Floats], labels: Sequence[str], with_logits: bool) -> list[Answer]:
+    """One answer for each row of logits [classes]."""
     return [
         Answer(
             label=labels[row.index(max(row))],
             probabilities=dict(zip(labels, softmax(row), strict=True)),
             logits=row if with_logits else UNSET,
         )
-        for row in logits.tolist()
+        for row in (own.tolist() for own in logits)
     ]

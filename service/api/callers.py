@@ -47,8 +47,16 @@ class Callers:
     @contextlib.contextmanager
     def at_work(self, owner: str) -> Iterator[None]:
         """A request or connection of the owner's, while it lasts."""
-        self._at_work[owner] += 1
+        self.begin(owner)
         try:
             yield
         finally:
-            self._at_work[owner] -= 1
+            self.end(owner)
+
+    def begin(self, owner: str) -> None:
+        """One more of the owner's is at work, until its `end`."""
+        self._at_work[owner] += 1
+
+    def end(self, owner: str) -> None:
+        """One less."""
+        self._at_work[owner] -= 1

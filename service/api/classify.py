@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter
@@ -44,34 +45,46 @@ _PARAMETERS = [
 ]
 
 
+class Asked(NamedTuple):
+    """What a body asks for."""
+
+    model: Model
+    sequences: list[Steps]
+    logits: bool
+
+
 class ClassifyDoor:
-    """Answers a request; errors are for whoever calls it."""
+    """Reads a body and answers it; errors are for whoever calls it.
+
+    Two steps, so that nothing holds the body and the thousands of numbers that JSON is decoded to
+    while a request waits: their memory is warm for the next one.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
 
-    async def __call__(self, request: Request) -> Response:
-        query = request.query_params if request.scope["query_string"] else {}
+    def read(self, query: Mapping[str, str], content_type: str, body: bytes) -> Asked:
+        """Of a body of that type."""
         logits = _flag(query.get("logits", "false"))
-        body = await read_body(request, self._settings.max_body)
-        if request.headers.get("content-type", "").partition(";")[0] == NPY:
+        if content_type.partition(";")[0] == NPY:
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-        else:
-            asked = decode_json(_BODY, body)
-            logits = asked.logits
-            model = self._engine.model(asked.model, asked.version)
-            sequences = _steps(asked, model, self._settings)
-        result = await unless_gone(request, self._engine.classify(model, sequences))
-        manifest = model.manifest
-        predictions = answers(result, manifest.contract.labels, logits)
-        answer = ClassifyAnswer(manifest.name, manifest.version, predictions)
-        return Response(msgspec.json.encode(answer), media_type="application/json")
+            return Asked(model, sequences, logits)
+        asked = decode_json(_BODY, body)
+        model = self._engine.model(asked.model, asked.version)
+        return Asked(model, _steps(asked, model, self._settings), asked.logits)
+
+    async def answer(self, asked: Asked) -> bytes:
+        """As JSON."""
+        result = await self._engine.classify(asked.model, asked.sequences)
+        manifest = asked.model.manifest
+        predictions = answers(result, manifest.contract.labels, asked.logits)
+        return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 
-def router(door: ClassifyDoor) -> APIRouter:
+def router(door: ClassifyDoor, settings: Settings) -> APIRouter:
     routes = APIRouter(tags=["classify"])
     extra: dict[str, Any] = takes(ClassifyBody, _EXAMPLE, **{NPY: _NPY_SCHEMA})
 
@@ -84,7 +97,12 @@ def router(door: ClassifyDoor) -> APIRouter:
     )
     async def classify(request: Request) -> Response:
         """The logits are the last step's; there is no pooling outside the recurrent state."""
-        return await door(request)
+        kind = request.headers.get("content-type", "")
+        body = await read_body(request, settings.max_body)
+        asked = door.read(request.query_params, kind, body)
+        del body
+        answer = await unless_gone(request, door.answer(asked))
+        return Response(answer, media_type="application/json")
 
     return routes
 

@@ -86,19 +86,20 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _door_error)
 
 
-def answer(request: Request, error: Exception) -> Response:
-    """What a door's error becomes; one that nobody foresaw goes into the log alone."""
+def answer(error: Exception, path: str, door: str) -> Response:
+    """What the error of a door at this path becomes; one that nobody foresaw goes into the log
+    alone."""
     if isinstance(error, ServiceError):
-        return problem(error, request.scope["path"])
+        return problem(error, path)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)  # for the log alone: nobody reads it
-    door = getattr(request.scope.get("route"), "path", "a door")  # the path may name a stream
-    logger.error("%s %s failed", request.method, door, exc_info=error)
-    return problem(Internal(), request.scope["path"])
+    logger.error("%s failed", door, exc_info=error)
+    return problem(Internal(), path)
 
 
 async def _door_error(request: Request, error: Exception) -> Response:
-    return answer(request, error)
+    door = getattr(request.scope.get("route"), "path", "a door")  # the path may name a stream
+    return answer(error, request.scope["path"], f"{request.method} {door}")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -26,6 +26,8 @@ class Wish:
 
     def but(self, message: StepsBody) -> Wish:
         """This wish, changed by what one message says."""
+        if message.logits is None and message.emit is None and message.explain is None:
+            return self
         return Wish(
             self.logits if message.logits is None else message.logits,
             self.emit if message.emit is None else message.emit,

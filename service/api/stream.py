@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 
-import anyio
 import msgspec
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -43,7 +43,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
 
     @routes.websocket("/stream")
     async def stream(websocket: WebSocket) -> None:
-        await StreamConnection(websocket, engine, settings).serve()
+        # A task of its own: each time it goes on, no layer of the framework has to pass it on.
+        await asyncio.create_task(StreamConnection(websocket, engine, settings).serve())
 
     return routes
 
@@ -58,12 +59,15 @@ class StreamConnection:
         self._subprotocol = subprotocols.chosen(websocket)
         self._binary = self._subprotocol == BINARY
         self._interruption: ServiceError | None = None
-        self._receiving = anyio.CancelScope()
+        self._receiving: asyncio.Task[object] | None = None
+        """The task that waits for a frame, while it does."""
 
     def interrupt(self, error: ServiceError) -> None:
         """Close for this reason: at once where the connection waits, else after its answer."""
+        waits = self._interruption is None
         self._interruption = error
-        self._receiving.cancel()
+        if waits and self._receiving is not None:
+            self._receiving.cancel()
 
     async def serve(self) -> None:
         """From the handshake to the close frame."""
@@ -163,9 +167,17 @@ class StreamConnection:
 
     async def _receive(self) -> tuple[str | bytes, bool]:
         """A frame, and whether the client had sent it before the last answer."""
-        with anyio.CancelScope() as self._receiving:
-            if self._interruption is None:
-                event = await self._websocket.receive()
+        if self._interruption is not None:
+            raise self._interruption
+        task = self._receiving = asyncio.current_task()
+        try:
+            event = await self._websocket.receive()
+        except asyncio.CancelledError:
+            if self._interruption is None or task is None:
+                raise
+            task.uncancel()
+        finally:
+            self._receiving = None
         if self._interruption is not None:
             raise self._interruption
         if event["type"] == "websocket.disconnect":

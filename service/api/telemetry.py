@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -16,8 +17,8 @@ from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HEADER = b"x-request-id"
+_DECENT = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID = b"x-request-id"
 
 
 class Telemetry:
@@ -31,7 +32,7 @@ class Telemetry:
         kind = scope["type"]
         if kind == "lifespan":
             return await self._app(scope, receive, send)
-        given = _given_id(scope)
+        given = given_id(scope["headers"])
         call = Call(self._metrics, scope, given)
         CALL.set(call)
         if kind == "websocket":
@@ -43,24 +44,28 @@ class Telemetry:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if given is not None or status >= 400:
-                    message["headers"] = [*message["headers"], (_HEADER, call.id.encode())]
+                    message["headers"] = [*message["headers"], (REQUEST_ID, call.id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
         finally:
-            seconds = time.perf_counter() - start
-            door, metrics = call.door, self._metrics
-            metrics.observer(metrics.requests, door, call.model, str(status)).observe(seconds)
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("%s %s %d in %.4f s", scope["method"], door, status, seconds)
+            measured(call, scope["method"], status, time.perf_counter() - start)
 
 
-def _given_id(scope: Scope) -> str | None:
+def measured(call: Call, method: str, status: int, seconds: float) -> None:
+    """A request has been answered."""
+    door, metrics = call.door, call.metrics
+    metrics.observer(metrics.requests, door, call.model, str(status)).observe(seconds)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s %s %d in %.4f s", method, door, status, seconds)
+
+
+def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The caller's own name for the request, where it is a decent one."""
-    for name, value in scope["headers"]:
-        if name == _HEADER:
-            return value.decode() if _REQUEST_ID.fullmatch(value) else None
+    for name, value in headers:
+        if name == REQUEST_ID:
+            return value.decode() if _DECENT.fullmatch(value) else None
     return None
 
 

@@ -20,6 +20,7 @@ from opentelemetry.trace import SpanContext
 
 from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
+from service.engine.deadlines import Deadlines
 from service.engine.run_threads import RunThreads
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
@@ -28,7 +29,7 @@ from service.telemetry.traces import here
 
 logger = logging.getLogger(__name__)
 
-LINGER = 0.1
+LINGER = 0.25
 """Part of a run's time for which the next one waits for as many rows: those who were answered
 together tend to ask again together, and a run of one row costs as much as one of four."""
 
@@ -71,7 +72,9 @@ class Batcher:
         max_run_steps: int,
         max_run_row_steps: int,
         max_waiting_steps: int,
+        within: float = math.inf,
     ) -> None:
+        """A reply that has not come `within` seconds fails with Full."""
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
@@ -81,6 +84,7 @@ class Batcher:
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
+        self._deadlines = Deadlines(within)
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
         self._scheduled = False
@@ -95,8 +99,8 @@ class Batcher:
 
         No state is the one before the first step. `ends`: nothing follows, so only the last
         step's logits are kept. A reply fails with BadValue where the network's answer is not
-        finite, with Internal where the run failed for this row alone. Cancelling it takes the row
-        off the queue. Raises Full.
+        finite, with Internal where the run failed for this row alone, with Full where its time is
+        up. Cancelling it takes the row off the queue. Raises Full.
         """
         steps = sum(len(x) for x, _ in rows)
         if self._waiting_steps + steps > self._max_waiting_steps:
@@ -115,6 +119,7 @@ class Batcher:
         ]
         for row in queued:
             row.reply.add_done_callback(partial(self._forget, row))
+            self._deadlines.add(row.reply, now)
         self._waiting_steps += steps
         self._queue.extend(queued)
         if not self._scheduled:  # after this turn of the loop: what else it brings goes along
@@ -127,8 +132,9 @@ class Batcher:
         """Steps of this model that wait or run."""
         return self._waiting_steps
 
-    def _forget(self, row: Row, _: asyncio.Future[Result]) -> None:
+    def _forget(self, row: Row, reply: asyncio.Future[Result]) -> None:
         self._waiting_steps -= row.remaining
+        self._deadlines.remove(reply)
 
     def _start_runs(self) -> None:
         self._scheduled = False
@@ -142,7 +148,7 @@ class Batcher:
         while self._free and (rows := self._next_batch()):
             self._free -= 1
             most = self._most_steps(len(rows))
-            counts = [min(row.remaining, most) for row in rows]
+            counts = [_piece(row.remaining, most) for row in rows]
             run = self._started(rows, counts, loop.time())
             self._threads.start(
                 partial(self._run, rows, counts), partial(self._settle, rows, counts, run)
@@ -167,14 +173,14 @@ class Batcher:
             return [first]
         limit = min(self._max_batch_size, math.ceil((len(self._queue) + 1) / self._free))
         most = self._most_steps(limit)
-        size = min(first.remaining, most)
+        size = _piece(first.remaining, most)
         rows: list[Row] = [first]
         others: list[Row] = []
         while self._queue and len(rows) < limit:
             row = self._queue.popleft()
             if row.reply.done():
                 continue
-            fits = not row.alone and size <= 2 * min(row.remaining, most) <= 4 * size
+            fits = not row.alone and size <= 2 * _piece(row.remaining, most) <= 4 * size
             (rows if fits else others).append(row)
         self._queue.extendleft(reversed(others))
         return rows
@@ -239,6 +245,12 @@ class Batcher:
         else:
             whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
             row.reply.set_result((whole, state))
+
+
+def _piece(steps: int, most: int) -> int:
+    """Of so many steps those of the next run: as few runs as may be, about as long each, so that a
+    sequence which goes on and one that begins fit side by side."""
+    return -(-steps // -(-steps // most))
 
 
 def _fail(row: Row, error: Exception) -> None:

@@ -17,6 +17,7 @@ from service.engine import transfer
 from service.engine.batcher import Batcher
 from service.engine.checkpoint import Checkpoint
 from service.engine.control import ModelControl
+from service.engine.deadlines import late
 from service.engine.models import Models, key
 from service.engine.pacer import Pacer
 from service.engine.run_threads import RunThreads
@@ -29,7 +30,6 @@ from service.errors import (
     BadValue,
     Draining,
     Expired,
-    Full,
     Gap,
     ServiceError,
 )
@@ -91,6 +91,7 @@ class Engine:
             max_run_steps=settings.max_run_steps,
             max_run_row_steps=settings.max_run_row_steps,
             max_waiting_steps=settings.max_waiting_steps,
+            within=settings.request_timeout,
         )
 
     def model(self, name: str | None, version: int | None = None) -> Model:
@@ -100,12 +101,12 @@ class Engine:
         """
         return self.models.wanted(name, version)
 
-    async def classify(self, model: Model, sequences: Sequence[Steps]) -> Floats:
-        """Logits [batch, classes] of the last step of each sequence [steps, channels].
+    async def classify(self, model: Model, sequences: Sequence[Steps]) -> list[Floats]:
+        """Logits [classes] of the last step of each sequence [steps, channels].
 
         A window is a stream that starts from an empty queue and ends.
         """
-        return np.stack([logits[-1] for logits in await self._run(model, sequences, last=True)])
+        return [logits[-1] for logits in await self._run(model, sequences, last=True)]
 
     async def every_step(self, model: Model, sequences: Sequence[Floats]) -> list[Floats]:
         """Logits [steps, classes] of every step of each sequence; else as `classify`."""
@@ -116,7 +117,7 @@ class Engine:
         self._admit()
         rows = [(x, None) for x in sequences]
         replies = self._batcher(model).submit(rows, ends=last)
-        results = await self._in_time(_settled(replies))
+        results = await _settled(replies)
         answers = []
         for index, result in enumerate(results):
             if isinstance(result, BadValue):
@@ -181,7 +182,7 @@ class Engine:
                 if explain:
                     attention = await self._in_time(self._explain(stream.model, fresh, before))
                 [reply] = self._batcher(stream.model).submit([(fresh, before.state)])
-                logits, moved = await self._in_time(reply)
+                logits, moved = await reply
                 kept = np.concatenate([kept, logits])
                 position = before.position + len(fresh)
                 after = replace(before, position=position, logits=kept, state=moved)
@@ -270,9 +271,7 @@ class Engine:
             async with asyncio.timeout(self._timeout):
                 return await work
         except TimeoutError:
-            raise Full(
-                f"no run was free within {self._timeout:g} s; try again", retry_after=1
-            ) from None
+            raise late(self._timeout) from None
 
 
 def _is_kept(chunk: Chunk, checkpoint: Checkpoint) -> bool:

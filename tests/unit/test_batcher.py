@@ -122,14 +122,14 @@ async def test_a_long_sequence_takes_several_runs_and_lets_others_between(
     await short
     assert not long.done()
     logits, _ = await long
-    assert bench.backend.runs == [[16], [1], [16], [8]]
+    assert bench.backend.runs == [[14], [1], [13], [13]]
     assert logits[:, 2].tolist() == list(range(1, 41))
 
 
 async def test_many_rows_move_on_by_fewer_steps(threads: RunThreads) -> None:
     bench = Bench(threads, max_run_row_steps=24)
     await asyncio.gather(*bench.submit(10, 10, 10))
-    assert bench.backend.runs == [[8, 8, 8], [2, 2, 2]]
+    assert bench.backend.runs == [[5, 5, 5], [5, 5, 5]]
 
 
 async def test_of_a_row_that_ends_the_last_logits_are_kept(threads: RunThreads) -> None:
@@ -173,7 +173,7 @@ async def test_a_row_cancelled_while_it_runs_is_dropped(threads: RunThreads) -> 
     second.cancel()
     bench.backend.gate.set()
     await first
-    assert bench.backend.runs == [[16, 16], [4]]
+    assert bench.backend.runs == [[10, 10], [10]]
 
 
 async def test_a_row_that_fails_its_run_fails_alone(threads: RunThreads) -> None:

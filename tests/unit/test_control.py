@@ -35,7 +35,8 @@ async def test_a_request_ends_on_the_version_that_it_began_with(
     began_with = engine.model("toy")
     toy.publish(tmp_path, version=2)
     await engine.control.load("toy")
-    assert (await engine.classify(began_with, [WINDOW])).tolist() == [[3, 3, 3]]
+    [logits] = await engine.classify(began_with, [WINDOW])
+    assert logits.tolist() == [3, 3, 3]
 
 
 async def test_a_stream_stays_on_its_version_which_goes_when_it_ends(
