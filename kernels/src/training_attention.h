@@ -101,4 +101,30 @@ struct TrainingAttention {
   static void add(float* to, Vec value) { store(to, load(to) + value); }
 };
 
+// The code for slots of one size.
+struct AttentionWays {
+  decltype(&TrainingAttention<0>::forward) forward;
+  decltype(&TrainingAttention<0>::backward) backward;
+};
+
+template <int kVectors>
+constexpr AttentionWays ways() {
+  return {TrainingAttention<kVectors>::forward, TrainingAttention<kVectors>::backward};
+}
+
+inline AttentionWays attention_for(int vectors) {
+  switch (vectors) {
+    case 1:
+      return ways<1>();
+    case 2:
+      return ways<2>();
+    case 3:
+      return ways<3>();
+    case 4:
+      return ways<4>();
+    default:
+      return ways<0>();
+  }
+}
+
 }  // namespace larnn::LARNN_LEVEL

@@ -11,8 +11,6 @@
 namespace larnn::LARNN_LEVEL {
 namespace {
 
-constexpr int kMostVectors = 6;  // a slot of more is run by the general code
-
 // Derivatives by what the activation gave.
 Vec elu_slope(Vec activated) { return activated > 0.0f ? broadcast(1.0f) : activated + 1.0f; }
 Vec sigmoid_slope(Vec activated) { return activated * (1.0f - activated); }
@@ -42,7 +40,8 @@ class Pass : public TrainingPass {
         n_(training.n),
         k_(training.window_size),
         size_(padded(training.n)),
-        over_heads_(training.heads) {}
+        over_heads_(training.heads),
+        attend_(attention_for(vectors(training.n))) {}
 
   size_t step(int row, int at) const { return static_cast<size_t>(row) * t_.steps + at; }
   size_t state(int row, int at) const {
@@ -85,6 +84,7 @@ class Pass : public TrainingPass {
   const Training& t_;
   int n_, k_, size_;
   OverHeads over_heads_;
+  AttentionWays attend_;
 };
 
 // A row of floats for each of the tile's rows, zero at first.
@@ -100,7 +100,6 @@ class Scratch {
   Buffer data_;
 };
 
-template <int kVectors>
 class Forward final : public Pass {
  public:
   explicit Forward(const Training& training)
@@ -131,9 +130,9 @@ class Forward final : public Pass {
         float* kept = t_.query + step(row, at) * n_;
         each(n_, [&](int f) { return elu(load(sums[i] + f)); }, kept);
         each(n_, [&](int f) { return load_first(kept, f) * query_scale_; }, query[i]);
-        TrainingAttention<kVectors>::forward(size_ / kLanes, over_heads_, query[i],
-                                             window(row, at, seen(row, at), slots.data()),
-                                             weights(row, at), attended[i]);
+        attend_.forward(size_ / kLanes, over_heads_, query[i],
+                        window(row, at, seen(row, at), slots.data()), weights(row, at),
+                        attended[i]);
         copy(t_.attended + step(row, at) * n_, attended[i], n_);
       }
       multiply(output_, count, attended.rows(), {output_bias_.data(), 0}, projected[0],
@@ -193,7 +192,6 @@ class Forward final : public Pass {
   Buffer output_bias_, pair_bias_;
 };
 
-template <int kVectors>
 class Backward final : public Pass {
  public:
   explicit Backward(const Training& training)
@@ -298,9 +296,8 @@ class Backward final : public Pass {
       d_values = scratch + 3 * slots;
       std::memset(d_keys, 0, 2 * slots * sizeof(float));
     }
-    TrainingAttention<kVectors>::backward(size_ / kLanes, over_heads_, scale_, query, seen_slots,
-                                          weights(row, at), d_attended, scratch + 4 * slots, d_keys,
-                                          d_values, d_query);
+    attend_.backward(size_ / kLanes, over_heads_, scale_, query, seen_slots, weights(row, at),
+                     d_attended, scratch + 4 * slots, d_keys, d_values, d_query);
     if (t_.positions == nullptr) return;
     for (int i = 0; i < count; ++i) {
       float* d_position = d_positions + static_cast<size_t>(2) * (k_ - count + i) * n_;
@@ -326,21 +323,11 @@ class Backward final : public Pass {
   Buffer zero_;
 };
 
-template <template <int> class Which, int kVectors = 1>
-std::unique_ptr<TrainingPass> pass_for(int vectors, const Training& training) {
-  if constexpr (kVectors > kMostVectors) {
-    return std::make_unique<Which<0>>(training);
-  } else {
-    if (vectors == kVectors) return std::make_unique<Which<kVectors>>(training);
-    return pass_for<Which, kVectors + 1>(vectors, training);
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<TrainingPass> make_pass(const Training& training, bool back) {
-  return back ? pass_for<Backward>(vectors(training.n), training)
-              : pass_for<Forward>(vectors(training.n), training);
+  if (back) return std::make_unique<Backward>(training);
+  return std::make_unique<Forward>(training);
 }
 
 }  // namespace larnn::LARNN_LEVEL
