@@ -20,7 +20,7 @@ from benchmarks.runs import cpu_ms
 from benchmarks.server import resident_bytes, serving
 from benchmarks.ticks import EngineStreams
 from export.networks import NetworkConfig, RecurrentClassifier
-from export.recipe import COMPARED, NETWORKS
+from export.recipe import NETWORKS
 
 STREAMS = 64
 STEPS = 128
@@ -39,9 +39,9 @@ def memories(
     if quick:
         rounds, seconds = 1, 0.2
     rows: dict[str, dict[str, Any]] = {}
-    for preset in COMPARED:
-        rows[preset] = {"preset": preset, **_size(NETWORKS[preset])}
-        rows[preset]["steps_per_cpu_second"] = _ticks(NETWORKS[preset], rounds)
+    for preset, config in NETWORKS.items():
+        rows[preset] = {"preset": preset, **_size(config)}
+        rows[preset]["steps_per_cpu_second"] = _ticks(config, rounds)
     for preset, found in _windows(rounds, seconds).items():
         rows[preset] |= found
     for row in rows.values():
@@ -94,19 +94,19 @@ def _windows(rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
     body = io.BytesIO()
     window = np.random.default_rng(0).normal(size=(1, STEPS, 9)).astype(np.float32)
     np.save(body, window)
-    found: dict[str, list[Any]] = {preset: [] for preset in COMPARED}
+    found: dict[str, list[Any]] = {preset: [] for preset in NETWORKS}
     with tempfile.TemporaryDirectory() as folder:
-        for preset in COMPARED:
-            write_larnn(Path(folder), preset, NETWORKS[preset])
-        with serving(Path(folder), COMPARED[0], 2) as server:
+        for preset, config in NETWORKS.items():
+            write_larnn(Path(folder), preset, config)
+        with serving(Path(folder), "larnn", 2) as server:
             for _ in range(rounds):
-                for preset in COMPARED:
+                for preset in NETWORKS:
                     path = f"/classify?model={preset}"
                     request = post(server.port, path, body.getvalue(), NPY)
                     asked = SameRequest(server.port, request, CONNECTIONS)
                     found[preset].append(measure(server, asked, seconds, 10**9))
             memory = resident_bytes(server.pid)
-    print(f"the service with {len(COMPARED)} networks: {memory / 2**20:.0f} MiB")
+    print(f"the service with {len(NETWORKS)} networks: {memory / 2**20:.0f} MiB")
     return {
         preset: {
             "windows_per_second": float(np.median([each.per_second for each in cells])),

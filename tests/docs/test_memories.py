@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from benchmarks import page
-from export.recipe import COMPARED
+from export.recipe import NETWORKS
 from tests.benchmark import measured
 
 TEXT = page.MEMORIES.read_text()
@@ -25,7 +25,7 @@ def test_every_picture_exists() -> None:
 
 def test_costs_are_measured_for_every_family(tmp_path: Path) -> None:
     rows = measured(tmp_path, "memories", "--quick")["rows"]
-    assert [row["preset"] for row in rows] == [*COMPARED]
+    assert [row["preset"] for row in rows] == [*NETWORKS]
     for row in rows:
-        assert 135_000 < row["parameters"] < 150_000
+        assert 65_000 < row["parameters"] < 68_000
         assert min(value for value in row.values() if not isinstance(value, str)) > 0
