@@ -46,10 +46,14 @@ def test_the_published_models_figures_are_in_the_table_and_on_the_page() -> None
 
 
 def test_the_tables_figures_are_on_the_page() -> None:
-    """Of folds each, of test sets and streams the mean over a recipe's seeds; or on memories.md."""
+    """Of folds each, of test sets and streams the mean over a recipe's seeds.
+
+    But for the memories' own, which are in the table of memories.md.
+    """
     text, seeds = page.read("training.md"), defaultdict(list)
-    text += page.read("memories.md").replace("% ±", " ±")
     for name, row in ROWS.items():
+        if re.fullmatch("(gru|bn-lstm|rra|mann|attention)-har-s.", name):
+            continue
         assert row["folds"] or row["test"]
         assert row["folds"] in text
         for figure in ("test", "streams"):
