@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
+import os
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 import typer
 
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import machine, measure, write
+from benchmarks.measure import Round, machine, measure, write
 from benchmarks.random_larnn import write_larnn
 from benchmarks.runs import cpu_ms
-from benchmarks.server import resident_bytes, serving
+from benchmarks.server import Server, resident_bytes, serving
 from benchmarks.ticks import EngineStreams
 from export.networks import NetworkConfig, RecurrentClassifier
-from export.recipe import COMPARED, NETWORKS
+from export.recipe import NETWORKS
+from service.backend.kernels import LEVEL, library
 
 STREAMS = 64
 STEPS = 128
 CONNECTIONS = 16
 NPY = {"Content-Type": "application/x-npy"}
+GRAPH, NATIVE = "graph", "native"
+"""What runs a network: its graph alone, or the LARNN's operator, where that is installed."""
+LEVELS = {GRAPH: {LEVEL: "none"}, NATIVE: {}}
 
 
 def memories(
@@ -38,15 +47,21 @@ def memories(
     torch.set_num_threads(1)
     if quick:
         rounds, seconds = 1, 0.2
-    rows: dict[str, dict[str, Any]] = {}
-    for preset in COMPARED:
-        rows[preset] = {"preset": preset, **_size(NETWORKS[preset])}
-        rows[preset]["steps_per_cpu_second"] = _ticks(NETWORKS[preset], rounds)
-    for preset, found in _windows(rounds, seconds).items():
-        rows[preset] |= found
-    for row in rows.values():
+    cells = [(preset, GRAPH) for preset in NETWORKS]
+    cells += [("larnn", NATIVE)] if library() else []
+    rows = [
+        {
+            "preset": preset,
+            "operator": operator,
+            **_size(NETWORKS[preset]),
+            "steps_per_cpu_second": _ticks(NETWORKS[preset], operator, rounds),
+        }
+        for preset, operator in cells
+    ]
+    for row, found in zip(rows, _windows(cells, rounds, seconds), strict=True):
+        row |= found
         print(" ".join(f"{name} {value}" for name, value in row.items()))
-    write(machine() | {"command": "memories", "rows": [*rows.values()]}, output)
+    write(machine() | {"command": "memories", "rows": rows}, output)
 
 
 def macs_per_step(config: NetworkConfig) -> int:
@@ -79,38 +94,50 @@ def _size(config: NetworkConfig) -> dict[str, Any]:
     }
 
 
-def _ticks(config: NetworkConfig, rounds: int) -> float:
+def _ticks(config: NetworkConfig, operator: str, rounds: int) -> float:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
-    streams = EngineStreams(network, STREAMS, "none")
+    streams = EngineStreams(network, STREAMS, LEVELS[operator].get(LEVEL))
     x = np.random.default_rng(0).normal(size=(STREAMS, 1, config.channels)).astype(np.float32)
     for _ in range(config.window_size + 1):
         streams.tick(x)
     return 1e3 * STREAMS / min(cpu_ms(partial(streams.tick, x)) for _ in range(10 * rounds))
 
 
-def _windows(rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
+def _windows(
+    cells: list[tuple[str, str]], rounds: int, seconds: float
+) -> Iterator[dict[str, float]]:
     """/classify of a running service, one window of 128 steps a request."""
     body = io.BytesIO()
     window = np.random.default_rng(0).normal(size=(1, STEPS, 9)).astype(np.float32)
     np.save(body, window)
-    found: dict[str, list[Any]] = {preset: [] for preset in COMPARED}
-    with tempfile.TemporaryDirectory() as folder:
-        for preset in COMPARED:
-            write_larnn(Path(folder), preset, NETWORKS[preset])
-        with serving(Path(folder), COMPARED[0], 2) as server:
-            for _ in range(rounds):
-                for preset in COMPARED:
-                    path = f"/classify?model={preset}"
-                    request = post(server.port, path, body.getvalue(), NPY)
-                    asked = SameRequest(server.port, request, CONNECTIONS)
-                    found[preset].append(measure(server, asked, seconds, 10**9))
-            memory = resident_bytes(server.pid)
-    print(f"the service with {len(COMPARED)} networks: {memory / 2**20:.0f} MiB")
-    return {
-        preset: {
-            "windows_per_second": float(np.median([each.per_second for each in cells])),
-            "windows_per_cpu_second": float(np.median([each.per_cpu_second for each in cells])),
+    found: list[list[Round]] = [[] for _ in cells]
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        for preset, config in NETWORKS.items():
+            write_larnn(Path(folder), preset, config)
+        servers = {
+            operator: stack.enter_context(_serving(Path(folder), operator))
+            for operator in dict.fromkeys(operator for _, operator in cells)
         }
-        for preset, cells in found.items()
-    }
+        for _ in range(rounds):
+            for (preset, operator), measured in zip(cells, found, strict=True):
+                server = servers[operator]
+                path = f"/classify?model={preset}"
+                request = post(server.port, path, body.getvalue(), NPY)
+                asked = SameRequest(server.port, request, CONNECTIONS)
+                measured.append(measure(server, asked, seconds, 10**9))
+        memory = resident_bytes(servers[GRAPH].pid)
+    print(f"the service with {len(NETWORKS)} networks: {memory / 2**20:.0f} MiB")
+    for measured in found:
+        yield {
+            "windows_per_second": median(each.per_second for each in measured),
+            "windows_per_cpu_second": median(each.per_cpu_second for each in measured),
+        }
+
+
+@contextlib.contextmanager
+def _serving(models: Path, operator: str) -> Iterator[Server]:
+    with contextlib.ExitStack() as stack:
+        with patch.dict(os.environ, LEVELS[operator]):
+            server = stack.enter_context(serving(models, "larnn", 2))
+        yield server

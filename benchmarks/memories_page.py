@@ -35,7 +35,7 @@ def costs(record: Record) -> str:
     head += ["steps / CPU-s", "windows / s", "windows / CPU-s"]
     lines = [
         [
-            NAMES[row["family"]],
+            _name(row),
             spread(right[row["family"]], "{:.2%}"),
             str(len(right[row["family"]])),
             f"{row['parameters']:,}",
@@ -101,7 +101,7 @@ def draw(record: Record, path: Path = PICTURE) -> None:
         deviation = 100 * stdev(values) if len(values) > 1 else 0
         axes.errorbar(x, y, deviation, color=colour, capsize=3, lw=1)
         axes.scatter(x, y, s=row["state_bytes"] / 40 + 20, color=colour, alpha=0.5, lw=0)
-        name = NAMES[row["family"]].split(",")[0]
+        name = _name(row).split(", window")[0]
         axes.annotate(name, (x, y), xytext=(8, 6), textcoords="offset points", fontsize=9)
     axes.set(xscale="log", xlabel="windows per CPU-second of the service (log)")
     axes.set_ylabel("accuracy on nine unseen people, %")
@@ -110,6 +110,12 @@ def draw(record: Record, path: Path = PICTURE) -> None:
     axes.grid(color="#e4e7eb", lw=0.8)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
+
+
+def _name(row: Record) -> str:
+    """Of a network and what runs it."""
+    native = row["operator"] == "native"
+    return NAMES[row["family"]] + (", native operator" if native else "")
 
 
 def spread(values: list[float], form: str) -> str:

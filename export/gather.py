@@ -19,7 +19,7 @@ def gather(
     runs: Annotated[list[Path], typer.Argument(help="evaluated runs on UCI HAR")],
     output: Annotated[Path, typer.Option(help="the file to write")] = OUTPUT,
 ) -> None:
-    """Write each run's family, seed and test accuracy, for the table of docs/memories.md."""
+    """Write each run's name, family, seed and test accuracy, for the table of docs/memories.md."""
     try:
         results = [_result(run) for run in runs]
     except (OSError, ValueError, checkpoint.CheckpointError) as error:
@@ -34,6 +34,7 @@ def _result(run: Path) -> dict[str, Any]:
     _, record = checkpoint.read(run, checkpoint.FINISHED)
     evaluation = json.loads((run / EVALUATION_FILE).read_text())
     return {
+        "run": run.name,
         "family": record["network"]["family"],
         "hidden_size": record["network"]["hidden_size"],
         "seed": record["training"]["seed"],

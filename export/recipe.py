@@ -23,24 +23,24 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(0, ge=0)
-    epochs: int = Field(16, ge=1)
+    epochs: int = Field(32, ge=1)
     batch_size: int = Field(64, ge=1)
     held_out: tuple[int, ...] = ()
     """Training subjects that are measured instead of trained on."""
 
-    learning_rate: float = Field(3e-3, gt=0)
+    learning_rate: float = Field(6e-3, gt=0)
     """The peak of a one-cycle schedule: linear rise, cosine fall to zero."""
     warmup: float = Field(0.15, ge=0, lt=1)
     """The part of all updates that the rise takes."""
     weight_decay: float = Field(1e-2, ge=0)
-    clip_norm: float = Field(1.0, gt=0)
+    clip_norm: float = Field(0.25, gt=0)
     ema_decay: float = Field(0.995, ge=0, lt=1)
     """Of the moving average of the weights, which is what is measured and saved."""
 
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     loss_from_step: int = Field(32, ge=0)
     """The loss averages over the steps from here on: a stream is asked at any step."""
-    last_step_weight: float = Field(0.5, ge=0, le=1)
+    last_step_weight: float = Field(0.0, ge=0, le=1)
     """How much of the loss is the last step's alone."""
 
     streams: int = Field(0, ge=0)
@@ -78,28 +78,23 @@ NETWORKS = {
         coupled_gates=True,
     ),
     "lstm": NetworkConfig(family="lstm", hidden_size=64, layers=2, dropout=0.2, longest_memory=128),
-    "larnn-wide": NetworkConfig(
-        family="larnn", hidden_size=64, layers=2, normalisation="none", dropout=0.2
+    "bn-lstm": NetworkConfig(
+        family="bn-lstm", hidden_size=63, layers=2, dropout=0.2, longest_memory=128
     ),
-    "lstm-wide": NetworkConfig(family="lstm", hidden_size=94, layers=2, dropout=0.2),
-    "bn-lstm": NetworkConfig(family="bn-lstm", hidden_size=93, layers=2, dropout=0.2),
-    "gru": NetworkConfig(family="gru", hidden_size=107, layers=2, dropout=0.2),
-    "rra": NetworkConfig(family="rra", hidden_size=94, layers=2, window_size=16, dropout=0.2),
-    "mann": NetworkConfig(family="mann", hidden_size=104, layers=1, heads=2, dropout=0.2),
+    "gru": NetworkConfig(family="gru", hidden_size=73, layers=2, dropout=0.2, longest_memory=128),
+    "rra": NetworkConfig(
+        family="rra",
+        hidden_size=63,
+        layers=2,
+        window_size=16,
+        dropout=0.2,
+        longest_memory=128,
+    ),
+    "mann": NetworkConfig(
+        family="mann", hidden_size=66, layers=1, heads=2, dropout=0.2, longest_memory=128
+    ),
     "attention": NetworkConfig(
-        family="attention", hidden_size=76, layers=2, heads=4, window_size=16, dropout=0.2
+        family="attention", hidden_size=52, layers=2, heads=4, window_size=16, dropout=0.2
     ),
 }
-"""The published network, the LSTM of its parameter count, and a network of each family, all of
-about one parameter count."""
-
-COMPARED = ("larnn-wide", "rra", "lstm-wide", "bn-lstm", "gru", "mann", "attention")
-"""A preset of each family, all of about one parameter count."""
-
-LONG_MEMORY = TrainConfig(epochs=32, learning_rate=6e-3, clip_norm=0.25, last_step_weight=0.0)
-"""For networks whose gates start with long memories: what they find, they find late."""
-
-
-def training_of(preset: str) -> TrainConfig:
-    """What a preset is trained with where nothing else is asked for."""
-    return LONG_MEMORY if NETWORKS[preset].longest_memory else TrainConfig()
+"""A network of each family, all of about one parameter count; `larnn` is the published one."""

@@ -13,7 +13,7 @@ from export import checkpoint
 from export.evaluate import EVALUATION_FILE
 from export.folds import FOLDS_FILE
 from export.networks import NetworkConfig
-from export.recipe import NETWORKS, TrainConfig, training_of
+from export.recipe import NETWORKS, TrainConfig
 from export.stream_evaluation import STREAMS_FILE
 
 COLUMNS = ("run", "seed", "folds", "each_fold", "test", "streams", "command")
@@ -54,7 +54,7 @@ def command_of(verb: str, name: str, record: dict[str, Any]) -> str:
     training = TrainConfig.model_validate({**record["training"], "held_out": ()})
     differences = {
         preset: [
-            *_differences("-t", training, training_of(preset)),
+            *_differences("-t", training, TrainConfig()),
             *_differences("-n", network, config),
         ]
         for preset, config in NETWORKS.items()

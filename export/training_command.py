@@ -21,7 +21,7 @@ from export.memory import keep_freed_memory
 from export.networks import NetworkConfig
 from export.pictures import CURVES_FILE, draw_learning_curves
 from export.progress import train_showing
-from export.recipe import NETWORKS, TrainConfig, training_of
+from export.recipe import NETWORKS, TrainConfig
 from export.resume import resume as go_on
 from export.train import Trainer
 
@@ -114,7 +114,7 @@ def configs(
     for name, size in sizes.items():
         if getattr(config, name) != size:
             raise ValueError(f"the data has {size} {name}, not {getattr(config, name)}")
-    defaults = training_of(preset)
+    defaults = TrainConfig()
     if not in_triplets(data.info.channels):
         defaults = defaults.model_copy(update={"rotation_degrees": 0})
     asked = configured(defaults, training or [])

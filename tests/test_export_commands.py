@@ -259,7 +259,7 @@ def test_runs_are_gathered_for_the_table(runs: Path, tmp_path: Path) -> None:
     assert export("gather", runs / "one", "--output", tmp_path / "har.json").exit_code == 0
     [result] = json.loads((tmp_path / "har.json").read_text())
     evaluation = json.loads((runs / "one" / "evaluation.json").read_text())
-    assert (result["family"], result["seed"], result["epochs"]) == ("larnn", 0, 2)
+    assert (result["run"], result["family"], result["seed"]) == ("one", "larnn", 0)
     assert result["accuracy"] == evaluation["accuracy"]
     assert "not a finished training run" in refusal("gather", tmp_path)
 

@@ -17,7 +17,7 @@ SOLVED = 0.01
 """Squared error; always answering 1 has 1/6."""
 TESTED = 500
 BUDGET = Budget(
-    updates=1_500,
+    updates=5_000,
     batch_size=32,
     learning_rate=1e-2,
     decay=False,
@@ -57,6 +57,7 @@ class Adding:
             hidden_size=self._hidden_size,
             layers=1,
             window_size=10,
+            longest_memory=self.steps,
         )
 
     def batch(self, generator: torch.Generator) -> Batch:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from export.data.mnist import load_mnist
+from export.data.mnist import STEPS, load_mnist
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.networks.config import Family
 from export.tasks.task import TEST_BATCH, Batch, Budget, Measured, Shuffled, share_right
@@ -46,6 +46,7 @@ class Pixels:
             hidden_size=self._hidden_size,
             layers=1,
             window_size=10,
+            longest_memory=STEPS,
         )
 
     def batch(self, generator: torch.Generator) -> Batch:
