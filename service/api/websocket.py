@@ -41,6 +41,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
         _too_slow: TimerHandle | None = None
         _heard = False
         """Something has come since the last ping."""
+        _doubted = False
+        """Nothing has, in time."""
         _unparsed = b""
         _later: Handle | None = None
         """Parses on in the next turn."""
@@ -135,15 +137,22 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
                 self._parse()
 
         def send_keepalive_ping(self) -> None:
-            self._heard = False
+            self._heard = self._doubted = False
             super().send_keepalive_ping()
 
         def keepalive_timeout(self) -> None:
-            """Who sends ahead is alive: its answer lies behind what is not read yet."""
+            """Who sends ahead is alive: its answer lies behind what is not read yet. Half the time
+            more for who is not heard: it may be the loop that was held, with the answer before it.
+            """
             assert self.ping_timeout is not None
             if self.read_paused or self._heard:
-                self._heard = False
+                self._heard = self._doubted = False
                 self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            elif not self._doubted:
+                self._doubted = True
+                self.pong_timer = self.loop.call_later(
+                    self.ping_timeout / 2, self.keepalive_timeout
+                )
             else:
                 super().keepalive_timeout()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+import threading
 from functools import partial
 from typing import Any
 
@@ -100,6 +101,26 @@ def handshake() -> bytes:
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13"
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
     return f"GET / HTTP/1.1\r\nHost: larnn\r\n{upgrade}\r\n{key}\r\n\r\n".encode()
+
+
+async def test_a_loop_that_was_held_does_not_blame_its_clients() -> None:
+    """Whose answers it could not hear."""
+
+    class Held(bounded(60, WaitingBytes(2**20))):  # type: ignore[misc]
+        held = False
+
+        def send_keepalive_ping(self) -> None:
+            super().send_keepalive_ping()
+            if not Held.held:
+                Held.held = True
+                threading.Event().wait(2 * PING)
+
+    async with await serve(kind=Held) as server:
+        host, port = server.sockets[0].getsockname()
+        async with connect(f"ws://{host}:{port}", compression=None) as client:
+            await client.send("more")
+            assert await client.recv() == "answered"
+    assert Held.held
 
 
 async def test_who_answers_no_ping_and_sends_nothing_is_let_go() -> None:
