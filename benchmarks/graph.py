@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.measure import write
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
-from benchmarks.runs import Run, cpu_ms, naive_run_of, open_session, run_of
+from benchmarks.runs import Run, compiled_run_of, cpu_ms, naive_run_of, open_session, run_of
 from export.graph import build_graph
 from export.networks import NetworkConfig, RecurrentClassifier
 from export.publish import contract_of
@@ -62,7 +62,7 @@ def graph(
     torch.set_num_threads(1)
     peak = multiply_adds_per_second()
     if peak is None:
-        print("no C++ compiler is installed: the floor is left out")
+        print("no C++ compiler is installed: the floor and torch's compiler are left out")
     else:
         print(f"one thread, {peak / 1e9:.0f} G multiply-adds per second at best")
     if library() is None:
@@ -112,6 +112,8 @@ def _measured(
             "fused LSTM, same n": run_of(sessions["fused LSTM, same n"], lstm, x),
             "torch, eager": partial(network, torch.from_numpy(x)),
         }
+        if peak is not None:
+            runs["torch, compiled"] = compiled_run_of(network, torch.from_numpy(x))
         times: dict[str, list[float]] = {what: [] for what in runs}
         for run in runs.values():
             run()

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from numpy.typing import NDArray
 
-from benchmarks.naive import naive_state
+from benchmarks.naive import NaiveClassifier, naive_state
 from export.networks import RecurrentClassifier
 from service.backend.kernels import library
 from service.contract import INPUT, LENGTHS, LOGITS
@@ -52,3 +53,10 @@ def naive_run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float
     values = [x, *(tensor.numpy() for tensor in naive_state(network, len(x)))]
     feed = {given.name: value for given, value in zip(session.get_inputs(), values, strict=True)}
     return lambda: session.run(None, feed)
+
+
+def compiled_run_of(network: RecurrentClassifier, x: torch.Tensor) -> Run:
+    """The obvious network by torch's compiler, for this shape alone; the first run compiles it."""
+    run = torch.compile(NaiveClassifier(network).eval(), fullgraph=True, dynamic=False)
+    state = naive_state(network, len(x))
+    return torch.no_grad()(lambda: run(x, *state))
