@@ -13,7 +13,7 @@ from export.networks import NetworkConfig, RecurrentClassifier
 from export.networks.config import Family
 from export.tasks.task import TEST_BATCH, Batch, Budget, Measured, Shuffled, share_right
 
-BUDGET = Budget(updates=300, batch_size=64, learning_rate=3e-3, decay=True, measure_every=50)
+BUDGET = Budget(updates=600, batch_size=64, learning_rate=3e-3, decay=True, measure_every=50)
 
 
 class Pixels:
