@@ -87,10 +87,15 @@ class Trainer:
             yield record
 
     def start_from(self, run: Path) -> None:
-        """Begin with the weights of a finished run of the same network."""
+        """Begin with the weights of a finished run of the same network.
+
+        Raises CheckpointError where it is of another, or knows people who are held out here.
+        """
         tensors, record = checkpoint.read(run, checkpoint.FINISHED)
         if (other := NetworkConfig.model_validate(record["network"])) != self.network.config:
             raise checkpoint.CheckpointError(f"{run} has another network: {other}")
+        if known := sorted({*self.config.held_out} - {*record["training"]["held_out"]}):
+            raise checkpoint.CheckpointError(f"{run} was trained on people held out here: {known}")
         weights = checkpoint.unfold_standardisation(tensors, self.shift, 1 / self.scale)
         for network in (self.network, self.average):
             network.load_state_dict(weights)

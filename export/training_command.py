@@ -69,6 +69,9 @@ def folds(
     training: TrainingFields = None,
     data: Data = None,
     resume: Resume = False,
+    start: Annotated[
+        Path | None, typer.Option(help="begin each with the weights of its fold's run in here")
+    ] = None,
 ) -> None:
     """Train five times, each with a fifth of the training subjects held out and measured."""
     keep_freed_memory()
@@ -78,7 +81,10 @@ def folds(
         recordings = recordings_for(train_config, split, data)
         for run, held_out in fold_runs(runs, split):
             config = train_config.model_copy(update={"held_out": held_out})
-            train_to_end(Trainer(network_config, config, split, run, recordings), resume)
+            trainer = Trainer(network_config, config, split, run, recordings)
+            if start:
+                trainer.start_from(start / run.name)
+            train_to_end(trainer, resume)
         result = write_folds(runs, split)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error

@@ -88,6 +88,22 @@ def test_folds_measure_each_person_once(runs: Path) -> None:
     assert (runs / "folds" / "learning-curves.png").stat().st_size > 1000
 
 
+def test_folds_begin_with_folds_of_the_same_people(runs: Path, data: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = ["folds", tmp_path, *SMALL, *SHORT, "--data", data, "--start"]
+    begun = export(*command, runs / "folds")
+    assert begun.exit_code == 0, begun.output
+    for index in range(5):
+        first, second = (
+            json.loads((folder / f"fold-{index}" / "checkpoint.json").read_text())
+            for folder in (runs / "folds", tmp_path)
+        )
+        assert second["started_from"] == first["tensors_sha256"]
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / "fold-0").symlink_to(runs / "one")
+    command[1] = tmp_path / "refused"
+    assert "trained on people held out here" in refusal(*command, tmp_path / "known")
+
+
 def test_what_is_published_is_whole(models: Path, runs: Path) -> None:
     folder = models / "larnn-har" / "1"
     manifest = json.loads((folder / "model.json").read_text())
