@@ -16,6 +16,7 @@ RELIABILITY = ROOT / "docs" / "reliability.md"
 MEMORIES = ROOT / "docs" / "memories.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 TRAINING = ROOT / "docs" / "training.md"
+PAGES = (PAGE, RELIABILITY, OPERATIONS, MEMORIES, TRAINING)
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -25,7 +26,7 @@ Row = dict[str, Any]
 
 def page() -> None:
     """Write the results' figures into the pages, and draw what they show."""
-    for each in (PAGE, RELIABILITY, OPERATIONS, MEMORIES, TRAINING):
+    for each in PAGES:
         each.write_text(filled(each.read_text()))
     memories_page.draw(json.loads((RESULTS / "memories.json").read_text()))
 

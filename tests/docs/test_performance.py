@@ -1,10 +1,11 @@
-"""docs/performance.md shows what the result files hold, and its commands exist."""
+"""The pages show what the result files hold; the commands of docs/performance.md exist."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
@@ -19,8 +20,10 @@ COMMAND = r"^(?:\w+=\w+ )?python -m benchmarks ([^#\n]+?) *(?:#.*)?$"
 COMMANDS = re.findall(COMMAND, TEXT, re.MULTILINE)
 
 
-def test_the_tables_are_those_of_the_results() -> None:
-    assert page.filled(TEXT) == TEXT, "python -m benchmarks page"
+@pytest.mark.parametrize("file", page.PAGES, ids=lambda file: file.name)
+def test_the_tables_are_those_of_the_results(file: Path) -> None:
+    text = file.read_text()
+    assert page.filled(text) == text, "python -m benchmarks page"
 
 
 def test_a_result_that_names_its_graph_is_of_the_committed_model() -> None:

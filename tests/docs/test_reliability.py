@@ -33,10 +33,6 @@ def test_every_command_exists(command: str) -> None:
     group.commands[name].make_context(name, rest)
 
 
-def test_the_tables_are_those_of_the_results() -> None:
-    assert results.filled(TEXT) == TEXT, "python -m benchmarks page"
-
-
 def test_the_kill_test_lost_nothing() -> None:
     record = json.loads((results.RESULTS / "kill.json").read_text())
     found = record["verdict"]
