@@ -55,6 +55,10 @@ def _serve(record: Record) -> str:
             for server in servers
         ]
         parts.append(table(head, lines))
+    if alone := record.get("bare"):
+        rates = [[f"{row[name]:.0f}" for name in ("per_second", "per_cpu_second")] for row in alone]
+        lines = [[str(row["batch"]), *rate] for row, rate in zip(alone, rates, strict=True)]
+        parts.append(table(["session.run alone, rows", "windows/s", "per CPU-s"], lines))
     return "\n".join(parts)
 
 

@@ -44,7 +44,8 @@ def test_classify_measures_the_service_beside_the_bare_session(
 def test_serve_measures_the_service_beside_fastapi(tmp_path: Path) -> None:
     output, picture = tmp_path / "serve.json", tmp_path / "serve.png"
     done = _run("serve", "--quick", "--output", str(output), "--picture", str(picture))
-    rows = json.loads(output.read_text())["rows"]
+    record = json.loads(output.read_text())
+    rows = record["rows"]
     cells = {(row["server"], row["body"], row["connections"]): row for row in rows}
     assert cells.keys() == {
         (server, body, connections)
@@ -57,6 +58,8 @@ def test_serve_measures_the_service_beside_fastapi(tmp_path: Path) -> None:
         assert row["per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
     assert cells["ours", "JSON", 1]["per_second_of_ours"] == 1
+    assert [row["batch"] for row in record["bare"]] == [1, 16, 64]
+    assert all(row["per_second"] > 0 and row["per_cpu_second"] > 0 for row in record["bare"])
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
