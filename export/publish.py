@@ -12,6 +12,7 @@ from typing import Any
 from onnx import ModelProto
 
 from export import checkpoint
+from export.calibration import calibrate, temperature_of
 from export.data import DataInfo
 from export.data.hapt import RAW_INFO
 from export.data.uci_har import INFO
@@ -51,8 +52,10 @@ class Served:
 
 
 def served(run: Path, raw: bool = False) -> Served:
-    """Of a finished run; raw, behind a phone's filters. CheckpointError where it has no network."""
-    network, (_, record) = checkpoint.load_network(run), checkpoint.read(run, checkpoint.FINISHED)
+    """Of a finished run, calibrated where it has a temperature; raw, behind a phone's filters.
+    CheckpointError where it has no network."""
+    _, record = checkpoint.read(run, checkpoint.FINISHED)
+    network = calibrate(checkpoint.load_network(run), temperature_of(run))
     if raw:
         return Served(RawClassifier(network).eval(), RAW_INFO, standard(len(RAW_INFO.channels)))
     info = checkpoint.data_info(record)

@@ -42,9 +42,11 @@ def seconds(delay: float | None) -> str:
 
 
 def _calibration(streams: dict[str, Any]) -> str:
-    """As trained, and with the temperature where one was fitted."""
+    """As published: with the temperature, where one was fitted."""
     error, temperature = streams["calibration_error"], streams["temperature"]
-    text = f"{error['as_trained']:.3f}"
     if temperature is None:
-        return text
-    return f"{text}, with temperature {temperature:.2f} {error['with_temperature']:.3f}"
+        return f"{error['as_trained']:.3f}"
+    return (
+        f"{error['with_temperature']:.3f} (temperature {temperature:.2f}, of people held out of "
+        f"training; {error['as_trained']:.3f} without)"
+    )

@@ -11,10 +11,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from export.__main__ import app
+from export.checkpoint import load_network
 from export.data.uci_har import CHANNELS, load_split
+from export.publish import served
 from tests import live, made_up_people
 
 SMALL = ["-n", "hidden_size=8", "-n", "heads=2", "-n", "window_size=3", "-n", "layers=1"]
@@ -235,6 +238,10 @@ def test_streams_are_trained_on_and_measured(runs: Path, data: Path, tmp_path: P
     assert export("evaluate", tmp_path / "live", "--data", data).exit_code == 0
     published = export("publish", tmp_path / "live", "--models", tmp_path / "models")
     assert published.exit_code == 0, published.output
+    plain, calibrated = load_network(tmp_path / "live"), served(tmp_path / "live").network
+    x = torch.randn(2, 5, 9)
+    logits = calibrated(x)[0] * result["temperature"]
+    torch.testing.assert_close(logits, plain(x)[0])
     card = tmp_path / "models" / "larnn-har" / "1" / "README.md"
     assert f"| steps answered right | {result['accuracy']:.2%} |" in card.read_text()
     assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000

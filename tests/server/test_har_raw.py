@@ -12,10 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export.checkpoint import load_network
 from export.data import DataError
 from export.data.hapt import load_recordings
 from export.networks.phone_filters import filter_recording
+from export.publish import served
 from tests import live
 
 MODEL = "larnn-har-raw"
@@ -67,7 +67,7 @@ def test_it_answers_as_the_filtered_channels_do_one_step_late(
     """From an empty queue too: the first of its steps is before the recording, at rest."""
     channels = filter_recording(signals)[:-1]
     at_rest = np.zeros_like(channels[:1])
-    network = load_network(FOLDER / "checkpoint")
+    network = served(FOLDER / "checkpoint").network
     with torch.no_grad():
         filtered = network(torch.from_numpy(np.concatenate([at_rest, channels])[None]))[0][0, -1]
     raw = last_logits(client, MODEL, signals)

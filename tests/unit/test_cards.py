@@ -91,9 +91,9 @@ def differ(mine: list[Tensor], other: list[Tensor]) -> bool:
 
 def test_a_temperature_is_told_where_one_was_fitted() -> None:
     streams = read_manifest(MODELS / "larnn-har-raw" / "1").metrics["streams"]
-    assert streams["temperature"] is None
-    assert "temperature" not in streams_section(streams)
-    error = {**streams["calibration_error"], "with_temperature": 0.031}
-    fitted = {**streams, "temperature": 1.4, "calibration_error": error}
-    uncalibrated = f"{streams['calibration_error']['as_trained']:.3f}"
-    assert f"| {uncalibrated}, with temperature 1.40 0.031 |" in streams_section(fitted)
+    assert f"(temperature {streams['temperature']:.2f}, of people" in streams_section(streams)
+    error = {**streams["calibration_error"], "with_temperature": None}
+    unfitted = {**streams, "temperature": None, "calibration_error": error}
+    told = streams_section(unfitted)
+    assert f"| expected calibration error | {error['as_trained']:.3f} |" in told
+    assert "temperature" not in told

@@ -1,0 +1,26 @@
+"""How sure the published network is: its temperature (arXiv 1706.04599), in its output layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from export.networks import RecurrentClassifier
+from export.stream_evaluation import STREAMS_FILE
+
+
+def temperature_of(run: Path) -> float:
+    """Chosen by `python -m export streams RUN --folds FOLDS`; else 1."""
+    file = run / STREAMS_FILE
+    found: float | None = json.loads(file.read_text())["temperature"] if file.is_file() else None
+    return found or 1.0
+
+
+def calibrate(network: RecurrentClassifier, temperature: float) -> RecurrentClassifier:
+    """The network, its logits divided by the temperature from now on; its labels stay."""
+    with torch.no_grad():
+        for parameter in network.output.parameters():
+            parameter.div_(temperature)
+    return network
