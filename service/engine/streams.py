@@ -168,9 +168,7 @@ class Streams:
         async with stream.lock:
             await self.wake(stream)
             if not stream.checkpoint.ended:
-                rest = stream.checkpoint.logits[:0]
-                ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
-                await self.commit(stream, ended)
+                await self.commit(stream, stream.checkpoint.end(stream.checkpoint.logits[:0]))
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 

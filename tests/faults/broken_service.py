@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from service.__main__ import main
 from service.engine import valkey_store
-from service.engine.engine import Advanced, Chunk, Engine
+from service.engine.chunk import Advanced, Chunk
+from service.engine.engine import Engine
 from service.engine.stream import Stream
 
 FENCE = "if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end"
@@ -34,6 +35,7 @@ def without_offsets() -> None:
         return replace(advanced, position=chunk.end)
 
     Engine.advance = as_new  # type: ignore[method-assign]
+    Engine.begin = lambda *_: False  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
