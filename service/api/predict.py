@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import UNSET
 
-from service.api.answers import answers
+from service.api.answers import answer, answers
 from service.api.messages import Emit, OpenedMessage, PredictionMessage, StepsBody
 from service.backend.base import Floats
 from service.engine.chunk import Advanced, Chunk
@@ -56,7 +56,7 @@ def observe(start: float) -> None:
 def told(stream: Stream, advanced: Advanced, wish: Wish) -> PredictionMessage:
     """What came of a chunk."""
     labels = stream.model.manifest.contract.labels
-    [last] = answers(advanced.logits[-1:], labels, wish.logits)
+    last = answer(advanced.logits[-1].tolist(), labels, wish.logits)
     return PredictionMessage(
         label=last.label,
         probabilities=last.probabilities,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from service.engine.state import RowState
 from service.errors import Backpressure, BadValue, Expired, Gap
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Steps of a stream: [steps, channels], `offset` of them sent before."""
 
     offset: int
@@ -26,8 +25,7 @@ class Chunk:
         return self.offset + len(self.steps)
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(NamedTuple):
     """The answer to a chunk: logits [steps, classes], of each of its steps."""
 
     position: int

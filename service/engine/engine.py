@@ -149,7 +149,7 @@ class Engine:
             if ends and not before.ended:
                 after = work.ended(after)
             if after is not before:
-                await self.streams.commit(stream, after)
+                self.streams.commit(stream, after)
             if settled:
                 await self.streams.checkpoints.write(stream)
             return work.answer(stream.checkpoint, stream.durable, attention)
@@ -188,7 +188,7 @@ class Engine:
     ) -> None:
         outcome: Outcome
         try:
-            at_once(self.streams.commit(stream, work.moved(*reply.result())))
+            self.streams.commit(stream, work.moved(*reply.result()))
             outcome = work.answer(stream.checkpoint, stream.durable)
         except Exception as error:
             outcome = error

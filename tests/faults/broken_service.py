@@ -1,7 +1,6 @@
 """The service without one of its checks, named in $BROKEN: what the tests of faults must notice."""
 
 import os
-from dataclasses import replace
 
 from service.__main__ import main
 from service.engine import valkey_store
@@ -30,9 +29,9 @@ def without_offsets() -> None:
         explain: bool = False,
         ends: bool = False,
     ) -> Advanced:
-        here = replace(chunk, offset=stream.checkpoint.position, acked=None)
+        here = chunk._replace(offset=stream.checkpoint.position, acked=None)
         advanced = await advance(self, stream, here, settled, explain, ends)
-        return replace(advanced, position=chunk.end)
+        return advanced._replace(position=chunk.end)
 
     Engine.advance = as_new  # type: ignore[method-assign]
     Engine.begin = lambda *_: False  # type: ignore[method-assign]
