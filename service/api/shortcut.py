@@ -78,7 +78,7 @@ class Shortcut:
             return False
         try:
             asked = self._reader.read(message, self._stream)
-        except ServiceError:
+        except Exception:  # the long way says what it is
             return False
         if asked is None or asked.wish.explain:
             return False
@@ -98,9 +98,8 @@ class Shortcut:
         except Exception as error:
             reason = error
         self.answered = time.monotonic()
-        if self._settled is not None:
+        if self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
-            self._settled = None
         self._then(reason)
 
     def _told(self, wish: Wish, start: float, outcome: Outcome) -> bytes:

@@ -99,6 +99,7 @@ class StreamConnection:
             logger.debug("a stream's connection has ended")
             if stream is not None:
                 self._engine.streams.detach(stream, self)
+                del self._shortcut  # they hold each other
 
     async def _open(self) -> Stream:
         query = self._websocket.query_params

@@ -15,6 +15,7 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.http11 import Request
+from websockets.protocol import OPEN
 
 from service.api import failures
 from service.api.frames import plain_message, text_frame
@@ -107,7 +108,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
                 or conn.reader.buffer
                 or conn.current_size is not None
                 or not self.queue.empty()
-                or self.close_sent
+                or conn.state is not OPEN
                 or not self.writable.is_set()
             ):
                 return False
@@ -118,9 +119,9 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             return True
 
         def answer(self, text: bytes) -> None:
-            if not self.disconnected and not self.close_sent:
+            if self.conn.state is OPEN and not self.disconnected:
                 self.transport.write(text_frame(text))
-            self._resume_reading()
+                self._resume_reading()
 
         def _count(self) -> None:
             """All that came and is not answered. Raises Full."""
@@ -215,6 +216,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
+            self._take = None
             self._held.set(0)
             if self._later is not None:
                 self._later.cancel()

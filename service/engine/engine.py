@@ -171,7 +171,7 @@ class Engine:
             at_once(self.streams.wake(stream))
             work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
             reply = self._submit(stream, work) if len(work.fresh) else None
-        except ServiceError:
+        except Exception:  # `advance` raises it again
             reply = None
         if reply is None:
             stream.lock.release()
