@@ -8,13 +8,11 @@ import socket
 import time
 from asyncio import Handle, TimerHandle
 from asyncio.transports import BaseTransport
-from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
-from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from service.api import failures
@@ -90,10 +88,13 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             except Full as error:
                 self._let_go(error)
 
-        def handle_connect(self, event: Request) -> None:
-            super().handle_connect(event)
-            if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-                cast(dict[str, Any], self.scope)[EXTENSION] = self
+        async def run_asgi(self) -> None:
+            scope = cast(dict[str, Any], self.scope)
+            scope[EXTENSION] = self
+            try:
+                await super().run_asgi()
+            finally:
+                del scope[EXTENSION]  # they hold each other
 
         def offer_to(self, take: Take) -> None:
             self._take = take
