@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 
+from service.engine.chunk import Chunk
 from service.engine.control import VersionState
-from service.engine.engine import Chunk, Engine
+from service.engine.engine import Engine
 from service.engine.memory_store import MemoryStore
 from service.engine.store import Survives
 from service.engine.stream import Stream

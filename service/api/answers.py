@@ -21,11 +21,11 @@ def softmax(logits: Sequence[float]) -> list[float]:
 
 def answers(logits: Iterable[Floats], labels: Sequence[str], with_logits: bool) -> list[Answer]:
     """One answer for each row of logits [classes]."""
-    return [
-        Answer(
-            label=labels[row.index(max(row))],
-            probabilities=dict(zip(labels, softmax(row), strict=True)),
-            logits=row if with_logits else UNSET,
-        )
-        for row in (own.tolist() for own in logits)
-    ]
+    return [answer(row.tolist(), labels, with_logits) for row in logits]
+
+
+def answer(row: list[float], labels: Sequence[str], with_logits: bool) -> Answer:
+    """The answer that one row of logits gives."""
+    probabilities = dict(zip(labels, softmax(row), strict=True))
+    label = labels[row.index(max(row))]
+    return Answer(label, probabilities, row if with_logits else UNSET)

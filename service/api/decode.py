@@ -112,7 +112,7 @@ def checked(array: Floats, model: Model, place: str) -> Steps:
     if (vocabulary := model.manifest.contract.vocabulary) is not None:
         good = (array >= 0) & (array < vocabulary.size) & (array == np.trunc(array))
         rule = f"{model.manifest.name} takes tokens, whole numbers from 0 to {vocabulary.size - 1}"
-    if not good.all():
+    if np.count_nonzero(good) < good.size:  # half the time of `all`
         index = "".join(f"[{i}]" for i in np.argwhere(~good)[0])
         raise BadValue(f"{place}{index}: {rule}")
     return array if vocabulary is None else array.astype(np.int64)

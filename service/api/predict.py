@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import UNSET
 
-from service.api.answers import answers
+from service.api.answers import answer, answers
 from service.api.messages import Emit, OpenedMessage, PredictionMessage, StepsBody
 from service.backend.base import Floats
-from service.engine.engine import Advanced, Chunk, Engine
+from service.engine.chunk import Advanced, Chunk
+from service.engine.engine import Engine
 from service.engine.stream import Stream
 from service.telemetry.calls import CALL
 
@@ -41,11 +42,21 @@ async def predict(
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
     start = time.perf_counter()
     advanced = await engine.advance(stream, chunk, settled, wish.explain)
+    observe(start)
+    return told(stream, advanced, wish)
+
+
+def observe(start: float) -> None:
+    """A chunk is answered that was decoded then."""
     if (call := CALL.get()) is not None:
         seconds = time.perf_counter() - start
         call.metrics.observer(call.metrics.chunks, call.door, call.model).observe(seconds)
+
+
+def told(stream: Stream, advanced: Advanced, wish: Wish) -> PredictionMessage:
+    """What came of a chunk."""
     labels = stream.model.manifest.contract.labels
-    [last] = answers(advanced.logits[-1:], labels, wish.logits)
+    last = answer(advanced.logits[-1].tolist(), labels, wish.logits)
     return PredictionMessage(
         label=last.label,
         probabilities=last.probabilities,

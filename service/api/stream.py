@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 
@@ -13,29 +12,23 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.api import failures, subprotocols
-from service.api.decode import (
-    binary_chunk,
-    check_chunk_size,
-    chunk_steps,
-    decode_json,
-    version_asked,
-)
-from service.api.messages import FROM_CLIENT, ChunkMessage, Emit, EndedMessage, PredictionMessage
-from service.api.predict import Wish, opened, predict
+from service.api.asked import Reader, wish_of
+from service.api.decode import version_asked
+from service.api.messages import EndedMessage, PredictionMessage
+from service.api.predict import opened, predict
+from service.api.shortcut import ENDS_CONNECTION, EXTENSION, Shortcut
 from service.api.subprotocols import BINARY
 from service.api.websocket import AHEAD
-from service.engine.engine import Chunk, Engine
+from service.engine.chunk import Chunk
+from service.engine.engine import Engine
 from service.engine.models import key
 from service.engine.stream import Stream
-from service.errors import BadMessage, Draining, Expired, Internal, Moved, ServiceError
+from service.errors import Draining, Internal, ServiceError
 from service.settings import Settings
 from service.telemetry.calls import concerns
 from service.telemetry.tags import tag
 
 logger = logging.getLogger(__name__)
-
-_TRUTH = {"true": True, "false": False}
-_ENDS_CONNECTION = (Expired, Moved, Draining)
 
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
@@ -57,27 +50,40 @@ class StreamConnection:
         self._engine = engine
         self._max_chunk_steps = settings.max_chunk_steps
         self._subprotocol = subprotocols.chosen(websocket)
-        self._binary = self._subprotocol == BINARY
-        self._interruption: ServiceError | None = None
+        self._interruption: Exception | None = None
         self._receiving: asyncio.Task[object] | None = None
-        """The task that waits for a frame, while it does."""
+        """The task that waits for a message, while it does."""
 
-    def interrupt(self, error: ServiceError) -> None:
+    def interrupt(self, error: Exception) -> None:
         """Close for this reason: at once where the connection waits, else after its answer."""
-        waits = self._interruption is None
         self._interruption = error
-        if waits and self._receiving is not None:
+        self._break_off()
+
+    def _break_off(self) -> None:
+        if self._receiving is not None and not self._shortcut.busy:
             self._receiving.cancel()
+            self._receiving = None  # once
+
+    def _answered(self, reason: Exception | None) -> None:
+        """On the short way; the connection has to end where there is a reason."""
+        if reason is not None:
+            self._interruption = reason
+        if self._interruption is not None:
+            self._break_off()
 
     async def serve(self) -> None:
         """From the handshake to the close frame."""
         stream: Stream | None = None
         try:
             await self._websocket.accept(subprotocol=self._subprotocol)
-            self._wish = self._default_wish()
+            wish = wish_of(self._websocket.query_params)
+            self._reader = Reader(self._subprotocol == BINARY, wish, self._max_chunk_steps)
             stream = await self._open()
+            self._shortcut = Shortcut(self._engine, stream, self._reader)
             self._engine.streams.attach(stream, self)
             await self._greet(stream)
+            if (messages := self._websocket.scope.get(EXTENSION)) is not None:
+                self._shortcut.open(messages, self._answered)
             await self._converse(stream)
             await self._websocket.close(1000)
         except ServiceError as error:
@@ -93,6 +99,7 @@ class StreamConnection:
             logger.debug("a stream's connection has ended")
             if stream is not None:
                 self._engine.streams.detach(stream, self)
+                del self._shortcut  # they hold each other
 
     async def _open(self) -> Stream:
         query = self._websocket.query_params
@@ -110,45 +117,32 @@ class StreamConnection:
             message = opened(self._engine, stream)
         await self._send(message)
 
-    def _default_wish(self) -> Wish:
-        query = self._websocket.query_params
-        logits, explain = (_TRUTH.get(query.get(name, "false")) for name in ("logits", "explain"))
-        try:
-            emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
-        except msgspec.ValidationError:
-            emit = None
-        if emit is None or logits is None or explain is None:
-            raise BadMessage(
-                "in the address: emit is last, every or a number of steps, logits and explain are "
-                "true or false"
-            )
-        return Wish(logits, emit, explain)
-
     async def _converse(self, stream: Stream) -> None:
         """Answer message after message, until the client ends the stream."""
-        pacer, answered = self._engine.pacer, math.inf
+        pacer, shortcut = self._engine.pacer, self._shortcut
         while True:
-            frame, ahead = await self._receive()
-            waited = time.monotonic() - answered
+            message, ahead = await self._receive()
+            waited = time.monotonic() - shortcut.answered
             try:
                 async with pacer.ahead() if ahead else pacer.first(waited):
-                    answer = await self._answer(stream, frame)
+                    answer = await self._answer(stream, message)
                 await self._send(answer)
                 if isinstance(answer, EndedMessage):
                     return
-            except _ENDS_CONNECTION:
+            except ENDS_CONNECTION:
                 raise
-            except ServiceError as error:  # the stream stands where it stood, and lives on
+            except ServiceError as error:
                 await self._send_text(failures.message(error))
-            answered = time.monotonic()
+            shortcut.answered = time.monotonic()
 
-    async def _answer(self, stream: Stream, frame: str | bytes) -> PredictionMessage | EndedMessage:
-        asked = self._read(frame, stream)
+    async def _answer(
+        self, stream: Stream, message: str | bytes
+    ) -> PredictionMessage | EndedMessage:
+        asked = self._reader.read(message, stream)
         if asked is None:
             return EndedMessage(await self._engine.streams.end(stream))
-        chunk, wish, traceparent = asked
-        with self._traced(stream, chunk, traceparent):
-            return await predict(self._engine, stream, chunk, wish)
+        with self._traced(stream, asked.chunk, asked.traceparent):
+            return await predict(self._engine, stream, asked.chunk, asked.wish)
 
     def _traced(
         self, stream: Stream, chunk: Chunk, traceparent: str | None
@@ -166,7 +160,7 @@ class StreamConnection:
         return traces.chunk(traceparent, about)
 
     async def _receive(self) -> tuple[str | bytes, bool]:
-        """A frame, and whether the client had sent it before the last answer."""
+        """A message, and whether the client had sent it before the last answer."""
         if self._interruption is not None:
             raise self._interruption
         task = self._receiving = asyncio.current_task()
@@ -178,29 +172,13 @@ class StreamConnection:
             task.uncancel()
         finally:
             self._receiving = None
+        await self._shortcut.settled()
         if self._interruption is not None:
             raise self._interruption
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
         text: str | None = event.get("text")
         return event["bytes"] if text is None else text, event[AHEAD]
-
-    def _read(self, frame: str | bytes, stream: Stream) -> tuple[Chunk, Wish, str | None] | None:
-        """A chunk, what to tell of it and whose trace it is in, or None for the end."""
-        if isinstance(frame, bytes):
-            if not self._binary:
-                raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
-            offset, steps = binary_chunk(frame, stream.model)
-            check_chunk_size(len(steps), self._max_chunk_steps)
-            return Chunk(offset, steps), self._wish, None
-        message = decode_json(FROM_CLIENT, frame)
-        if not isinstance(message, ChunkMessage):
-            return None
-        if self._binary:
-            raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
-        steps = chunk_steps(message, stream.model, self._max_chunk_steps)
-        chunk = Chunk(message.offset, steps, message.acked)
-        return chunk, self._wish.but(message), message.traceparent
 
     async def _send(self, message: msgspec.Struct) -> None:
         await self._send_text(msgspec.json.encode(message))

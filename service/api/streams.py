@@ -14,7 +14,8 @@ from service.api.decode import chunk_steps, decode_json
 from service.api.messages import OpenedMessage, PredictionMessage, StepsBody
 from service.api.predict import Wish, opened, predict
 from service.api.schemas import OpenBody, gives, takes
-from service.engine.engine import Chunk, Engine
+from service.engine.chunk import Chunk
+from service.engine.engine import Engine
 from service.settings import Settings
 
 _OPEN = msgspec.json.Decoder(OpenBody)

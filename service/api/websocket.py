@@ -13,9 +13,12 @@ from typing import Any, cast
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.protocol import OPEN
 
 from service.api import failures
-from service.engine.waiting_bytes import Held, WaitingBytes
+from service.api.frames import plain_message, text_frame
+from service.api.shortcut import EXTENSION, Take
+from service.engine.waiting_bytes import FREE, Held, WaitingBytes
 from service.errors import Backpressure, Full, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -27,6 +30,8 @@ PARSED = 2**12
 """Bytes parsed at once."""
 TURN = 0.001
 """Seconds of parsing, then others have theirs: a read may hold ten thousand small frames."""
+LARGEST = FREE
+"""Bytes of a message on the short way: so few need not be counted."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 
@@ -48,6 +53,10 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
         """Parses on in the next turn."""
         _message = 0
         """Bytes of the message in work."""
+        _take: Take | None = None
+        """Is offered what is plain."""
+        _asked = False
+        """The application waits for a message that has not come."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
@@ -68,6 +77,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             self._heard = True
+            if self._taken(data):
+                return
             self._unparsed += data
             self._parse()
             if self._unparsed:
@@ -76,6 +87,42 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
                 self._count()
             except Full as error:
                 self._let_go(error)
+
+        async def run_asgi(self) -> None:
+            scope = cast(dict[str, Any], self.scope)
+            scope[EXTENSION] = self
+            try:
+                await super().run_asgi()
+            finally:
+                del scope[EXTENSION]  # they hold each other
+
+        def offer_to(self, take: Take) -> None:
+            self._take = take
+
+        def _taken(self, data: bytes) -> bool:
+            """Whether it is plainly the message that is asked for, and is taken the short way."""
+            conn = self.conn
+            if (
+                self._take is None
+                or not self._asked
+                or self._unparsed
+                or conn.reader.buffer
+                or conn.current_size is not None
+                or not self.queue.empty()
+                or conn.state is not OPEN
+                or not self.writable.is_set()
+            ):
+                return False
+            message = plain_message(data, LARGEST)
+            if message is None or not self._take(message):
+                return False
+            self._pause_reading()
+            return True
+
+        def answer(self, text: bytes) -> None:
+            if self.conn.state is OPEN and not self.disconnected:
+                self.transport.write(text_frame(text))
+                self._resume_reading()
 
         def _count(self) -> None:
             """All that came and is not answered. Raises Full."""
@@ -114,7 +161,11 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             self._count()
             if ahead:  # one message in a turn of the loop, whatever comes of it
                 await asyncio.sleep(0)
-            message = await super().receive()
+            self._asked = True
+            try:
+                message = await super().receive()
+            finally:
+                self._asked = False
             if message["type"] == "websocket.receive":
                 self._message = self._sizes.pop(0)
             if self._unparsed:
@@ -166,6 +217,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
+            self._take = None
             self._held.set(0)
             if self._later is not None:
                 self._later.cancel()

@@ -75,6 +75,7 @@ class Batcher:
         within: float = math.inf,
     ) -> None:
         """A reply that has not come `within` seconds fails with Full."""
+        self._loop = asyncio.get_running_loop()
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
@@ -108,7 +109,7 @@ class Batcher:
                 f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
                 retry_after=1,
             )
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         place, initial, now = self._arena.place, self._arena.initial, loop.time()
         span = here() if self._telemetry.traced else None
         queued = [
@@ -138,7 +139,7 @@ class Batcher:
 
     def _start_runs(self) -> None:
         self._scheduled = False
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         if self._timer is not None:
             self._timer.cancel()
         wait = self._linger_until - loop.time()
@@ -222,7 +223,7 @@ class Batcher:
             for row in rows:
                 row.alone = True
             self._queue.extendleft(reversed(rows))
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         run.end(now, isinstance(outcome, Exception))
         self._last_rows, self._linger_until = len(rows), now + LINGER * (now - run.since)
         self._start_runs()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -36,6 +36,17 @@ class Checkpoint:
     ended: bool = False
     fence: int = 0
     """Which taking over of the stream wrote this: the store knows the newest."""
+
+    def moved(self, steps: int, logits: Floats, state: RowState) -> Checkpoint:
+        """After so many more steps."""
+        position = self.position + steps
+        return Checkpoint(
+            self.stream, self.model, self.version, position, logits, state, self.ended, self.fence
+        )
+
+    def end(self, logits: Floats) -> Checkpoint:
+        """Where nothing follows: the state is no more."""
+        return replace(self, logits=logits, state={}, ended=True)
 
 
 def beginning(name: str, model: Model) -> Checkpoint:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
+from service.engine.at_once import at_once
 from service.engine.checkpoint import Checkpoint
 from service.engine.store import Outcome, Store
 from service.engine.stream import Stream
@@ -71,13 +72,23 @@ class Checkpoints:
             except (Unavailable, asyncio.CancelledError):  # the store is away, or the caller went
                 self._wait(stream)
                 raise
-            if outcome == "saved":
-                stream.durable = checkpoint.position
-                stream.dirty = stream.checkpoint is not checkpoint
-                return
-            error = moved() if outcome == "moved" else Expired("the stream is gone; open a new one")
-            self._lose(stream, error)
-            raise error
+            self._written(stream, checkpoint, outcome)
+
+    def keep(self, stream: Stream) -> None:
+        """`write` to the memory of this process, which nobody has to wait for."""
+        checkpoint, start = stream.checkpoint, time.perf_counter()
+        outcome = at_once(self._store.save(checkpoint))
+        self._observe(outcome, start)
+        self._written(stream, checkpoint, outcome)
+
+    def _written(self, stream: Stream, checkpoint: Checkpoint, outcome: Outcome) -> None:
+        if outcome == "saved":
+            stream.durable = checkpoint.position
+            stream.dirty = stream.checkpoint is not checkpoint
+            return
+        error = moved() if outcome == "moved" else Expired("the stream is gone; open a new one")
+        self._lose(stream, error)
+        raise error
 
     async def _save(self, checkpoint: Checkpoint) -> Outcome:
         start = time.perf_counter()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -14,8 +13,10 @@ import numpy as np
 
 from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
-from service.engine.batcher import Batcher
+from service.engine.at_once import Waits, at_once
+from service.engine.batcher import Batcher, Result
 from service.engine.checkpoint import Checkpoint
+from service.engine.chunk import Advance, Advanced, Chunk
 from service.engine.control import ModelControl
 from service.engine.deadlines import late
 from service.engine.models import Models, key
@@ -24,46 +25,14 @@ from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
 from service.engine.waiting_bytes import WaitingBytes
-from service.errors import (
-    Backpressure,
-    BadMessage,
-    BadValue,
-    Draining,
-    Expired,
-    Gap,
-    ServiceError,
-)
+from service.errors import BadMessage, BadValue, Draining, ServiceError
 from service.settings import Settings
 from service.telemetry.calls import concerns
 from service.telemetry.runs import RunTelemetry
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Steps of a stream: [steps, channels], `offset` of them sent before."""
-
-    offset: int
-    steps: Steps
-    acked: int | None = None
-    """The position up to which the client has its answers; its offset unless told."""
-
-    @property
-    def end(self) -> int:
-        return self.offset + len(self.steps)
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """The answer to a chunk: logits [steps, classes], of each of its steps."""
-
-    position: int
-    """Steps consumed up to the end of this chunk."""
-    durable: int
-    logits: Floats
-    attention: Floats | None = None
-    """[layers, heads, k] of the last step, where it was asked for and the step was run now."""
+Outcome = Advanced | Exception
+"""What comes of a chunk."""
 
 
 class Engine:
@@ -170,61 +139,70 @@ class Engine:
         self._admit()
         async with stream.lock:
             await self.streams.wake(stream)
-            before = after = stream.checkpoint
-            if before.ended and not _is_kept(chunk, before):
-                raise Expired("the stream has ended; open a new one")
-            if chunk.offset > before.position:
-                raise Gap(chunk.offset, before.position)
-            kept = self._unacknowledged(stream, chunk)
-            fresh = chunk.steps[before.position - chunk.offset :]
+            work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
+            before = after = work.before
             attention = None
-            if len(fresh):
+            if len(work.fresh):
                 if explain:
-                    attention = await self._in_time(self._explain(stream.model, fresh, before))
-                [reply] = self._batcher(stream.model).submit([(fresh, before.state)])
-                logits, moved = await reply
-                kept = np.concatenate([kept, logits])
-                position = before.position + len(fresh)
-                after = replace(before, position=position, logits=kept, state=moved)
+                    attention = await self._in_time(self._explain(stream.model, work.fresh, before))
+                after = work.moved(*await self._submit(stream, work))
             if ends and not before.ended:
-                after = replace(after, logits=kept, state={}, ended=True)
+                after = work.ended(after)
             if after is not before:
-                await self.streams.commit(stream, after)
+                self.streams.commit(stream, after)
             if settled:
                 await self.streams.checkpoints.write(stream)
-            start = stream.checkpoint.position - len(kept)
-            return Advanced(
-                chunk.end,
-                stream.durable,
-                kept[chunk.offset - start : chunk.end - start],
-                attention,
-            )
+            return work.answer(stream.checkpoint, stream.durable, attention)
+
+    def begin(self, stream: Stream, chunk: Chunk, then: Callable[[Outcome], None]) -> bool:
+        """`advance` without a task, for a chunk that has to wait for its run alone.
+
+        `then` gets what comes of it, in this context. False where the chunk may be refused, or has
+        to wait for more: nothing has happened then, and `advance` tells.
+        """
+        if self.draining or stream.resting or stream.lock.locked():
+            return False
+        concerns(*key(stream.model), stream.id)
+        try:
+            at_once(stream.lock.acquire())
+        except Waits:  # others are in line
+            return False
+        try:
+            at_once(self.streams.wake(stream))
+            work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
+            reply = self._submit(stream, work) if len(work.fresh) else None
+        except Exception:  # `advance` raises it again
+            reply = None
+        if reply is None:
+            stream.lock.release()
+            return False
+        reply.add_done_callback(partial(self._end, stream, work, then))
+        return True
+
+    def _end(
+        self,
+        stream: Stream,
+        work: Advance,
+        then: Callable[[Outcome], None],
+        reply: asyncio.Future[Result],
+    ) -> None:
+        outcome: Outcome
+        try:
+            self.streams.commit(stream, work.moved(*reply.result()))
+            outcome = work.answer(stream.checkpoint, stream.durable)
+        except Exception as error:
+            outcome = error
+        stream.lock.release()
+        then(outcome)
+
+    def _submit(self, stream: Stream, work: Advance) -> asyncio.Future[Result]:
+        [reply] = self._batcher(stream.model).submit([(work.fresh, work.before.state)])
+        return reply
 
     async def _explain(self, model: Model, steps: Floats, before: Checkpoint) -> Floats:
         if model.attention is None:
             raise BadMessage(f"{model.manifest.name} has no attention to show; ask without explain")
         return await self._threads.run(partial(model.attention.run, steps, before.state))
-
-    def _unacknowledged(self, stream: Stream, chunk: Chunk) -> Floats:
-        """The kept logits from what the client still wants on."""
-        position, logits = stream.checkpoint.position, stream.checkpoint.logits
-        acked = chunk.offset if chunk.acked is None else chunk.acked
-        if acked > chunk.offset:
-            raise BadValue(f"acked {acked} lies behind the chunk's offset {chunk.offset}")
-        first = position - len(logits)
-        if chunk.offset < first:
-            raise BadValue(
-                f"the answers before step {first} were acknowledged and are gone; "
-                f"the stream is at {position}: send what follows",
-                expected_offset=position,
-            )
-        kept = logits[max(acked - first, 0) :]
-        if len(kept) + max(chunk.end - position, 0) > self._max_unacked_steps:
-            raise Backpressure(
-                f"more than {self._max_unacked_steps} steps are unacknowledged; "
-                "read the answers and send `acked`"
-            )
-        return kept
 
     async def warm_up(self) -> None:
         """Run every model once, so that the first client does not wait for it."""
@@ -272,12 +250,6 @@ class Engine:
                 return await work
         except TimeoutError:
             raise late(self._timeout) from None
-
-
-def _is_kept(chunk: Chunk, checkpoint: Checkpoint) -> bool:
-    """Whether all that the chunk asks for is among the kept logits."""
-    first = checkpoint.position - len(checkpoint.logits)
-    return first <= chunk.offset and chunk.end <= checkpoint.position
 
 
 async def _settled(replies: Sequence[asyncio.Future[T]]) -> list[T | BaseException]:

@@ -36,18 +36,26 @@ class Pacer:
 
     @contextlib.asynccontextmanager
     async def first(self, waited: float = 0) -> AsyncIterator[None]:
-        """A chunk in work whose client waits for the answer. It came so many seconds after the last
-        one was answered."""
-        self._waited_for += 1
-        if waited > LIVE:
-            self._last_live = asyncio.get_running_loop().time()
+        """A chunk in work whose client waits for the answer: from `begin` to `end`."""
+        self.begin(waited)
         try:
             yield
         finally:
-            self._waited_for -= 1
-            if not self._waited_for and self._next is not None:
-                self._next.cancel()
-                self._schedule()
+            self.end()
+
+    def begin(self, waited: float) -> None:
+        """A chunk whose client waits for the answer comes into work. It came so many seconds after
+        the last one was answered."""
+        self._waited_for += 1
+        if waited > LIVE:
+            self._last_live = asyncio.get_running_loop().time()
+
+    def end(self) -> None:
+        """It is answered."""
+        self._waited_for -= 1
+        if not self._waited_for and self._next is not None:
+            self._next.cancel()
+            self._schedule()
 
     @contextlib.asynccontextmanager
     async def ahead(self) -> AsyncIterator[None]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from service.backend.base import Floats, Model
-from service.engine.engine import Advanced, Chunk, Engine
+from service.engine.chunk import Advanced, Chunk
+from service.engine.engine import Engine
 from service.engine.stream import Stream
 from service.errors import BadValue, Conflict, UnknownStream
 

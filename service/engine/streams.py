@@ -127,7 +127,7 @@ class Streams:
             stream.checkpoint, stream.resting = checkpoint, False
         stream.last_used = self._clock()
 
-    async def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
+    def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
         """The only place where a stream moves; it is written at once or soon.
 
         Raises Moved or Expired where it was lost meanwhile.
@@ -140,7 +140,7 @@ class Streams:
         stream.dirty = True
         stream.last_used = self._clock()
         if self.store.survives == "connection":
-            await self.checkpoints.write(stream)
+            self.checkpoints.keep(stream)
         else:
             self.checkpoints.due(stream)
 
@@ -155,9 +155,7 @@ class Streams:
                 await self.wake(stream)
                 if not stream.checkpoint.ended:
                     stream.model = model
-                    await self.commit(
-                        stream, replace(stream.checkpoint, version=model.manifest.version)
-                    )
+                    self.commit(stream, replace(stream.checkpoint, version=model.manifest.version))
                     await self.checkpoints.write(stream)
                     self._note("migrated")
                     return True
@@ -168,9 +166,7 @@ class Streams:
         async with stream.lock:
             await self.wake(stream)
             if not stream.checkpoint.ended:
-                rest = stream.checkpoint.logits[:0]
-                ended = replace(stream.checkpoint, logits=rest, state={}, ended=True)
-                await self.commit(stream, ended)
+                self.commit(stream, stream.checkpoint.end(stream.checkpoint.logits[:0]))
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 

@@ -21,7 +21,8 @@ from hypothesis.stateful import (
 
 from service.backend.base import Model
 from service.engine.checkpoint import Checkpoint
-from service.engine.engine import Chunk, Engine
+from service.engine.chunk import Chunk
+from service.engine.engine import Engine
 from service.engine.memory_store import MemoryStore
 from service.engine.store import Outcome, Survives
 from service.engine.stream import Stream

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service.backend.repository import Repository
-from service.engine.engine import Chunk, Engine
+from service.engine.chunk import Chunk
+from service.engine.engine import Engine
 from service.engine.memory_store import MemoryStore
 from service.engine.models import Models, at_start
 from service.engine.stream_ids import StreamIds

@@ -71,7 +71,7 @@ async def move(streams: Streams, stream: Stream, position: int) -> None:
         await streams.wake(stream)
         logits = np.zeros((position, 3), np.float32)
         after = replace(stream.checkpoint, position=position, logits=logits)
-        await streams.commit(stream, after)
+        streams.commit(stream, after)
 
 
 async def test_every_so_many_steps_and_no_answer_waits(store: FarStore, clock: Clock) -> None:

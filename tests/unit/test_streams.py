@@ -104,7 +104,7 @@ async def test_a_removed_stream_cannot_be_moved(streams: Streams) -> None:
     stream = await streams.open(MODEL)
     await streams.remove(stream.id)
     with pytest.raises(Expired):
-        await streams.commit(stream, stream.checkpoint)
+        streams.commit(stream, stream.checkpoint)
     assert await streams.store.load(stream.id) is None
 
 

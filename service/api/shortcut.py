@@ -1,0 +1,112 @@
+"""The short way of a chunk: from its frame to the answer's, by callbacks.
+
+To wake a task for each message, and again for its reply, costs as much as reading, running and
+answering it. What is not plainly the next chunk takes the long way, through the conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from service.api import failures
+from service.api.asked import Reader
+from service.api.predict import Wish, observe, told
+from service.engine.chunk import Advanced
+from service.engine.engine import Engine, Outcome
+from service.engine.stream import Stream
+from service.errors import Draining, Expired, Moved, ServiceError
+
+EXTENSION = "larnn.messages"
+"""Where the scope has the Messages."""
+ENDS_CONNECTION = (Expired, Moved, Draining)
+"""After any other error the stream stands where it stood, and lives on."""
+
+Take = Callable[[str | bytes], bool]
+
+
+class Messages(Protocol):
+    """A websocket that offers plain messages before it lets its application wait for them."""
+
+    def offer_to(self, take: Take) -> None:
+        """From now on. A message that `take` is true of is answered by `answer`, later."""
+        ...
+
+    def answer(self, text: bytes) -> None:
+        """To the message that was taken; then there may be the next one."""
+        ...
+
+
+class Shortcut:
+    """Of one connection, while its conversation waits for a message."""
+
+    def __init__(self, engine: Engine, stream: Stream, reader: Reader) -> None:
+        self.answered = math.inf
+        """When the last message was, on either way."""
+        self._engine, self._stream, self._reader = engine, stream, reader
+        self._busy = False
+        self._settled: asyncio.Future[None] | None = None
+
+    def open(self, messages: Messages, then: Callable[[Exception | None], None]) -> None:
+        """Take what is offered, in this context. `then` is called after each answer, with why the
+        connection has to end where it has."""
+        if self._engine.streams.metrics.traces is None:  # else each chunk has a span of its own
+            self._messages, self._then = messages, then
+            context = copy_context()
+            messages.offer_to(lambda message: context.run(self._take, message))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a chunk is on its way."""
+        return self._busy
+
+    async def settled(self) -> None:
+        """Wait for it."""
+        if self._busy:
+            self._settled = asyncio.get_running_loop().create_future()
+            await self._settled
+
+    def _take(self, message: str | bytes) -> bool:
+        if self._busy:
+            return False
+        try:
+            asked = self._reader.read(message, self._stream)
+        except Exception:  # the long way says what it is
+            return False
+        if asked is None or asked.wish.explain:
+            return False
+        then = partial(self._end, asked.wish, time.perf_counter())
+        if not self._engine.begin(self._stream, asked.chunk, then):
+            return False
+        self._engine.pacer.begin(time.monotonic() - self.answered)
+        self._busy = True
+        return True
+
+    def _end(self, wish: Wish, start: float, outcome: Outcome) -> None:
+        self._busy = False
+        self._engine.pacer.end()
+        reason: Exception | None = None
+        try:
+            self._messages.answer(self._told(wish, start, outcome))
+        except Exception as error:
+            reason = error
+        self.answered = time.monotonic()
+        if self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
+        self._then(reason)
+
+    def _told(self, wish: Wish, start: float, outcome: Outcome) -> bytes:
+        """The answer. Raises what ends the connection."""
+        if isinstance(outcome, Advanced):
+            observe(start)
+            return msgspec.json.encode(told(self._stream, outcome, wish))
+        if isinstance(outcome, ServiceError) and not isinstance(outcome, ENDS_CONNECTION):
+            return failures.message(outcome)
+        raise outcome

@@ -1,0 +1,270 @@
+"""The short way of a chunk: it answers as the long one does, and ends as cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import ClientConnection, connect
+
+from service.api.stream import StreamConnection
+from service.engine.engine import Engine
+from tests import live
+from tests.server.test_direct import held_runs
+from tests.server.test_stream import BINARY, Talk
+
+STEPS = [[1.0, 2.0]] * 3
+
+
+class Ways:
+    """Which way the chunks took."""
+
+    def __init__(self) -> None:
+        self.short = self.long = 0
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
+    counted, begin, advance = Ways(), Engine.begin, Engine.advance
+
+    def noted_begin(*arguments: Any) -> bool:
+        taken = begin(*arguments)
+        counted.short += taken
+        return taken
+
+    async def noted_advance(*arguments: Any) -> Any:
+        counted.long += 1
+        return await advance(*arguments)
+
+    monkeypatch.setattr(Engine, "begin", noted_begin)
+    monkeypatch.setattr(Engine, "advance", noted_advance)
+    return counted
+
+
+@pytest.fixture
+def url(toy_models: Path, ways: Ways) -> Iterator[str]:
+    with live.running(models=toy_models, model="toy", drain_timeout=60) as url:
+        yield url
+
+
+def chunk(offset: int, steps: list[list[float]] = STEPS, **more: Any) -> str:
+    return json.dumps({"type": "chunk", "offset": offset, "steps": steps, **more})
+
+
+def binary(offset: int, steps: list[list[float]] = STEPS) -> bytes:
+    return struct.pack("<Q", offset) + np.array(steps, "<f4").tobytes()
+
+
+def masked(message: str) -> bytes:
+    return Frame(Opcode.TEXT, message.encode()).serialize(mask=True)
+
+
+def in_pieces(socket: ClientConnection, message: str | bytes) -> None:
+    """As two fragments: what is not whole takes the long way."""
+    socket.send([message[:1], message[1:]])
+
+
+JSON_MESSAGES = [
+    chunk(0),
+    chunk(0),
+    chunk(3, logits=True),
+    chunk(6, emit="every", logits=True),
+    chunk(9, emit=2),
+    chunk(6, [*STEPS, *STEPS, *STEPS]),
+    chunk(15, acked=12),
+    chunk(18, acked=19),
+    chunk(99),
+    chunk(0),
+    chunk(18, []),
+    chunk(18, [[1.0]]),
+    chunk(18, [[3e38, 3e38]]),
+    chunk(18, explain=True),
+    chunk(18, text="words"),
+    '{"type": "chunk"',
+    '{"type": "chunk", "offset": 18, "steps": [[NaN, 1]]}',
+    '{"type": "other"}',
+    chunk(18),
+    '{"type": "end"}',
+]
+BINARY_MESSAGES = [binary(0), binary(3), binary(3), binary(9), binary(6, []), b"short", chunk(6)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "subprotocols"), [(JSON_MESSAGES, None), (BINARY_MESSAGES, BINARY)]
+)
+def test_both_ways_answer_the_same(
+    url: str, ways: Ways, messages: list[str | bytes], subprotocols: Any
+) -> None:
+    told, taken = [], []
+    for send in (ClientConnection.send, in_pieces):
+        ways.short = ways.long = 0
+        with connect(live.websocket_url(url), subprotocols=subprotocols) as socket:
+            talk, answers = Talk(socket), []
+            talk.hear()
+            for message in messages:
+                send(socket, message)
+                answers.append(talk.hear())
+        told.append(answers)
+        taken.append(ways.short)
+    assert told[0] == told[1]
+    assert taken[0] >= 2
+    assert taken[1] == 0
+
+
+def test_chunk_after_chunk_takes_the_short_way(url: str, ways: Ways) -> None:
+    with connect(live.websocket_url(url), subprotocols=BINARY) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        for number in range(20):
+            assert talk.say(binary(3 * number))["position"] == 3 * number + 3
+    assert (ways.short, ways.long) == (20, 0)
+
+
+def test_the_way_may_change_from_chunk_to_chunk(url: str, ways: Ways) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        for number in range(6):
+            if number % 2:
+                in_pieces(socket, chunk(3 * number))
+            else:
+                socket.send(chunk(3 * number))
+            assert talk.hear()["position"] == 3 * number + 3
+    assert (ways.short, ways.long) == (3, 3)
+
+
+def test_a_burst_is_answered_in_order(url: str, ways: Ways) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        talk.say(chunk(0))
+        socket.socket.sendall(b"".join(masked(chunk(3 * number)) for number in range(1, 50)))
+        assert [talk.hear()["position"] for _ in range(1, 50)] == list(range(6, 153, 3))
+        assert ways.long >= 1  # what came with others is sent ahead
+        assert talk.say(chunk(150))["position"] == 153
+
+
+def test_a_chunk_with_a_ping_behind_it_is_answered(url: str, ways: Ways) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        ping = Frame(Opcode.PING, b"well?").serialize(mask=True)
+        socket.socket.sendall(masked(chunk(0)) + ping)
+        assert talk.hear()["position"] == 3
+        assert talk.say(chunk(3))["position"] == 6
+    assert (ways.short, ways.long) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (Frame(Opcode.TEXT, b"not masked").serialize(mask=False), 1002),
+        (b"\xc1\x80\x00\x00\x00\x00", 1002),  # compressed
+        (Frame(Opcode.TEXT, b"\xff").serialize(mask=True), 1007),
+        (Frame(Opcode.CONT, b"of nothing").serialize(mask=True), 1002),
+    ],
+)
+def test_a_malformed_frame_closes(url: str, ways: Ways, frame: bytes, code: int) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        talk.say(chunk(0))
+        socket.socket.sendall(frame)
+        assert talk.close_code() == code
+    assert (ways.short, ways.long) == (1, 0)
+
+
+@pytest.mark.parametrize("politely", [True, False])
+def test_what_is_in_work_when_its_client_goes_counts(
+    url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch, politely: bool
+) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        stream = talk.hear()["stream"]
+        with held_runs(monkeypatch) as (begun, _):
+            socket.send(chunk(0))
+            assert begun.wait(100)
+            if politely:
+                socket.protocol.send_close(1000)
+                socket.socket.sendall(b"".join(socket.protocol.data_to_send()))
+            else:
+                socket.socket.shutdown(2)
+    with connect(f"{live.websocket_url(url)}?stream={stream}") as socket:
+        talk = Talk(socket)
+        assert talk.hear()["position"] == 3
+        assert talk.chunk(0, STEPS)["position"] == 3
+        assert talk.chunk(3, STEPS)["position"] == 6
+    assert ways.short == 2
+
+
+@contextlib.contextmanager
+def held_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Runs wait until a connection is told to end: an event that one has begun."""
+    interrupt = StreamConnection.interrupt
+    with held_runs(monkeypatch) as (begun, go_on), monkeypatch.context() as patch:
+
+        def interrupted(connection: StreamConnection, error: Exception) -> None:
+            interrupt(connection, error)
+            go_on.set()
+
+        patch.setattr(StreamConnection, "interrupt", interrupted)
+        yield begun
+
+
+def test_who_is_interrupted_has_its_answer_first(
+    url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(live.websocket_url(url)) as older:
+        talk = Talk(older)
+        stream = talk.hear()["stream"]
+        with held_until_interrupted(monkeypatch) as begun:
+            older.send(chunk(0))
+            assert begun.wait(100)
+            with connect(f"{live.websocket_url(url)}?stream={stream}") as newer:
+                assert Talk(newer).hear()["position"] == 3
+        assert talk.hear()["position"] == 3
+        assert talk.hear()["code"] == "moved"
+        assert talk.close_code() == 4411
+    assert ways.short == 1
+
+
+def test_a_drain_lets_the_chunk_in_work_be_answered(
+    toy_models: Path, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as clients:
+        with live.running(models=toy_models, model="toy", drain_timeout=60) as url:
+            socket = clients.enter_context(connect(live.websocket_url(url)))
+            talk = Talk(socket)
+            talk.hear()
+            begun = clients.enter_context(held_until_interrupted(monkeypatch))
+            socket.send(chunk(0))
+            assert begun.wait(100)
+        assert talk.hear()["position"] == 3
+        assert talk.hear()["code"] == "draining"
+        assert talk.close_code() == 1012
+    assert ways.short == 1
+
+
+def test_a_chunk_that_is_late_may_be_sent_again(
+    toy_models: Path, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        live.running(models=toy_models, model="toy", request_timeout=0.2) as url,
+        connect(live.websocket_url(url)) as socket,
+    ):
+        talk = Talk(socket)
+        talk.hear()
+        with held_runs(monkeypatch) as (begun, _):
+            socket.send(chunk(0))
+            assert begun.wait(100)
+            assert talk.hear()["code"] == "full"
+        assert talk.chunk(0, STEPS)["position"] == 3
+    assert (ways.short, ways.long) == (2, 0)
