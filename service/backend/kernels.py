@@ -6,7 +6,7 @@ import os
 
 LEVELS = ("avx512", "avx2", "baseline")
 LEVEL = "LARNN_KERNELS_LEVEL"
-"""Forces the library to one of LEVELS; `none` leaves it out."""
+"""Forces the operators to one of LEVELS; `none` leaves them out."""
 
 
 def library() -> str | None:
