@@ -3,6 +3,7 @@
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
 //   exercise answers LEVEL               what a plain loop in double precision gives
 //   exercise gradients LEVEL             training's derivative is what a small difference gives
+//   exercise numbers                     no text makes the reader of numbers leave its memory
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@
 #include "gradients.h"
 #include "layer.h"
 #include "network.h"
+#include "numbers.h"
 #include "reference.h"
 
 namespace {
@@ -130,11 +133,44 @@ void answers(const larnn::Level& level, Sizes sizes) {
   if (!(error < kBound)) throw std::runtime_error("too far from double precision");
 }
 
+// Texts with random damage, each in memory that ends where the text does.
+void numbers(unsigned seed) {
+  const std::string good =
+      R"([[[1, -2.5e-3], [0.1257302165031433, 1E5]], [[-0, 123456789012345678]]] )";
+  const std::string damage = "[[]],,..--+eE0159 x\"";
+  std::mt19937 random(seed);
+  int taken = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    std::vector<char> text(good.begin(), good.end() - static_cast<int>(random() % 3));
+    for (auto hits = random() % 4; hits > 0; --hits) {
+      const auto place = text.begin() + static_cast<int>(random() % text.size());
+      if (random() % 3 == 0)
+        text.erase(place);
+      else
+        *place = damage[random() % damage.size()];
+    }
+    text.shrink_to_fit();
+    Floats values(random() % 9);
+    std::vector<int64_t> steps(random() % 4);
+    const char* end = text.data() + text.size();
+    larnn::Sequences found;
+    const larnn::Room room{values.data(), values.size(), steps.data(), steps.size()};
+    if (!larnn::read_sequences(text.data(), end, room, found)) continue;
+    ++taken;
+    const auto rows =
+        std::accumulate(steps.begin(), steps.begin() + int64_t(found.count), int64_t{});
+    if (found.end > end || size_t(rows) * found.width > values.size())
+      throw std::runtime_error("more than there is");
+  }
+  if (taken == 0) throw std::runtime_error("no text was taken");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
   const std::string command = count > 1 ? arguments[1] : "";
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
+  if (command == "numbers") return numbers(0), 0;
   if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
   if (command == "laws" || command == "answers" || command == "gradients") {
@@ -154,8 +190,9 @@ int main(int count, char** arguments) try {
     advance(*layer, network, random_floats(size_t(rows) * steps * 96, 1, 1.0f),
             std::vector<int64_t>(rows, steps), state);
   } else {
-    std::fprintf(stderr,
-                 "exercise laws | answers | gradients LEVEL; levels; count LEVEL ROWS STEPS\n");
+    std::fprintf(
+        stderr,
+        "exercise laws | answers | gradients LEVEL; levels; numbers; count LEVEL ROWS STEPS\n");
     return 2;
   }
   return 0;

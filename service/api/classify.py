@@ -15,12 +15,14 @@ from service.api.answers import answers
 from service.api.body import read_body, unless_gone
 from service.api.decode import (
     check_characters,
+    checked,
     decode_json,
     npy_array,
     steps_array,
     text_tokens,
     version_asked,
 )
+from service.api.quick import plain_body
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
 from service.backend.base import Model, Steps
 from service.engine.engine import Engine
@@ -72,9 +74,16 @@ class ClassifyDoor:
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
             return Asked(model, sequences, logits)
-        asked = decode_json(_BODY, body)
+        plain = plain_body(body, _BODY, self._settings.max_sequences)
+        asked = decode_json(_BODY, body) if plain is None else plain.rest
         model = self._engine.model(asked.model, asked.version)
-        return Asked(model, _steps(asked, model, self._settings), asked.logits)
+        if plain is not None and plain.channels != len(model.manifest.contract.channels):
+            asked, plain = decode_json(_BODY, body), None
+        if plain is None:
+            return Asked(model, _steps(asked, model, self._settings), asked.logits)
+        check_sizes([len(steps) for steps in plain.sequences], self._settings)
+        sequences = [checked(x, model, f"sequences[{i}]") for i, x in enumerate(plain.sequences)]
+        return Asked(model, sequences, asked.logits)
 
     async def answer(self, asked: Asked) -> bytes:
         """As JSON."""

@@ -22,16 +22,13 @@ from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
 from service.engine.deadlines import Deadlines
 from service.engine.run_threads import RunThreads
+from service.engine.shares import Shares
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
 from service.telemetry.runs import Run, RunTelemetry
 from service.telemetry.traces import here
 
 logger = logging.getLogger(__name__)
-
-LINGER = 0.25
-"""Part of a run's time for which the next one waits for as many rows: those who were answered
-together tend to ask again together, and a run of one row costs as much as one of four."""
 
 Result = tuple[Floats, RowState]
 """Logits [steps, classes] and the state after them; of a row that ends the last step's alone."""
@@ -80,8 +77,7 @@ class Batcher:
         self._arena = Arena(model.manifest.contract)
         self._threads = threads
         self._telemetry = telemetry
-        self._free = concurrency
-        self._max_batch_size = max_batch_size
+        self._shares = Shares(concurrency, max_batch_size)
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
@@ -89,8 +85,6 @@ class Batcher:
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
         self._scheduled = False
-        self._last_rows = 0
-        self._linger_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(
@@ -122,6 +116,7 @@ class Batcher:
             row.reply.add_done_callback(partial(self._forget, row))
             self._deadlines.add(row.reply, now)
         self._waiting_steps += steps
+        self._shares.came(len(queued))
         self._queue.extend(queued)
         if not self._scheduled:  # after this turn of the loop: what else it brings goes along
             self._scheduled = True
@@ -142,12 +137,11 @@ class Batcher:
         loop = self._loop
         if self._timer is not None:
             self._timer.cancel()
-        wait = self._linger_until - loop.time()
-        if wait > 0 and self._free and 0 < len(self._queue) < self._last_rows:
+        if wait := self._shares.wait(len(self._queue), loop.time()):
             self._timer = loop.call_later(wait, self._start_runs)
             return
-        while self._free and (rows := self._next_batch()):
-            self._free -= 1
+        while self._shares.free and (rows := self._next_batch()):
+            self._shares.started(len(rows))
             most = self._most_steps(len(rows))
             counts = [_piece(row.remaining, most) for row in rows]
             run = self._started(rows, counts, loop.time())
@@ -161,18 +155,15 @@ class Batcher:
         return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
 
     def _next_batch(self) -> list[Row]:
-        """The oldest row, and others within a factor of two of its steps: little is padded.
-
-        What waits is shared out among the free runs.
-        """
+        """The oldest row, and others within a factor of two of its steps: little is padded."""
         while self._queue and self._queue[0].reply.done():
             self._queue.popleft()
         if not self._queue:
             return []
+        limit = self._shares.of(len(self._queue))
         first = self._queue.popleft()
         if first.alone:
             return [first]
-        limit = min(self._max_batch_size, math.ceil((len(self._queue) + 1) / self._free))
         most = self._most_steps(limit)
         size = _piece(first.remaining, most)
         rows: list[Row] = [first]
@@ -212,7 +203,6 @@ class Batcher:
         run: Run,
         outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
-        self._free += 1
         if not isinstance(outcome, Exception):
             for row, steps, (logits, state) in zip(rows, counts, outcome, strict=True):
                 self._advance(row, steps, logits, state)
@@ -225,7 +215,8 @@ class Batcher:
             self._queue.extendleft(reversed(rows))
         now = self._loop.time()
         run.end(now, isinstance(outcome, Exception))
-        self._last_rows, self._linger_until = len(rows), now + LINGER * (now - run.since)
+        answered = sum(row.reply.done() for row in rows)
+        self._shares.ended(len(rows), answered, now, now - run.since)
         self._start_runs()
 
     def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> None:

@@ -1,4 +1,5 @@
-"""The loop by itself, compiled anew: under sanitizers, and its instructions counted."""
+"""The loop and the reader of numbers by themselves, compiled anew: under sanitizers, and the loop's
+instructions counted."""
 
 from __future__ import annotations
 
@@ -88,6 +89,10 @@ def test_each_level_holds_as_it_is_shipped(exercise: Path, what: str, level: str
 @each_exercise
 def test_it_holds_on_aarch64(for_aarch64: Path, what: str) -> None:
     succeed(["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", for_aarch64, what, "baseline"])
+
+
+def test_the_reader_of_numbers_stays_in_its_memory(sanitized: Path) -> None:
+    succeed([sanitized, "numbers"])
 
 
 def test_a_level_that_is_not_here_is_refused(exercise: Path) -> None:

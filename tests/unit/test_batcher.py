@@ -157,6 +157,18 @@ async def test_free_runs_share_what_waits(threads: RunThreads) -> None:
     assert bench.backend.runs == [[3, 3, 3], [3, 3, 3]]
 
 
+async def test_a_run_leaves_the_share_of_those_that_go_on(threads: RunThreads) -> None:
+    bench = Bench(threads, concurrency=2)
+    bench.backend.gate.clear()
+    first = bench.submit(3)
+    await asyncio.sleep(0)
+    later = bench.submit(*[3] * 5)
+    await asyncio.sleep(0)
+    bench.backend.gate.set()
+    await asyncio.gather(*first, *later)
+    assert max(map(len, bench.backend.runs)) == 3
+
+
 async def test_a_cancelled_row_leaves_the_rest_alone(threads: RunThreads) -> None:
     bench = Bench(threads)
     first, second, third = bench.submit(3, 3, 3)
