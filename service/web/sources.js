@@ -54,6 +54,7 @@ export class Recording {
 /** This phone's accelerometer and gyroscope. */
 export class Phone {
   #listener = null;
+  #wait = null;
   #patience = 0;
   #awake = null;
 
@@ -74,17 +75,25 @@ export class Phone {
     if (answer === "denied") throw new Error("The browser was told to keep its sensors to itself.");
   }
 
-  /** Calls `take` with each reading, at 50 Hz. `silent` is called when none comes for 2 seconds. */
+  /**
+   * Calls `take` with each reading, at 50 Hz. `silent` is called when none comes for 2 seconds of
+   * a page that can be seen: a hidden one gets none.
+   */
   start(take, silent) {
     const resampler = new Resampler();
-    this.#patience = setTimeout(silent, 2000);
+    this.#wait = () => {
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(() => (document.hidden ? this.#wait() : silent()), 2000);
+    };
     this.#listener = (event) => {
       const reading = readings(event, this.axes);
       if (reading === null) return;
-      clearTimeout(this.#patience);
+      this.#wait();
       resampler.push(event.timeStamp, reading).forEach(take);
     };
     window.addEventListener("devicemotion", this.#listener);
+    document.addEventListener("visibilitychange", this.#wait);
+    this.#wait();
     this.#keepAwake();
   }
 
@@ -92,6 +101,7 @@ export class Phone {
     clearTimeout(this.#patience);
     this.#awake?.release();
     window.removeEventListener("devicemotion", this.#listener);
+    document.removeEventListener("visibilitychange", this.#wait);
   }
 
   activity() {

@@ -80,6 +80,15 @@ def test_without_sensors_it_says_so(har_url: str, open_page: OpenPage) -> None:
     expect(page.get_by_role("status")).to_have_text("Stopped")
 
 
+def test_sensors_that_fall_silent_are_told_of(har_url: str, open_page: OpenPage) -> None:
+    page = open_page(har_url)
+    with sensors(page) as session:
+        feel(session, readings("postures", "LAYING")[100])
+        start_phone(page)
+        expect(page.locator("#label")).to_have_text("Laying", timeout=20_000)
+    expect(page.get_by_role("log")).to_contain_text("This phone’s sensors say nothing")
+
+
 def test_sensors_need_https(har_url: str, open_page: OpenPage) -> None:
     page = open_page(har_url.replace("127.0.0.1", OTHER_NAME))
     start_phone(page)
