@@ -57,6 +57,7 @@ def naive_run_of(session: Any, network: RecurrentClassifier, x: NDArray[np.float
 
 def compiled_run_of(network: RecurrentClassifier, x: torch.Tensor) -> Run:
     """The obvious network by torch's compiler, for this shape alone; the first run compiles it."""
+    torch.compiler.reset()  # it counts how often it has compiled the same code, and stops at eight
     run = torch.compile(NaiveClassifier(network).eval(), fullgraph=True, dynamic=False)
     state = naive_state(network, len(x))
     return torch.no_grad()(lambda: run(x, *state))
