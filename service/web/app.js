@@ -39,8 +39,13 @@ async function start() {
   }
 }
 
+/** The source that a person may have chosen before the recordings came, or null. */
+function chosen() {
+  return document.querySelector("input[name=source]:checked");
+}
+
 async function chosenSource() {
-  const name = document.querySelector("input[name=source]:checked").value;
+  const name = chosen().value;
   if (name !== "phone") {
     return Recording.load(recordings.recordings.find((entry) => entry.name === name), recordings);
   }
@@ -118,7 +123,7 @@ async function enter() {
     recordings ??= await (await fetch("web/recordings/index.json")).json();
     const choices = recordings.recordings.map(({ name, title }) => sourceChoice(name, title));
     $("recordings").replaceChildren(...choices);
-    choices[0].querySelector("input").checked = true;
+    if (!chosen()) choices[0].querySelector("input").checked = true;
     $("key-form").hidden = true;
     $("start").disabled = false;
   } catch (error) {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Page, Route, expect
 
 from service.api.page import FILES
 from tests.browser.conftest import OTHER_NAME, OpenPage
@@ -87,6 +87,19 @@ def test_sensors_that_fall_silent_are_told_of(har_url: str, open_page: OpenPage)
         start_phone(page)
         expect(page.locator("#label")).to_have_text("Laying", timeout=20_000)
     expect(page.get_by_role("log")).to_contain_text("This phone’s sensors say nothing")
+
+
+def test_a_choice_made_before_the_recordings_come_stays(har_url: str, open_page: OpenPage) -> None:
+    page = open_page(har_url)
+    held: list[Route] = []
+    page.route("**/recordings/index.json", lambda route: held.append(route))
+    with page.expect_request("**/recordings/index.json"):
+        page.reload()
+    phone = page.get_by_label("This phone’s own sensors")
+    phone.check()
+    held.pop().continue_()
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+    expect(phone).to_be_checked()
 
 
 def test_sensors_need_https(har_url: str, open_page: OpenPage) -> None:
