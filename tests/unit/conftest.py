@@ -1,4 +1,4 @@
-"""Engines over a folder of versions, made by the test."""
+"""Engines over a folder of versions, made by the test; a clock and a store that it moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.settings import Settings
 from tests import toy
+from tests.unit.replicas import Clock, FarStore
 from tests.versions import Replica
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> FarStore:
+    return FarStore()
 
 
 @pytest.fixture

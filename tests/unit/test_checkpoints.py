@@ -1,77 +1,14 @@
-"""When streams are written, what happens when the store refuses, and how they rest and wake."""
+"""When streams are written, and what happens when the store refuses or another owns them."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pytest
 
-from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
-from service.engine.memory_store import MemoryStore
-from service.engine.models import Models
-from service.engine.store import Outcome, Survives
-from service.engine.stream import Stream
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import Expired, Full, Moved, Unavailable, UnknownModel
+from service.errors import Expired, Moved, Unavailable, UnknownModel
 from tests.served import served
-from tests.unit.test_streams import IDLE, MODEL, MODELS, Clock, Listener
-
-
-class FarStore(MemoryStore):
-    """Treated as one that replicas share; `away` it answers nothing; `saved` is what it took."""
-
-    survives: Survives = "replica"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.away = False
-        self.damaged = False
-        self.saved: asyncio.Queue[int] = asyncio.Queue()
-
-    async def save(self, checkpoint: Checkpoint) -> Outcome:
-        await asyncio.sleep(0)
-        if self.away:
-            raise Unavailable()
-        outcome = await super().save(checkpoint)
-        self.saved.put_nowait(checkpoint.position)
-        return outcome
-
-    async def take(self, stream: str) -> Checkpoint | None:
-        if self.damaged:
-            raise DamagedCheckpoint("the checksum is wrong")
-        return await super().take(stream)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store() -> FarStore:
-    return FarStore()
-
-
-def replica(store: FarStore, clock: Clock, models: Models = MODELS, **changes: Any) -> Streams:
-    settings: dict[str, Any] = {
-        "max_streams": 2,
-        "idle_timeout": IDLE,
-        "checkpoint_steps": 10,
-        "checkpoint_interval": 1e6,
-    }
-    return Streams(store, StreamIds("secret"), models, clock=clock, **settings | changes)
-
-
-async def move(streams: Streams, stream: Stream, position: int) -> None:
-    async with stream.lock:
-        await streams.wake(stream)
-        logits = np.zeros((position, 3), np.float32)
-        after = replace(stream.checkpoint, position=position, logits=logits)
-        streams.commit(stream, after)
+from tests.unit.replicas import MODEL, Clock, FarStore, Listener, move, replica
 
 
 async def test_every_so_many_steps_and_no_answer_waits(store: FarStore, clock: Clock) -> None:
@@ -207,88 +144,6 @@ async def test_a_store_that_forgot_is_no_free_fence(store: FarStore, clock: Cloc
     with pytest.raises(Expired):
         await streams.resume(stream.id)
     assert await store.head(stream.id) is None
-
-
-async def test_an_idle_stream_rests_and_wakes_on_its_connection(
-    store: FarStore, clock: Clock
-) -> None:
-    streams = replica(store, clock)
-    stream, alone = await streams.open(MODEL), await streams.open(MODEL)
-    listener = Listener()
-    streams.attach(stream, listener)
-    await move(streams, stream, 3)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
-    assert list(streams) == [stream]
-    assert stream.resting and not stream.checkpoint.state and not listener.reasons
-    await move(streams, stream, 4)
-    assert not stream.resting and stream.checkpoint.state
-    assert (await streams.resume(alone.id)).checkpoint.position == 0
-
-
-async def test_a_resting_stream_leaves_with_its_connection(store: FarStore, clock: Clock) -> None:
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    listener = Listener()
-    streams.attach(stream, listener)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
-    assert list(streams) == [stream]
-    streams.detach(stream, listener)
-    assert not list(streams)
-
-
-async def test_a_stream_that_another_took_while_it_rested_has_moved(
-    store: FarStore, clock: Clock
-) -> None:
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    listener = Listener()
-    streams.attach(stream, listener)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
-    await replica(store, clock).resume(stream.id)
-    with pytest.raises(Moved):
-        await move(streams, stream, 1)
-    assert [type(reason) for reason in listener.reasons] == [Moved]
-
-
-async def test_an_old_connection_that_goes_leaves_the_stream_to_the_new_one(
-    store: FarStore, clock: Clock
-) -> None:
-    """It rested here, was another replica's for a while, and came back."""
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    older, newer = Listener(), Listener()
-    streams.attach(stream, older)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
-    await replica(store, clock).resume(stream.id)
-    again = await streams.resume(stream.id)
-    streams.attach(again, newer)
-    streams.detach(stream, older)
-    assert list(streams) == [again] and again.connection is newer
-
-
-async def test_what_the_store_does_not_have_stays_in_memory(store: FarStore, clock: Clock) -> None:
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    await move(streams, stream, 1)
-    store.away = True
-    clock.now = IDLE + 1
-    await streams.rest_idle()
-    assert list(streams) == [stream] and not stream.resting
-
-
-async def test_a_full_replica_lets_rest_what_nobody_holds(store: FarStore, clock: Clock) -> None:
-    streams = replica(store, clock)
-    first, second = await streams.open(MODEL), await streams.open(MODEL)
-    streams.attach(second, Listener())
-    third = await streams.open(MODEL)
-    assert set(streams) == {second, third}
-    streams.attach(third, Listener())
-    with pytest.raises(Full):
-        await streams.resume(first.id)
 
 
 async def test_a_version_that_is_not_served_stays_with_its_owner(

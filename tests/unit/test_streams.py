@@ -8,35 +8,9 @@ from service.backend.base import Model
 from service.engine.memory_store import MemoryStore
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
-from service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
-from tests.served import served
+from service.errors import Conflict, Expired, Full, Moved, UnknownStream
+from tests.unit.replicas import IDLE, MODEL, MODELS, Clock, Listener
 from tests.unit.test_batcher import MANIFEST, Sums
-
-MODEL = Model(MANIFEST, Sums())
-MODELS = served(MODEL)
-IDLE = 60.0
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Listener:
-    """A connection that notes why it was interrupted."""
-
-    def __init__(self) -> None:
-        self.reasons: list[ServiceError] = []
-
-    def interrupt(self, error: ServiceError) -> None:
-        self.reasons.append(error)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
