@@ -82,7 +82,9 @@ class ClassifyDoor:
         if plain is None:
             return Asked(model, _steps(asked, model, self._settings), asked.logits)
         check_sizes([len(steps) for steps in plain.sequences], self._settings)
-        sequences = [checked(x, model, f"sequences[{i}]") for i, x in enumerate(plain.sequences)]
+        sequences = plain.sequences
+        if model.manifest.contract.vocabulary is not None:  # that they are finite is known
+            sequences = [checked(x, model, f"sequences[{i}]") for i, x in enumerate(sequences)]
         return Asked(model, sequences, asked.logits)
 
     async def answer(self, asked: Asked) -> bytes:

@@ -40,7 +40,7 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
         def _taken(self) -> Exchange | None:
             """An exchange where the request is a plain one that may come in."""
             path, _, query = self.url.partition(b"?")
-            if path != _PATH or self.parser.get_method() != b"POST":
+            if path != _PATH or b"#" in query or self.parser.get_method() != b"POST":
                 return None
             fields: Fields = dict(reversed(self.headers))  # of two the first counts
             size = int(fields.get(b"content-length", LARGEST + 1))
@@ -77,5 +77,8 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
             if self._exchange is not None:
                 self._exchange.break_off()
             super().connection_lost(exc)
+            if self._exchange is not None:  # they hold each other
+                self._exchange = None
+                self.cycle = None  # type: ignore[assignment]  # as before the first request
 
     return DirectHttp

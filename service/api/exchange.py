@@ -128,6 +128,7 @@ class Exchange:
 
     def _end(self, status: int) -> None:
         self.response_complete = True
+        self._body = b""
         self._held.set(0)
         self._way.callers.end(self._owner)
         measured(self._call, "POST", status, time.perf_counter() - self._since)

@@ -83,7 +83,6 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
     app.add_exception_handler(ClientDisconnect, _door_error)
-    app.add_exception_handler(Exception, _door_error)
 
 
 def answer(error: Exception, path: str, door: str) -> Response:

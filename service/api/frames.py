@@ -1,4 +1,4 @@
-"""Frames of a websocket that are plain: a message each, whole, alone, as short as may be."""
+"""Frames of a websocket that are plain: a message each, whole and alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The outermost middleware: what comes of each request is measured in one place. GET /metrics."""
+"""The outermost middleware: what comes of each request is measured in one place, and what nobody
+foresaw is answered. GET /metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api import failures
 from service.telemetry.calls import CALL, Call
 from service.telemetry.metrics import Metrics
 
@@ -37,18 +39,23 @@ class Telemetry:
         CALL.set(call)
         if kind == "websocket":
             return await self._app(scope, receive, send)
-        start, status = time.perf_counter(), 500
+        start, started, status = time.perf_counter(), False, 500
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal started, status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                started, status = True, message["status"]
                 if given is not None or status >= 400:
                     message["headers"] = [*message["headers"], (REQUEST_ID, call.id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
+        except Exception as error:
+            if started:  # the rest of the answer cannot be told
+                raise
+            response = failures.answer(error, scope["path"], f"{scope['method']} {call.door}")
+            await response(scope, receive, noted)
         finally:
             measured(call, scope["method"], status, time.perf_counter() - start)
 

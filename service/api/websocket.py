@@ -63,6 +63,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             self._sizes: list[int] = []
             """Of the messages that wait."""
             self._held = Held(waiting)
+            self._largest = min(LARGEST, self.config.ws_max_size)
 
         def connection_made(self, transport: BaseTransport) -> None:
             super().connection_made(transport)
@@ -113,7 +114,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
                 or not self.writable.is_set()
             ):
                 return False
-            message = plain_message(data, LARGEST)
+            message = plain_message(data, self._largest)
             if message is None or not self._take(message):
                 return False
             self._pause_reading()

@@ -1,8 +1,9 @@
 """Dynamic batching of whatever waits, across requests and streams.
 
-No timer: work starts when a run is free, and what came meanwhile forms the next batch. A run's size
-is bounded, by steps and by rows times steps: a longer sequence takes several runs and goes to the
-back of the queue in between, so a long window cannot stall the streams behind it.
+Work starts when a run is free, and what came meanwhile forms the next batch; the only company that
+is waited for are those who were answered a moment ago (`Shares`). A run's size is bounded, by steps
+and by rows times steps: a longer sequence takes several runs and goes to the back of the queue in
+between, so a long window cannot stall the streams behind it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ Result = tuple[Floats, RowState]
 
 
 @dataclass(eq=False, slots=True)
+class Submission:
+    """Rows that came together."""
+
+    rows: int
+    unanswered: int
+
+
+@dataclass(eq=False, slots=True)
 class Row:
     """One sequence on its way through, with the channel for its reply."""
 
@@ -44,6 +53,7 @@ class Row:
     reply: asyncio.Future[Result]
     since: float
     """When it was queued, in seconds of the loop's clock."""
+    submission: Submission
     asked: SpanContext | None
     """The span that asked for it, where anyone traces."""
     logits: list[Floats] = field(default_factory=list)
@@ -106,9 +116,16 @@ class Batcher:
         loop = self._loop
         place, initial, now = self._arena.place, self._arena.initial, loop.time()
         span = here() if self._telemetry.traced else None
+        together = Submission(len(rows), len(rows))
         queued = [
             Row(
-                x, initial if state is None else place(state), ends, loop.create_future(), now, span
+                x,
+                initial if state is None else place(state),
+                ends,
+                loop.create_future(),
+                now,
+                together,
+                span,
             )
             for x, state in rows
         ]
@@ -116,7 +133,7 @@ class Batcher:
             row.reply.add_done_callback(partial(self._forget, row))
             self._deadlines.add(row.reply, now)
         self._waiting_steps += steps
-        self._shares.came(len(queued))
+        self._shares.came()
         self._queue.extend(queued)
         if not self._scheduled:  # after this turn of the loop: what else it brings goes along
             self._scheduled = True
@@ -203,9 +220,11 @@ class Batcher:
         run: Run,
         outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
+        answered: list[int] = []
         if not isinstance(outcome, Exception):
             for row, steps, (logits, state) in zip(rows, counts, outcome, strict=True):
-                self._advance(row, steps, logits, state)
+                if self._advance(row, steps, logits, state):
+                    answered.append(row.submission.rows)
         elif len(rows) == 1:
             logger.error("a run failed", exc_info=outcome)
             _fail(rows[0], Internal())
@@ -215,16 +234,16 @@ class Batcher:
             self._queue.extendleft(reversed(rows))
         now = self._loop.time()
         run.end(now, isinstance(outcome, Exception))
-        answered = sum(row.reply.done() for row in rows)
         self._shares.ended(len(rows), answered, now, now - run.since)
         self._start_runs()
 
-    def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> None:
+    def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> bool:
+        """Whether all rows of its submission are answered with that."""
         if row.reply.done():
-            return
+            return False
         if logits is None:
             _fail(row, BadValue("the values are too large for the model: its answer is not finite"))
-            return
+            return False
         row.done += steps
         self._waiting_steps -= steps
         row.state = state
@@ -234,9 +253,11 @@ class Batcher:
             row.logits.append(logits)
         if row.remaining:
             self._queue.append(row)
-        else:
-            whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
-            row.reply.set_result((whole, state))
+            return False
+        whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
+        row.reply.set_result((whole, state))
+        row.submission.unanswered -= 1
+        return not row.submission.unanswered
 
 
 def _piece(steps: int, most: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import re
 import socket
@@ -15,7 +16,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.api.exchange import Exchange
 from service.backend.onnx_backend import OnnxBackend
+from service.engine.engine import Engine
 from tests import live
 from tests.server.test_classify import BAD_JSON_BODIES
 from tests.server.test_metrics import sample
@@ -105,6 +108,47 @@ def test_both_ways_answer_the_same(client: httpx.Client, body: bytes) -> None:
             for answer in (short, long):
                 del answer.headers["date"]
             assert short.headers.multi_items() == long.headers.multi_items()
+
+
+def test_an_error_that_nobody_foresaw_is_answered_the_same(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(Engine, "classify", fail)
+    short, long = both(client, "/classify", GOOD, "application/json")
+    assert (short.status_code, short.json()["code"]) == (500, "internal")
+    assert "secret" not in short.text
+    assert short.content == long.content
+    assert short.headers["x-request-id"] == long.headers["x-request-id"] == "mine"
+
+
+def test_the_fragment_of_an_address_asks_for_nothing(client: httpx.Client) -> None:
+    with connected(client) as own:
+        own.sendall(request(GOOD, path="/classify?logits=false#x"))
+        [answer] = answers(own, 1)
+    assert json.loads(answer)["model"] == "toy"
+
+
+def test_a_connection_that_has_closed_leaves_nothing(own: httpx.Client) -> None:
+    """Without the collector of cycles, whether the body was good or bad."""
+
+    def left() -> int:
+        return sum(isinstance(thing, Exchange) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = left()
+        for body in (GOOD, b"{") * 5:
+            with connected(own) as made:
+                made.sendall(request(body, "Connection: close"))
+                assert until_closed(made)
+        while left() > before:
+            pass
+    finally:
+        gc.enable()
 
 
 def test_only_the_plain_request_passes_the_application_by(

@@ -203,15 +203,20 @@ def test_a_stream_that_cannot_open_says_why_and_closes(
         assert talk.close_code() == close
 
 
-def test_a_message_over_the_limit_closes_with_1009(toy_models: Path) -> None:
-    with (
-        live.running(models=toy_models, model="toy", max_message=1_000) as url,
-        connect(live.websocket_url(url)) as socket,
-    ):
-        talk = Talk(socket)
-        talk.hear()
-        socket.send("x" * 1_001)
-        assert talk.close_code() == 1009
+@pytest.mark.parametrize("fragments", [1, 2])
+def test_a_message_over_the_limit_closes_with_1009(toy_models: Path, fragments: int) -> None:
+    message = json.dumps({"type": "chunk", "offset": 0, "steps": [[1, 2]]})
+    with live.running(models=toy_models, model="toy", max_message=1_000) as url:
+        for size in (1_000, 1_001):
+            padded = message + " " * (size - len(message))
+            with connect(live.websocket_url(url)) as socket:
+                talk = Talk(socket)
+                talk.hear()
+                socket.send(padded if fragments == 1 else (padded[:9], padded[9:]))
+                if size == 1_000:
+                    assert talk.hear()["type"] == "prediction"
+                else:
+                    assert talk.close_code() == 1009
 
 
 def test_resuming_continues_and_moves_the_older_connection(toy_url: str, talk: Talk) -> None:

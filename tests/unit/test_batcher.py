@@ -169,6 +169,25 @@ async def test_a_run_leaves_the_share_of_those_that_go_on(threads: RunThreads) -
     assert max(map(len, bench.backend.runs)) == 3
 
 
+@pytest.mark.parametrize(("requests", "waits"), [([[16] * 10], False), ([[16]] * 10, True)])
+async def test_a_request_does_not_wait_for_its_own_rows(
+    threads: RunThreads, monkeypatch: pytest.MonkeyPatch, requests: list[list[int]], waits: bool
+) -> None:
+    """Ten rows in runs of eight: those of ten clients wait for the eight to come back."""
+    loop, waited = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def noted(*arguments: Any) -> asyncio.TimerHandle:
+        waited.append(arguments)
+        return call_later(*arguments)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    bench = Bench(threads)
+    await asyncio.gather(*(reply for steps in requests for reply in bench.submit(*steps)))
+    assert bench.backend.runs == [[16] * 8, [16] * 2]
+    assert bool(waited) == waits
+
+
 async def test_a_cancelled_row_leaves_the_rest_alone(threads: RunThreads) -> None:
     bench = Bench(threads)
     first, second, third = bench.submit(3, 3, 3)

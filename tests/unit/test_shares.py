@@ -31,10 +31,10 @@ def test_uneven_runs_become_even() -> None:
     shares = Shares(2, 64)
     shares.started(50)
     shares.started(14)
-    shares.ended(50, 0, 0.0, SECONDS)  # a piece of longer sequences: all of them wait on
+    shares.ended(50, [], 0.0, SECONDS)  # a piece of longer sequences: all of them wait on
     assert shares.of(50) == 32
     shares.started(32)
-    shares.ended(14, 14, 0.0, SECONDS)
+    shares.ended(14, [1] * 14, 0.0, SECONDS)
     assert shares.of(18) == 32  # with those who are expected back
     assert shares.wait(18, 0.0)
 
@@ -42,37 +42,49 @@ def test_uneven_runs_become_even() -> None:
 def test_who_waits_goes_once_all_who_were_answered_are_back() -> None:
     shares = Shares(1, 64)
     shares.started(4)
-    shares.ended(4, 4, 0.0, SECONDS)
+    shares.ended(4, [1] * 4, 0.0, SECONDS)
     for waiting in (1, 2, 3):
-        shares.came(1)
+        shares.came()
         assert shares.wait(waiting, 0.0) == LINGER * SECONDS
-    shares.came(1)
+    shares.came()
     assert shares.wait(4, 0.0) == 0
 
 
 def test_who_does_not_come_back_is_waited_for_no_longer() -> None:
     shares = Shares(1, 64)
     shares.started(4)
-    shares.ended(4, 4, 0.0, SECONDS)
-    shares.came(1)
+    shares.ended(4, [1] * 4, 0.0, SECONDS)
+    shares.came()
     assert shares.wait(1, LINGER * SECONDS / 2) == LINGER * SECONDS / 2
     assert shares.wait(1, LINGER * SECONDS) == 0
     assert shares.of(1) == 1
 
 
 def test_a_client_alone_never_waits() -> None:
+    """However many rows it sends, one time and the next."""
     shares = Shares(2, 64)
+    for before, after in ((1, 1), (20, 8), (8, 20)):
+        shares.started(before)
+        shares.ended(before, [before], 0.0, SECONDS)
+        shares.came()
+        assert shares.wait(after, 0.0) == 0
+
+
+def test_who_did_not_come_back_in_time_is_not_waited_for_after_another_run() -> None:
+    shares = Shares(2, 64)
+    shares.started(10)
     shares.started(1)
-    shares.ended(1, 1, 0.0, SECONDS)
-    shares.came(1)
-    assert shares.wait(1, 0.0) == 0
+    shares.ended(10, [1] * 10, 0.0, SECONDS)
+    shares.ended(1, [1], 50.0, 50.0)
+    shares.came()
+    assert shares.wait(1, 50.1) == 0
 
 
 def test_nobody_waits_for_as_many_as_there_are_free_runs() -> None:
     shares = Shares(2, 64)
     shares.started(1)
     shares.started(1)
-    shares.ended(1, 1, 0.0, SECONDS)
-    shares.ended(1, 1, 0.0, SECONDS)
-    shares.came(1)
+    shares.ended(1, [1], 0.0, SECONDS)
+    shares.ended(1, [1], 0.0, SECONDS)
+    shares.came()
     assert shares.wait(1, 0.0) == 0
