@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from benchmarks.measure import Round
 from service.backend.kernels import library
 from service.contract import INPUT, LENGTHS, LOGITS, Manifest
-
-
-@dataclass(frozen=True)
-class Bare:
-    """session.run with this many rows, over and over in each of the threads."""
-
-    batch: int
-    seconds: float
-    cpu: float
-    latencies: list[float]
 
 
 class BareSession:
@@ -46,8 +36,9 @@ class BareSession:
         self._state = manifest.contract.state
         self._outputs = [LOGITS, *(tensor.next_name for tensor in self._state)]
 
-    def measure(self, window: NDArray[np.float32], batch: int, seconds: float, runs: int) -> Bare:
-        """Run windows [steps, channels] until time or runs are up, in each thread at least once."""
+    def measure(self, window: NDArray[np.float32], batch: int, seconds: float, runs: int) -> Round:
+        """So many windows [steps, channels] a run, over and over in each of the threads, until time
+        or runs are up; there is no client."""
         feed = {
             INPUT: np.repeat(window[None], batch, axis=0),
             LENGTHS: np.full(batch, len(window), dtype=np.int64),
@@ -69,4 +60,5 @@ class BareSession:
             until = start + seconds
             parts = list(pool.map(repeat, self._sessions))
             elapsed, used = time.perf_counter() - start, time.process_time() - cpu
-        return Bare(batch, elapsed, used, sorted(latency for part in parts for latency in part))
+        latencies = [latency for part in parts for latency in part]
+        return Round.of(latencies, elapsed, used, batch)

@@ -29,8 +29,22 @@ class Round:
     """Of the server's whole tree of processes."""
     p50_ms: float
     p99_ms: float
-    client_busy: float
+    client_busy: float = 0.0
     """Of the client's one core: near 1 it would be the client that is measured."""
+
+    @classmethod
+    def of(
+        cls,
+        latencies: list[float],
+        seconds: float,
+        cpu: float,
+        windows: int = 1,
+        client_busy: float = 0.0,
+    ) -> Round:
+        """Of answers after so many seconds each, to so many windows each."""
+        p50, p99 = (1e3 * float(value) for value in np.percentile(latencies, (50, 99)))
+        count = windows * len(latencies)
+        return cls(count / seconds, count / max(cpu, 0.01), p50, p99, client_busy)
 
 
 Rounds = dict[int, Round]
@@ -40,36 +54,36 @@ Rounds = dict[int, Round]
 def measure(server: Server, askers: Askers, seconds: float, requests: int) -> Round:
     """One cell, once. Raises ServerError."""
     done = load(server, askers, seconds, requests)
-    p50, p99 = (1e3 * float(value) for value in np.percentile(done.latencies, (50, 99)))
-    count = len(done.latencies)
-    cpu = max(done.server_cpu, 0.01)
-    return Round(count / done.seconds, count / cpu, p50, p99, done.client_cpu / done.seconds)
+    busy = done.client_cpu / done.seconds
+    return Round.of(done.latencies, done.seconds, done.server_cpu, client_busy=busy)
 
 
-def summary(mine: Rounds, ours: Rounds) -> dict[str, Any]:
-    """Medians, spreads, and the median of the ratios to this service in the same round."""
+def summary(mine: Rounds, other: Rounds, of: str = "ours") -> dict[str, Any]:
+    """Medians, spreads, and ratios to what else was measured in the same round, by default this
+    service: their median and spread too."""
     result: dict[str, Any] = {}
     for field in fields(Round):
         values = [getattr(one, field.name) for one in mine.values()]
         result[field.name] = median(values)
         result[f"{field.name}_spread"] = [min(values), max(values)]
-    both = mine.keys() & ours.keys()
+    both = mine.keys() & other.keys()
     for name in RATIOS if both else ():
-        result[f"{name}_of_ours"] = median(
-            getattr(mine[number], name) / getattr(ours[number], name) for number in both
-        )
+        ratios = [getattr(mine[number], name) / getattr(other[number], name) for number in both]
+        result[f"{name}_of_{of}"] = median(ratios)
+        result[f"{name}_of_{of}_spread"] = [min(ratios), max(ratios)]
     return result | {"rounds": [asdict(one) for one in mine.values()]}
 
 
-def print_rows(rows: list[dict[str, Any]], labels: dict[str, int]) -> None:
+def print_rows(rows: list[dict[str, Any]], labels: dict[str, int], of: str = "ours") -> None:
     """A table: the labels with their widths, then the figures."""
     print("".join(f"{name:{width}}" for name, width in labels.items()), end="")
-    print(f"{'/s':>9}{'of ours':>9}{'/CPU-s':>9}{'of ours':>9}{'p50 ms':>9}{'p99 ms':>9}", end="")
+    share = f"of {of}"
+    print(f"{'/s':>9}{share:>9}{'/CPU-s':>9}{share:>9}{'p50 ms':>9}{'p99 ms':>9}", end="")
     print(f"{'client busy':>13}")
     for row in rows:
         print("".join(f"{row[name]!s:{width}}" for name, width in labels.items()), end="")
         for name in ("per_second", "per_cpu_second"):
-            print(f"{row[name]:9.0f}{row.get(f'{name}_of_ours', float('nan')):9.2f}", end="")
+            print(f"{row[name]:9.0f}{row.get(f'{name}_of_{of}', float('nan')):9.2f}", end="")
         print(f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['client_busy']:13.0%}")
 
 

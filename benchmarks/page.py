@@ -47,7 +47,7 @@ def _serve(record: Record) -> str:
     for body in ("binary", "JSON"):
         counts = sorted({row["connections"] for row in rows})
         mine = {(r["server"], r["connections"]): r for r in rows if r["body"] == body}
-        columns = ("requests/s", "per CPU-s", "p50 / p99 ms")
+        columns = ("requests/s", "per CPU-s (of ours)", "p50 / p99 ms")
         head = [body, *(f"{c}: {name}" for c in counts for name in columns)]
         servers = list(dict.fromkeys(server for server, _ in mine))
         lines = [
@@ -65,7 +65,7 @@ def _serve(record: Record) -> str:
 def _served(row: Row | None) -> list[str]:
     if row is None:
         return ["", "", ""]
-    return [f"{row['per_second']:.0f}", f"{row['per_cpu_second']:.0f}", _latency(row)]
+    return [f"{row['per_second']:.0f}", _of_ours(row, "per_cpu_second"), _latency(row)]
 
 
 def _stream(record: Record) -> str:
@@ -77,19 +77,29 @@ def _stream(record: Record) -> str:
         by_cell.setdefault(cell, {})[row["server"]] = row
     head = ["model", "steps", "streams"]
     head += [f"{server}: {name}" for server in servers for name in ("chunks/s", "p50 / p99 ms")]
+    head[-2] += " (of ours binary, each round's)"
     lines = []
     for cell, found in by_cell.items():
         figures = [
             text
             for server in servers
             for text in (
-                [f"{found[server]['per_second']:.0f}", _latency(found[server])]
+                [_of_ours(found[server], "per_second"), _latency(found[server])]
                 if server in found
                 else ["", ""]
             )
         ]
         lines.append([*map(str, cell), *figures])
     return table(head, lines)
+
+
+def _of_ours(row: Row, name: str) -> str:
+    """The figure and, of another server, its ratio to ours: the rounds' median, lowest, highest.
+    Each ratio is of one round, so they are not those of two medians."""
+    if row["server"].startswith("ours"):
+        return f"{row[name]:.0f}"
+    low, high = row[f"{name}_of_ours_spread"]
+    return f"{row[name]:.0f} ({row[f'{name}_of_ours']:.2f}: {low:.2f} to {high:.2f})"
 
 
 def _live(record: Record) -> str:

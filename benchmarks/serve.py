@@ -9,8 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import numpy as np
@@ -18,7 +17,7 @@ import onnxruntime
 import typer
 
 from benchmarks import pictures
-from benchmarks.bare import Bare, BareSession
+from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, post
 from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
 from benchmarks.peers.base import Ask, Floats, Peer, Place
@@ -63,14 +62,14 @@ def serve(
     window = signal(STEPS)
     results: dict[Cell, Rounds] = defaultdict(dict)
     memory: dict[str, int] = {}
-    alone: dict[int, list[Bare]] = defaultdict(list)
+    alone: dict[int, Rounds] = defaultdict(dict)
     with tempfile.TemporaryDirectory() as folder:
         standin = write_standin(Path(folder))
         manifest = Manifest.model_validate_json((standin.folder / MANIFEST_FILE).read_bytes())
         session = BareSession(standin.folder, manifest, workers)
         for number in range(rounds):
             for batch in BATCHES:
-                alone[batch].append(session.measure(window, batch, seconds, requests))
+                alone[batch][number] = session.measure(window, batch, seconds, requests)
             for peer in chosen:
                 print(f"round {number + 1}/{rounds}: {peer.name}", flush=True)
                 try:
@@ -91,7 +90,7 @@ def serve(
         for cell in cells
     ]
     print_rows(rows, {"server": 12, "body": 8, "connections": 12})
-    bare = [_alone(batch, measured) for batch, measured in alone.items()]
+    bare = [{"batch": batch} | summary(found, {}) for batch, found in alone.items()]
     for row in bare:
         print(
             "session.run, {batch} rows: {per_second:.0f}/s, {per_cpu_second:.0f}/CPU-s".format(
@@ -110,16 +109,6 @@ def serve(
     write(record, output)
     if picture is not None:
         pictures.serve(record, picture)
-
-
-def _alone(batch: int, measured: list[Bare]) -> dict[str, Any]:
-    """What onnxruntime does without any server, as many runs at once as there are cores."""
-    windows = [batch * len(each.latencies) for each in measured]
-    return {
-        "batch": batch,
-        "per_second": median(w / each.seconds for w, each in zip(windows, measured, strict=True)),
-        "per_cpu_second": median(w / each.cpu for w, each in zip(windows, measured, strict=True)),
-    }
 
 
 def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:

@@ -66,7 +66,7 @@ def stream(
     requests = 10**9
     if quick:
         streams, steps, seconds, rounds, requests, most = [1, 4], [10], 0.3, 1, 64, 8
-    record = machine() | {"command": "stream", "seconds": seconds, "live": live}
+    record = machine() | {"command": "stream", "seconds": seconds, "rounds": rounds, "live": live}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         standing = standin.write_standin(folder)

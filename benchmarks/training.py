@@ -12,7 +12,7 @@ from unittest.mock import patch
 import torch
 import typer
 
-from benchmarks.measure import write
+from benchmarks.measure import machine, write
 from benchmarks.runs import cpu_ms
 from export.loss import sequence_loss
 from export.memory import keep_freed_memory
@@ -57,11 +57,11 @@ def training(
                 "way": way,
                 "ms": median(found),
                 "spread_ms": [min(found), max(found)],
-                "of_autograd": ratio,
+                "autograd_over_this": ratio,
             }
         )
-        print(f"{way:12} {median(found):7.1f} ms a batch, {ratio:.2f}x autograd", flush=True)
-    write({"command": "training", "rows": config.batch_size, "lines": lines}, output)
+        print(f"{way:12} {median(found):7.1f} ms a batch, autograd {ratio:.2f}x", flush=True)
+    write(machine() | {"command": "training", "rows": config.batch_size, "lines": lines}, output)
 
 
 def _update(config: TrainConfig) -> Callable[[], None]:
