@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 
+from export import checkpoint
 from export.networks import RecurrentClassifier
 from export.stream_evaluation import STREAMS_FILE
 
 
 def temperature_of(run: Path) -> float:
-    """Chosen by `python -m export streams RUN --folds FOLDS`; else 1."""
-    file = run / STREAMS_FILE
-    found: float | None = json.loads(file.read_text())["temperature"] if file.is_file() else None
-    return found or 1.0
+    """Chosen by `python -m export streams RUN --folds FOLDS`; else 1.
+
+    Raises CheckpointError where it was chosen for other weights.
+    """
+    streams = checkpoint.figures(run, STREAMS_FILE) or {}
+    return streams.get("temperature") or 1.0
 
 
 def calibrate(network: RecurrentClassifier, temperature: float) -> RecurrentClassifier:

@@ -57,6 +57,21 @@ def read(run: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, record
 
 
+def figures(run: Path, file: str) -> dict[str, Any] | None:
+    """What RUN/FILE says was measured; None where there is none.
+
+    Raises CheckpointError where it is of other weights than the run's. A file that does not say of
+    which is believed.
+    """
+    if not (run / file).is_file():
+        return None
+    found: dict[str, Any] = json.loads((run / file).read_text())
+    mine = read(run, FINISHED)[1]["tensors_sha256"]
+    if found.get("tensors_sha256", mine) != mine:
+        raise CheckpointError(f"{run / file} is of other weights than the run's: remove it")
+    return found
+
+
 def load_network(run: Path) -> RecurrentClassifier:
     """The network of a run, in evaluation mode. It takes raw channel values."""
     tensors, record = read(Path(run), FINISHED)

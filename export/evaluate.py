@@ -41,7 +41,7 @@ def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, A
             raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
     windows = torch.from_numpy(test.signals)
     predicted = last_logits(lambda x: network(x)[0], windows).argmax(1).numpy()
-    result = summarise(test, predicted)
+    result = summarise(test, predicted) | {"tensors_sha256": record["tensors_sha256"]}
     (run / file).write_text(json.dumps(result, indent=1) + "\n")
     return result
 

@@ -17,7 +17,7 @@ from export.data import DataInfo
 from export.data.hapt import RAW_INFO
 from export.data.uci_har import INFO
 from export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
-from export.folds import FOLDS_FILE
+from export.folds import FOLDS_FILE, require_folds_of
 from export.graph import attention_graph, build_graph
 from export.model_card import PICTURES, write_card
 from export.networks import Network, RawClassifier
@@ -84,13 +84,13 @@ def publish(
 ) -> Path:
     """Verify parity, then write root/<name>/<version>/ and give its path.
 
-    `folds` holds the folds of its recipe. Raises PublishError where the run was not
-    evaluated, the folds are of another recipe or the version exists; ParityError.
+    `folds` holds the folds of its recipe. Raises PublishError where the run was not evaluated,
+    the folds cannot be read or the version exists; CheckpointError where they are of another
+    recipe or a figure is of other weights; ParityError.
     """
-    evaluation = run / (RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
-    if not evaluation.is_file():
-        flag = " --raw" if raw else ""
-        raise PublishError(f"{run} has no {evaluation.name}: python -m export evaluate {run}{flag}")
+    file, flag = (RAW_EVALUATION_FILE, " --raw") if raw else (EVALUATION_FILE, "")
+    if (test := checkpoint.figures(run, file)) is None:
+        raise PublishError(f"{run} has no {file}: python -m export evaluate {run}{flag}")
     with version_folder(root, name, version, replace) as folder:
         mine = served(run, raw)
         _, record = checkpoint.read(run, checkpoint.FINISHED)
@@ -106,8 +106,8 @@ def publish(
             network=mine.network.config.model_dump(mode="json"),
             metrics={
                 "folds": _folds_of(folds, record),
-                "test": _read(evaluation),
-                "streams": _read(run / STREAMS_FILE),
+                "test": test,
+                "streams": checkpoint.figures(run, STREAMS_FILE),
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
         )
@@ -124,15 +124,8 @@ def _folds_of(folds: Path | None, record: dict[str, Any]) -> dict[str, Any] | No
         found = json.loads((folds / FOLDS_FILE).read_text())
     except (OSError, ValueError) as error:
         raise PublishError(f"{folds / FOLDS_FILE}: {error}; python -m export folds") from error
-    for key in ("network", "training"):
-        mine, other = ({**configs[key], "seed": 0} for configs in (record, found))
-        if mine != other:
-            raise PublishError(f"{folds} has another {key} configuration than the run: {other}")
+    require_folds_of(folds, found, record)
     return {"accuracy": found["accuracy"], "each": [fold["accuracy"] for fold in found["folds"]]}
-
-
-def _read(file: Path) -> Any:
-    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def graph_files(model: ModelProto) -> dict[str, bytes]:

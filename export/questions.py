@@ -8,18 +8,17 @@ published network on the same folds, over the folds and over the people held out
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export import checkpoint
 from export.data import Split
 from export.evaluate import evaluate
-from export.folds import fold_runs
+from export.identity import require_same
 from export.networks import NetworkConfig
 from export.paired import interval, spread
-from export.recipe import NETWORKS
-from export.train import Trainer
+from export.recipe import TrainConfig
 
 Record = dict[str, Any]
 HELD_OUT_FILE = "held-out.json"
@@ -28,62 +27,67 @@ PUBLISHED = "larnn"
 
 @dataclass(frozen=True)
 class Variant:
-    """A preset, and what is changed of it."""
+    """A preset, and what is changed of it, as `train --network` takes it."""
 
     what: str
     preset: str = "larnn"
-    changes: Record = field(default_factory=dict)
-
-    def config(self) -> NetworkConfig:
-        fields = NETWORKS[self.preset].model_dump() | self.changes
-        return NetworkConfig.model_validate(fields)
+    changes: tuple[str, ...] = ()
 
 
 VARIANTS = {
     PUBLISHED: Variant("LARNN as published: 2 layers, k = 16, residual"),
     "lstm": Variant("LSTM", "lstm"),
     "bn-lstm": Variant("BN-LSTM", "bn-lstm"),
-    "layer-mode": Variant("layer mode", changes={"mode": "layer"}),
-    "encoding": Variant("with positional encoding", changes={"positional_encoding": True}),
-    "plain-kv": Variant("no ELU on keys and values", changes={"activate_keys_values": False}),
+    "layer-mode": Variant("layer mode", changes=("mode=layer",)),
+    "encoding": Variant("with positional encoding", changes=("positional_encoding=true",)),
+    "plain-kv": Variant("no ELU on keys and values", changes=("activate_keys_values=false",)),
     "layer-norm": Variant(
-        "with layer norm, of keys and values too", changes={"normalisation": "layer"}
+        "with layer norm, of keys and values too", changes=("normalisation=layer",)
     ),
-    **{f"k{k}": Variant(f"k = {k}", changes={"window_size": k}) for k in (1, 4, 8, 38, 64)},
+    **{f"k{k}": Variant(f"k = {k}", changes=(f"window_size={k}",)) for k in (1, 4, 8, 38, 64)},
     "one-layer": Variant(
-        "1 layer, n = 68, 4 heads", changes={"layers": 1, "hidden_size": 68, "heads": 4}
+        "1 layer, n = 68, 4 heads", changes=("layers=1", "hidden_size=68", "heads=4")
     ),
-    "three-layers": Variant("3 layers, n = 40", changes={"layers": 3, "hidden_size": 40}),
+    "three-layers": Variant("3 layers, n = 40", changes=("layers=3", "hidden_size=40")),
 }
 
 
-def finished(trainer: Trainer) -> bool:
-    """Whether the run is there; CheckpointError where it is of another configuration."""
-    if not (trainer.run / f"{checkpoint.FINISHED}.json").is_file():
-        return False
-    _, record = checkpoint.read(trainer.run, checkpoint.FINISHED)
-    for key in ("network", "training"):
-        if record[key] != trainer.record()[key]:
-            raise checkpoint.CheckpointError(f"{trainer.run} has another {key}: {record[key]}")
-    return True
+@dataclass(frozen=True)
+class Asked:
+    """One run: of a variant, with a fold's people held out."""
+
+    run: Path
+    network: NetworkConfig
+    training: TrainConfig
+
+    def finished(self) -> bool:
+        """Whether the run is there; CheckpointError where it is another than this one."""
+        if not (self.run / f"{checkpoint.FINISHED}.json").is_file():
+            return False
+        configurations = {
+            "network": self.network.model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+        }
+        require_same(self.run, checkpoint.read(self.run, checkpoint.FINISHED)[1], configurations)
+        return True
+
+    def figures(self, train: Split) -> Record:
+        """What it gives on the people held out, measured once for its weights."""
+        _, record = checkpoint.read(self.run, checkpoint.FINISHED)
+        file = self.run / HELD_OUT_FILE
+        found: Record = json.loads(file.read_text()) if file.is_file() else {}
+        if found.get("tensors_sha256") == record["tensors_sha256"]:
+            return found
+        return evaluate(self.run, train.of_subjects(self.training.held_out), HELD_OUT_FILE)
 
 
-def held_out_figures(folder: Path, train: Split) -> dict[int, Record]:
-    """By fold what the variant's finished runs give on the people held out; measured once each."""
-    found = {}
-    for fold, (run, people) in enumerate(fold_runs(folder, train)):
-        if not (run / f"{checkpoint.FINISHED}.json").is_file():
-            continue
-        if not (run / HELD_OUT_FILE).is_file():
-            evaluate(run, train.of_subjects(people), HELD_OUT_FILE)
-        found[fold] = json.loads((run / HELD_OUT_FILE).read_text())
-    return found
-
-
-def answers(runs: Path, train: Split) -> list[Record]:
+def answers(asked: dict[str, list[Asked]], train: Split) -> list[Record]:
     """A row for each variant with a finished run; differences where two folds are shared."""
-    figures = {name: held_out_figures(runs / name, train) for name in VARIANTS}
-    return [_row(name, figures[name], figures[PUBLISHED]) for name in VARIANTS if figures[name]]
+    figures = {
+        name: {fold: each.figures(train) for fold, each in enumerate(runs) if each.finished()}
+        for name, runs in asked.items()
+    }
+    return [_row(name, figures[name], figures[PUBLISHED]) for name in asked if figures[name]]
 
 
 def _row(name: str, mine: dict[int, Record], published: dict[int, Record]) -> Record:

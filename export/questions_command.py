@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from export.checkpoint import CheckpointError
-from export.data import DataError, load
+from export.data import DataError, Split, load
 from export.folds import fold_runs
 from export.memory import keep_freed_memory
-from export.questions import VARIANTS, answers, finished
-from export.recipe import FOLDS, TrainConfig
+from export.questions import VARIANTS, Asked, answers
+from export.recipe import FOLDS
 from export.train import Trainer
-from export.training_command import DATA_HELP, configured, train_to_end
+from export.training_command import DATA_HELP, configs, recordings_for, train_to_end
 
 RUNS = Path("runs/questions")
 
@@ -27,29 +27,33 @@ def questions(
     only: Annotated[
         list[str] | None, typer.Option(help=f"train these alone: {', '.join(VARIANTS)}; or none")
     ] = None,
-    folds: Annotated[int, typer.Option(help="the first so many", min=1, max=FOLDS)] = FOLDS,
+    folds: Annotated[
+        int, typer.Option(help="train and compare the first so many", min=1, max=FOLDS)
+    ] = FOLDS,
     training: Annotated[
         list[str] | None, typer.Option("--training", "-t", help="a training field, name=value")
     ] = None,
     data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
     output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
 ) -> None:
-    """What each part of the LARNN is worth, on held-out people. Goes on if asked again."""
+    """What each part of the LARNN is worth, on held-out people. Goes on if asked again.
+
+    All runs that are compared are of one recipe: a folder holds those of one alone.
+    """
     keep_freed_memory()
     wanted = [*VARIANTS] if only is None else [name for name in only if name != "none"]
     if unknown := set(wanted) - VARIANTS.keys():
         raise typer.BadParameter(f"no variant {', '.join(sorted(unknown))}", param_hint="--only")
     try:
         train = load("train", data)
-        recipe = configured(TrainConfig(), training or [])
-        for fold in range(folds):
-            for name in wanted:
-                run, held_out = fold_runs(runs / name, train)[fold]
-                config = recipe.model_copy(update={"seed": fold, "held_out": held_out})
-                trainer = Trainer(VARIANTS[name].config(), config, train, run)
-                if not finished(trainer):
-                    train_to_end(trainer, resume=True)
-        rows = answers(runs, train)
+        asked = {name: _runs_of(name, runs, training, train)[:folds] for name in VARIANTS}
+        finished = {each.run for of_one in asked.values() for each in of_one if each.finished()}
+        for each in (asked[name][fold] for fold in range(folds) for name in wanted):
+            if each.run not in finished:
+                recordings = recordings_for(each.training, train, data)
+                trainer = Trainer(each.network, each.training, train, each.run, recordings)
+                train_to_end(trainer, resume=True)
+        rows = answers(asked, train)
     except (ValueError, DataError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     table = Table("variant", "held-out people", "less the published, over people", "folds")
@@ -63,3 +67,13 @@ def questions(
     Console().print(table)
     if output is not None:
         output.write_text(json.dumps({"command": "questions", "rows": rows}, indent=1) + "\n")
+
+
+def _runs_of(name: str, runs: Path, training: list[str] | None, train: Split) -> list[Asked]:
+    """A variant's, a fold each; the fold's number is the seed."""
+    variant = VARIANTS[name]
+    network, recipe = configs(variant.preset, [*variant.changes], training, train)
+    return [
+        Asked(run, network, recipe.model_copy(update={"seed": fold, "held_out": people}))
+        for fold, (run, people) in enumerate(fold_runs(runs / name, train))
+    ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from export import checkpoint
+from export.identity import require_same
 from export.train import Trainer
 
 
@@ -35,14 +36,9 @@ def save_last(trainer: Trainer) -> None:
 
 
 def resume(trainer: Trainer) -> None:
-    """Go on from RUN/last.*; CheckpointError when it is of another configuration."""
+    """Go on from RUN/last.*; CheckpointError where it is of another configuration or start."""
     tensors, record = checkpoint.read(trainer.run, checkpoint.LAST)
-    mine = trainer.record()
-    for key in ("network", "training"):
-        if record[key] != mine[key]:
-            raise checkpoint.CheckpointError(
-                f"{trainer.run} was trained with another {key} configuration: {record[key]}"
-            )
+    require_same(trainer.run, record, trainer.record())
     trainer.network.load_state_dict(_under("network.", tensors))
     trainer.average.load_state_dict(_under("average.", tensors))
     state: dict[int, dict[str, Tensor]] = {}
@@ -53,7 +49,6 @@ def resume(trainer: Trainer) -> None:
     trainer.schedule.load_state_dict(record["schedule"])
     trainer.generator.set_state(tensors["random.order_and_augmentation"])
     torch.set_rng_state(tensors["random.dropout"])
-    trainer.started_from = record.get("started_from")
     trainer.history = record["history"]
 
 

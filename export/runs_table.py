@@ -61,9 +61,15 @@ def command_of(verb: str, name: str, record: dict[str, Any]) -> str:
     }
     preset = min(differences, key=lambda each: len(differences[each]))
     words = [f"python -m export {verb} runs/{name} --preset {preset}", *differences[preset]]
-    if record.get("started_from"):
-        words.append(f"--start RUN  # whose tensors_sha256 is {record['started_from'][:12]}")
-    return " ".join(words)
+    return " ".join([*words, *_start(record.get("started_from"))])
+
+
+def _start(digests: str | list[str | None] | None) -> list[str]:
+    """Of a run, or of each of its folds: with whose weights it began."""
+    if isinstance(digests, str):
+        return [f"--start RUN  # whose tensors_sha256 is {digests[:12]}"]
+    each = ", ".join(digest[:12] for digest in digests or [] if digest)
+    return [f"--start RUNS  # whose folds' tensors_sha256 are {each}"] if each else []
 
 
 def _differences(flag: str, mine: BaseModel, other: BaseModel) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,15 +13,20 @@ from export import checkpoint
 from export.carried import Labelled, labelled
 from export.data import DataError
 from export.data.hapt import TEST_SUBJECTS, load_recordings
+from export.folds import read_folds, recipe_of, require_folds_of
 from export.stream_card import seconds
 from export.stream_evaluation import STREAMS_FILE, run_streams, run_windows, summarise, together
-from export.stream_metrics import Stream, best_temperature
+from export.stream_metrics import best_temperature
 
 
 def streams(
     run: Annotated[Path, typer.Argument(help="a finished run")],
     folds: Annotated[
-        Path | None, typer.Option(help="the folds that choose the temperature of its answers")
+        Path | None,
+        typer.Option(
+            help="five folds of its recipe, which choose the temperature of its answers; "
+            "left out, what was chosen stays"
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="folder that holds hapt")] = None,
 ) -> None:
@@ -33,14 +38,17 @@ def streams(
 
     try:
         recordings = labelled(load_recordings(data))
-        held_out = _held_out(run)
-        mine = [r for r in recordings if r.subject in (held_out or TEST_SUBJECTS)]
-        temperature = None if folds is None else best_temperature(*together(_of(folds, recordings)))
+        _, record = checkpoint.read(run, checkpoint.FINISHED)
+        people = record["training"]["held_out"] or TEST_SUBJECTS
+        mine = [r for r in recordings if r.subject in people]
         network = checkpoint.load_network(run)
+        calibration = _chosen_by(folds, record, recordings) if folds else _kept(run)
     except (DataError, checkpoint.CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
     found, windows = run_streams(network, mine), run_windows(network, mine)
-    result = summarise(found, windows, temperature)
+    temperature = calibration["temperature"]
+    result = summarise(found, windows, temperature) | calibration
+    result["tensors_sha256"] = record["tensors_sha256"]
     (run / STREAMS_FILE).write_text(json.dumps(result, indent=1) + "\n")
     draw_streams(run, found, windows, temperature)
     Console().print(
@@ -50,19 +58,25 @@ def streams(
     )
 
 
-def _held_out(run: Path) -> list[int]:
-    _, record = checkpoint.read(run, checkpoint.FINISHED)
-    people: list[int] = record["training"]["held_out"]
-    return people
+def _kept(run: Path) -> dict[str, Any]:
+    """What chose the temperature before, for the same weights."""
+    before = checkpoint.figures(run, STREAMS_FILE) or {}
+    return {name: before.get(name) for name in ("temperature", "folds_sha256")}
 
 
-def _of(folds: Path, recordings: list[Labelled]) -> list[Stream]:
-    """Every training subject's streams, by the network that did not know this person."""
+def _chosen_by(folds: Path, record: dict[str, Any], recordings: list[Labelled]) -> dict[str, Any]:
+    """Of every training subject's streams, by the network that did not know this person.
+
+    Raises CheckpointError where the folds are of another recipe than the run's.
+    """
+    records = read_folds(folds)
+    require_folds_of(folds, recipe_of(records), record)
     found = []
-    for run in sorted(folds.glob("fold-*")):
-        people = _held_out(run)
-        network = checkpoint.load_network(run)
+    for index, fold in enumerate(records):
+        network = checkpoint.load_network(folds / f"fold-{index}")
+        people = fold["training"]["held_out"]
         found += run_streams(network, [r for r in recordings if r.subject in people])
-    if not found:
-        raise checkpoint.CheckpointError(f"{folds} holds no folds: python -m export folds {folds}")
-    return found
+    return {
+        "temperature": best_temperature(*together(found)),
+        "folds_sha256": [fold["tensors_sha256"] for fold in records],
+    }

@@ -14,15 +14,15 @@ PAGE = page.read("own-data.md")
 PEOPLE = ("ann", "bob", "cid", "eve")
 
 
-def write(folder: Path, takes: int = 3, rows: int = 70) -> Path:
+def write(folder: Path, takes: int = 3, rows: int = 70, people: tuple[str, ...] = PEOPLE) -> Path:
     """Takes of both gestures by each person, a file a person; the last one's is Parquet."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dataset.toml").write_text(DESCRIPTION)
     random = np.random.default_rng(0)
-    for person in PEOPLE:
+    for person in people:
         parts = [_take(random, person, take, rows) for take in range(2 * takes)]
         table = pl.concat(parts)
-        if person == PEOPLE[-1]:
+        if person == people[-1]:
             table.write_parquet(folder / f"{person}.parquet")
         else:
             table.write_csv(folder / f"{person}.csv")

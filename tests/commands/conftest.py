@@ -46,6 +46,16 @@ def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
+def begun(runs: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folds that began with the weights of runs/folds."""
+    folds = tmp_path_factory.mktemp("begun") / "begun"
+    started: list[str | Path] = ["--data", data, "--start", runs / "folds"]
+    result = export("folds", folds, *SMALL, *SHORT, *started)
+    assert result.exit_code == 0, result.output
+    return folds
+
+
+@pytest.fixture(scope="package")
 def models(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
     published = export("publish", runs / "one", "--folds", runs / "folds", "--models", models)

@@ -65,6 +65,25 @@ def test_publishing_without_evaluation_or_with_other_folds_is_refused(
     assert not (tmp_path / "models" / "larnn-har" / "1").exists()
 
 
+def test_folds_that_began_with_others_are_not_of_a_run_that_did_not(
+    runs: Path, begun: Path, tmp_path: Path
+) -> None:
+    command = ("publish", runs / "one", "--models", tmp_path / "models", "--folds")
+    assert "the run has not" in refusal(*command, begun)
+    found = json.loads((runs / "folds" / "folds.json").read_text())
+    del found["started_from"]  # as folds.json was written before
+    (tmp_path / "folds.json").write_text(json.dumps(found))
+    published = export(*command, tmp_path)
+    assert published.exit_code == 0, published.output
+
+
+def test_figures_of_other_weights_are_not_published(runs: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(runs / "folds" / "fold-0", tmp_path / "run")
+    shutil.copyfile(runs / "one" / "evaluation.json", run / "evaluation.json")
+    text = refusal("publish", run, "--models", tmp_path / "models")
+    assert "is of other weights" in text
+
+
 def test_a_graph_alone_is_written_and_verified(runs: Path, models: Path, tmp_path: Path) -> None:
     graph = tmp_path / "model.onnx"
     assert export("onnx", runs / "one", "--output", graph).exit_code == 0
