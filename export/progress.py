@@ -23,15 +23,16 @@ def train_showing(trainer: Trainer) -> None:
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
     console.print(f"{trainer.network.config.family}: {parameters:,} parameters → {trainer.run}")
     epochs, batches = trainer.config.epochs, trainer.batches_per_epoch
+    last = trainer.history[-1] if trainer.history else {}
     with Progress(*COLUMNS, console=console, refresh_per_second=2) as progress:
         task = progress.add_task(
             "",
             total=epochs * batches,
             completed=len(trainer.history) * batches,
-            epoch=len(trainer.history) + 1,
+            epoch=min(len(trainer.history) + 1, epochs),
             epochs=epochs,
-            loss=float("nan"),
-            accuracy="–",
+            loss=last.get("loss", float("nan")),
+            accuracy=f"{last['accuracy']:.2%}" if "accuracy" in last else "–",
         )
 
         def on_batch(epoch: int, batch: int, loss: float) -> None:
