@@ -14,11 +14,13 @@ def serving() -> Iterator[str]:
 
     Raises StartupError.
     """
-    from service.__main__ import make_server
+    from service.server import make_server
     from service.settings import Settings
 
     with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes early waits in its queue
-        server = make_server(Settings(store="memory", api_keys="", tls_cert=None, tls_key=None))
+        server = make_server(
+            Settings(store="memory", workers=1, api_keys="", tls_cert=None, tls_key=None)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

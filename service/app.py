@@ -29,6 +29,7 @@ from service.api.exchange import ShortWay
 from service.api.oip import rest
 from service.api.oip.infer import Inference
 from service.api.oip.repository import ModelRepository
+from service.api.one_worker import OneWorker
 from service.backend.repository import Repository
 from service.engine.engine import Engine
 from service.engine.gauges import EngineGauges
@@ -49,11 +50,6 @@ logger = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application. Raises StartupError where it cannot serve."""
-    if settings.workers > 1:
-        raise StartupError(
-            f"LARNN_WORKERS={settings.workers}, but a replica is one process, and the memory store "
-            "lives in one: set LARNN_CONCURRENCY instead, or start more replicas"
-        )
     folder = Repository(settings.models, settings.provider, settings.concurrency)
     models = at_start(folder, settings.model, settings.versions)
     engine = Engine(models, _streams(settings, models), settings)
@@ -80,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=exports,
     )
     operators, callers = Operators(settings), Callers(settings)
+    one_worker = OneWorker(settings)
     inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
     app.state.engine = engine
     app.state.grpc = _grpc_server(engine, inference, repository, callers, settings)
@@ -94,9 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
     access.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)
     app.include_router(health.router(engine))
-    app.include_router(telemetry.router(engine.streams.metrics))
+    app.include_router(telemetry.router(engine.streams.metrics, one_worker))
     app.include_router(classify.router(door, settings))
-    app.include_router(operate.router(engine, operators))
+    app.include_router(operate.router(engine, operators, one_worker))
     app.include_router(streams.router(engine, settings))
     app.include_router(stream_state.router(engine, settings))
     app.include_router(stream.router(engine, settings))

@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 
 from pydantic_settings import CliApp
 
-from service.__main__ import prepare, refusals
+from service.__main__ import refusals
 from service.errors import StartupError
 from service.keys import new_key
+from service.server import prepare
 from service.settings import Settings
 
 PORT = 8443
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> None:
         settings = CliApp.run(Settings, cli_args=arguments)
         host = settings.host if "host" in settings.model_fields_set else own_address()
         port = settings.port if "port" in settings.model_fields_set else PORT
-        changes: dict[str, object] = {"host": host, "port": port}
+        changes: dict[str, object] = {"host": host, "port": port, "workers": 1}
         changes |= dict(zip(("tls_cert", "tls_key"), certificate(host, Path(folder)), strict=True))
         place = ""
         if not settings.api_keys:

@@ -73,9 +73,12 @@ class Settings(BaseSettings):
     """Private key of the certificate, PEM, without a passphrase."""
 
     workers: int = Field(1, ge=1)
-    """Processes. The memory store lives in one: run more replicas behind a proxy instead."""
+    """Processes on this port, each with its share of the cores; they need a store to share."""
+    worker_port: int | None = Field(None, ge=1, le=65535)
+    """First of as many ports, at which each of several processes is reached alone: for metrics and
+    operators."""
     concurrency: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
-    """Runs of the model side by side; one thread each. The default is the number of cores."""
+    """Runs of the model side by side in a process; one thread each. The default is its cores."""
     max_batch_size: int = Field(64, ge=1)
     """Rows in one run."""
     max_run_steps: int = Field(256, ge=1)

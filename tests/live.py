@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.__main__ import DrainingServer, make_server
+from service.server import make_server
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def running(**settings: Any) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         server = make_server(Settings(**settings))
         ready = threading.Event()
-        _announce(server, ready)
+        server.when_ready = ready.set
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -37,16 +37,6 @@ def running(**settings: Any) -> Iterator[str]:
             server.should_exit = True
             thread.join(120)
             assert not thread.is_alive(), "the service did not stop"
-
-
-def _announce(server: DrainingServer, ready: threading.Event) -> None:
-    startup = server.startup
-
-    async def announced(sockets: list[socket.socket] | None = None) -> None:
-        await startup(sockets)
-        ready.set()
-
-    server.startup = announced  # type: ignore[method-assign]
 
 
 @dataclass

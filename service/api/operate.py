@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.health import VersionInfo, version_infos
 from service.api.messages import OpenedMessage
+from service.api.one_worker import OneWorker
 from service.api.schemas import gives
 from service.engine.engine import Engine
 from service.operators import Operators
@@ -40,14 +41,14 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(engine: Engine, operators: Operators) -> APIRouter:
+def router(engine: Engine, operators: Operators, one_worker: OneWorker) -> APIRouter:
     def operator(request: Request) -> None:
         operators.check(request.state.owner)
 
     routes = APIRouter(
         prefix="/models/{name}",
         tags=["models"],
-        dependencies=[Depends(operator)],
+        dependencies=[Depends(operator), Depends(one_worker)],
         responses=_PROBLEMS,
     )
 

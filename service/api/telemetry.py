@@ -8,12 +8,13 @@ import re
 import time
 from collections.abc import Iterable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import failures
+from service.api.one_worker import OneWorker
 from service.telemetry.calls import CALL, Call
 from service.telemetry.metrics import Metrics
 
@@ -76,8 +77,8 @@ def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return None
 
 
-def router(metrics: Metrics) -> APIRouter:
-    routes = APIRouter(tags=["health"])
+def router(metrics: Metrics, one_worker: OneWorker) -> APIRouter:
+    routes = APIRouter(tags=["health"], dependencies=[Depends(one_worker)])
 
     @routes.get("/metrics", summary="What was measured, for Prometheus", response_class=Response)
     async def read_metrics() -> Response:

@@ -14,9 +14,9 @@ import pytest
 import trustme
 
 from larnn_client import Client
-from service.__main__ import make_server
 from service.errors import StartupError
 from service.keys import ApiKeys
+from service.server import make_server
 from service.settings import Settings
 from tests import live
 

@@ -10,12 +10,10 @@ from typing import Any
 import onnx
 import pytest
 
-from service.app import create_app
 from service.backend.repository import Repository, load_model
 from service.contract import Contract
 from service.engine.models import at_start
 from service.errors import StartupError
-from service.settings import Settings
 from tests import toy
 
 
@@ -159,9 +157,3 @@ def test_a_graph_without_metadata(tmp_path: Path) -> None:
 
 def test_the_provider_is_said(tmp_path: Path) -> None:
     assert load_model(toy.publish(tmp_path), "auto").backend.provider == "CPUExecutionProvider"
-
-
-def test_more_workers_than_the_memory_store_can_serve(tmp_path: Path) -> None:
-    toy.publish(tmp_path)
-    with pytest.raises(StartupError, match="LARNN_WORKERS=2"):
-        create_app(Settings(models=tmp_path, model="toy", workers=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.api.body import read_body
@@ -24,6 +24,7 @@ from service.api.oip.messages import (
 )
 from service.api.oip.repository import ModelRepository
 from service.api.oip.rest_models import errors, json, says
+from service.api.one_worker import OneWorker
 from service.api.schemas import reference, takes
 from service.engine.engine import Engine
 from service.settings import Settings
@@ -47,6 +48,7 @@ def router(
     routes = APIRouter(
         prefix=OIP, tags=["Open Inference Protocol"], default_response_class=Response
     )
+    one_worker = [Depends(OneWorker(settings))]
 
     @routes.get("", summary="Server metadata", responses=says(ServerMetadata))
     async def server_metadata() -> Response:
@@ -75,6 +77,7 @@ def router(
         summary="Load the newest version of a model, for operators",
         openapi_extra=takes(RepositoryBody, {}),
         responses=errors(400, 403, 404, 409, 413, 503),
+        dependencies=one_worker,
     )
     async def load(request: Request, name: str) -> Response:
         await repository.load(name, request.state.owner, await parameters(request))
@@ -84,7 +87,8 @@ def router(
         "/repository/models/{name}/unload",
         summary="Take a model out of service, for operators",
         openapi_extra=takes(RepositoryBody, {}),
-        responses=errors(400, 403, 404, 413),
+        responses=errors(400, 403, 404, 409, 413),
+        dependencies=one_worker,
     )
     async def unload(request: Request, name: str) -> Response:
         await parameters(request)
