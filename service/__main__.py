@@ -25,9 +25,10 @@ def main(arguments: list[str] | None = None) -> None:
 
         if worker is None:
             return prepare(settings).run()
-        server = prepare(worker.settings)
-        server.when_ready = worker.tell_ready
-        server.run(sockets=worker.listen())
+        server, sockets = prepare(worker.settings), worker.sockets()
+        server.when_ready = worker.tell_listening
+        worker.wait_for_the_others()
+        server.run(sockets=sockets)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Several processes of the service on one port: each a replica, with an interpreter of its own.
 
-The parent holds the port and serves nobody. It starts one worker after the other, another in the
-place of one that has ended, and passes signals on.
+The parent holds the port and serves nobody. It starts one worker after the other, lets them listen
+together, starts another in the place of one that has ended, and passes signals on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -23,10 +24,12 @@ from service.telemetry import logs
 
 logger = logging.getLogger(__name__)
 
-READY = signal.SIGUSR1
-"""From a worker to its parent."""
+LOADED = signal.SIGUSR1
+"""From a worker to its parent: it could listen now."""
+LISTENS = signal.SIGRTMIN
+"""And: it does. Several may at once, and of these signals none is lost."""
 ENDING = {signal.SIGTERM, signal.SIGINT}
-HEARD = {signal.SIGCHLD, signal.SIGHUP, READY, *ENDING}
+HEARD = {signal.SIGCHLD, signal.SIGHUP, LOADED, LISTENS, *ENDING}
 PAUSE = 1.0
 """Seconds until another takes the place of a worker that has ended."""
 
@@ -38,18 +41,24 @@ class Worker:
     settings: Settings
     number: int
     """From 0."""
+    gate: int
+    """A pipe that the parent closes when all are ready."""
 
-    def listen(self) -> list[socket.socket]:
-        """On the port of all, and on its own where there is one. Raises StartupError."""
+    def sockets(self) -> list[socket.socket]:
+        """At the port of all, and at its own where there is one. Raises StartupError."""
         settings = self.settings
         sockets = [bound(settings.host, settings.port, shared=True)]
         if settings.worker_port is not None:
             sockets.append(bound(settings.host, settings.worker_port + self.number, shared=False))
         return sockets
 
-    def tell_ready(self) -> None:
-        """The parent may start the next one."""
-        os.kill(os.getppid(), READY)
+    def wait_for_the_others(self) -> None:
+        """Who listened first would have all the connections that come early."""
+        os.kill(os.getppid(), LOADED)
+        os.read(self.gate, 1)
+
+    def tell_listening(self) -> None:
+        os.kill(os.getppid(), LISTENS)
 
 
 def started(settings: Settings) -> Worker:
@@ -69,9 +78,10 @@ def started(settings: Settings) -> Worker:
     settings = settings.model_copy(update=changes)
     scheme = "http" if settings.tls_cert is None else "https"
     place = f"[{host}]" if ":" in host else host
-    number = Parent(settings.workers, f"{scheme}://{place}:{port}").watch()
+    parent = Parent(settings.workers, f"{scheme}://{place}:{port}")
+    number = parent.watch()
     held.close()
-    return Worker(settings, number)
+    return Worker(settings, number, parent.gate)
 
 
 def check(settings: Settings) -> None:
@@ -103,7 +113,8 @@ def bound(host: str, port: int, shared: bool) -> socket.socket:
 
 
 class Parent:
-    """The process that starts the workers. It holds one end of a pipe: they end when it closes."""
+    """The process that starts the workers. It holds one end of two pipes: they listen when the one
+    closes, and end when the other does."""
 
     def __init__(self, workers: int, address: str) -> None:
         self._workers, self._address = workers, address
@@ -111,9 +122,13 @@ class Parent:
         self._running: dict[int, int] = {}
         """By process id the worker's number."""
         self._starting: int | None = None
+        self._listening: set[int] = set()
+        self._reload_late: set[int] = set()
+        """Those that were to reload before they could hear of it."""
         self._not_before = 0.0
-        self._served = self._ending = False
-        self._pipe = os.pipe()
+        self._open = self._ending = False
+        self._life, self._life_here = os.pipe()
+        self.gate, self._gate_here = os.pipe()
 
     def watch(self) -> int:
         """In a worker its number; the parent exits."""
@@ -143,24 +158,34 @@ class Parent:
 
     def _become_worker(self) -> None:
         os.setpgid(0, 0)  # a terminal interrupts the parent alone, which asks for a drain
-        reading, writing = self._pipe
-        os.close(writing)
-        threading.Thread(target=_end_with, args=[reading], daemon=True).start()
+        os.close(self._life_here)
+        if not self._open:
+            os.close(self._gate_here)
+        threading.Thread(target=_end_with, args=[self._life], daemon=True).start()
 
     def _hear(self, number: signal.Signals, sender: int) -> None:
-        if number == READY:
-            if sender == self._starting:
-                self._starting, self._served = None, True
-                if not self._missing:
-                    logger.info("%d processes running on %s", self._workers, self._address)
+        if number == LOADED and sender == self._starting:
+            self._starting = None
+            if not self._missing and not self._open:
+                self._open = True
+                os.close(self._gate_here)
+        elif number == LISTENS and sender in self._running:
+            self._listening.add(sender)
+            if sender in self._reload_late:
+                os.kill(sender, signal.SIGHUP)
+            if len(self._listening) == self._workers:
+                logger.info("%d processes running on %s", self._workers, self._address)
+        elif number == signal.SIGHUP:
+            self._reload_late = self._running.keys() - self._listening
+            self._tell(self._listening, signal.SIGHUP)
+        elif number in ENDING:
+            self._ending = True
+            self._tell(self._running, signal.SIGTERM)
         elif number == signal.SIGCHLD:
             self._reap()
-        else:
-            self._ending = self._ending or number in ENDING
-            self._tell(signal.SIGTERM if number in ENDING else number)
 
-    def _tell(self, number: signal.Signals) -> None:
-        for process in self._running:
+    def _tell(self, processes: Iterable[int], number: signal.Signals) -> None:
+        for process in processes:
             os.kill(process, number)
 
     def _reap(self) -> None:
@@ -170,9 +195,10 @@ class Parent:
                 if not process:
                     return
                 number = self._running.pop(process)
+                self._listening.discard(process)
                 if process == self._starting:
                     self._starting = None
-                    if not self._served and not self._ending:  # it has said why
+                    if not self._open and not self._ending:  # it has said why
                         self._give_up(status)
                 if not self._ending:
                     how = os.waitstatus_to_exitcode(status)
@@ -181,6 +207,7 @@ class Parent:
                     self._not_before = time.monotonic() + PAUSE
 
     def _give_up(self, status: int) -> NoReturn:
+        """The others end with the pipe."""
         sys.exit(max(os.waitstatus_to_exitcode(status), 1))
 
 
