@@ -32,7 +32,8 @@ CONNECTIONS = (1, 16, 64)
 
 @dataclass(frozen=True)
 class Start:
-    """The service alone: from its command to its first 200 of /readyz, and what it holds then."""
+    """The service alone, one process: from its command to its first 200 of /readyz, and what it
+    holds then."""
 
     seconds: float
     resident_bytes: int
@@ -88,9 +89,10 @@ def _rows(
     runs = len(os.sched_getaffinity(0))
     session = BareSession(folder, manifest, runs)
     results: dict[str, Rounds] = defaultdict(dict)
-    before = time.perf_counter()
-    with serving(folder.parent.parent, manifest.name, runs) as server:
+    models, before = folder.parent.parent, time.perf_counter()
+    with serving(models, manifest.name, runs) as server:
         start = Start(time.perf_counter() - before, resident_bytes(server.pid))
+    with serving(models, manifest.name, runs, processes=runs) as server:
         for number in range(rounds):
             for batch in BATCHES:
                 alone = session.measure(window, batch, seconds, max(requests // batch, 1))

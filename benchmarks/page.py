@@ -20,6 +20,8 @@ PAGES = (PAGE, RELIABILITY, OPERATIONS, MEMORIES, TRAINING)
 RESULTS = ROOT / "benchmarks" / "results"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+OURS = ("ours", "ours binary", "ours JSON")
+
 Record = dict[str, Any]
 Row = dict[str, Any]
 
@@ -70,14 +72,15 @@ def _served(row: Row | None) -> list[str]:
 
 def _stream(record: Record) -> str:
     rows: list[Row] = record["rows"]
-    servers = ["ours binary", "ours JSON", "triton"]
+    servers = ["ours binary", "ours JSON", "ours, one process", "triton"]
     by_cell: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         cell = (row["model"], row["steps"], row["streams"])
         by_cell.setdefault(cell, {})[row["server"]] = row
     head = ["model", "steps", "streams"]
     head += [f"{server}: {name}" for server in servers for name in ("chunks/s", "p50 / p99 ms")]
-    head[-2] += " (of ours binary, each round's)"
+    for place in (-4, -2):
+        head[place] += " (of ours binary, each round's)"
     lines = []
     for cell, found in by_cell.items():
         figures = [
@@ -96,7 +99,7 @@ def _stream(record: Record) -> str:
 def _of_ours(row: Row, name: str) -> str:
     """The figure and, of another server, its ratio to ours: the rounds' median, lowest, highest.
     Each ratio is of one round, so they are not those of two medians."""
-    if row["server"].startswith("ours"):
+    if row["server"] in OURS:
         return f"{row[name]:.0f}"
     low, high = row[f"{name}_of_ours_spread"]
     return f"{row[name]:.0f} ({row[f'{name}_of_ours']:.2f}: {low:.2f} to {high:.2f})"

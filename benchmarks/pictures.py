@@ -13,8 +13,9 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-OURS, PEER = "#c2410c", "#64748b"
-LINES = {"ours binary": OURS, "ours JSON": "#fb923c", "triton": PEER}
+OURS, ONE, PEER = "#c2410c", "#a16207", "#64748b"
+COLOURS = {"ours": OURS, "ours, one process": ONE}
+LINES = {"ours binary": OURS, "ours JSON": "#fb923c", "ours, one process": ONE, "triton": PEER}
 
 
 def serve(record: dict[str, Any], path: Path) -> None:
@@ -101,7 +102,7 @@ def _bars(axis: Axes, rows: list[dict[str, Any]], servers: list[str], field: str
     for shift, body, strength in ((-0.2, "JSON", 0.5), (0.2, "binary", 1.0)):
         found = {row["server"]: row[field] for row in rows if row["body"] == body}
         places = np.array([servers.index(name) for name in found])
-        colours = [OURS if name == "ours" else PEER for name in found]
+        colours = [COLOURS.get(name, PEER) for name in found]
         if found:
             axis.barh(places - shift, list(found.values()), 0.38, color=colours, alpha=strength)
     axis.set_yticks(range(len(servers)), servers, fontsize=8)

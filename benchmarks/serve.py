@@ -89,7 +89,7 @@ def serve(
         asdict(cell) | summary(results[cell], results[replace(cell, server="ours")])
         for cell in cells
     ]
-    print_rows(rows, {"server": 12, "body": 8, "connections": 12})
+    print_rows(rows, {"server": 19, "body": 8, "connections": 12})
     bare = [{"batch": batch} | summary(found, {}) for batch, found in alone.items()]
     for row in bare:
         print(

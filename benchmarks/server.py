@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,13 +33,31 @@ class ServerError(RuntimeError):
 
 
 @contextlib.contextmanager
-def serving(models: Path, model: str, concurrency: int) -> Iterator[Server]:
-    """`python -m service` on a free port of the loopback, ready; terminated at the end."""
+def serving(models: Path, model: str, concurrency: int, processes: int = 1) -> Iterator[Server]:
+    """`python -m service` on a free port of the loopback, ready; terminated at the end.
+
+    Several processes share the runs that go on at once, and a store for streams.
+    """
     port = free_port()
-    settings = {"PORT": port, "MODELS": models, "MODEL": model, "CONCURRENCY": concurrency}
-    environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
-    with running([sys.executable, "-m", "service"], port, "/readyz", environment) as server:
-        yield server
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "PORT": port,
+            "MODELS": models,
+            "MODEL": model,
+            "CONCURRENCY": max(concurrency // processes, 1),
+            **together(processes, Path(folder)),
+        }
+        environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
+        with running([sys.executable, "-m", "service"], port, "/readyz", environment) as server:
+            yield server
+
+
+def together(processes: int, folder: Path) -> dict[str, str | int]:
+    """The settings of so many processes. Their streams are written once a second, no oftener."""
+    if processes == 1:
+        return {}
+    store = f"sqlite:///{folder / 'streams.db'}"
+    return {"WORKERS": processes, "STORE": store, "CHECKPOINT_STEPS": 10**6}
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ from service.backend.repository import Repository
 from service.errors import StartupError
 
 STREAMS, STEPS = [1, 16, 64, 250, 1000], [1, 10, 16]
-OURS = {"ours JSON": False, "ours binary": True}
+OURS = {"ours JSON": (False, True), "ours binary": (True, True), "ours, one process": (True, False)}
+"""Whether its chunks are binary, and whether it has as many processes as there are cores."""
 TRITON = "triton"
 LARGE = "larnn-96"
 LARGE_CONFIG = NetworkConfig(
@@ -78,7 +79,7 @@ def stream(
         names = [standin.NAME, model]
         if live:
             write_larnn(standing.models, LARGE, LARGE_CONFIG)
-            with _ours(standing) as server:
+            with _ours(standing, together=True) as server:
                 record["rows"] = [
                     asdict(trial) | {"model": name, "held": trial.held}
                     for name in (*names, LARGE)
@@ -105,14 +106,19 @@ def _compare(
 ) -> list[dict[str, object]]:
     results: dict[Cell, Rounds] = defaultdict(dict)
     for number in range(rounds):
-        with _ours(standing) as ours, _triton(standing, peers) as triton:
+        with (
+            _ours(standing, together=True) as several,
+            _ours(standing, together=False) as one,
+            _triton(standing, peers) as triton,
+        ):
             broken = triton is None
             for count in streams:
                 for size in steps:
                     print(f"round {number + 1}/{rounds}: {count} streams, {size} steps", flush=True)
                     for model in models:
-                        for name, binary in OURS.items():
+                        for name, (binary, together) in OURS.items():
                             cell = Cell(name, model, count, size)
+                            ours = several if together else one
                             asked = OurStreams(ours.port, model, count, size, binary)
                             results[cell][number] = measure(ours, asked, seconds, requests)
                     if triton is None or broken:
@@ -128,7 +134,7 @@ def _compare(
     for cell in sorted(results, key=lambda cell: (cell.model, cell.steps, cell.streams)):
         ours_binary = Cell("ours binary", cell.model, cell.streams, cell.steps)
         rows.append(asdict(cell) | summary(results[cell], results[ours_binary]))
-    print_rows(rows, {"model": 14, "steps": 6, "streams": 8, "server": 12})
+    print_rows(rows, {"model": 14, "steps": 6, "streams": 8, "server": 19})
     return rows
 
 
@@ -138,8 +144,9 @@ def _first(streams: int, steps: int) -> int:
 
 
 @contextlib.contextmanager
-def _ours(standing: standin.StandIn) -> Iterator[Server]:
-    with serving(standing.models, standin.NAME, len(os.sched_getaffinity(0))) as server:
+def _ours(standing: standin.StandIn, together: bool) -> Iterator[Server]:
+    cores = len(os.sched_getaffinity(0))
+    with serving(standing.models, standin.NAME, cores, cores if together else 1) as server:
         yield server
 
 

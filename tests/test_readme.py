@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests import live
@@ -59,6 +60,22 @@ def test_the_python_example_streams_the_recording(address: str) -> None:
     *answers, ended = output.splitlines()
     assert int(answers[-1].split()[0]) > 500
     assert ended == f"ended at {answers[-1].split()[0]}"
+
+
+def test_the_workers_start(tmp_path: Path) -> None:
+    [block] = [block for block in blocks("sh") if "LARNN_WORKERS" in block]
+    *told, make, target = shlex.split(block)
+    assert [make, target] == ["make", "serve"]
+    settings = {name.lower().removeprefix("larnn_"): value for name, value in map(_pair, told)}
+    assert settings["store"].startswith("sqlite:////")
+    settings["store"] = f"sqlite:///{tmp_path / 'streams.db'}"
+    with live.process(**settings) as service:
+        assert httpx.get(f"{service.url}/readyz", timeout=60).status_code == 200
+
+
+def _pair(assignment: str) -> tuple[str, str]:
+    name, _, value = assignment.partition("=")
+    return name, value
 
 
 def test_every_make_target_it_names_exists() -> None:

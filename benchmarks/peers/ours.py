@@ -1,4 +1,4 @@
-"""This service."""
+"""This service: as many processes as there are cores, as the others have them; and one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.peers.base import Ask, Floats, Peer, Place, Start
 from benchmarks.peers.plain import npy
+from benchmarks.server import together
 from benchmarks.standin import NAME
 
 PATH = "/classify"
@@ -18,14 +19,19 @@ class Ours(Peer):
     health = "/readyz"
 
     def start(self, place: Place) -> Start:
+        processes = self._processes(place)
         settings = {
             "PORT": place.port,
             "MODELS": place.standin.models.absolute(),
             "MODEL": NAME,
-            "CONCURRENCY": place.workers,
+            "CONCURRENCY": place.workers // processes,
+            **together(processes, place.folder),
         }
         environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
         return Start([str(place.python), "-m", "service"], environment)
+
+    def _processes(self, place: Place) -> int:
+        return place.workers
 
     def asks(self, window: Floats) -> dict[str, Ask]:
         body = json.dumps({"sequences": [window.tolist()]}).encode()
@@ -33,6 +39,13 @@ class Ours(Peer):
             "JSON": Ask(PATH, {"Content-Type": "application/json"}, body, _logits),
             "binary": Ask(PATH, {"Content-Type": "application/x-npy"}, npy(window), _logits),
         }
+
+
+class OneProcess(Ours):
+    name = "ours, one process"
+
+    def _processes(self, place: Place) -> int:
+        return 1
 
 
 def _logits(answer: bytes) -> Floats:

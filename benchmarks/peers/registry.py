@@ -8,7 +8,7 @@ from benchmarks.peers.fastapi import FastAPI
 from benchmarks.peers.kserve import KServe
 from benchmarks.peers.litserve import LitServe
 from benchmarks.peers.mlserver import MLServer
-from benchmarks.peers.ours import Ours
+from benchmarks.peers.ours import OneProcess, Ours
 from benchmarks.peers.rayserve import RayServe
 from benchmarks.peers.torchserve import TorchServe
 from benchmarks.peers.triton import Triton
@@ -17,6 +17,7 @@ PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Ours(),
+        OneProcess(),
         FastAPI(),
         MLServer(),
         Triton(),
