@@ -12,6 +12,7 @@ from pydantic_settings import CliApp
 
 from service import workers
 from service.errors import StartupError
+from service.ports import listen
 from service.settings import Settings
 
 
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     flags = sys.argv[1:] if arguments is None else arguments
     with refusals():
         settings = CliApp.run(Settings, cli_args=flags)
-        worker = workers.started(settings) if settings.workers > 1 else None
+        worker = workers.started(settings) if workers.wanted(settings) else None
         from service.server import prepare  # heavy: the parent of workers does without
 
         if worker is None:
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         server, sockets = prepare(worker.settings), worker.sockets()
         server.when_ready = worker.tell_listening
         worker.wait_for_the_others()
+        listen(sockets)
         server.run(sockets=sockets)
 
 

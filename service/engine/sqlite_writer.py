@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,8 @@ from service.errors import Unavailable
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+TRY_AGAIN = 0.001
+"""Seconds after which a file that another process writes is tried again."""
 
 
 @dataclass(slots=True)
@@ -65,15 +68,28 @@ class SqliteWriter:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.executescript(schema)
+        self._db.execute("PRAGMA busy_timeout = 0")  # from here on `_when_free`
 
     def _read(self, work: Work[T]) -> T:
         try:
-            return work(self._db)
+            return self._when_free(work)
         except sqlite3.Error as error:
             raise Unavailable() from error
 
+    def _when_free(self, work: Work[T]) -> T:
+        """Once no other process is in the way. SQLite itself tries ever less often, so that who
+        writes without a pause would keep another out for seconds."""
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                return work(self._db)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(TRY_AGAIN)
+
     def _transaction(self, work: Work[T]) -> T:
-        self._db.execute("BEGIN IMMEDIATE")
+        self._when_free(lambda db: db.execute("BEGIN IMMEDIATE"))
         try:
             result = work(self._db)
             self._db.execute("COMMIT")

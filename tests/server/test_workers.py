@@ -18,6 +18,8 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
+from service.errors import StartupError
+from service.ports import locked
 from tests import live, toy
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
@@ -42,8 +44,8 @@ class Workers:
         return [httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60) for port in self.ports]
 
     def alive(self) -> list[psutil.Process]:
-        found: list[psutil.Process] = psutil.Process(self.process.popen.pid).children()
-        return found
+        children = psutil.Process(self.process.popen.pid).children()
+        return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
 
     def answered(self, door: str) -> list[float]:
         """Requests of this door, by worker."""
@@ -68,6 +70,7 @@ def two_ports() -> int:
 def workers(own_models: Path, tmp_path: Path) -> Iterator[Workers]:
     port = two_ports()
     with live.process(
+        "tests.server.with_a_child",
         models=own_models,
         model="toy",
         workers=2,
@@ -158,6 +161,8 @@ def test_doors_of_one_process_are_its_own_ports(workers: Workers) -> None:
         ({"grpc_port": 0}, "LARNN_GRPC_PORT is for one process"),
         ({"model": "none"}, "LARNN_MODEL=none"),
         ({"port": "taken"}, "cannot be listened on"),
+        ({"worker_port": 65_535}, "must exist"),
+        ({"workers": 1, "worker_port": 9}, "set LARNN_WORKERS too"),
         ({"worker_port": "taken"}, "cannot be listened on"),
     ],
 )
@@ -181,3 +186,30 @@ def test_what_cannot_start_says_so_once(
     assert done.stderr.count("the service does not start: ") == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_fails_as_it_warms_up_ends_all(toy_models: Path, tmp_path: Path) -> None:
+    settings = {
+        "models": toy_models,
+        "model": "toy",
+        "port": 0,
+        "workers": 2,
+        "store": f"sqlite:///{tmp_path / 'streams.db'}",
+        "max_waiting_steps": 1,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "service"],
+        cwd=live.ROOT,
+        env=os.environ | live.environment(**settings),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode not in (0, None)
+
+
+def test_two_services_do_not_start_at_one_port() -> None:
+    """None of them listens yet."""
+    with locked("127.0.0.1", 1) as lock:
+        assert lock.getsockname()
+        with pytest.raises(StartupError, match="others start there"):
+            locked("127.0.0.1", 1)
