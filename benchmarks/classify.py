@@ -42,7 +42,7 @@ class Start:
 def classify(
     models: Annotated[Path, typer.Option(help="folder of exported models")] = Path("models"),
     model: Annotated[str, typer.Option(help="the model to measure")] = "larnn-har",
-    seconds: Annotated[float, typer.Option(help="time for each line of a round")] = 3.0,
+    seconds: Annotated[float, typer.Option(help="time for each line of a round")] = 2.0,
     rounds: Annotated[int, typer.Option(help="over all lines, again from the first")] = 5,
     requests: Annotated[int, typer.Option(help="at most so many requests for each line")] = 20_000,
     quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
@@ -61,7 +61,7 @@ def classify(
 
     best, start, rows = _rows(folder, manifest, window, seconds, requests, rounds)
     print(f"{manifest.name}/{manifest.version}, windows of {STEPS} steps, as many runs as cores")
-    print_rows(rows, {"name": 34}, "bare")
+    print_rows(rows, {"name": 54}, "bare")
     print(f"ready in {start.seconds:.2f} s, with {start.resident_bytes / 1e6:.0f} MB")
     record = machine() | {
         "command": "classify",
@@ -90,22 +90,25 @@ def _rows(
     session = BareSession(folder, manifest, runs)
     results: dict[str, Rounds] = defaultdict(dict)
     models, before = folder.parent.parent, time.perf_counter()
-    with serving(models, manifest.name, runs) as server:
-        start = Start(time.perf_counter() - before, resident_bytes(server.pid))
-    with serving(models, manifest.name, runs, processes=runs) as server:
-        for number in range(rounds):
-            for batch in BATCHES:
-                alone = session.measure(window, batch, seconds, max(requests // batch, 1))
-                results[f"session.run, batch {batch}"][number] = alone
-            for name, asked in _asked(server, window):
-                results[name][number] = measure(server, asked, seconds, requests)
+    with serving(models, manifest.name, runs) as one:
+        start = Start(time.perf_counter() - before, resident_bytes(one.pid))
+        with serving(models, manifest.name, runs, processes=runs) as several:
+            for number in range(rounds):
+                for batch in BATCHES:
+                    alone = session.measure(window, batch, seconds, max(requests // batch, 1))
+                    results[f"session.run, batch {batch}"][number] = alone
+                for name, server, asked in _asked(one, several, window):
+                    results[name][number] = measure(server, asked, seconds, requests)
     bare = [name for name in results if name.startswith("session.run")]
     best = max(bare, key=lambda name: median(r.per_cpu_second for r in results[name].values()))
     found = {name: summary(each, results[best], "bare") for name, each in results.items()}
     return best, start, [{"name": name} | each for name, each in found.items()]
 
 
-def _asked(server: Server, window: NDArray[np.float32]) -> Iterator[tuple[str, SameRequest]]:
+def _asked(
+    one: Server, several: Server, window: NDArray[np.float32]
+) -> Iterator[tuple[str, Server, SameRequest]]:
+    """Of one process over few connections and many, of several processes over many."""
     npy = io.BytesIO()
     np.save(npy, window[None])
     bodies = {
@@ -113,7 +116,9 @@ def _asked(server: Server, window: NDArray[np.float32]) -> Iterator[tuple[str, S
         "npy": (npy.getvalue(), "application/x-npy"),
     }
     for name, (body, content_type) in bodies.items():
-        request = post(server.port, "/classify", body, {"Content-Type": content_type})
-        for connections in CONNECTIONS:
-            label = f"/classify, {name}, {connections} connection{'s' * (connections > 1)}"
-            yield label, SameRequest(server.port, request, connections)
+        for server, counts in ((one, CONNECTIONS), (several, CONNECTIONS[-1:])):
+            request = post(server.port, "/classify", body, {"Content-Type": content_type})
+            for connections in counts:
+                label = f"/classify, {name}, {connections} connection{'s' * (connections > 1)}"
+                label += ", several processes" * (server is several)
+                yield label, server, SameRequest(server.port, request, connections)

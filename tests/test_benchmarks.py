@@ -31,7 +31,7 @@ def test_classify_measures_the_service_beside_the_bare_session(
     printed = _run("classify", "--quick", "--output", str(output), *models)
     record = json.loads(output.read_text())
     names = [row["name"] for row in record["rows"]]
-    assert len(names) == 11
+    assert len(names) == 13
     assert names[0] == "session.run, batch 1"
     assert record["best"] in names[:5]
     for row in record["rows"]:
