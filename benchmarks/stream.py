@@ -79,7 +79,7 @@ def stream(
         names = [standin.NAME, model]
         if live:
             write_larnn(standing.models, LARGE, LARGE_CONFIG)
-            with _ours(standing, together=True) as server:
+            with _ours(standing, together=False) as server:
                 record["rows"] = [
                     asdict(trial) | {"model": name, "held": trial.held}
                     for name in (*names, LARGE)
