@@ -135,7 +135,7 @@ def test_a_connection_that_has_closed_leaves_nothing(own: httpx.Client) -> None:
     """Without the collector of cycles, whether the body was good or bad."""
 
     def left() -> int:
-        everything = gc.get_objects()  # some may be dead proxies, which `isinstance` would ask
+        everything = gc.get_objects()  # some warn, or raise, when `isinstance` asks them
         return sum(type(thing) is Exchange for thing in everything)
 
     gc.collect()
