@@ -23,7 +23,7 @@ def bound(host: str, port: int, shared: bool) -> socket.socket:
         own.bind((host, port))
     except OSError as error:
         own.close()
-        raise StartupError(f"{host}:{port} cannot be listened on: {error.strerror}") from None
+        raise _refused(host, port, error.strerror) from None
     return own
 
 
@@ -34,8 +34,7 @@ def listen(sockets: list[socket.socket]) -> None:
             own.listen(BACKLOG)
         except OSError as error:
             host, port = own.getsockname()[:2]
-            text = f"{host}:{port} cannot be listened on: {error.strerror}"
-            raise StartupError(text) from None
+            raise _refused(host, port, error.strerror) from None
 
 
 def locked(host: str, port: int) -> socket.socket:
@@ -46,5 +45,9 @@ def locked(host: str, port: int) -> socket.socket:
         lock.bind(f"\0larnn {host}:{port}")
     except OSError:
         lock.close()
-        raise StartupError(f"{host}:{port} cannot be listened on: others start there") from None
+        raise _refused(host, port, "others start there") from None
     return lock
+
+
+def _refused(host: str, port: int, why: str | None) -> StartupError:
+    return StartupError(f"{host}:{port} cannot be listened on: {why}")

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api import classify, failures
 from service.api.callers import Callers
-from service.api.telemetry import REQUEST_ID, given_id, measured
+from service.api.telemetry import REQUEST_ID, decent, measured
 from service.engine.waiting_bytes import Held, WaitingBytes
 from service.errors import Draining, Full
 from service.telemetry.calls import CALL, Call
@@ -51,7 +51,7 @@ class Exchange:
         self._since = time.perf_counter()
         self._protocol, self._way, self._owner = protocol, way, owner
         self._query, self._fields = query, fields
-        self._given = given_id(fields.items())
+        self._given = decent(fields.get(REQUEST_ID))
         self._call = Call(way.metrics, _SCOPE, self._given)
         self._held = Held(way.waiting)
         self._body = b""

@@ -71,10 +71,12 @@ def measured(call: Call, method: str, status: int, seconds: float) -> None:
 
 def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The caller's own name for the request, where it is a decent one."""
-    for name, value in headers:
-        if name == REQUEST_ID:
-            return value.decode() if _DECENT.fullmatch(value) else None
-    return None
+    return decent(next((value for name, value in headers if name == REQUEST_ID), None))
+
+
+def decent(value: bytes | None) -> str | None:
+    """That name, where it has one that is fit for a log."""
+    return value.decode() if value is not None and _DECENT.fullmatch(value) else None
 
 
 def router(metrics: Metrics, one_worker: OneWorker) -> APIRouter:

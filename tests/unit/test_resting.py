@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from service.engine.stream import Stream
+from service.engine.streams import Streams
 from service.errors import Full, Moved
 from tests.unit.replicas import IDLE, MODEL, Clock, FarStore, Listener, move, replica
+
+
+async def at_rest(store: FarStore, clock: Clock) -> tuple[Streams, Stream, Listener]:
+    """A stream that nobody drives, and the connection that holds it."""
+    streams = replica(store, clock)
+    stream = await streams.open(MODEL)
+    listener = Listener()
+    streams.attach(stream, listener)
+    clock.now = IDLE + 1
+    await streams.rest_idle()
+    return streams, stream, listener
 
 
 async def test_an_idle_stream_rests_and_wakes_on_its_connection(
@@ -26,12 +39,7 @@ async def test_an_idle_stream_rests_and_wakes_on_its_connection(
 
 
 async def test_a_resting_stream_leaves_with_its_connection(store: FarStore, clock: Clock) -> None:
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    listener = Listener()
-    streams.attach(stream, listener)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
+    streams, stream, listener = await at_rest(store, clock)
     assert list(streams) == [stream]
     streams.detach(stream, listener)
     assert not list(streams)
@@ -40,12 +48,7 @@ async def test_a_resting_stream_leaves_with_its_connection(store: FarStore, cloc
 async def test_a_stream_that_another_took_while_it_rested_has_moved(
     store: FarStore, clock: Clock
 ) -> None:
-    streams = replica(store, clock)
-    stream = await streams.open(MODEL)
-    listener = Listener()
-    streams.attach(stream, listener)
-    clock.now = IDLE + 1
-    await streams.rest_idle()
+    streams, stream, listener = await at_rest(store, clock)
     await replica(store, clock).resume(stream.id)
     with pytest.raises(Moved):
         await move(streams, stream, 1)
