@@ -64,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
         idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
         yield
         idle.cancel()
+        if app.state.short_way is not None:
+            app.state.short_way.close()
         engine.close()
         await engine.streams.store.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,8 +24,9 @@ from service.api.decode import (
 )
 from service.api.quick import plain_body
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
-from service.backend.base import Model, Steps
-from service.engine.engine import Engine
+from service.backend.base import Floats, Model, Steps
+from service.engine.engine import Engine, last_logits
+from service.engine.rows import Outcome
 from service.errors import BadMessage, BadShape, TooLarge
 from service.settings import Settings
 
@@ -89,10 +90,26 @@ class ClassifyDoor:
 
     async def answer(self, asked: Asked) -> bytes:
         """As JSON."""
-        result = await self._engine.classify(asked.model, asked.sequences)
-        manifest = asked.model.manifest
-        predictions = answers(result, manifest.contract.labels, asked.logits)
-        return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
+        return _told(asked, await self._engine.classify(asked.model, asked.sequences))
+
+    def begin(self, asked: Asked, then: Callable[[bytes | Exception], None]) -> Callable[[], None]:
+        """`answer` without a task: `then` gets it, or why there is none. Returns what calls it off.
+        Raises Full, Draining."""
+
+        def told(outcomes: list[Outcome]) -> None:
+            try:
+                answer: bytes | Exception = _told(asked, last_logits(outcomes))
+            except Exception as error:
+                answer = error
+            then(answer)
+
+        return self._engine.begin_classify(asked.model, asked.sequences, told)
+
+
+def _told(asked: Asked, logits: list[Floats]) -> bytes:
+    manifest = asked.model.manifest
+    predictions = answers(logits, manifest.contract.labels, asked.logits)
+    return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 
 def router(door: ClassifyDoor, settings: Settings) -> APIRouter:

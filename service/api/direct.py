@@ -12,11 +12,10 @@ from typing import cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.classify import PATH
-from service.api.exchange import Exchange, Fields, ShortWay
+from service.api.exchange import Exchange, ShortWay
+from service.api.heads import LARGEST, Fields, Head, KnownHead
 from service.errors import ServiceError
 
-LARGEST = 2**16
-"""Bytes of a body. What is larger is read at a pace, on the long way."""
 UNUSUAL = {b"expect", b"origin", b"sec-websocket-protocol", b"transfer-encoding", b"upgrade"}
 """Headers that ask for more than an answer."""
 _PATH = PATH.encode()
@@ -24,30 +23,73 @@ _PATH = PATH.encode()
 
 def direct(way: ShortWay) -> type[asyncio.Protocol]:
     """uvicorn's protocol with the short way in it."""
+    largest = min(LARGEST, way.max_body)
 
     class DirectHttp(HttpToolsProtocol):
         _exchange: Exchange | None = None
         """The last request that took the short way."""
         _reading = False
         """Whether its body is on its way."""
+        _between = True
+        """The parser is between two requests."""
+        _start = b""
+        """What it was given there, until that is known for what it is."""
+        _known: KnownHead | None = None
+
+        def data_received(self, data: bytes) -> None:
+            if self._between:
+                if self._known is not None and self._again(self._known, data):
+                    return
+                self._start = data
+            super().data_received(data)
+
+        def _again(self, known: KnownHead, data: bytes) -> bool:
+            """Whether it is a request like the last one, whole, and is taken."""
+            if self._behind() or (body := known.body(data)) is None or len(body) > largest:
+                return False
+            try:
+                way.callers.check_room(known.head.owner)
+                way.waiting.check(len(body))
+            except ServiceError:  # the long way tells it
+                return False
+            self._unset_keepalive_if_required()
+            exchange = self._take(known.head)
+            exchange.receive(body)
+            exchange.start()
+            return True
+
+        def _behind(self) -> bool:
+            """Whether something before it is not answered, or not read."""
+            behind = self.cycle is not None and not self.cycle.response_complete
+            return behind or self.flow.write_paused
+
+        def _take(self, head: Head) -> Exchange:
+            self._exchange = exchange = Exchange(self, way, head)
+            self.cycle = cast(RequestResponseCycle, exchange)
+            return exchange
+
+        def on_message_begin(self) -> None:
+            self._between = False
+            super().on_message_begin()
 
         def on_headers_complete(self) -> None:
-            if (exchange := self._taken()) is None:
+            head, start = self._plain_head(), self._start
+            self._start, self._known = b"", None
+            if head is None:
                 return super().on_headers_complete()
-            self._exchange, self._reading = exchange, True
-            self.cycle = cast(RequestResponseCycle, exchange)
+            self._reading = True
+            self._take(head)
+            if start:
+                self._known = KnownHead.of(start, head)
 
-        def _taken(self) -> Exchange | None:
-            """An exchange where the request is a plain one that may come in."""
+        def _plain_head(self) -> Head | None:
+            """Of a plain request that may come in."""
             path, _, query = self.url.partition(b"?")
             if path != _PATH or b"#" in query or self.parser.get_method() != b"POST":
                 return None
             fields: Fields = dict(reversed(self.headers))  # of two the first counts
             size = int(fields.get(b"content-length", LARGEST + 1))
-            if size > min(LARGEST, way.max_body) or not UNUSUAL.isdisjoint(fields):
-                return None
-            behind = self.cycle is not None and not self.cycle.response_complete
-            if behind or self.flow.write_paused:
+            if size > largest or not UNUSUAL.isdisjoint(fields) or self._behind():
                 return None
             try:
                 owner = way.callers.owner(fields.get(b"authorization", b"").decode("latin-1"))
@@ -55,10 +97,8 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 way.waiting.check(size)
             except ServiceError:  # the long way tells it
                 return None
-            exchange = Exchange(self, way, owner, query, fields)
             http_1_0 = self.parser.get_http_version() == "1.0"
-            exchange.keep_alive = not http_1_0 and self.parser.should_keep_alive()
-            return exchange
+            return Head(owner, query, fields, not http_1_0 and self.parser.should_keep_alive())
 
         def on_body(self, body: bytes) -> None:
             if self._reading and self._exchange is not None:
@@ -67,6 +107,7 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 super().on_body(body)
 
         def on_message_complete(self) -> None:
+            self._between = True
             if self._reading and self._exchange is not None:
                 self._reading = False
                 self._exchange.start()

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -20,7 +19,7 @@ from service.api import failures
 from service.api.asked import Reader
 from service.api.predict import Wish, observe, told
 from service.engine.chunk import Advanced
-from service.engine.engine import Engine, Outcome
+from service.engine.engine import Engine, Told
 from service.engine.stream import Stream
 from service.errors import Draining, Expired, Moved, ServiceError
 
@@ -58,9 +57,8 @@ class Shortcut:
         """Take what is offered, in this context. `then` is called after each answer, with why the
         connection has to end where it has."""
         if self._engine.streams.metrics.traces is None:  # else each chunk has a span of its own
-            self._messages, self._then = messages, then
-            context = copy_context()
-            messages.offer_to(lambda message: context.run(self._take, message))
+            self._messages, self._then, self._context = messages, then, copy_context()
+            messages.offer_to(lambda message: self._context.run(self._take, message))
 
     @property
     def busy(self) -> bool:
@@ -82,14 +80,18 @@ class Shortcut:
             return False
         if asked is None or asked.wish.explain:
             return False
-        then = partial(self._end, asked.wish, time.perf_counter())
+        wish, start = asked.wish, time.perf_counter()
+
+        def then(told: Told) -> None:
+            self._context.run(self._end, wish, start, told)
+
         if not self._engine.begin(self._stream, asked.chunk, then):
             return False
         self._engine.pacer.begin(time.monotonic() - self.answered)
         self._busy = True
         return True
 
-    def _end(self, wish: Wish, start: float, outcome: Outcome) -> None:
+    def _end(self, wish: Wish, start: float, outcome: Told) -> None:
         self._busy = False
         self._engine.pacer.end()
         reason: Exception | None = None
@@ -102,7 +104,7 @@ class Shortcut:
             self._settled.set_result(None)
         self._then(reason)
 
-    def _told(self, wish: Wish, start: float, outcome: Outcome) -> bytes:
+    def _told(self, wish: Wish, start: float, outcome: Told) -> bytes:
         """The answer. Raises what ends the connection."""
         if isinstance(outcome, Advanced):
             observe(start)

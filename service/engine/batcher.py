@@ -13,15 +13,15 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import numpy as np
-from opentelemetry.trace import SpanContext
 
 from service.backend.base import Floats, Model, Steps
 from service.engine.arena import Arena, Slot
-from service.engine.deadlines import Deadlines
+from service.engine.deadlines import Deadlines, late
+from service.engine.rows import Outcome, Row, Submission, Then
 from service.engine.run_threads import RunThreads
 from service.engine.shares import Shares
 from service.engine.state import RowState
@@ -30,39 +30,6 @@ from service.telemetry.runs import Run, RunTelemetry
 from service.telemetry.traces import here
 
 logger = logging.getLogger(__name__)
-
-Result = tuple[Floats, RowState]
-"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone."""
-
-
-@dataclass(eq=False, slots=True)
-class Submission:
-    """Rows that came together."""
-
-    rows: int
-    unanswered: int
-
-
-@dataclass(eq=False, slots=True)
-class Row:
-    """One sequence on its way through, with the channel for its reply."""
-
-    x: Steps
-    state: Slot
-    ends: bool
-    reply: asyncio.Future[Result]
-    since: float
-    """When it was queued, in seconds of the loop's clock."""
-    submission: Submission
-    asked: SpanContext | None
-    """The span that asked for it, where anyone traces."""
-    logits: list[Floats] = field(default_factory=list)
-    done: int = 0
-    alone: bool = False
-
-    @property
-    def remaining(self) -> int:
-        return len(self.x) - self.done
 
 
 class Batcher:
@@ -91,63 +58,74 @@ class Batcher:
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
-        self._deadlines = Deadlines(within)
+        self._within = within
+        self._deadlines = Deadlines(within, self._late)
         self._queue: deque[Row] = deque()
         self._waiting_steps = 0
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(
-        self, rows: Sequence[tuple[Steps, RowState | None]], ends: bool = False
-    ) -> list[asyncio.Future[Result]]:
+        self, rows: Sequence[tuple[Steps, RowState | None]], then: Then, ends: bool = False
+    ) -> Submission:
         """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
 
         No state is the one before the first step. `ends`: nothing follows, so only the last
-        step's logits are kept. A reply fails with BadValue where the network's answer is not
-        finite, with Internal where the run failed for this row alone, with Full where its time is
-        up. Cancelling it takes the row off the queue. Raises Full.
+        step's logits are kept. Of a row whose answer is not finite comes BadValue, Internal where
+        the run failed for this row alone, Full where the time is up. Raises Full.
         """
-        steps = sum(len(x) for x, _ in rows)
+        steps = sum([len(x) for x, _ in rows])
         if self._waiting_steps + steps > self._max_waiting_steps:
             raise Full(
                 f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
                 retry_after=1,
             )
-        loop = self._loop
-        place, initial, now = self._arena.place, self._arena.initial, loop.time()
+        place, initial, now = self._arena.place, self._arena.initial, self._loop.time()
         span = here() if self._telemetry.traced else None
-        together = Submission(len(rows), len(rows))
-        queued = [
-            Row(
-                x,
-                initial if state is None else place(state),
-                ends,
-                loop.create_future(),
-                now,
-                together,
-                span,
-            )
-            for x, state in rows
-        ]
-        for row in queued:
-            row.reply.add_done_callback(partial(self._forget, row))
-            self._deadlines.add(row.reply, now)
+        count = len(rows)
+        submission = Submission(then, now, span, [None] * count, count, steps)
+        for index, (x, state) in enumerate(rows):
+            slot = initial if state is None else place(state)
+            self._queue.append(Row(x, slot, ends, submission, index, len(x)))
+        self._deadlines.add(submission, now)
         self._waiting_steps += steps
         self._shares.came()
-        self._queue.extend(queued)
         if not self._scheduled:  # after this turn of the loop: what else it brings goes along
             self._scheduled = True
-            loop.call_soon(self._start_runs)
-        return [row.reply for row in queued]
+            self._loop.call_soon(self._start_runs)
+        return submission
+
+    async def outcomes(
+        self, rows: Sequence[tuple[Steps, RowState | None]], ends: bool = False
+    ) -> list[Outcome]:
+        """`submit` for those who can wait."""
+        reply: asyncio.Future[list[Outcome]] = self._loop.create_future()
+
+        def then(outcomes: list[Outcome]) -> None:
+            if not reply.done():
+                reply.set_result(outcomes)
+
+        submission = self.submit(rows, then, ends)
+        try:
+            return await reply
+        finally:
+            self.drop(submission)
+
+    def drop(self, submission: Submission) -> None:
+        """Nobody wants it any more: its rows are skipped, and `then` is not called."""
+        if not submission.over:
+            submission.over = True
+            self._waiting_steps -= submission.left
+            self._deadlines.remove(submission)
+
+    def _late(self, submission: Submission) -> None:
+        self.drop(submission)
+        _answer(submission, [late(self._within)] * len(submission.outcomes))
 
     @property
     def waiting_steps(self) -> int:
         """Steps of this model that wait or run."""
         return self._waiting_steps
-
-    def _forget(self, row: Row, reply: asyncio.Future[Result]) -> None:
-        self._waiting_steps -= row.remaining
-        self._deadlines.remove(reply)
 
     def _start_runs(self) -> None:
         self._scheduled = False
@@ -160,20 +138,20 @@ class Batcher:
         while self._shares.free and (rows := self._next_batch()):
             self._shares.started(len(rows))
             most = self._most_steps(len(rows))
-            counts = [_piece(row.remaining, most) for row in rows]
+            counts = [_piece(row.left, most) for row in rows]
             run = self._started(rows, counts, loop.time())
             self._threads.start(
                 partial(self._run, rows, counts), partial(self._settle, rows, counts, run)
             )
 
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
-        waits = [now - row.since for row in rows if not row.done]
-        asked = [row.asked for row in rows if row.asked is not None]
+        waits = [now - row.submission.since for row in rows if row.whole]
+        asked = [row.submission.asked for row in rows if row.submission.asked is not None]
         return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
 
     def _next_batch(self) -> list[Row]:
         """The oldest row, and others within a factor of two of its steps: little is padded."""
-        while self._queue and self._queue[0].reply.done():
+        while self._queue and self._queue[0].submission.over:
             self._queue.popleft()
         if not self._queue:
             return []
@@ -182,14 +160,14 @@ class Batcher:
         if first.alone:
             return [first]
         most = self._most_steps(limit)
-        size = _piece(first.remaining, most)
+        size = _piece(first.left, most)
         rows: list[Row] = [first]
         others: list[Row] = []
         while self._queue and len(rows) < limit:
             row = self._queue.popleft()
-            if row.reply.done():
+            if row.submission.over:
                 continue
-            fits = not row.alone and size <= 2 * _piece(row.remaining, most) <= 4 * size
+            fits = not row.alone and size <= 2 * _piece(row.left, most) <= 4 * size
             (rows if fits else others).append(row)
         self._queue.extendleft(reversed(others))
         return rows
@@ -202,7 +180,8 @@ class Batcher:
         first = rows[0].x
         x = np.zeros((len(rows), max(counts), first.shape[1]), dtype=first.dtype)
         for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
-            x[index, :count] = row.x[row.done : row.done + count]
+            done = len(row.x) - row.left
+            x[index, :count] = row.x[done : done + count]
         lengths = np.array(counts, dtype=np.int64)
         logits, after = self._arena.advance(self._backend, x, lengths, [r.state for r in rows])
         each: list[Floats | None] = [
@@ -220,14 +199,19 @@ class Batcher:
         run: Run,
         outcome: list[tuple[Floats | None, Slot]] | Exception,
     ) -> None:
+        over: list[Submission] = []
         answered: list[int] = []
         if not isinstance(outcome, Exception):
             for row, steps, (logits, state) in zip(rows, counts, outcome, strict=True):
-                if self._advance(row, steps, logits, state):
-                    answered.append(row.submission.rows)
+                submission = row.submission
+                if not submission.over and self._advance(row, steps, logits, state):
+                    over.append(submission)
+                    if logits is not None:
+                        answered.append(len(submission.outcomes))
         elif len(rows) == 1:
             logger.error("a run failed", exc_info=outcome)
-            _fail(rows[0], Internal())
+            if not rows[0].submission.over and self._done(rows[0], Internal()):
+                over.append(rows[0].submission)
         else:  # one of them may be the cause: each runs again by itself
             for row in rows:
                 row.alone = True
@@ -236,28 +220,39 @@ class Batcher:
         run.end(now, isinstance(outcome, Exception))
         self._shares.ended(len(rows), answered, now, now - run.since)
         self._start_runs()
+        for submission in over:
+            _answer(submission, cast(list[Outcome], submission.outcomes))
 
     def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> bool:
-        """Whether all rows of its submission are answered with that."""
-        if row.reply.done():
-            return False
+        """Whether all of its submission is answered with that."""
         if logits is None:
-            _fail(row, BadValue("the values are too large for the model: its answer is not finite"))
-            return False
-        row.done += steps
+            text = "the values are too large for the model: its answer is not finite"
+            return self._done(row, BadValue(text))
+        row.left -= steps
+        row.submission.left -= steps
         self._waiting_steps -= steps
         row.state = state
         if row.ends:
             row.logits = [logits]
         else:
             row.logits.append(logits)
-        if row.remaining:
+        if row.left:
             self._queue.append(row)
             return False
         whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
-        row.reply.set_result((whole, state))
-        row.submission.unanswered -= 1
-        return not row.submission.unanswered
+        return self._done(row, (whole, state))
+
+    def _done(self, row: Row, outcome: Outcome) -> bool:
+        submission = row.submission
+        submission.outcomes[row.index] = outcome
+        submission.unanswered -= 1
+        submission.left -= row.left
+        self._waiting_steps -= row.left
+        if submission.unanswered:
+            return False
+        submission.over = True
+        self._deadlines.remove(submission)
+        return True
 
 
 def _piece(steps: int, most: int) -> int:
@@ -266,6 +261,9 @@ def _piece(steps: int, most: int) -> int:
     return -(-steps // -(-steps // most))
 
 
-def _fail(row: Row, error: Exception) -> None:
-    if not row.reply.done():
-        row.reply.set_exception(error)
+def _answer(submission: Submission, outcomes: list[Outcome]) -> None:
+    """What one client makes of its answer is no other's concern."""
+    try:
+        submission.then(outcomes)
+    except Exception:
+        logger.exception("an answer could not be given")

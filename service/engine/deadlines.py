@@ -1,50 +1,53 @@
-"""When replies are due, with one timer for all: one for each would cost a request as much as its
-place in the queue."""
+"""When work is due, with one timer for all: one for each would cost a request as much as its place
+in the queue."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Callable
+from contextvars import Context
+from typing import Generic, TypeVar
 
 from service.errors import Full
 
-Reply = asyncio.Future[Any]
+T = TypeVar("T")
 
 
-class Deadlines:
-    """Of replies that all have as long. A reply that is late fails with Full."""
+class Deadlines(Generic[T]):
+    """Of what all has as long."""
 
-    def __init__(self, within: float) -> None:
-        """Seconds; infinite for no deadline."""
-        self._within = within
-        self._since: dict[Reply, float] = {}
+    def __init__(self, within: float, late: Callable[[T], None]) -> None:
+        """Seconds, infinite for no deadline; `late` gets whatever is not done by then."""
+        self._within, self._late = within, late
+        self._since: dict[T, float] = {}
         """By the loop's clock, the oldest first."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, reply: Reply, now: float) -> None:
+    def add(self, work: T, now: float) -> None:
         """Until `remove`."""
-        self._since[reply] = now
+        self._since[work] = now
         if self._timer is None and self._within < math.inf:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(now + self._within, self._look)
+            self._look_at(now + self._within)
 
-    def remove(self, reply: Reply) -> None:
+    def remove(self, work: T) -> None:
         """It is done."""
-        self._since.pop(reply, None)
+        self._since.pop(work, None)
 
     def _look(self) -> None:
         self._timer = None
-        loop = asyncio.get_running_loop()
-        latest = loop.time() - self._within
+        latest = asyncio.get_running_loop().time() - self._within
         while self._since:
-            reply, since = next(iter(self._since.items()))
+            work, since = next(iter(self._since.items()))
             if since > latest:
-                self._timer = loop.call_at(since + self._within, self._look)
-                return
-            del self._since[reply]
-            if not reply.done():
-                reply.set_exception(late(self._within))
+                return self._look_at(since + self._within)
+            del self._since[work]
+            self._late(work)
+
+    def _look_at(self, when: float) -> None:
+        """For all of it, so in nobody's context."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(when, self._look, context=Context())
 
 
 def late(within: float) -> Full:

@@ -14,24 +14,25 @@ import numpy as np
 from service.backend.base import Floats, Model, Steps
 from service.engine import transfer
 from service.engine.at_once import Waits, at_once
-from service.engine.batcher import Batcher, Result
+from service.engine.batcher import Batcher
 from service.engine.checkpoint import Checkpoint
 from service.engine.chunk import Advance, Advanced, Chunk
 from service.engine.control import ModelControl
 from service.engine.deadlines import late
 from service.engine.models import Models, key
 from service.engine.pacer import Pacer
+from service.engine.rows import Outcome, Result, Then
 from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
 from service.engine.waiting_bytes import WaitingBytes
-from service.errors import BadMessage, BadValue, Draining, ServiceError
+from service.errors import BadMessage, BadValue, Draining
 from service.settings import Settings
 from service.telemetry.calls import concerns
 from service.telemetry.runs import RunTelemetry
 
 T = TypeVar("T")
-Outcome = Advanced | Exception
+Told = Advanced | Exception
 """What comes of a chunk."""
 
 
@@ -75,26 +76,27 @@ class Engine:
 
         A window is a stream that starts from an empty queue and ends.
         """
-        return [logits[-1] for logits in await self._run(model, sequences, last=True)]
+        return last_logits(await self._run(model, sequences, last=True))
+
+    def begin_classify(
+        self, model: Model, sequences: Sequence[Steps], then: Then
+    ) -> Callable[[], None]:
+        """`classify` without a task: `then` gets what `last_logits` takes. Returns what calls it
+        off. Raises Full, Draining."""
+        concerns(*key(model))
+        self._admit()
+        batcher = self._batcher(model)
+        submission = batcher.submit([(x, None) for x in sequences], then, ends=True)
+        return partial(batcher.drop, submission)
 
     async def every_step(self, model: Model, sequences: Sequence[Floats]) -> list[Floats]:
         """Logits [steps, classes] of every step of each sequence; else as `classify`."""
-        return await self._run(model, sequences, last=False)
+        return _logits(await self._run(model, sequences, last=False))
 
-    async def _run(self, model: Model, sequences: Sequence[Floats], last: bool) -> list[Floats]:
+    async def _run(self, model: Model, sequences: Sequence[Steps], last: bool) -> list[Outcome]:
         concerns(*key(model))
         self._admit()
-        rows = [(x, None) for x in sequences]
-        replies = self._batcher(model).submit(rows, ends=last)
-        results = await _settled(replies)
-        answers = []
-        for index, result in enumerate(results):
-            if isinstance(result, BadValue):
-                raise BadValue(f"sequences[{index}]: {result.detail}")
-            if isinstance(result, BaseException):
-                raise result
-            answers.append(result[0])
-        return answers
+        return await self._batcher(model).outcomes([(x, None) for x in sequences], last)
 
     async def open(
         self, model: Model, idempotency_key: str | None = None, owner: str = ""
@@ -145,7 +147,9 @@ class Engine:
             if len(work.fresh):
                 if explain:
                     attention = await self._in_time(self._explain(stream.model, work.fresh, before))
-                after = work.moved(*await self._submit(stream, work))
+                rows = [(work.fresh, before.state)]
+                [outcome] = await self._batcher(stream.model).outcomes(rows)
+                after = work.moved(*_result(outcome))
             if ends and not before.ended:
                 after = work.ended(after)
             if after is not before:
@@ -154,11 +158,11 @@ class Engine:
                 await self.streams.checkpoints.write(stream)
             return work.answer(stream.checkpoint, stream.durable, attention)
 
-    def begin(self, stream: Stream, chunk: Chunk, then: Callable[[Outcome], None]) -> bool:
+    def begin(self, stream: Stream, chunk: Chunk, then: Callable[[Told], None]) -> bool:
         """`advance` without a task, for a chunk that has to wait for its run alone.
 
-        `then` gets what comes of it, in this context. False where the chunk may be refused, or has
-        to wait for more: nothing has happened then, and `advance` tells.
+        `then` gets what comes of it. False where the chunk may be refused, or has to wait for
+        more: nothing has happened then, and `advance` tells.
         """
         if self.draining or stream.resting or stream.lock.locked():
             return False
@@ -170,34 +174,30 @@ class Engine:
         try:
             at_once(self.streams.wake(stream))
             work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
-            reply = self._submit(stream, work) if len(work.fresh) else None
+            if begun := len(work.fresh) > 0:
+                rows = [(work.fresh, work.before.state)]
+                self._batcher(stream.model).submit(rows, partial(self._end, stream, work, then))
         except Exception:  # `advance` raises it again
-            reply = None
-        if reply is None:
+            begun = False
+        if not begun:
             stream.lock.release()
-            return False
-        reply.add_done_callback(partial(self._end, stream, work, then))
-        return True
+        return begun
 
     def _end(
         self,
         stream: Stream,
         work: Advance,
-        then: Callable[[Outcome], None],
-        reply: asyncio.Future[Result],
+        then: Callable[[Told], None],
+        outcomes: list[Outcome],
     ) -> None:
-        outcome: Outcome
+        told: Told
         try:
-            self.streams.commit(stream, work.moved(*reply.result()))
-            outcome = work.answer(stream.checkpoint, stream.durable)
+            self.streams.commit(stream, work.moved(*_result(outcomes[0])))
+            told = work.answer(stream.checkpoint, stream.durable)
         except Exception as error:
-            outcome = error
+            told = error
         stream.lock.release()
-        then(outcome)
-
-    def _submit(self, stream: Stream, work: Advance) -> asyncio.Future[Result]:
-        [reply] = self._batcher(stream.model).submit([(work.fresh, work.before.state)])
-        return reply
+        then(told)
 
     async def _explain(self, model: Model, steps: Floats, before: Checkpoint) -> Floats:
         if model.attention is None:
@@ -252,11 +252,19 @@ class Engine:
             raise late(self._timeout) from None
 
 
-async def _settled(replies: Sequence[asyncio.Future[T]]) -> list[T | BaseException]:
-    """Each reply's result or error; all are cancelled where this is."""
-    if len(replies) > 1:
-        return await asyncio.gather(*replies, return_exceptions=True)
-    try:
-        return [await replies[0]]
-    except ServiceError as error:
-        return [error]
+def last_logits(outcomes: list[Outcome]) -> list[Floats]:
+    """Logits [classes] of the last step of each sequence. Raises what came of one instead."""
+    return [logits[-1] for logits in _logits(outcomes)]
+
+
+def _logits(outcomes: list[Outcome]) -> list[Floats]:
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, BadValue):
+            raise BadValue(f"sequences[{index}]: {outcome.detail}")
+    return [_result(outcome)[0] for outcome in outcomes]
+
+
+def _result(outcome: Outcome) -> Result:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

@@ -113,10 +113,10 @@ def test_both_ways_answer_the_same(client: httpx.Client, body: bytes) -> None:
 def test_an_error_that_nobody_foresaw_is_answered_the_same(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr(Engine, "classify", fail)
+    monkeypatch.setattr(Engine, "model", fail)
     short, long = both(client, "/classify", GOOD, "application/json")
     assert (short.status_code, short.json()["code"]) == (500, "internal")
     assert "secret" not in short.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from service.backend.base import Floats, Indices, Model, Operator, State, advanc
 from service.contract import GraphFile, Manifest
 from service.engine import state
 from service.engine.batcher import Batcher
+from service.engine.rows import Outcome
 from service.engine.run_threads import RunThreads
 from service.errors import BadValue, Full, Internal
 from service.telemetry.metrics import Metrics
@@ -61,6 +62,16 @@ class Sums:
         return logits, {"total": totals[row, lengths - 1], "seen": state["seen"] + lengths}
 
 
+class Reply(asyncio.Future[Any]):
+    """To one submission, which is dropped where this is cancelled."""
+
+    give_up: Callable[[], None]
+
+    def cancel(self, msg: Any = None) -> bool:
+        self.give_up()
+        return super().cancel(msg)
+
+
 class Bench:
     """A batcher over Sums, inside one event loop."""
 
@@ -78,8 +89,23 @@ class Bench:
         self.batcher = Batcher(model, threads, telemetry, **defaults | limits)
 
     def submit(self, *steps: int, value: float = 1.0) -> list[asyncio.Future[Any]]:
-        rows = [np.full((count, 2), value, dtype=np.float32) for count in steps]
-        return self.batcher.submit([(x, START) for x in rows])
+        """Each row by itself, in one turn of the loop."""
+        return [self.ask(count, value=value) for count in steps]
+
+    def ask(self, *steps: int, value: float = 1.0) -> asyncio.Future[Any]:
+        """Rows that come together: what comes of the one, or of all."""
+        rows = [(np.full((count, 2), value, dtype=np.float32), START) for count in steps]
+        reply = Reply()
+
+        def then(outcomes: list[Outcome]) -> None:
+            if isinstance(outcomes[0], Exception):
+                reply.set_exception(outcomes[0])
+            else:
+                reply.set_result(outcomes[0] if len(outcomes) == 1 else outcomes)
+
+        submission = self.batcher.submit(rows, then)
+        reply.give_up = lambda: self.batcher.drop(submission)
+        return reply
 
 
 @pytest.fixture
@@ -135,8 +161,12 @@ async def test_many_rows_move_on_by_fewer_steps(threads: RunThreads) -> None:
 async def test_of_a_row_that_ends_the_last_logits_are_kept(threads: RunThreads) -> None:
     bench = Bench(threads)
     rows = [(np.ones((steps, 2), dtype=np.float32), None) for steps in (20, 3)]
-    results = await asyncio.gather(*bench.batcher.submit(rows, ends=True))
-    assert [logits.tolist() for logits, _ in results] == [[[20, 20, 20]], [[3, 3, 3]]]
+    outcomes = await bench.batcher.outcomes(rows, ends=True)
+    logits = [outcome[0].tolist() for outcome in outcomes if isinstance(outcome, tuple)]
+    assert logits == [
+        [[20, 20, 20]],
+        [[3, 3, 3]],
+    ]
 
 
 async def test_rows_beyond_a_factor_of_two_run_apart(threads: RunThreads) -> None:
@@ -183,7 +213,7 @@ async def test_a_request_does_not_wait_for_its_own_rows(
 
     monkeypatch.setattr(loop, "call_later", noted)
     bench = Bench(threads)
-    await asyncio.gather(*(reply for steps in requests for reply in bench.submit(*steps)))
+    await asyncio.gather(*(bench.ask(*steps) for steps in requests))
     assert bench.backend.runs == [[16] * 8, [16] * 2]
     assert bool(waited) == waits
 
@@ -229,12 +259,12 @@ async def test_an_answer_that_is_not_finite_fails_its_row_alone(
 async def test_waiting_steps_are_bounded_and_freed(threads: RunThreads) -> None:
     bench = Bench(threads, max_waiting_steps=10)
     bench.backend.gate.clear()
-    rows = bench.submit(6, 4)
+    rows = bench.ask(6, 4)
     with pytest.raises(Full) as error:
         bench.submit(1)
     assert error.value.extra["retry_after"]
     bench.backend.gate.set()
-    await asyncio.gather(*rows)
+    await rows
     [cancelled] = bench.submit(10)
     cancelled.cancel()
     await asyncio.sleep(0)

@@ -38,7 +38,8 @@ async def test_a_shared_run_is_below_the_first_and_linked_to_the_others() -> Non
     replies = []
     for name in ("first", "second"):
         with provider.get_tracer("test").start_as_current_span(name):
-            replies += batcher.submit([(WINDOW, None), (WINDOW, None)])
+            asked = batcher.outcomes([(WINDOW, None), (WINDOW, None)])
+            replies.append(asyncio.create_task(asked))
     await asyncio.gather(*replies)
     threads.close()
     by_name = {span.name: span for span in spans.get_finished_spans()}

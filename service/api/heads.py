@@ -1,0 +1,64 @@
+"""The headers of a request, and how to know them again: a kept connection sends the same ones with
+each request, but for the length of its body, and to parse them costs more than to compare them."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import QueryParams
+
+from service.api.telemetry import REQUEST_ID, decent
+
+Fields = dict[bytes, bytes]
+LARGEST = 2**16
+"""Bytes of a body on the short way. What is larger is read at a pace, on the long one."""
+_DIGITS = len(str(LARGEST))
+_KNOWN = 2**11
+"""Bytes of headers that are worth to be known again."""
+_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+
+
+class Head:
+    """What they say."""
+
+    __slots__ = ("given", "keep_alive", "kind", "owner", "query")
+
+    def __init__(self, owner: str, query: bytes, fields: Fields, keep_alive: bool) -> None:
+        self.owner, self.keep_alive = owner, keep_alive
+        self.query = QueryParams(query)
+        self.kind = fields.get(b"content-type", b"").decode("latin-1")
+        self.given = decent(fields.get(REQUEST_ID))
+
+
+class KnownHead:
+    """One that has been read, with the bytes that it was read from."""
+
+    __slots__ = ("_after", "_before", "head")
+
+    def __init__(self, before: bytes, after: bytes, head: Head) -> None:
+        """The bytes before and after the digits of its Content-Length."""
+        self._before, self._after, self.head = before, after, head
+
+    @classmethod
+    def of(cls, data: bytes, head: Head) -> KnownHead | None:
+        """From the start of a request; None where it is not worth it or not plain."""
+        end = data.find(_END, 0, _KNOWN) + len(_END)
+        lengths = list(_LENGTH.finditer(data, 0, end))
+        if end < len(_END) or len(lengths) != 1 or not head.keep_alive:
+            return None
+        first, last = lengths[0].span(1)
+        return cls(data[:first], data[last:end], head)
+
+    def body(self, data: bytes) -> bytes | None:
+        """That of a request with the same head, where it is all of the data."""
+        if not data.startswith(self._before):
+            return None
+        first = len(self._before)
+        last = data.find(b"\r", first, first + _DIGITS + 1)
+        if last < 0 or not data.startswith(self._after, last):
+            return None
+        digits, start = data[first:last], last + len(self._after)
+        if not digits.isdigit() or int(digits) != len(data) - start:
+            return None
+        return data[start:]
