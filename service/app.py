@@ -25,11 +25,13 @@ from service.api import (
     telemetry,
 )
 from service.api.callers import Callers
+from service.api.desk import Desk
 from service.api.exchange import ShortWay
 from service.api.oip import rest
 from service.api.oip.infer import Inference
 from service.api.oip.repository import ModelRepository
 from service.api.one_worker import OneWorker
+from service.api.turn import Turn
 from service.backend.repository import Repository
 from service.engine.engine import Engine
 from service.engine.gauges import EngineGauges
@@ -88,7 +90,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.short_way = None
     if exports is otel.OFF:  # else the framework's routing gives each span its name
         app.state.short_way = ShortWay(
-            door, callers, engine.waiting_bytes, engine.streams.metrics, settings.max_body
+            door,
+            Desk(engine),
+            Turn(engine, settings),
+            callers,
+            engine.waiting_bytes,
+            engine.streams.metrics,
+            settings.max_body,
         )
     access.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,8 +25,7 @@ from service.api.decode import (
 from service.api.quick import plain_body
 from service.api.schemas import ClassifyAnswer, ClassifyBody, gives, takes
 from service.backend.base import Floats, Model, Steps
-from service.engine.engine import Engine, last_logits
-from service.engine.rows import Outcome
+from service.engine.engine import Engine
 from service.errors import BadMessage, BadShape, TooLarge
 from service.settings import Settings
 
@@ -70,7 +69,7 @@ class ClassifyDoor:
     def read(self, query: Mapping[str, str], content_type: str, body: bytes) -> Asked:
         """Of a body of that type."""
         logits = _flag(query.get("logits", "false"))
-        if content_type.partition(";")[0] == NPY:
+        if is_npy(content_type):
             model = self._engine.model(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
@@ -90,23 +89,16 @@ class ClassifyDoor:
 
     async def answer(self, asked: Asked) -> bytes:
         """As JSON."""
-        return _told(asked, await self._engine.classify(asked.model, asked.sequences))
-
-    def begin(self, asked: Asked, then: Callable[[bytes | Exception], None]) -> Callable[[], None]:
-        """`answer` without a task: `then` gets it, or why there is none. Returns what calls it off.
-        Raises Full, Draining."""
-
-        def told(outcomes: list[Outcome]) -> None:
-            try:
-                answer: bytes | Exception = _told(asked, last_logits(outcomes))
-            except Exception as error:
-                answer = error
-            then(answer)
-
-        return self._engine.begin_classify(asked.model, asked.sequences, told)
+        return told(asked, await self._engine.classify(asked.model, asked.sequences))
 
 
-def _told(asked: Asked, logits: list[Floats]) -> bytes:
+def is_npy(content_type: str) -> bool:
+    """Else a body is JSON."""
+    return content_type.partition(";")[0] == NPY
+
+
+def told(asked: Asked, logits: list[Floats]) -> bytes:
+    """The answer as JSON."""
     manifest = asked.model.manifest
     predictions = answers(logits, manifest.contract.labels, asked.logits)
     return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))

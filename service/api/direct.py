@@ -11,7 +11,7 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.api.classify import PATH
+from service.api.classify import PATH, Asked
 from service.api.exchange import Exchange, ShortWay
 from service.api.heads import LARGEST, Fields, Head, KnownHead
 from service.errors import ServiceError
@@ -35,27 +35,56 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
         _start = b""
         """What it was given there, until that is known for what it is."""
         _known: KnownHead | None = None
+        """What each request of the connection begins with, as it seems."""
+        waiting: bytes | None = None
+        """Data that comes where a request is expected, until the turn's end."""
 
         def data_received(self, data: bytes) -> None:
+            if self.waiting is not None:  # more than one request
+                data, self.waiting = self.waiting + data, None
+            elif self._known is not None and self._between and not self._behind():
+                self.waiting = data
+                return way.turn.add(self)
+            self._parse(data)
+
+        def _parse(self, data: bytes) -> None:
             if self._between:
-                if self._known is not None and self._again(self._known, data):
-                    return
                 self._start = data
             super().data_received(data)
 
-        def _again(self, known: KnownHead, data: bytes) -> bool:
-            """Whether it is a request like the last one, whole, and is taken."""
-            if self._behind() or (body := known.body(data)) is None or len(body) > largest:
-                return False
-            try:
-                way.callers.check_room(known.head.owner)
-                way.waiting.check(len(body))
-            except ServiceError:  # the long way tells it
-                return False
-            self._unset_keepalive_if_required()
+        @property
+        def known(self) -> KnownHead:
+            assert self._known is not None
+            return self._known
+
+        def ask(self, asked: Asked) -> None:
+            data, self.waiting = self.waiting or b"", None
+            if not self._may_come_in(data):
+                return self._parse(data)
+            exchange = self._take(self.known.head)
+            exchange.hold(len(data))
+            exchange.ask(asked)
+
+        def read_alone(self) -> None:
+            data, self.waiting = self.waiting or b"", None
+            known = self.known
+            body = known.body(data)
+            if body is None or len(body) > largest or not self._may_come_in(data):
+                return self._parse(data)
             exchange = self._take(known.head)
             exchange.receive(body)
-            exchange.start()
+            exchange.start(known)
+
+        def _may_come_in(self, data: bytes) -> bool:
+            """Where not, the long way tells it."""
+            if self.transport.is_closing():
+                return False
+            try:
+                way.callers.check_room(self.known.head.owner)
+                way.waiting.check(len(data))
+            except ServiceError:
+                return False
+            self._unset_keepalive_if_required()
             return True
 
         def _behind(self) -> bool:
@@ -115,6 +144,7 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 super().on_message_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:
+            self.waiting = None
             if self._exchange is not None:
                 self._exchange.break_off()
             super().connection_lost(exc)

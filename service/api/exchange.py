@@ -11,8 +11,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api import classify, failures
 from service.api.callers import Callers
-from service.api.heads import Head
+from service.api.classify import Asked
+from service.api.desk import Desk
+from service.api.heads import Head, KnownHead
 from service.api.telemetry import REQUEST_ID, measured
+from service.api.turn import Turn
+from service.backend.base import Model
+from service.backend.responses import Response
+from service.engine.models import key
 from service.engine.waiting_bytes import Held, WaitingBytes
 from service.errors import Draining, Full
 from service.telemetry.calls import CALL, Call
@@ -29,6 +35,8 @@ class ShortWay:
     """Where it leads, and who stands at it."""
 
     door: classify.ClassifyDoor
+    desk: Desk
+    turn: Turn
     callers: Callers
     waiting: WaitingBytes
     metrics: Metrics
@@ -53,7 +61,7 @@ class Exchange:
         self.response_complete = False
         self._since = time.perf_counter()
         self._protocol, self._way, self._head = protocol, way, head
-        self._call = Call(way.metrics, _SCOPE, head.given)
+        self._model: Model | None = None
         self._held = Held(way.waiting)
         self._body = b""
         self._call_off: Callable[[], None] | None = None
@@ -65,30 +73,35 @@ class Exchange:
         if self.response_complete:
             return
         self._body += part
+        self.hold(len(self._body))
+
+    def hold(self, size: int) -> None:
+        """So many bytes have come, and count until they are answered."""
         try:
-            self._held.set(len(self._body))
+            self._held.set(size)
         except Full as error:
             self.refuse(error)
 
-    def start(self) -> None:
+    def start(self, known: KnownHead | None = None) -> None:
         """The body is whole: let the door read it and the engine run it."""
         if self.response_complete:
             return
-        token = CALL.set(self._call)
         try:
             asked = self._way.door.read(self._head.query, self._head.kind, self._body)
-            self._body = b""
-            self._call_off = self._way.door.begin(asked, self._end)
+        except Exception as error:
+            return self.refuse(error)
+        if known is not None:
+            known.note(self._body, asked)
+        self.ask(asked)
+
+    def ask(self, asked: Asked) -> None:
+        """Let the engine run it."""
+        self._body = b""
+        self._model = asked.model
+        try:
+            self._call_off = self._way.desk.begin(asked, self)
         except Exception as error:
             self.refuse(error)
-        finally:
-            CALL.reset(token)
-
-    def _end(self, answer: bytes | Exception) -> None:
-        if isinstance(answer, Exception):
-            return self.refuse(answer)
-        length = (b"content-length", str(len(answer)).encode())
-        self._answer(200, (length, (b"content-type", b"application/json")), answer)
 
     def break_off(self) -> None:
         """The client has gone."""
@@ -96,12 +109,33 @@ class Exchange:
             self.disconnected = True
             self._close(_GONE)
 
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        return self._protocol.server_state.default_headers
+
+    def respond(self, response: Response) -> None:
+        """With the whole response, or with its body where it says more of itself."""
+        if self.response_complete:
+            return
+        if self._head.given is not None or not self.keep_alive:
+            return self.answer(response.whole[response.body :])
+        self._protocol.transport.write(response.whole)
+        self._close(200)
+        self._protocol.on_response_complete()
+
+    def answer(self, body: bytes) -> None:
+        """With this JSON."""
+        length = (b"content-length", str(len(body)).encode())
+        self._answer(200, (length, (b"content-type", b"application/json")), body)
+
     def refuse(self, error: Exception) -> None:
         """Answer with the error."""
-        token = CALL.set(self._call)
+        call = self._call()
+        token = CALL.set(call)
         response = failures.answer(error, classify.PATH, _DOOR)
         CALL.reset(token)
-        self._answer(response.status_code, response.raw_headers, bytes(response.body))
+        more = () if self._head.given is not None else ((REQUEST_ID, call.id.encode()),)
+        self._answer(response.status_code, (*response.raw_headers, *more), bytes(response.body))
 
     def _answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         if self.response_complete:
@@ -109,8 +143,8 @@ class Exchange:
         protocol, parts = self._protocol, [STATUS_LINE[status]]
         for name, value in (*protocol.server_state.default_headers, *headers):
             parts += (name, b": ", value, b"\r\n")
-        if self._head.given is not None or status >= 400:
-            parts += (REQUEST_ID, b": ", self._call.id.encode(), b"\r\n")
+        if self._head.given is not None:
+            parts += (REQUEST_ID, b": ", self._head.given.encode(), b"\r\n")
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
         parts += (b"\r\n", body)
@@ -130,4 +164,10 @@ class Exchange:
         if self._call_off is not None:
             self._call_off()
             self._call_off = None  # they hold each other
-        measured(self._call, "POST", status, time.perf_counter() - self._since)
+        measured(self._call(), "POST", status, time.perf_counter() - self._since)
+
+    def _call(self) -> Call:
+        call = Call(self._way.metrics, _SCOPE, self._head.given)
+        if self._model is not None:
+            call.model, call.version = key(self._model)
+        return call

@@ -3,13 +3,20 @@ each request, but for the length of its body, and to parse them costs more than 
 
 from __future__ import annotations
 
+import ctypes
 import re
 
+import numpy as np
 from starlette.datastructures import QueryParams
 
+from service.api.classify import Asked, is_npy
+from service.api.decode import version_asked
 from service.api.telemetry import REQUEST_ID, decent
+from service.backend.requests import NativeHead
 
 Fields = dict[bytes, bytes]
+Wish = tuple[str | None, int | None, bool]
+"""Model, version, and whether logits are wanted."""
 LARGEST = 2**16
 """Bytes of a body on the short way. What is larger is read at a pace, on the long one."""
 _DIGITS = len(str(LARGEST))
@@ -34,11 +41,15 @@ class Head:
 class KnownHead:
     """One that has been read, with the bytes that it was read from."""
 
-    __slots__ = ("_after", "_before", "head")
+    __slots__ = ("_after", "_before", "_native", "address", "head", "wish")
 
     def __init__(self, before: bytes, after: bytes, head: Head) -> None:
         """The bytes before and after the digits of its Content-Length."""
         self._before, self._after, self.head = before, after, head
+        self._native = NativeHead(before, len(before), after, len(after))
+        self.address = ctypes.addressof(self._native)
+        self.wish: Wish | None = None
+        """What the address says for bodies in npy; JSON has it inside."""
 
     @classmethod
     def of(cls, data: bytes, head: Head) -> KnownHead | None:
@@ -49,6 +60,16 @@ class KnownHead:
             return None
         first, last = lengths[0].span(1)
         return cls(data[:first], data[last:end], head)
+
+    def note(self, body: bytes, asked: Asked) -> None:
+        """A body that it came with: others will be like it."""
+        x, query = asked.sequences[0], self.head.query
+        if is_npy(self.head.kind) and len(asked.sequences) == 1 and x.dtype == np.float32:
+            npy = body[: len(body) - x.nbytes]
+            native = self._native
+            native.npy, native.npy_size = npy, len(npy)
+            native.steps, native.channels = x.shape
+            self.wish = (query.get("model"), version_asked(query), asked.logits)
 
     def body(self, data: bytes) -> bytes | None:
         """That of a request with the same head, where it is all of the data."""

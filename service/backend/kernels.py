@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 LEVELS = ("avx512", "avx2", "baseline")
 LEVEL = "LARNN_KERNELS_LEVEL"
@@ -21,3 +24,16 @@ def installed() -> str | None:
     except ImportError:
         return None
     return LIBRARY
+
+
+def door(name: str, takes: Sequence[Any], gives: Any) -> Callable[..., int] | None:
+    """A function of the library, with ctypes' types; an older library may not have it.
+
+    It keeps the interpreter while it works, since to pass it on takes longer.
+    """
+    if (path := installed()) is None:
+        return None
+    function = getattr(ctypes.PyDLL(path), name, None)
+    if function is not None:
+        function.argtypes, function.restype = takes, gives
+    return function

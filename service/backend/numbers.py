@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.backend.base import Floats
-from service.backend.kernels import installed
+from service.backend.kernels import door
 
 
 class Found(NamedTuple):
@@ -43,12 +43,6 @@ def read_sequences(text: bytes, start: int, most: int) -> Found | None:
 
 @cache
 def _door() -> Callable[..., int] | None:
-    """Keeps the interpreter while it reads, since to pass it on takes longer."""
-    if (path := installed()) is None:
-        return None
-    door = getattr(ctypes.PyDLL(path), "larnn_read_sequences", None)  # an older library has none
-    if door is not None:
-        size, address = ctypes.c_int64, ctypes.c_void_p
-        door.argtypes = [ctypes.c_char_p, size, size, address, size, address, size, address]
-        door.restype = size
-    return door
+    size, address = ctypes.c_int64, ctypes.c_void_p
+    kinds = [ctypes.c_char_p, size, size, address, size, address, size, address]
+    return door("larnn_read_sequences", kinds, size)

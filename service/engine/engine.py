@@ -83,7 +83,6 @@ class Engine:
     ) -> Callable[[], None]:
         """`classify` without a task: `then` gets what `last_logits` takes. Returns what calls it
         off. Raises Full, Draining."""
-        concerns(*key(model))
         self._admit()
         batcher = self._batcher(model)
         submission = batcher.submit([(x, None) for x in sequences], then, ends=True)

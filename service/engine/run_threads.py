@@ -67,3 +67,4 @@ class RunThreads:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            del job  # nothing of it stays until the next one comes

@@ -1,0 +1,97 @@
+"""Where exchanges get their answers: those of one turn of the event loop are written together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.api.classify import Asked, told
+from service.backend.base import Floats, Model
+from service.backend.responses import Frame, Response, works, write_answers
+from service.engine.engine import Engine, last_logits
+from service.engine.rows import Outcome
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Asker(Protocol):
+    """An exchange that waits for its answer."""
+
+    @property
+    def default_headers(self) -> Headers:
+        """Of all responses."""
+        ...
+
+    def respond(self, response: Response) -> None:
+        """With the whole response, or with its body where it says more of itself."""
+        ...
+
+    def answer(self, body: bytes) -> None: ...
+
+    def refuse(self, error: Exception) -> None: ...
+
+
+class Desk:
+    """Lets the engine run what is asked, and answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._together = works()
+        self._ended: dict[Model, list[tuple[Asker, Floats, bool]]] = defaultdict(list)
+
+    def begin(self, asked: Asked, asker: Asker) -> Callable[[], None]:
+        """Returns what calls it off. Raises Full, Draining."""
+        then = partial(self._end, asked, asker)
+        return self._engine.begin_classify(asked.model, asked.sequences, then)
+
+    def _end(self, asked: Asked, asker: Asker, outcomes: list[Outcome]) -> None:
+        first = outcomes[0]
+        if self._together and len(outcomes) == 1 and isinstance(first, tuple):
+            if not self._ended:
+                asyncio.get_running_loop().call_soon(self._answer)
+            self._ended[asked.model].append((asker, first[0], asked.logits))
+            return
+        try:
+            body = told(asked, last_logits(outcomes))
+        except Exception as error:
+            return asker.refuse(error)
+        asker.answer(body)
+
+    def _answer(self) -> None:
+        ended, self._ended = self._ended, defaultdict(list)
+        for model, each in ended.items():
+            askers, logits, flags = zip(*each, strict=True)
+            frame = _frame(model, tuple(askers[0].default_headers))
+            responses = write_answers(np.concatenate(logits), _labels(model), frame, flags)
+            for asker, response in zip(askers, responses, strict=True):
+                asker.respond(response)
+
+
+@lru_cache(maxsize=64)
+def _labels(model: Model) -> list[bytes]:
+    return [msgspec.json.encode(label) for label in model.manifest.contract.labels]
+
+
+@lru_cache(maxsize=64)
+def _frame(model: Model, default_headers: tuple[tuple[bytes, bytes], ...]) -> Frame:
+    """Around an answer of this version; the headers have the date."""
+    lines = [name + b": " + value + b"\r\n" for name, value in default_headers]
+    body = told(Asked(model, [], False), [])
+    return Frame(
+        b"".join([STATUS_LINE[200], *lines, b"content-length: "]),
+        b"\r\ncontent-type: application/json\r\n\r\n",
+        *_around(body),
+    )
+
+
+def _around(body: bytes) -> tuple[bytes, bytes]:
+    """What is before and behind the predictions in an answer without any."""
+    end = body.rindex(b"]")
+    return body[:end], body[end:]

@@ -1,0 +1,106 @@
+"""Requests that come in one turn of the event loop, read together. Their clients were answered
+together, so they tend to ask again together."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+
+from service.api.classify import Asked
+from service.api.heads import LARGEST, KnownHead, Wish
+from service.api.schemas import ClassifyBody
+from service.backend.base import Floats, Model
+from service.backend.requests import Found, RequestReader
+from service.engine.engine import Engine
+from service.errors import ServiceError
+from service.settings import Settings
+
+_BODY = msgspec.json.Decoder(ClassifyBody)
+_EMPTY = b"[]"
+
+
+class Connection(Protocol):
+    """One that has sent a request like its last one."""
+
+    waiting: bytes | None
+    """The data, until it is read."""
+
+    @property
+    def known(self) -> KnownHead: ...
+
+    def ask(self, asked: Asked) -> None:
+        """It is this that its client asks."""
+        ...
+
+    def read_alone(self) -> None:
+        """It is not plainly right."""
+        ...
+
+
+class Turn:
+    """What has come since the last one."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._most_steps = min(settings.max_sequence_steps, settings.max_request_steps)
+        self._largest = min(LARGEST, settings.max_body)
+        self._reader = RequestReader()
+        self._connections: list[Connection] = []
+
+    def add(self, connection: Connection) -> None:
+        """It is read when the turn ends, unless its `waiting` is gone by then."""
+        if not self._connections:
+            asyncio.get_running_loop().call_soon(self._read)
+        self._connections.append(connection)
+
+    def _read(self) -> None:
+        came, self._connections = self._connections, []
+        waiting = [each for each in came if each.waiting is not None]
+        if not self._reader.works:
+            for connection in waiting:
+                connection.read_alone()
+            return
+        data = [each.waiting or b"" for each in waiting]
+        values, found = self._reader.read(data, [each.known.address for each in waiting])
+        for connection, request, fields in zip(waiting, data, found, strict=True):
+            asked = self._asked(connection.known, request, values, Found(*fields))
+            if asked is None:
+                connection.read_alone()
+            else:
+                connection.ask(asked)
+
+    def _asked(self, known: KnownHead, data: bytes, values: Floats, found: Found) -> Asked | None:
+        steps, channels, first, body, before, behind = found
+        if not 0 < steps <= self._most_steps or len(data) - body > self._largest:
+            return None
+        wish = known.wish
+        if wish is None:
+            rest = data[body : body + before] + _EMPTY + data[body + behind :]
+            if (wish := _wish(rest)) is None:
+                return None
+        try:
+            model = self._engine.model(wish[0], wish[1])
+        except ServiceError:
+            return None
+        if not _takes(model, channels):
+            return None
+        x = values[first : first + steps * channels].reshape(steps, channels)
+        return Asked(model, [x], wish[2])
+
+
+@lru_cache(maxsize=256)
+def _wish(rest: bytes) -> Wish | None:
+    """Of a body without its numbers. Clients send few different ones."""
+    try:
+        body = _BODY.decode(rest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return (body.model, body.version, body.logits) if body.texts is msgspec.UNSET else None
+
+
+def _takes(model: Model, channels: int) -> bool:
+    contract = model.manifest.contract
+    return contract.vocabulary is None and len(contract.channels) == channels
