@@ -177,17 +177,19 @@ class Batcher:
 
     def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
         """In a thread: one run, each row's logits, or None where they are not finite, and state."""
-        first = rows[0].x
-        x = np.zeros((len(rows), max(counts), first.shape[1]), dtype=first.dtype)
-        for index, (row, count) in enumerate(zip(rows, counts, strict=True)):
-            done = len(row.x) - row.left
-            x[index, :count] = row.x[done : done + count]
+        pieces = [row.x[-row.left :][:count] for row, count in zip(rows, counts, strict=True)]
         lengths = np.array(counts, dtype=np.int64)
-        logits, after = self._arena.advance(self._backend, x, lengths, [r.state for r in rows])
-        each: list[Floats | None] = [
-            logits[index, count - 1 if row.ends else 0 : count].copy()
-            for index, (row, count) in enumerate(zip(rows, counts, strict=True))
-        ]
+        slots = [row.state for row in rows]
+        logits, after = self._arena.advance(self._backend, _padded(pieces), lengths, slots)
+        each: list[Floats | None]
+        if all(row.ends for row in rows):
+            logits = logits[np.arange(len(rows)), lengths - 1, None]
+            each = list(logits)
+        else:
+            each = [
+                logits[index, count - 1 if row.ends else 0 : count].copy()
+                for index, (row, count) in enumerate(zip(rows, counts, strict=True))
+            ]
         if not np.isfinite(logits).all():
             each = [None if own is None or not np.isfinite(own).all() else own for own in each]
         return list(zip(each, after, strict=True))
@@ -259,6 +261,17 @@ def _piece(steps: int, most: int) -> int:
     """Of so many steps those of the next run: as few runs as may be, about as long each, so that a
     sequence which goes on and one that begins fit side by side."""
     return -(-steps // -(-steps // most))
+
+
+def _padded(pieces: list[Steps]) -> Steps:
+    """[rows, steps, channels] of pieces [steps, channels], with zeros behind the shorter ones."""
+    steps, channels = max(map(len, pieces)), pieces[0].shape[1]
+    if len(pieces) * steps == sum(map(len, pieces)):
+        return np.concatenate(pieces).reshape(len(pieces), steps, channels)
+    x = np.zeros((len(pieces), steps, channels), dtype=pieces[0].dtype)
+    for row, piece in zip(x, pieces, strict=True):
+        row[: len(piece)] = piece
+    return x
 
 
 def _answer(submission: Submission, outcomes: list[Outcome]) -> None:
