@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.api.classify import Asked, told
+from service.api.schemas import ClassifyAnswer
 from service.backend.base import Floats, Model
 from service.backend.responses import Frame, Response, works, write_answers
 from service.engine.engine import Engine, last_logits
@@ -68,30 +69,38 @@ class Desk:
         ended, self._ended = self._ended, defaultdict(list)
         for model, each in ended.items():
             askers, logits, flags = zip(*each, strict=True)
-            frame = _frame(model, tuple(askers[0].default_headers))
-            responses = write_answers(np.concatenate(logits), _labels(model), frame, flags)
+            try:
+                responses = _responses(model, askers[0].default_headers, logits, flags)
+            except Exception as error:
+                for asker in askers:
+                    asker.refuse(error)
+                continue
             for asker, response in zip(askers, responses, strict=True):
                 asker.respond(response)
 
 
-@lru_cache(maxsize=64)
-def _labels(model: Model) -> list[bytes]:
-    return [msgspec.json.encode(label) for label in model.manifest.contract.labels]
+def _responses(
+    model: Model, headers: Headers, logits: Sequence[Floats], flags: Sequence[bool]
+) -> list[Response]:
+    manifest = model.manifest
+    frame = _frame(manifest.name, manifest.version, tuple(headers))
+    return write_answers(np.concatenate(logits), _texts(manifest.contract.labels), frame, flags)
 
 
 @lru_cache(maxsize=64)
-def _frame(model: Model, default_headers: tuple[tuple[bytes, bytes], ...]) -> Frame:
-    """Around an answer of this version; the headers have the date."""
-    lines = [name + b": " + value + b"\r\n" for name, value in default_headers]
-    body = told(Asked(model, [], False), [])
+def _texts(labels: tuple[str, ...]) -> list[bytes]:
+    return list(map(msgspec.json.encode, labels))
+
+
+@lru_cache(maxsize=64)
+def _frame(name: str, version: int, headers: tuple[tuple[bytes, bytes], ...]) -> Frame:
+    """Around an answer of this version; the headers of all responses have the date."""
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    none = msgspec.json.encode(ClassifyAnswer(name, version, []))
+    end = none.rindex(b"]")
     return Frame(
         b"".join([STATUS_LINE[200], *lines, b"content-length: "]),
         b"\r\ncontent-type: application/json\r\n\r\n",
-        *_around(body),
+        none[:end],
+        none[end:],
     )
-
-
-def _around(body: bytes) -> tuple[bytes, bytes]:
-    """What is before and behind the predictions in an answer without any."""
-    end = body.rindex(b"]")
-    return body[:end], body[end:]

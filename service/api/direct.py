@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.api.classify import PATH, Asked
 from service.api.exchange import Exchange, ShortWay
 from service.api.heads import LARGEST, Fields, Head, KnownHead
+from service.engine.waiting_bytes import FREE
 from service.errors import ServiceError
 
 UNUSUAL = {b"expect", b"origin", b"sec-websocket-protocol", b"transfer-encoding", b"upgrade"}
@@ -37,15 +38,17 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
         _known: KnownHead | None = None
         """What each request of the connection begins with, as it seems."""
         waiting: bytes | None = None
-        """Data that comes where a request is expected, until the turn's end."""
+        """What has come where a request is expected, until the turn's end, or until all of it has
+        come: in few enough bytes that they need not be counted."""
 
         def data_received(self, data: bytes) -> None:
-            if self.waiting is not None:  # more than one request
-                data, self.waiting = self.waiting + data, None
-            elif self._known is not None and self._between and not self._behind():
+            if self.waiting is not None:
+                self.waiting += data
+            elif self._known is None or not self._between or self._behind():
+                return self._parse(data)
+            else:
                 self.waiting = data
-                return way.turn.add(self)
-            self._parse(data)
+            way.turn.add(self)
 
         def _parse(self, data: bytes) -> None:
             if self._between:
@@ -59,33 +62,40 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
 
         def ask(self, asked: Asked) -> None:
             data, self.waiting = self.waiting or b"", None
-            if not self._may_come_in(data):
-                return self._parse(data)
-            exchange = self._take(self.known.head)
-            exchange.hold(len(data))
-            exchange.ask(asked)
+            if self._may_come_in(data):
+                exchange = self._take(self.known.head)
+                exchange.hold(len(data))
+                exchange.ask(asked)
 
         def read_alone(self) -> None:
-            data, self.waiting = self.waiting or b"", None
-            known = self.known
-            body = known.body(data)
-            if body is None or len(body) > largest or not self._may_come_in(data):
-                return self._parse(data)
-            exchange = self._take(known.head)
-            exchange.receive(body)
-            exchange.start(known)
+            known, data = self.known, self.waiting or b""
+            if len(data) <= FREE and known.is_part(data):
+                return self._unset_keepalive_if_required()
+            self.waiting, body = None, known.body(data)
+            if body is None or len(body) > largest:
+                self._parse(data)
+            elif self._may_come_in(data):
+                exchange = self._take(known.head)
+                exchange.receive(body)
+                exchange.start(known)
 
         def _may_come_in(self, data: bytes) -> bool:
-            """Where not, the long way tells it."""
             if self.transport.is_closing():
                 return False
             try:
                 way.callers.check_room(self.known.head.owner)
                 way.waiting.check(len(data))
-            except ServiceError:
+            except ServiceError:  # the long way tells it
+                self._parse(data)
                 return False
             self._unset_keepalive_if_required()
             return True
+
+        def shutdown(self) -> None:
+            if self.waiting is not None:
+                data, self.waiting = self.waiting, None
+                self._parse(data)
+            super().shutdown()
 
         def _behind(self) -> bool:
             """Whether something before it is not answered, or not read."""

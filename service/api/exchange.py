@@ -96,6 +96,8 @@ class Exchange:
 
     def ask(self, asked: Asked) -> None:
         """Let the engine run it."""
+        if self.response_complete:
+            return
         self._body = b""
         self._model = asked.model
         try:
@@ -164,9 +166,13 @@ class Exchange:
         if self._call_off is not None:
             self._call_off()
             self._call_off = None  # they hold each other
-        measured(self._call(), "POST", status, time.perf_counter() - self._since)
+        call = self._call()
+        token = CALL.set(call)
+        measured(call, "POST", status, time.perf_counter() - self._since)
+        CALL.reset(token)
 
     def _call(self) -> Call:
+        """What is told of it."""
         call = Call(self._way.metrics, _SCOPE, self._head.given)
         if self._model is not None:
             call.model, call.version = key(self._model)

@@ -23,7 +23,7 @@ _DIGITS = len(str(LARGEST))
 _KNOWN = 2**11
 """Bytes of headers that are worth to be known again."""
 _END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=\r\n)", re.IGNORECASE)
 
 
 class Head:
@@ -73,13 +73,21 @@ class KnownHead:
 
     def body(self, data: bytes) -> bytes | None:
         """That of a request with the same head, where it is all of the data."""
-        if not data.startswith(self._before):
-            return None
+        start, size = self._place(data)
+        return data[start:] if start and len(data) - start == size else None
+
+    def is_part(self, data: bytes) -> bool:
+        """Whether it is such a request of which not all has come."""
+        start, size = self._place(data)
+        return start > 0 and len(data) - start < size
+
+    def _place(self, data: bytes) -> tuple[int, int]:
+        """Where the body starts, 0 where the head is another one, and its size."""
         first = len(self._before)
         last = data.find(b"\r", first, first + _DIGITS + 1)
+        digits = data[first:last]
+        if not digits.isdigit() or not data.startswith(self._before):
+            return 0, 0
         if last < 0 or not data.startswith(self._after, last):
-            return None
-        digits, start = data[first:last], last + len(self._after)
-        if not digits.isdigit() or int(digits) != len(data) - start:
-            return None
-        return data[start:]
+            return 0, 0
+        return last + len(self._after), int(digits)

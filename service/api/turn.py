@@ -15,7 +15,6 @@ from service.api.schemas import ClassifyBody
 from service.backend.base import Floats, Model
 from service.backend.requests import Found, RequestReader
 from service.engine.engine import Engine
-from service.errors import ServiceError
 from service.settings import Settings
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -26,7 +25,7 @@ class Connection(Protocol):
     """One that has sent a request like its last one."""
 
     waiting: bytes | None
-    """The data, until it is read."""
+    """The data, until it is read; more may come first."""
 
     @property
     def known(self) -> KnownHead: ...
@@ -36,7 +35,7 @@ class Connection(Protocol):
         ...
 
     def read_alone(self) -> None:
-        """It is not plainly right."""
+        """It is not plainly right, or not whole."""
         ...
 
 
@@ -48,16 +47,16 @@ class Turn:
         self._most_steps = min(settings.max_sequence_steps, settings.max_request_steps)
         self._largest = min(LARGEST, settings.max_body)
         self._reader = RequestReader()
-        self._connections: list[Connection] = []
+        self._connections: dict[Connection, None] = {}
 
     def add(self, connection: Connection) -> None:
         """It is read when the turn ends, unless its `waiting` is gone by then."""
         if not self._connections:
             asyncio.get_running_loop().call_soon(self._read)
-        self._connections.append(connection)
+        self._connections[connection] = None
 
     def _read(self) -> None:
-        came, self._connections = self._connections, []
+        came, self._connections = self._connections, {}
         waiting = [each for each in came if each.waiting is not None]
         if not self._reader.works:
             for connection in waiting:
@@ -83,7 +82,7 @@ class Turn:
                 return None
         try:
             model = self._engine.model(wish[0], wish[1])
-        except ServiceError:
+        except Exception:  # whoever reads it alone is told again
             return None
         if not _takes(model, channels):
             return None
