@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         idle.cancel()
         if app.state.short_way is not None:
             app.state.short_way.close()
+            await asyncio.sleep(0)  # its connections close before the threads are waited for
         engine.close()
         await engine.streams.store.close()
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from service.api.classify import Asked, told
 from service.api.schemas import ClassifyAnswer
 from service.backend.base import Floats, Model
-from service.backend.responses import Frame, Response, works, write_answers
+from service.backend.responses import Frame, Response, can_write, write_answers
 from service.engine.engine import Engine, last_logits
 from service.engine.rows import Outcome
 
@@ -44,7 +44,7 @@ class Desk:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._together = works()
+        self._together = can_write()
         self._ended: dict[Model, list[tuple[Asker, Floats, bool]]] = defaultdict(list)
 
     def begin(self, asked: Asked, asker: Asker) -> Callable[[], None]:

@@ -149,7 +149,7 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
             self._between = True
             if self._reading and self._exchange is not None:
                 self._reading = False
-                self._exchange.start()
+                self._exchange.start(self._known)
             else:
                 super().on_message_complete()
 

@@ -41,13 +41,15 @@ class Head:
 class KnownHead:
     """One that has been read, with the bytes that it was read from."""
 
-    __slots__ = ("_after", "_before", "_native", "address", "head", "wish")
+    __slots__ = ("_after", "_before", "_native", "address", "head", "noted", "wish")
 
     def __init__(self, before: bytes, after: bytes, head: Head) -> None:
         """The bytes before and after the digits of its Content-Length."""
         self._before, self._after, self.head = before, after, head
         self._native = NativeHead(before, len(before), after, len(after))
         self.address = ctypes.addressof(self._native)
+        self.noted = False
+        """Whether a body that came with it was right, so that it says nothing wrong itself."""
         self.wish: Wish | None = None
         """What the address says for bodies in npy; JSON has it inside."""
 
@@ -62,7 +64,8 @@ class KnownHead:
         return cls(data[:first], data[last:end], head)
 
     def note(self, body: bytes, asked: Asked) -> None:
-        """A body that it came with: others will be like it."""
+        """A body that came with it and was right: others will be like it."""
+        self.noted = True
         x, query = asked.sequences[0], self.head.query
         if is_npy(self.head.kind) and len(asked.sequences) == 1 and x.dtype == np.float32:
             npy = body[: len(body) - x.nbytes]

@@ -13,7 +13,7 @@ from service.api.classify import Asked
 from service.api.heads import LARGEST, KnownHead, Wish
 from service.api.schemas import ClassifyBody
 from service.backend.base import Floats, Model
-from service.backend.requests import Found, RequestReader
+from service.backend.requests import Found, RequestReader, can_read
 from service.engine.engine import Engine
 from service.settings import Settings
 
@@ -46,7 +46,7 @@ class Turn:
         self._engine = engine
         self._most_steps = min(settings.max_sequence_steps, settings.max_request_steps)
         self._largest = min(LARGEST, settings.max_body)
-        self._reader = RequestReader()
+        self._reader = RequestReader() if can_read() else None
         self._connections: dict[Connection, None] = {}
 
     def add(self, connection: Connection) -> None:
@@ -57,14 +57,19 @@ class Turn:
 
     def _read(self) -> None:
         came, self._connections = self._connections, {}
-        waiting = [each for each in came if each.waiting is not None]
-        if not self._reader.works:
-            for connection in waiting:
+        together = []
+        for connection in came:
+            if connection.waiting is None:
+                continue
+            if self._reader is not None and connection.known.noted:
+                together.append(connection)
+            else:
                 connection.read_alone()
+        if self._reader is None or not together:
             return
-        data = [each.waiting or b"" for each in waiting]
-        values, found = self._reader.read(data, [each.known.address for each in waiting])
-        for connection, request, fields in zip(waiting, data, found, strict=True):
+        data = [each.waiting or b"" for each in together]
+        values, found = self._reader.read(data, [each.known.address for each in together])
+        for connection, request, fields in zip(together, data, found, strict=True):
             asked = self._asked(connection.known, request, values, Found(*fields))
             if asked is None:
                 connection.read_alone()

@@ -43,12 +43,16 @@ class Found(NamedTuple):
     behind: int
 
 
+def can_read() -> bool:
+    """Whether the library is here, and new enough."""
+    return _door() is not None
+
+
 class RequestReader:
     """Of one event loop: its memory is used again in each turn."""
 
     def __init__(self) -> None:
         self._values = np.empty(0, dtype=np.float32)
-        self.works = _door() is not None
 
     def read(
         self, requests: Sequence[bytes], heads: Sequence[int]

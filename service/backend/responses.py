@@ -37,8 +37,8 @@ class Response(NamedTuple):
     """Where it begins."""
 
 
-def works() -> bool:
-    """Whether the library is here."""
+def can_write() -> bool:
+    """Whether the library is here, and new enough."""
     return _door() is not None
 
 
