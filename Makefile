@@ -72,7 +72,7 @@ kernels-check: $(DEV_READY)
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
 	$(TIDY) kernels/src/operator.cpp kernels/src/parameters.cpp kernels/src/library.cpp \
-	    kernels/src/numbers.cpp kernels/src/training_library.cpp kernels/src/dispatch.cpp \
+	    kernels/src/numbers.cpp kernels/src/requests.cpp kernels/src/answers.cpp kernels/src/training_library.cpp kernels/src/dispatch.cpp \
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 

@@ -96,17 +96,12 @@ void put_answer(Writer& writer, const float* logits, const std::vector<string_vi
 }  // namespace
 }  // namespace larnn
 
-// A response for each row of logits [rows, classes], one behind the other: head, the digits of its
-// Content-Length, tail, and the body before, answer, after. ends[i] are those of its head and its
-// body. Returns how many bytes there are, 0 where there is not room for all.
-extern "C" __attribute__((visibility("default"))) int64_t
-larnn_write_answers(int64_t rows, int64_t classes, const float* logits, const char* const* labels,
-                    const char* const* head_and_body, const uint8_t* with_logits, char* text,
-                    int64_t most, int64_t* ends) {
+extern "C" __attribute__((visibility("default"))) int64_t larnn_write_answers(
+    int64_t rows, int64_t classes, const float* logits, const char* const* labels,
+    const char* const* frame, const uint8_t* with_logits, char* text, int64_t most, int64_t* ends) {
   using std::string_view;
   const std::vector<string_view> names(labels, labels + classes);
-  const string_view head = head_and_body[0], tail = head_and_body[1], before = head_and_body[2],
-                    after = head_and_body[3];
+  const string_view head = frame[0], tail = frame[1], before = frame[2], after = frame[3];
   std::vector<double> probabilities(classes);
   std::vector<char> body(most);
   larnn::Writer writer(text, text + most);

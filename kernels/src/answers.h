@@ -32,3 +32,12 @@ class Writer {
 void softmax(const float* logits, size_t classes, double* probabilities);
 
 }  // namespace larnn
+
+// A response for each row of logits [rows, classes], one behind the other: head, the digits of its
+// Content-Length, tail, and the body: before, answer, after. Labels are JSON strings. ends[2 * i]
+// is where the body of response i begins, ends[2 * i + 1] where it ends. Returns how many bytes
+// there are, 0 where there is not room for all.
+extern "C" int64_t larnn_write_answers(int64_t rows, int64_t classes, const float* logits,
+                                       const char* const* labels, const char* const* frame,
+                                       const uint8_t* with_logits, char* text, int64_t most,
+                                       int64_t* ends);

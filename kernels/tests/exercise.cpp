@@ -3,7 +3,8 @@
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
 //   exercise answers LEVEL               what a plain loop in double precision gives
 //   exercise gradients LEVEL             training's derivative is what a small difference gives
-//   exercise numbers                     no text makes the reader of numbers leave its memory
+//   exercise texts                       no text makes the readers of numbers and of requests, and
+//                                        no room the writer of answers, leave its memory
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
@@ -18,11 +19,13 @@
 #include <utility>
 #include <vector>
 
+#include "answers.h"
 #include "gradients.h"
 #include "layer.h"
 #include "network.h"
 #include "numbers.h"
 #include "reference.h"
+#include "requests.h"
 
 namespace {
 
@@ -133,23 +136,27 @@ void answers(const larnn::Level& level, Sizes sizes) {
   if (!(error < kBound)) throw std::runtime_error("too far from double precision");
 }
 
-// Texts with random damage, each in memory that ends where the text does.
-void numbers(unsigned seed) {
+// A text with random damage, in memory that ends where the text does.
+std::vector<char> damaged(const std::string& good, std::mt19937& random) {
+  const std::string damage = "[[]],,..--+eE0159 x\"";
+  std::vector<char> text(good.begin(), good.end() - static_cast<int>(random() % 3));
+  for (auto hits = random() % 4; hits > 0; --hits) {
+    const auto place = text.begin() + static_cast<int>(random() % text.size());
+    if (random() % 3 == 0)
+      text.erase(place);
+    else
+      *place = damage[random() % damage.size()];
+  }
+  text.shrink_to_fit();
+  return text;
+}
+
+void numbers(std::mt19937& random) {
   const std::string good =
       R"([[[1, -2.5e-3], [0.1257302165031433, 1E5]], [[-0, 123456789012345678]]] )";
-  const std::string damage = "[[]],,..--+eE0159 x\"";
-  std::mt19937 random(seed);
   int taken = 0;
   for (int round = 0; round < 200'000; ++round) {
-    std::vector<char> text(good.begin(), good.end() - static_cast<int>(random() % 3));
-    for (auto hits = random() % 4; hits > 0; --hits) {
-      const auto place = text.begin() + static_cast<int>(random() % text.size());
-      if (random() % 3 == 0)
-        text.erase(place);
-      else
-        *place = damage[random() % damage.size()];
-    }
-    text.shrink_to_fit();
+    const std::vector<char> text = damaged(good, random);
     Floats values(random() % 9);
     std::vector<int64_t> steps(random() % 4);
     const char* end = text.data() + text.size();
@@ -165,12 +172,76 @@ void numbers(unsigned seed) {
   if (taken == 0) throw std::runtime_error("no text was taken");
 }
 
+void requests(std::mt19937& random) {
+  const std::string before = "POST / HTTP/1.1\r\ncontent-length: ", after = "\r\n\r\n",
+                    npy = "NPY\n";
+  const std::string json =
+      R"({"model": "m", "sequences": [[[1, 2.5], [3e1, -4]]], "logits": true})";
+  const std::string file = npy + std::string("\0\0\x80\x3f\0\0\0\x40", 8);
+  int taken[2] = {0, 0};
+  for (int round = 0; round < 200'000; ++round) {
+    const bool binary = random() % 2 == 0;
+    const std::string& body = binary ? file : json;
+    const std::string good = before + std::to_string(body.size()) + after + body;
+    const std::vector<char> text =
+        random() % 8 == 0 ? std::vector<char>(good.begin(), good.end()) : damaged(good, random);
+    const larnn::Head head{before.data(),
+                           int64_t(before.size()),
+                           after.data(),
+                           int64_t(after.size()),
+                           binary ? npy.data() : nullptr,
+                           int64_t(npy.size()),
+                           1,
+                           2};
+    Floats values(random() % 6);
+    larnn::Found found;
+    const larnn::Request request{text.data(), int64_t(text.size()), &head};
+    if (!larnn::read_request(request, values.data(), int64_t(values.size()), found)) continue;
+    ++taken[binary];
+    const int64_t size = int64_t(text.size()) - found.body;
+    if (found.steps * found.channels > int64_t(values.size()) || found.before > size ||
+        found.behind > size || size < 0)
+      throw std::runtime_error("more than there is");
+  }
+  if (taken[0] == 0 || taken[1] == 0) throw std::runtime_error("no request was taken");
+}
+
+void writing(std::mt19937& random) {
+  const char* labels[] = {"\"A\"", "\"BB\""};
+  const char* frame[] = {"HEAD ", "\r\n\r\n", "{", "}"};
+  const uint8_t with_logits[] = {0, 1};
+  int whole = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    Floats logits(4);
+    for (float& logit : logits) {
+      const auto bits = static_cast<uint32_t>(random());
+      std::memcpy(&logit, &bits, sizeof bits);
+      if (!std::isfinite(logit)) logit = 0;
+    }
+    std::vector<char> text(random() % 400);
+    std::vector<int64_t> ends(4);
+    const int64_t size = larnn_write_answers(2, 2, logits.data(), labels, frame, with_logits,
+                                             text.data(), int64_t(text.size()), ends.data());
+    if (size > int64_t(text.size()) || (size > 0 && ends[3] != size))
+      throw std::runtime_error("more than there is");
+    whole += size > 0;
+  }
+  if (whole == 0) throw std::runtime_error("no answer was written");
+}
+
+void texts() {
+  std::mt19937 random(0);
+  numbers(random);
+  requests(random);
+  writing(random);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
   const std::string command = count > 1 ? arguments[1] : "";
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
-  if (command == "numbers") return numbers(0), 0;
+  if (command == "texts") return texts(), 0;
   if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
   if (command == "laws" || command == "answers" || command == "gradients") {
@@ -192,7 +263,7 @@ int main(int count, char** arguments) try {
   } else {
     std::fprintf(
         stderr,
-        "exercise laws | answers | gradients LEVEL; levels; numbers; count LEVEL ROWS STEPS\n");
+        "exercise laws | answers | gradients LEVEL; levels; texts; count LEVEL ROWS STEPS\n");
     return 2;
   }
   return 0;
