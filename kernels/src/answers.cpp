@@ -71,12 +71,12 @@ void softmax(const float* logits, size_t classes, double* probabilities) {
 
 namespace {
 
-// What one row of logits says; the labels are JSON strings.
+// What one row of logits says, as members of a JSON object; the labels are JSON strings.
 void put_answer(Writer& writer, const float* logits, const std::vector<string_view>& labels,
                 bool with_logits, std::vector<double>& probabilities) {
   const size_t classes = labels.size();
   softmax(logits, classes, probabilities.data());
-  writer.put("{\"label\":");
+  writer.put("\"label\":");
   writer.put(labels[std::max_element(logits, logits + classes) - logits]);
   writer.put(",\"probabilities\":");
   for (size_t i = 0; i < classes; ++i) {
@@ -90,7 +90,17 @@ void put_answer(Writer& writer, const float* logits, const std::vector<string_vi
     writer.put(i == 0 ? ",\"logits\":[" : ",");
     writer.put(static_cast<double>(logits[i]));
   }
-  writer.put(with_logits ? "]}" : "}");
+  if (with_logits) writer.put("]");
+}
+
+// The head of a server's frame with so many bytes of text.
+void put_frame_head(Writer& writer, size_t size) {
+  constexpr char kFinalText = '\x81';
+  constexpr size_t kShort = 126, kLong = size_t{1} << 16;
+  const int bytes = size < kShort ? 0 : size < kLong ? 2 : 8;
+  char head[10] = {kFinalText, static_cast<char>(bytes == 0 ? size : bytes == 2 ? 126 : 127)};
+  for (int i = 0; i < bytes; ++i) head[2 + i] = static_cast<char>(size >> (8 * (bytes - 1 - i)));
+  writer.put(string_view(head, 2 + bytes));
 }
 
 }  // namespace
@@ -108,7 +118,9 @@ extern "C" __attribute__((visibility("default"))) int64_t larnn_write_answers(
   for (int64_t row = 0; row < rows; ++row) {
     larnn::Writer answer(body.data(), body.data() + most);
     answer.put(before);
+    answer.put("{");
     larnn::put_answer(answer, logits + row * classes, names, with_logits[row] != 0, probabilities);
+    answer.put("}");
     answer.put(after);
     const size_t size = answer.at() - body.data();
     writer.put(head);
@@ -117,6 +129,32 @@ extern "C" __attribute__((visibility("default"))) int64_t larnn_write_answers(
     ends[2 * row] = writer.at() - text;
     writer.put(string_view(body.data(), size));
     ends[2 * row + 1] = writer.at() - text;
+    if (answer.over() || writer.over()) return 0;
+  }
+  return writer.at() - text;
+}
+
+extern "C" __attribute__((visibility("default"))) int64_t larnn_write_predictions(
+    int64_t rows, int64_t classes, const float* logits, const char* const* labels,
+    const int64_t* places, const uint8_t* with_logits, char* text, int64_t most, int64_t* ends) {
+  using std::string_view;
+  const std::vector<string_view> names(labels, labels + classes);
+  std::vector<double> probabilities(classes);
+  std::vector<char> body(most);
+  larnn::Writer writer(text, text + most);
+  for (int64_t row = 0; row < rows; ++row) {
+    larnn::Writer answer(body.data(), body.data() + most);
+    answer.put("{\"type\":\"prediction\",");
+    larnn::put_answer(answer, logits + row * classes, names, with_logits[row] != 0, probabilities);
+    answer.put(",\"position\":");
+    answer.put(std::to_string(places[2 * row]));
+    answer.put(",\"durable\":");
+    answer.put(std::to_string(places[2 * row + 1]));
+    answer.put("}");
+    const size_t size = answer.at() - body.data();
+    larnn::put_frame_head(writer, size);
+    writer.put(string_view(body.data(), size));
+    ends[row] = writer.at() - text;
     if (answer.over() || writer.over()) return 0;
   }
   return writer.at() - text;

@@ -41,3 +41,10 @@ extern "C" int64_t larnn_write_answers(int64_t rows, int64_t classes, const floa
                                        const char* const* labels, const char* const* frame,
                                        const uint8_t* with_logits, char* text, int64_t most,
                                        int64_t* ends);
+
+// The same of predictions of streams, each the text frame of a websocket; places[2 * i] is the
+// position of prediction i, places[2 * i + 1] what is durable, ends[i] where it ends.
+extern "C" int64_t larnn_write_predictions(int64_t rows, int64_t classes, const float* logits,
+                                           const char* const* labels, const int64_t* places,
+                                           const uint8_t* with_logits, char* text, int64_t most,
+                                           int64_t* ends);

@@ -64,6 +64,17 @@ bool read_step(Reader& reader, const Room& room, size_t& used, size_t& width) {
   return used - first == width && reader.take(']');
 }
 
+bool read_sequence(Reader& reader, const Room& room, size_t& used, Sequences& found) {
+  if (found.count == room.most_sequences || !reader.take('[')) return false;
+  int64_t steps = 0;
+  do {
+    if (!read_step(reader, room, used, found.width)) return false;
+    ++steps;
+  } while (reader.take(','));
+  room.steps[found.count++] = steps;
+  return reader.take(']');
+}
+
 }  // namespace
 
 bool read_sequences(const char* text, const char* end, const Room& room, Sequences& found) {
@@ -71,16 +82,17 @@ bool read_sequences(const char* text, const char* end, const Room& room, Sequenc
   size_t used = 0;
   if (!reader.take('[')) return false;
   do {
-    if (found.count == room.most_sequences || !reader.take('[')) return false;
-    int64_t steps = 0;
-    do {
-      if (!read_step(reader, room, used, found.width)) return false;
-      ++steps;
-    } while (reader.take(','));
-    if (!reader.take(']')) return false;
-    room.steps[found.count++] = steps;
+    if (!read_sequence(reader, room, used, found)) return false;
   } while (reader.take(','));
   if (!reader.take(']')) return false;
+  found.end = reader.at();
+  return true;
+}
+
+bool read_steps(const char* text, const char* end, const Room& room, Sequences& found) {
+  Reader reader(text, end);
+  size_t used = 0;
+  if (!read_sequence(reader, room, used, found)) return false;
   found.end = reader.at();
   return true;
 }
@@ -99,4 +111,16 @@ larnn_read_sequences(const char* text, int64_t start, int64_t size, float* value
   shape[0] = static_cast<int64_t>(found.width);
   shape[1] = found.end - text;
   return static_cast<int64_t>(found.count);
+}
+
+// The same of text that goes on with one sequence: returns how many steps it has.
+extern "C" __attribute__((visibility("default"))) int64_t larnn_read_steps(
+    const char* text, int64_t start, int64_t size, float* values, int64_t most, int64_t* shape) {
+  int64_t steps = 0;
+  larnn::Sequences found;
+  const larnn::Room room{values, static_cast<size_t>(most), &steps, 1};
+  if (!larnn::read_steps(text + start, text + size, room, found)) return 0;
+  shape[0] = static_cast<int64_t>(found.width);
+  shape[1] = found.end - text;
+  return steps;
 }

@@ -24,4 +24,7 @@ struct Sequences {
 // a float32. False where the text is anything else, which need not be wrong: it says not why.
 bool read_sequences(const char* text, const char* end, const Room& room, Sequences& found);
 
+// The same of one sequence by itself: [[x, …], …].
+bool read_steps(const char* text, const char* end, const Room& room, Sequences& found);
+
 }  // namespace larnn

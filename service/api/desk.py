@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol
 
 import msgspec
-import numpy as np
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.api.classify import Asked, told
 from service.api.schemas import ClassifyAnswer
+from service.api.together import Together
 from service.backend.base import Floats, Model
 from service.backend.responses import Frame, Response, can_write, write_answers
 from service.engine.engine import Engine, last_logits
@@ -45,7 +43,7 @@ class Desk:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._together = can_write()
-        self._ended: dict[Model, list[tuple[Asker, Floats, bool]]] = defaultdict(list)
+        self._answers = Together(_answer)
 
     def begin(self, asked: Asked, asker: Asker) -> Callable[[], None]:
         """Returns what calls it off. Raises Full, Draining."""
@@ -55,28 +53,24 @@ class Desk:
     def _end(self, asked: Asked, asker: Asker, outcomes: list[Outcome]) -> None:
         first = outcomes[0]
         if self._together and len(outcomes) == 1 and isinstance(first, tuple):
-            if not self._ended:
-                asyncio.get_running_loop().call_soon(self._answer)
-            self._ended[asked.model].append((asker, first[0], asked.logits))
-            return
+            return self._answers.add(asked.model, (asker, first[0], asked.logits))
         try:
             body = told(asked, last_logits(outcomes))
         except Exception as error:
             return asker.refuse(error)
         asker.answer(body)
 
-    def _answer(self) -> None:
-        ended, self._ended = self._ended, defaultdict(list)
-        for model, each in ended.items():
-            askers, logits, flags = zip(*each, strict=True)
-            try:
-                responses = _responses(model, askers[0].default_headers, logits, flags)
-            except Exception as error:
-                for asker in askers:
-                    asker.refuse(error)
-                continue
-            for asker, response in zip(askers, responses, strict=True):
-                asker.respond(response)
+
+def _answer(model: Model, each: list[tuple[Asker, Floats, bool]]) -> None:
+    askers, logits, flags = zip(*each, strict=True)
+    try:
+        responses = _responses(model, askers[0].default_headers, logits, flags)
+    except Exception as error:
+        for asker in askers:
+            asker.refuse(error)
+        return
+    for asker, response in zip(askers, responses, strict=True):
+        asker.respond(response)
 
 
 def _responses(
@@ -84,11 +78,12 @@ def _responses(
 ) -> list[Response]:
     manifest = model.manifest
     frame = _frame(manifest.name, manifest.version, tuple(headers))
-    return write_answers(np.concatenate(logits), _texts(manifest.contract.labels), frame, flags)
+    return write_answers(logits, texts(manifest.contract.labels), frame, flags)
 
 
 @lru_cache(maxsize=64)
-def _texts(labels: tuple[str, ...]) -> list[bytes]:
+def texts(labels: tuple[str, ...]) -> list[bytes]:
+    """Labels as JSON."""
     return list(map(msgspec.json.encode, labels))
 
 

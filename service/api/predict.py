@@ -43,7 +43,7 @@ async def predict(
     start = time.perf_counter()
     advanced = await engine.advance(stream, chunk, settled, wish.explain)
     observe(start)
-    return told(stream, advanced, wish)
+    return prediction(stream, advanced, wish)
 
 
 def observe(start: float) -> None:
@@ -53,7 +53,7 @@ def observe(start: float) -> None:
         call.metrics.observer(call.metrics.chunks, call.door, call.model).observe(seconds)
 
 
-def told(stream: Stream, advanced: Advanced, wish: Wish) -> PredictionMessage:
+def prediction(stream: Stream, advanced: Advanced, wish: Wish) -> PredictionMessage:
     """What came of a chunk."""
     labels = stream.model.manifest.contract.labels
     last = answer(advanced.logits[-1].tolist(), labels, wish.logits)

@@ -17,7 +17,9 @@ import msgspec
 
 from service.api import failures
 from service.api.asked import Reader
-from service.api.predict import Wish, observe, told
+from service.api.frames import text_frame
+from service.api.predict import Wish, observe, prediction
+from service.api.predictions import Prediction, Predictions
 from service.engine.chunk import Advanced
 from service.engine.engine import Engine, Told
 from service.engine.stream import Stream
@@ -38,7 +40,7 @@ class Messages(Protocol):
         """From now on. A message that `take` is true of is answered by `answer`, later."""
         ...
 
-    def answer(self, text: bytes) -> None:
+    def answer(self, frame: bytes) -> None:
         """To the message that was taken; then there may be the next one."""
         ...
 
@@ -46,10 +48,14 @@ class Messages(Protocol):
 class Shortcut:
     """Of one connection, while its conversation waits for a message."""
 
-    def __init__(self, engine: Engine, stream: Stream, reader: Reader) -> None:
+    def __init__(
+        self, engine: Engine, stream: Stream, reader: Reader, predictions: Predictions | None
+    ) -> None:
+        """`predictions` are written together; none: each alone."""
         self.answered = math.inf
         """When the last message was, on either way."""
         self._engine, self._stream, self._reader = engine, stream, reader
+        self._predictions = predictions
         self._busy = False
         self._settled: asyncio.Future[None] | None = None
 
@@ -91,24 +97,34 @@ class Shortcut:
         self._busy = True
         return True
 
-    def _end(self, wish: Wish, start: float, outcome: Told) -> None:
+    def _end(self, wish: Wish, start: float, told: Told) -> None:
+        if self._predictions is not None and isinstance(told, Advanced) and wish.emit == "last":
+
+            def then(frame: bytes | Exception) -> None:
+                self._context.run(self._answer, start, frame)
+
+            return self._predictions.add(self._stream.model, Prediction(told, wish.logits, then))
+        if isinstance(told, Advanced):
+            self._answer(
+                start, text_frame(msgspec.json.encode(prediction(self._stream, told, wish)))
+            )
+        elif isinstance(told, ServiceError) and not isinstance(told, ENDS_CONNECTION):
+            self._answer(None, text_frame(failures.message(told)))
+        else:
+            self._answer(None, told)
+
+    def _answer(self, start: float | None, frame: bytes | Exception) -> None:
+        """The frame, or what ends the connection."""
         self._busy = False
         self._engine.pacer.end()
         reason: Exception | None = None
-        try:
-            self._messages.answer(self._told(wish, start, outcome))
-        except Exception as error:
-            reason = error
+        if isinstance(frame, bytes):
+            if start is not None:
+                observe(start)
+            self._messages.answer(frame)
+        else:
+            reason = frame
         self.answered = time.monotonic()
         if self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
         self._then(reason)
-
-    def _told(self, wish: Wish, start: float, outcome: Told) -> bytes:
-        """The answer. Raises what ends the connection."""
-        if isinstance(outcome, Advanced):
-            observe(start)
-            return msgspec.json.encode(told(self._stream, outcome, wish))
-        if isinstance(outcome, ServiceError) and not isinstance(outcome, ENDS_CONNECTION):
-            return failures.message(outcome)
-        raise outcome

@@ -16,9 +16,11 @@ from service.api.asked import Reader, wish_of
 from service.api.decode import version_asked
 from service.api.messages import EndedMessage, PredictionMessage
 from service.api.predict import opened, predict
+from service.api.predictions import Predictions
 from service.api.shortcut import ENDS_CONNECTION, EXTENSION, Shortcut
 from service.api.subprotocols import BINARY
 from service.api.websocket import AHEAD
+from service.backend.responses import can_write
 from service.engine.chunk import Chunk
 from service.engine.engine import Engine
 from service.engine.models import key
@@ -33,11 +35,13 @@ logger = logging.getLogger(__name__)
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
     routes = APIRouter()
+    predictions = Predictions() if can_write() else None
 
     @routes.websocket("/stream")
     async def stream(websocket: WebSocket) -> None:
         # A task of its own: each time it goes on, no layer of the framework has to pass it on.
-        await asyncio.create_task(StreamConnection(websocket, engine, settings).serve())
+        connection = StreamConnection(websocket, engine, settings, predictions)
+        await asyncio.create_task(connection.serve())
 
     return routes
 
@@ -45,8 +49,15 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
 class StreamConnection:
     """One websocket on one stream. Reads the next message only when the last one is answered."""
 
-    def __init__(self, websocket: WebSocket, engine: Engine, settings: Settings) -> None:
-        self._websocket = websocket
+    def __init__(
+        self,
+        websocket: WebSocket,
+        engine: Engine,
+        settings: Settings,
+        predictions: Predictions | None = None,
+    ) -> None:
+        """`predictions` are written together; none: each alone."""
+        self._websocket, self._predictions = websocket, predictions
         self._engine = engine
         self._max_chunk_steps = settings.max_chunk_steps
         self._subprotocol = subprotocols.chosen(websocket)
@@ -79,7 +90,7 @@ class StreamConnection:
             wish = wish_of(self._websocket.query_params)
             self._reader = Reader(self._subprotocol == BINARY, wish, self._max_chunk_steps)
             stream = await self._open()
-            self._shortcut = Shortcut(self._engine, stream, self._reader)
+            self._shortcut = Shortcut(self._engine, stream, self._reader, self._predictions)
             self._engine.streams.attach(stream, self)
             await self._greet(stream)
             if (messages := self._websocket.scope.get(EXTENSION)) is not None:

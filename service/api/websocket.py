@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidState
 from websockets.protocol import OPEN
 
 from service.api import failures
-from service.api.frames import plain_message, text_frame
+from service.api.frames import plain_message
 from service.api.shortcut import EXTENSION, Take
 from service.engine.waiting_bytes import FREE, Held, WaitingBytes
 from service.errors import Backpressure, Full, ServiceError
@@ -120,9 +120,9 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             self._pause_reading()
             return True
 
-        def answer(self, text: bytes) -> None:
+        def answer(self, frame: bytes) -> None:
             if self.conn.state is OPEN and not self.disconnected:
-                self.transport.write(text_frame(text))
+                self.transport.write(frame)
                 self._resume_reading()
 
         def _count(self) -> None:

@@ -1,11 +1,11 @@
-"""Answers of POST /classify, written together by the native library."""
+"""Answers of POST /classify and of streams, written together by the native library."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ _NUMBER = 26
 """Bytes of a number at most, with what parts it from the next."""
 _AROUND = 64
 """Bytes of an answer that are neither label nor number, and of its length."""
+_PREDICTION = 96
+"""Bytes of a prediction's frame beside its answer."""
 
 
 class Frame(NamedTuple):
@@ -39,39 +41,71 @@ class Response(NamedTuple):
 
 def can_write() -> bool:
     """Whether the library is here, and new enough."""
-    return _door() is not None
+    return None not in (_door("larnn_write_answers"), _door("larnn_write_predictions"))
 
 
 def write_answers(
-    logits: Floats, labels: Sequence[bytes], frame: Frame, with_logits: Sequence[bool]
+    logits: Sequence[Floats], labels: Sequence[bytes], frame: Frame, with_logits: Sequence[bool]
 ) -> list[Response]:
-    """A response for each row of logits [rows, classes]; labels are JSON strings."""
-    (rows, classes), write = logits.shape, _door()
-    assert write is not None
-    each = sum(map(len, frame)) + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
-    text = np.empty(rows * each, dtype=np.uint8)
-    ends = np.empty(2 * rows, dtype=np.int64)
-    size = write(
-        rows,
-        classes,
-        logits.ctypes.data,
-        (ctypes.c_char_p * classes)(*labels),
-        (ctypes.c_char_p * len(frame))(*frame),
-        bytes(with_logits),
-        text.ctypes.data,
-        len(text),
-        ends.ctypes.data,
-    )
-    assert size, "the memory for the answers is too small"
-    whole, places, start, responses = text[:size].tobytes(), ends.tolist(), 0, []
+    """A response for each of the logits [1, classes]; labels are JSON strings."""
+    around = (ctypes.c_char_p * len(frame))(*frame)
+    size = sum(map(len, frame))
+    whole, places = _written("larnn_write_answers", logits, labels, around, with_logits, size, 2)
+    responses, start = [], 0
     for body, end in zip(places[::2], places[1::2], strict=True):
         responses.append(Response(whole[start:end], body - start))
         start = end
     return responses
 
 
+def write_predictions(
+    logits: Sequence[Floats],
+    labels: Sequence[bytes],
+    places: Sequence[tuple[int, int]],
+    with_logits: Sequence[bool],
+) -> list[bytes]:
+    """A websocket's frame for each of the logits [1, classes], with its position and how much of
+    the stream is durable; labels are JSON strings."""
+    numbers = np.array(places, dtype=np.int64)
+    whole, ends = _written(
+        "larnn_write_predictions", logits, labels, numbers.ctypes.data, with_logits, _PREDICTION, 1
+    )
+    return [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _written(
+    name: str,
+    logits: Sequence[Floats],
+    labels: Sequence[bytes],
+    more: Any,
+    with_logits: Sequence[bool],
+    around: int,
+    marks: int,
+) -> tuple[bytes, list[int]]:
+    """All texts, and so many marks of each; `around`: its bytes beside labels and numbers."""
+    write, rows = _door(name), np.concatenate(logits)
+    count, classes = rows.shape
+    assert write is not None
+    each = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
+    text = np.empty(count * each, dtype=np.uint8)
+    ends = np.empty(marks * count, dtype=np.int64)
+    size = write(
+        count,
+        classes,
+        rows.ctypes.data,
+        (ctypes.c_char_p * classes)(*labels),
+        more,
+        bytes(with_logits),
+        text.ctypes.data,
+        len(text),
+        ends.ctypes.data,
+    )
+    assert size, "the memory for the answers is too small"
+    return text[:size].tobytes(), ends.tolist()
+
+
 @cache
-def _door() -> Callable[..., int] | None:
+def _door(name: str) -> Callable[..., int] | None:
     size, address = ctypes.c_int64, ctypes.c_void_p
     kinds = [size, size, address, address, address, ctypes.c_char_p, address, size, address]
-    return door("larnn_write_answers", kinds, size)
+    return door(name, kinds, size)

@@ -1,5 +1,5 @@
-"""The loop, the readers and the writer by themselves, compiled anew: under sanitizers, and the loop's
-instructions counted."""
+"""The loop, the readers and the writer by themselves, compiled anew: under sanitizers, and the
+loop's instructions counted."""
 
 from __future__ import annotations
 

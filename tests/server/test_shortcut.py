@@ -50,7 +50,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
 
 
 @pytest.fixture
-def url(toy_models: Path, ways: Ways) -> Iterator[str]:
+def url(toy_models: Path, ways: Ways, library: bool) -> Iterator[str]:
     with live.running(models=toy_models, model="toy", drain_timeout=60) as url:
         yield url
 

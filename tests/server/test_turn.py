@@ -13,9 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.api import desk, turn
 from service.api.classify import ClassifyDoor
-from service.backend.requests import can_read
 from tests import live
 from tests.server.test_classify import BAD_JSON_BODIES, npy
 from tests.server.test_direct import GOOD, answers, connected, held_runs, request, until_closed
@@ -43,20 +41,9 @@ NPY_BODIES = [
 ]
 
 
-@pytest.fixture(params=[True, False], ids=["library", "python"])
-def library(request: pytest.FixtureRequest) -> bool:
-    """Whether the native library reads and writes."""
-    if request.param and not can_read():
-        pytest.skip("larnn-kernels is not installed, or older")
-    return bool(request.param)
-
-
 @pytest.fixture
-def own(library: bool, toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def own(library: bool, toy_models: Path) -> Iterator[httpx.Client]:
     """A service for one test."""
-    if not library:
-        for module, name in ((turn, "can_read"), (desk, "can_write")):
-            monkeypatch.setattr(module, name, lambda: False)
     with (
         live.running(models=toy_models, model="toy", drain_timeout=2) as url,
         httpx.Client(base_url=url, timeout=120) as client,
