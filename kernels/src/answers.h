@@ -1,4 +1,4 @@
-// Answers of POST /classify as the service writes them: whole HTTP responses with JSON in them.
+// Answers as the service writes them: whole HTTP responses and websocket frames with JSON in them.
 #pragma once
 
 #include <cstddef>

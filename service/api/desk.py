@@ -11,11 +11,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.api.classify import Asked, told
 from service.api.schemas import ClassifyAnswer
-from service.api.together import Together
+from service.api.together import Together, each_alone
 from service.backend.base import Floats, Model
 from service.backend.responses import Frame, Response, can_write, write_answers
 from service.engine.engine import Engine, last_logits
 from service.engine.rows import Outcome
+from service.errors import ServiceError
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -56,6 +57,8 @@ class Desk:
             return self._answers.add(asked.model, (asker, first[0], asked.logits))
         try:
             body = told(asked, last_logits(outcomes))
+        except ServiceError as error:  # it would keep the frames that it came through, and they it
+            return asker.refuse(error.with_traceback(None))
         except Exception as error:
             return asker.refuse(error)
         asker.answer(body)
@@ -66,11 +69,16 @@ def _answer(model: Model, each: list[tuple[Asker, Floats, bool]]) -> None:
     try:
         responses = _responses(model, askers[0].default_headers, logits, flags)
     except Exception as error:
-        for asker in askers:
-            asker.refuse(error)
-        return
-    for asker, response in zip(askers, responses, strict=True):
-        asker.respond(response)
+        return each_alone(_refuse, [(asker, error) for asker in askers])
+    each_alone(_respond, zip(askers, responses, strict=True))
+
+
+def _refuse(asker: Asker, error: Exception) -> None:
+    asker.refuse(error)
+
+
+def _respond(asker: Asker, response: Response) -> None:
+    asker.respond(response)
 
 
 def _responses(

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.api.classify import PATH, Asked
 from service.api.exchange import Exchange, ShortWay
-from service.api.heads import LARGEST, Fields, Head, KnownHead
+from service.api.heads import LARGEST, WHOLE, Fields, Head, KnownHead
 from service.engine.waiting_bytes import FREE
 from service.errors import ServiceError
 
@@ -43,11 +43,13 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             if self.waiting is not None:
-                self.waiting += data
+                data, self.waiting = self.waiting + data, None
             elif self._known is None or not self._between or self._behind():
                 return self._parse(data)
-            else:
-                self.waiting = data
+            if len(data) > WHOLE:
+                return self._parse(data)
+            self._unset_keepalive_if_required()
+            self.waiting = data
             way.turn.add(self)
 
         def _parse(self, data: bytes) -> None:
@@ -69,8 +71,8 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
 
         def read_alone(self) -> None:
             known, data = self.known, self.waiting or b""
-            if len(data) <= FREE and known.is_part(data):
-                return self._unset_keepalive_if_required()
+            if len(data) <= FREE and known.is_part(data, largest) and self._has_room(data):
+                return
             self.waiting, body = None, known.body(data)
             if body is None or len(body) > largest:
                 self._parse(data)
@@ -79,16 +81,23 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 exchange.receive(body)
                 exchange.start(known)
 
+        def give_up(self) -> None:
+            self.transport.abort()
+
         def _may_come_in(self, data: bytes) -> bool:
             if self.transport.is_closing():
                 return False
+            if not self._has_room(data):  # the long way tells it
+                self._parse(data)
+                return False
+            return True
+
+        def _has_room(self, data: bytes) -> bool:
             try:
                 way.callers.check_room(self.known.head.owner)
                 way.waiting.check(len(data))
-            except ServiceError:  # the long way tells it
-                self._parse(data)
+            except ServiceError:
                 return False
-            self._unset_keepalive_if_required()
             return True
 
         def shutdown(self) -> None:

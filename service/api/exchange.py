@@ -62,6 +62,7 @@ class Exchange:
         self._since = time.perf_counter()
         self._protocol, self._way, self._head = protocol, way, head
         self._model: Model | None = None
+        self._told: Call | None = None
         self._held = Held(way.waiting)
         self._body = b""
         self._call_off: Callable[[], None] | None = None
@@ -173,7 +174,8 @@ class Exchange:
 
     def _call(self) -> Call:
         """What is told of it."""
-        call = Call(self._way.metrics, _SCOPE, self._head.given)
-        if self._model is not None:
-            call.model, call.version = key(self._model)
-        return call
+        if self._told is None:
+            self._told = Call(self._way.metrics, _SCOPE, self._head.given)
+            if self._model is not None:
+                self._told.model, self._told.version = key(self._model)
+        return self._told

@@ -22,6 +22,8 @@ LARGEST = 2**16
 _DIGITS = len(str(LARGEST))
 _KNOWN = 2**11
 """Bytes of headers that are worth to be known again."""
+WHOLE = LARGEST + _KNOWN
+"""Bytes of a request on the short way."""
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)(?=\r\n)", re.IGNORECASE)
 
@@ -49,7 +51,8 @@ class KnownHead:
         self._native = NativeHead(before, len(before), after, len(after))
         self.address = ctypes.addressof(self._native)
         self.noted = False
-        """Whether a body that came with it was right, so that it says nothing wrong itself."""
+        """Whether a body that came with it was right, so that it says nothing wrong itself, and the
+        library can read others like it."""
         self.wish: Wish | None = None
         """What the address says for bodies in npy; JSON has it inside."""
 
@@ -65,9 +68,11 @@ class KnownHead:
 
     def note(self, body: bytes, asked: Asked) -> None:
         """A body that came with it and was right: others will be like it."""
-        self.noted = True
         x, query = asked.sequences[0], self.head.query
-        if is_npy(self.head.kind) and len(asked.sequences) == 1 and x.dtype == np.float32:
+        if not is_npy(self.head.kind):
+            self.noted = True
+        elif len(asked.sequences) == 1 and x.dtype == np.float32:
+            self.noted = True
             npy = body[: len(body) - x.nbytes]
             native = self._native
             native.npy, native.npy_size = npy, len(npy)
@@ -79,10 +84,11 @@ class KnownHead:
         start, size = self._place(data)
         return data[start:] if start and len(data) - start == size else None
 
-    def is_part(self, data: bytes) -> bool:
-        """Whether it is such a request of which not all has come."""
+    def is_part(self, data: bytes, largest: int) -> bool:
+        """Whether it is such a request, with a body of at most so many bytes, of which not all has
+        come."""
         start, size = self._place(data)
-        return start > 0 and len(data) - start < size
+        return start > 0 and len(data) - start < size <= largest
 
     def _place(self, data: bytes) -> tuple[int, int]:
         """Where the body starts, 0 where the head is another one, and its size."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from service.api.desk import texts
-from service.api.together import Together
+from service.api.together import Together, each_alone
 from service.backend.base import Model
 from service.backend.responses import write_predictions
 from service.engine.chunk import Advanced
@@ -37,5 +37,8 @@ def _write(model: Model, predictions: list[Prediction]) -> None:
         frames = write_predictions(last, texts(model.manifest.contract.labels), places, flags)
     except Exception as error:
         frames = [error] * len(predictions)
-    for each, frame in zip(predictions, frames, strict=True):
-        each.then(frame)
+    each_alone(_end, zip(predictions, frames, strict=True))
+
+
+def _end(prediction: Prediction, frame: bytes | Exception) -> None:
+    prediction.then(frame)

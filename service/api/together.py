@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Generic, TypeVar
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -26,4 +29,13 @@ class Together(Generic[K, T]):
     def _end(self) -> None:
         came, self._came = self._came, {}
         for key, things in came.items():
-            self._take(key, things)
+            each_alone(self._take, [(key, things)])
+
+
+def each_alone(work: Callable[..., None], things: Iterable[tuple[Any, ...]]) -> None:
+    """`work` on each of them: what one client's answer fails on is no other's concern."""
+    for thing in things:
+        try:
+            work(*thing)
+        except Exception:
+            logger.exception("an answer could not be given")

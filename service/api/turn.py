@@ -4,6 +4,7 @@ together, so they tend to ask again together."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,8 +18,14 @@ from service.backend.requests import Found, RequestReader, can_read
 from service.engine.engine import Engine
 from service.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 _BODY = msgspec.json.Decoder(ClassifyBody)
 _EMPTY = b"[]"
+AT_ONCE = 64
+"""Requests read by one call: so much memory is enough, however many come in a turn."""
+_REST = 2**10
+"""Bytes of a body beside its numbers. More is not plain, nor worth to be kept."""
 
 
 class Connection(Protocol):
@@ -36,6 +43,10 @@ class Connection(Protocol):
 
     def read_alone(self) -> None:
         """It is not plainly right, or not whole."""
+        ...
+
+    def give_up(self) -> None:
+        """Nobody can say what is wrong with it."""
         ...
 
 
@@ -56,25 +67,31 @@ class Turn:
         self._connections[connection] = None
 
     def _read(self) -> None:
-        came, self._connections = self._connections, {}
-        together = []
-        for connection in came:
-            if connection.waiting is None:
-                continue
-            if self._reader is not None and connection.known.noted:
-                together.append(connection)
-            else:
-                connection.read_alone()
-        if self._reader is None or not together:
-            return
-        data = [each.waiting or b"" for each in together]
-        values, found = self._reader.read(data, [each.known.address for each in together])
-        for connection, request, fields in zip(together, data, found, strict=True):
-            asked = self._asked(connection.known, request, values, Found(*fields))
-            if asked is None:
-                connection.read_alone()
-            else:
-                connection.ask(asked)
+        came, self._connections = list(self._connections), {}
+        for start in range(0, len(came), AT_ONCE):
+            waiting = [each for each in came[start : start + AT_ONCE] if each.waiting is not None]
+            for connection, asked in zip(waiting, self._together(waiting), strict=True):
+                try:
+                    if asked is None:
+                        connection.read_alone()
+                    else:
+                        connection.ask(asked)
+                except Exception:  # the others want to be read
+                    logger.exception("a request could not be read")
+                    connection.give_up()
+
+    def _together(self, connections: list[Connection]) -> list[Asked | None]:
+        """What each of them asks; None where it is not plain."""
+        asked: list[Asked | None] = [None] * len(connections)
+        noted = [i for i, each in enumerate(connections) if each.known.noted]
+        if self._reader is None or not noted:
+            return asked
+        heads = [connections[i].known for i in noted]
+        data = [connections[i].waiting or b"" for i in noted]
+        values, found = self._reader.read(data, [head.address for head in heads])
+        for i, head, request, fields in zip(noted, heads, data, found, strict=True):
+            asked[i] = self._asked(head, request, values, Found(*fields))
+        return asked
 
     def _asked(self, known: KnownHead, data: bytes, values: Floats, found: Found) -> Asked | None:
         steps, channels, first, body, before, behind = found
@@ -83,8 +100,9 @@ class Turn:
         wish = known.wish
         if wish is None:
             rest = data[body : body + before] + _EMPTY + data[body + behind :]
-            if (wish := _wish(rest)) is None:
-                return None
+            wish = _wish(rest) if len(rest) <= _REST else None
+        if wish is None:
+            return None
         try:
             model = self._engine.model(wish[0], wish[1])
         except Exception:  # whoever reads it alone is told again

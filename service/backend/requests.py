@@ -33,7 +33,7 @@ class Found(NamedTuple):
     """One sequence, and where the body goes on before and behind its numbers."""
 
     steps: int
-    """None: the request is not plainly right."""
+    """0: the request is not plainly right."""
     channels: int
     first: int
     """Of its values."""

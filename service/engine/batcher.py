@@ -112,7 +112,8 @@ class Batcher:
             self.drop(submission)
 
     def drop(self, submission: Submission) -> None:
-        """Nobody wants it any more: its rows are skipped, and `then` is not called."""
+        """Nobody wants it any more: its rows are skipped, and `then` is not called, unless it is
+        being answered."""
         if not submission.over:
             submission.over = True
             self._waiting_steps -= submission.left

@@ -35,7 +35,6 @@ class Deadlines(Generic[T]):
         self._since.pop(work, None)
 
     def _look(self) -> None:
-        self._timer = None
         latest = asyncio.get_running_loop().time() - self._within
         while self._since:
             work, since = next(iter(self._since.items()))
@@ -43,6 +42,7 @@ class Deadlines(Generic[T]):
                 return self._look_at(since + self._within)
             del self._since[work]
             self._late(work)
+        self._timer = None
 
     def _look_at(self, when: float) -> None:
         """For all of it, so in nobody's context."""

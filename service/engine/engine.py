@@ -26,7 +26,7 @@ from service.engine.run_threads import RunThreads
 from service.engine.stream import Stream
 from service.engine.streams import Streams
 from service.engine.waiting_bytes import WaitingBytes
-from service.errors import BadMessage, BadValue, Draining
+from service.errors import BadMessage, BadValue, Draining, ServiceError
 from service.settings import Settings
 from service.telemetry.calls import concerns
 from service.telemetry.runs import RunTelemetry
@@ -193,6 +193,8 @@ class Engine:
         try:
             self.streams.commit(stream, work.moved(*_result(outcomes[0])))
             told = work.answer(stream.checkpoint, stream.durable)
+        except ServiceError as error:  # it would keep the frames that it came through, and they it
+            told = error.with_traceback(None)
         except Exception as error:
             told = error
         stream.lock.release()

@@ -30,7 +30,10 @@ JSON_BODIES = [
     *(text.encode("latin-1") for text, *_ in BAD_JSON_BODIES if len(text) < 1000),
 ]
 NPY_BODIES = [
+    npy(np.ones((2, 3, 2), dtype=np.float32)),
+    b'{"sequences": [[[1, 2], [3, 4]]], "model": "other"}',
     NPY,
+    GOOD,
     npy(np.ones((1, 5, 2), dtype=np.float32)),
     npy(np.ones((2, 3, 2), dtype=np.float32)),
     npy(np.full((1, 3, 2), np.nan, dtype=np.float32)),
