@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
-from service.api.classify import ClassifyDoor
+from service.api.classify import Asked, ClassifyDoor
+from service.api.exchange import Exchange
 from tests import live
 from tests.server.test_classify import BAD_JSON_BODIES, npy
 from tests.server.test_direct import GOOD, answers, connected, held_runs, request, until_closed
@@ -184,3 +186,67 @@ def test_a_drain_that_takes_too_long_is_told(
     for answer in told:
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "draining"
+
+
+def test_late_requests_leave_nothing(
+    library: bool, toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the collector of cycles."""
+
+    def left() -> int:
+        return sum(type(thing) is Exchange for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    before = left()
+    try:
+        with (
+            live.running(models=toy_models, model="toy", request_timeout=0.3) as url,
+            httpx.Client(base_url=url, timeout=120) as client,
+        ):
+            with held_runs(monkeypatch), connected(client) as kept:
+                for _ in range(3):
+                    kept.sendall(request(GOOD))
+                    assert json.loads(answers(kept, 1)[0])["code"] == "full"
+            while left() > before:
+                pass
+    finally:
+        gc.enable()
+
+
+def test_one_that_fails_is_no_concern_of_others(
+    own: httpx.Client, library: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Exchange.ask
+
+    def fails(self: Exchange, asked: Asked) -> None:
+        if asked.sequences[0][0, 0] == 7:
+            raise RuntimeError("a secret")
+        ask(self, asked)
+
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(connected(own)) for _ in range(9)]
+        for each in kept:
+            each.sendall(request(GOOD))
+            answers(each, 1)
+        monkeypatch.setattr(Exchange, "ask", fails)
+        for value, each in enumerate(kept):
+            each.sendall(request(b'{"sequences": [[[%d, 2]]]}' % (value + 3)))
+        for value, each in enumerate(kept):
+            if value == 4:
+                with contextlib.suppress(ConnectionError):
+                    assert not until_closed(each)
+            else:
+                assert json.loads(answers(each, 1)[0])["model"] == "toy"
+
+
+def test_what_is_too_large_is_told_before_it_comes(library: bool, toy_models: Path) -> None:
+    with (
+        live.running(models=toy_models, model="toy", max_body=1000) as url,
+        httpx.Client(base_url=url, timeout=120) as client,
+        connected(client) as kept,
+    ):
+        kept.sendall(request(GOOD))
+        answers(kept, 1)
+        kept.sendall(request(b"", size=5000))
+        assert json.loads(answers(kept, 1)[0])["code"] == "too_large"
