@@ -182,7 +182,8 @@ void requests(std::mt19937& random) {
   for (int round = 0; round < 50'000; ++round) {
     const bool binary = random() % 2 == 0;
     const std::string& body = binary ? file : json;
-    const std::string good = before + std::to_string(body.size()) + after + body;
+    std::string good = before;
+    good.append(std::to_string(body.size())).append(after).append(body);
     const std::vector<char> text =
         random() % 8 == 0 ? std::vector<char>(good.begin(), good.end()) : damaged(good, random);
     const larnn::Head head{before.data(),
@@ -235,8 +236,8 @@ void writing(std::mt19937& random) {
   if (whole == 0) throw std::runtime_error("no answer was written");
 }
 
-void texts() {
-  std::mt19937 random(0);
+void texts(unsigned seed) {
+  std::mt19937 random(seed);
   numbers(random);
   requests(random);
   writing(random);
@@ -247,7 +248,7 @@ void texts() {
 int main(int count, char** arguments) try {
   const std::string command = count > 1 ? arguments[1] : "";
   if (count > 2) setenv("LARNN_KERNELS_LEVEL", arguments[2], 1);
-  if (command == "texts") return texts(), 0;
+  if (command == "texts") return texts(0), 0;
   if (command == "levels") return std::puts(larnn::levels_here().c_str()) < 0;
   const larnn::Level& level = larnn::choose_level();
   if (command == "laws" || command == "answers" || command == "gradients") {
