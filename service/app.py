@@ -97,7 +97,6 @@ def create_app(settings: Settings) -> FastAPI:
             callers,
             engine.waiting_bytes,
             engine.streams.metrics,
-            settings.max_body,
         )
     access.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
     app.add_middleware(telemetry.Telemetry, metrics=engine.streams.metrics)

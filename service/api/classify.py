@@ -31,7 +31,7 @@ from service.settings import Settings
 
 PATH = "/classify"
 NPY = "application/x-npy"
-_BODY = msgspec.json.Decoder(ClassifyBody)
+BODY = msgspec.json.Decoder(ClassifyBody)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _EXAMPLE = {"sequences": [[[0.0] * 9] * 2], "logits": True}
 _NPY_SCHEMA = {
@@ -74,11 +74,11 @@ class ClassifyDoor:
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
             return Asked(model, sequences, logits)
-        plain = plain_body(body, _BODY, self._settings.max_sequences)
-        asked = decode_json(_BODY, body) if plain is None else plain.rest
+        plain = plain_body(body, BODY, self._settings.max_sequences)
+        asked = decode_json(BODY, body) if plain is None else plain.rest
         model = self._engine.model(asked.model, asked.version)
         if plain is not None and plain.channels != len(model.manifest.contract.channels):
-            asked, plain = decode_json(_BODY, body), None
+            asked, plain = decode_json(BODY, body), None
         if plain is None:
             return Asked(model, _steps(asked, model, self._settings), asked.logits)
         check_sizes([len(steps) for steps in plain.sequences], self._settings)

@@ -24,7 +24,7 @@ _PATH = PATH.encode()
 
 def direct(way: ShortWay) -> type[asyncio.Protocol]:
     """uvicorn's protocol with the short way in it."""
-    largest = min(LARGEST, way.max_body)
+    largest = way.turn.largest
 
     class DirectHttp(HttpToolsProtocol):
         _exchange: Exchange | None = None

@@ -40,7 +40,6 @@ class ShortWay:
     callers: Callers
     waiting: WaitingBytes
     metrics: Metrics
-    max_body: int
     at_work: set[Exchange] = field(default_factory=set)
 
     def close(self) -> None:

@@ -10,9 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from service.api.classify import Asked
+from service.api.classify import BODY, Asked
 from service.api.heads import LARGEST, KnownHead, Wish
-from service.api.schemas import ClassifyBody
 from service.backend.base import Floats, Model
 from service.backend.requests import Found, RequestReader, can_read
 from service.engine.engine import Engine
@@ -20,7 +19,6 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_BODY = msgspec.json.Decoder(ClassifyBody)
 _EMPTY = b"[]"
 AT_ONCE = 64
 """Requests read by one call: so much memory is enough, however many come in a turn."""
@@ -56,7 +54,8 @@ class Turn:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._most_steps = min(settings.max_sequence_steps, settings.max_request_steps)
-        self._largest = min(LARGEST, settings.max_body)
+        self.largest = min(LARGEST, settings.max_body)
+        """Bytes of a body that is read here."""
         self._reader = RequestReader() if can_read() else None
         self._connections: dict[Connection, None] = {}
 
@@ -95,7 +94,7 @@ class Turn:
 
     def _asked(self, known: KnownHead, data: bytes, values: Floats, found: Found) -> Asked | None:
         steps, channels, first, body, before, behind = found
-        if not 0 < steps <= self._most_steps or len(data) - body > self._largest:
+        if not 0 < steps <= self._most_steps or len(data) - body > self.largest:
             return None
         wish = known.wish
         if wish is None:
@@ -117,7 +116,7 @@ class Turn:
 def _wish(rest: bytes) -> Wish | None:
     """Of a body without its numbers. Clients send few different ones."""
     try:
-        body = _BODY.decode(rest)
+        body = BODY.decode(rest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return (body.model, body.version, body.logits) if body.texts is msgspec.UNSET else None
