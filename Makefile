@@ -3,7 +3,7 @@
 # make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but the one that needs a Docker engine: make compose-test
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
-# make kernels         the native operator, into the environments that exist: needs g++ (optional)
+# make kernels         the native library, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
 PROVIDER ?= cpu
@@ -28,7 +28,7 @@ phone: .venv/phone-ready
 	$(SERVICE) -m service.phone $(ARGS)
 
 test: $(DEV_READY)
-	$(DEV) -m pytest -m "not deploy" $(ARGS)
+	$(DEV) -m pytest -m "not deploy" -n 2 --dist loadfile $(ARGS)
 
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)
@@ -63,16 +63,16 @@ kernels:
 	    $$python -m pip install -q --force-reinstall --no-deps ./kernels; \
 	done
 
-# clang-tidy over the loop and the operator; wants the headers of `make kernels`.
+# clang-tidy over the loops and the operators; wants the headers of `make kernels`.
 TIDY = .venv-dev/bin/clang-tidy --quiet
-kernels-check: LOOPS = kernels/src/time_loop.cpp kernels/src/training_loop.cpp
+kernels-check: LOOPS = $(addprefix kernels/src/,level.cpp larnn_loop.cpp lstm_loop.cpp training_loop.cpp)
 kernels-check: $(DEV_READY)
 	$(DEV) -m pip install -q -c constraints/kernels.txt clang-tidy
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=baseline
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
-	$(TIDY) kernels/src/operator.cpp kernels/src/parameters.cpp kernels/src/library.cpp \
-	    kernels/src/numbers.cpp kernels/src/requests.cpp kernels/src/answers.cpp kernels/src/training_library.cpp kernels/src/dispatch.cpp \
+	$(TIDY) $(addprefix kernels/src/,kernel.cpp larnn_operator.cpp lstm_operator.cpp parameters.cpp \
+	    library.cpp numbers.cpp requests.cpp answers.cpp training_library.cpp dispatch.cpp) \
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 

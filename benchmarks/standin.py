@@ -1,7 +1,8 @@
-"""A stand-in network that every server can run: a stack of ONNX's own LSTM operator.
+"""A stand-in network that every server can run: a stack of LSTM layers.
 
-One set of random weights, two graphs: with the state as tensors, which this service and stateful
-servers take, and over a whole window with the state inside, which any server takes.
+One set of random weights, two graphs: with the state as tensors, as the export writes it, which
+this service and stateful servers take, and over a whole window with the state inside, by ONNX's
+own operator, which any server takes.
 """
 
 from __future__ import annotations
@@ -13,25 +14,28 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, helper
 
 from export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
+from export.graph.builder import OPSET, Pen
+from export.graph.lstm import STATE, write_layer
+from export.graph.model import IR_VERSION, model_of
 from service.contract import (
     INPUT,
     LENGTHS,
     LOGITS,
     MANIFEST_FILE,
-    METADATA_KEY,
     Contract,
     GraphFile,
     Manifest,
     StateTensor,
-    TensorSignature,
 )
 
 NAME = "lstm-standin"
 HIDDEN, LAYERS = 96, 3
-OPSET, IR_VERSION = 18, 9
+
+Floats = NDArray[np.float32]
+Weights = dict[str, Floats]
 
 CONTRACT = Contract(
     channels=CHANNELS,
@@ -78,70 +82,55 @@ def write_standin(root: Path) -> StandIn:
     return standin
 
 
-def signal(steps: int, channels: int = len(CHANNELS)) -> NDArray[np.float32]:
+def signal(steps: int, channels: int = len(CHANNELS)) -> Floats:
     """Something to send [steps, channels], the same each time."""
     return np.random.default_rng(0).normal(size=(steps, channels)).astype(np.float32)
 
 
 def _stateful_graph() -> ModelProto:
-    nodes = [helper.make_node("Cast", [LENGTHS], ["lengths_32"], to=TensorProto.INT32)]
-    nodes += _time_major(INPUT, "z_0")
+    pen, z, weights = Pen(), INPUT, _weights()
     for layer in range(LAYERS):
-        initial = [f"hidden_{layer}", f"cell_{layer}"]
-        nodes += [
-            helper.make_node("Unsqueeze", [name, "axis_0"], [f"initial_{name}"]) for name in initial
-        ]
-        nodes += _lstm(layer, "lengths_32", *(f"initial_{name}" for name in initial))
-        nodes += [
-            helper.make_node("Squeeze", [f"last_{name}", "axis_0"], [f"next_{name}"])
-            for name in initial
-        ]
-    nodes += _time_major(f"z_{LAYERS}", "features")
-    nodes += _readout("features")
-    model = _model(nodes, CONTRACT.expected_inputs(), CONTRACT.expected_outputs())
-    helper.set_model_props(model, {METADATA_KEY: CONTRACT.model_dump_json()})
-    return model
+        state = {name: f"{name}_{layer}" for name in STATE}
+        width = HIDDEN if layer else len(CHANNELS)
+        z, after = write_layer(pen, _of_layer(weights, layer), width, HIDDEN, z, state, LENGTHS)
+        for name, value in after.items():
+            pen.rename(value, f"next_{name}_{layer}")
+    _write_logits(pen, z, weights)
+    return model_of(pen, CONTRACT, NAME)
 
 
 def _window_graph() -> ModelProto:
-    nodes = _time_major(INPUT, "z_0")
+    pen, weights = Pen(), _weights()
+    z = pen.time_major(INPUT)
     for layer in range(LAYERS):
-        nodes += _lstm(layer, "", "", "")
-    nodes.append(helper.make_node("Squeeze", [f"last_hidden_{LAYERS - 1}", "axis_0"], ["features"]))
-    nodes += _readout("features")
-    return _model(
-        nodes,
-        [TensorSignature(name=INPUT, dtype="float32", shape=(None, None, len(CHANNELS)))],
-        [TensorSignature(name=LOGITS, dtype="float32", shape=(None, len(LABELS)))],
+        given = _of_layer(weights, layer)
+        hiddens, last = pen.write_many("LSTM", 2, z, *given, hidden_size=HIDDEN)
+        z = pen.write("Squeeze", hiddens, [1])
+    _write_logits(pen, pen.write("Squeeze", last, [0]), weights)
+    graph = pen.graph(
+        NAME,
+        [(INPUT, "float32", ["batch", "steps", len(CHANNELS)])],
+        [(LOGITS, "float32", ["batch", len(LABELS)])],
     )
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    return model
 
 
-def _lstm(layer: int, lengths: str, hidden: str, cell: str) -> list[NodeProto]:
-    """z of this layer [steps, batch, width] → z of the next one, and the layer's last state."""
-    weights = [f"{name}_{layer}" for name in ("W", "R", "B")]
-    outputs = [f"directions_{layer}", f"last_hidden_{layer}", f"last_cell_{layer}"]
-    inputs = [f"z_{layer}", *weights, lengths, hidden, cell]
-    return [
-        helper.make_node("LSTM", inputs, outputs, name=f"lstm_{layer}", hidden_size=HIDDEN),
-        helper.make_node("Squeeze", [outputs[0], "axis_1"], [f"z_{layer + 1}"]),
-    ]
+def _of_layer(weights: Weights, layer: int) -> tuple[Floats, Floats, Floats]:
+    return weights[f"W_{layer}"], weights[f"R_{layer}"], weights[f"B_{layer}"]
 
 
-def _time_major(x: str, output: str) -> list[NodeProto]:
-    return [helper.make_node("Transpose", [x], [output], perm=[1, 0, 2])]
+def _write_logits(pen: Pen, features: str, weights: Weights) -> None:
+    product = pen.write("MatMul", features, weights["readout"])
+    pen.rename(pen.write("Add", product, weights["readout_bias"]), LOGITS)
 
 
-def _readout(features: str) -> list[NodeProto]:
-    return [
-        helper.make_node("MatMul", [features, "readout"], ["product"]),
-        helper.make_node("Add", ["product", "readout_bias"], [LOGITS]),
-    ]
-
-
-def _weights() -> dict[str, NDArray[np.float32]]:
+def _weights() -> Weights:
     generator = np.random.default_rng(0)
 
-    def uniform(*shape: int) -> NDArray[np.float32]:
+    def uniform(*shape: int) -> Floats:
         return generator.uniform(-1, 1, shape).astype(np.float32) / np.float32(np.sqrt(HIDDEN))
 
     weights = {}
@@ -154,29 +143,3 @@ def _weights() -> dict[str, NDArray[np.float32]]:
         "readout": uniform(HIDDEN, len(LABELS)),
         "readout_bias": uniform(len(LABELS)),
     }
-
-
-def _model(
-    nodes: list[NodeProto], inputs: list[TensorSignature], outputs: list[TensorSignature]
-) -> ModelProto:
-    constants = [numpy_helper.from_array(value, name) for name, value in _weights().items()]
-    constants += [
-        numpy_helper.from_array(np.array([axis], dtype=np.int64), f"axis_{axis}") for axis in (0, 1)
-    ]
-    graph = helper.make_graph(
-        nodes, NAME, [_declared(t) for t in inputs], [_declared(t) for t in outputs], constants
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-    )
-    onnx.checker.check_model(model)
-    return model
-
-
-def _declared(signature: TensorSignature) -> ValueInfoProto:
-    dtype = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}[signature.dtype]
-    sizes = [
-        ("batch", "steps")[axis] if size is None else size
-        for axis, size in enumerate(signature.shape)
-    ]
-    return helper.make_tensor_value_info(signature.name, dtype, sizes)

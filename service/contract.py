@@ -22,7 +22,8 @@ ROWS, NEXT_ROWS = "rows", "next_rows"
 """Optional inputs: which rows of the state tensors a run reads and which it writes."""
 METADATA_KEY = "contract"
 OPERATORS_KEY = "operators"
-"""The graph's metadata names the domain of operators that a native library may take over."""
+"""The graph's metadata names the domains, between commas, of operators that a native library may
+take over."""
 MANIFEST_FILE = "model.json"
 
 Dtype = Literal["float32", "float64", "int64"]

@@ -69,6 +69,7 @@ LARNNS = [
     if changes.get("family", "larnn") == "larnn" and name != "raw"
 ]
 """The networks of LARNN layers alone."""
+LSTMS = [name for name, changes in CHANGES.items() if changes.get("family") == "lstm"]
 
 
 def config(name: str) -> NetworkConfig:

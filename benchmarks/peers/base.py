@@ -58,13 +58,19 @@ class Peer(ABC):
     """What pip installs; none: it runs in the project's own environment."""
     base_python = Path(sys.executable)
     """Makes the environment."""
+    environment = ""
+    """The peer whose environment it shares; none: its own."""
     health: str
 
     def python(self, peers: Path) -> Path:
         """The interpreter that runs it, in the folder of the peers' environments."""
         if not self.requirements:
             return Path(sys.executable)
-        return peers.absolute() / self.name / "bin" / "python"
+        return self.folder(peers).absolute() / "bin" / "python"
+
+    def folder(self, peers: Path) -> Path:
+        """Its environment, in the folder of the peers' environments."""
+        return peers / (self.environment or self.name)
 
     def is_installed(self, peers: Path) -> bool:
         """Whether just these requirements were installed, to the end."""
@@ -77,7 +83,7 @@ class Peer(ABC):
         self._ready(peers).write_text(self._wanted())
 
     def _ready(self, peers: Path) -> Path:
-        return peers / self.name / "ready"
+        return self.folder(peers) / "ready"
 
     def _wanted(self) -> str:
         return "\n".join(self.requirements)

@@ -39,7 +39,7 @@ def install(
 
 
 def _install(peer: Peer, peers: Path) -> bool:
-    folder = peers / peer.name
+    folder = peer.folder(peers)
     commands: list[list[str | Path]] = [
         [peer.base_python, "-m", "venv", "--clear", folder],
         [folder / "bin" / "python", "-m", "pip", "install", "-q", *peer.requirements],

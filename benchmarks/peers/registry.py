@@ -9,6 +9,7 @@ from benchmarks.peers.kserve import KServe
 from benchmarks.peers.litserve import LitServe
 from benchmarks.peers.mlserver import MLServer
 from benchmarks.peers.ours import OneProcess, Ours
+from benchmarks.peers.pytriton import PyTriton
 from benchmarks.peers.rayserve import RayServe
 from benchmarks.peers.torchserve import TorchServe
 from benchmarks.peers.triton import Triton
@@ -21,6 +22,7 @@ PEERS: dict[str, Peer] = {
         FastAPI(),
         MLServer(),
         Triton(),
+        PyTriton(),
         LitServe(),
         KServe(),
         BentoML(),

@@ -1,4 +1,9 @@
-"""The LSTM layer as a graph: export/networks/lstm.py by the runtime's own fused operator."""
+"""The LSTM layer as a graph: export/networks/lstm.py by the runtime's own fused operator.
+
+The layer is one node, larnn.lstm.LstmLayer, and ONNX's LSTM the body of a function of that name: a
+runtime that knows the operator of kernels/ runs that, any other runs the body. The operator has the
+batch first, and knows row numbers, with which a run's state stays where it is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,14 @@ import torch
 from onnx import TensorProto
 from torch import Tensor
 
-from export.graph.builder import Pen
+from export.graph.builder import Operand, Pen
 from export.networks.lstm import LSTMLayer
+from service.contract import NEXT_ROWS, ROWS
+
+DOMAIN, OPERATOR = "larnn.lstm", "LstmLayer"
+STATE = ("hidden", "cell")
+WEIGHTS = ("from_x", "from_hidden", "bias")
+"""[1, 4n, inputs], [1, 4n, n] and [1, 8n], gates in the order i, o, f, g: those of ONNX's LSTM."""
 
 
 def write_lstm(
@@ -15,24 +26,65 @@ def write_lstm(
 ) -> tuple[str, dict[str, str]]:
     """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
     bias = layer.linear_ih.bias
-    hiddens, hidden, cell = pen.write_many(
-        "LSTM",
-        3,
-        pen.time_major(x),
+    weights = (
         _as_onnx(layer.linear_ih.weight)[None],
         _as_onnx(layer.linear_hh.weight)[None],
         torch.cat([_as_onnx(bias), torch.zeros_like(bias)])[None],
-        pen.write("Cast", lengths, to=TensorProto.INT32),
-        pen.write("Unsqueeze", state["hidden"], [0]),
-        pen.write("Unsqueeze", state["cell"], [0]),
-        hidden_size=layer.config.hidden_size,
     )
-    # The operator gives zeros for a row without steps: its state stays what it was.
-    moves = pen.write("Unsqueeze", pen.write("Greater", lengths, 0), [1])
-    return pen.time_major(pen.write("Squeeze", hiddens, [1])), {
-        name: pen.write("Where", moves, pen.write("Squeeze", after, [0]), state[name])
-        for name, after in (("hidden", hidden), ("cell", cell))
-    }
+    n = layer.config.hidden_size
+    return write_layer(pen, weights, n, n, x, state, lengths)
+
+
+def write_layer(
+    pen: Pen,
+    weights: tuple[Operand, Operand, Operand],
+    input_size: int,
+    hidden_size: int,
+    x: str,
+    state: dict[str, str],
+    lengths: str,
+) -> tuple[str, dict[str, str]]:
+    """The same by its WEIGHTS; x [batch, steps, inputs]. All of a graph have one hidden size."""
+    if OPERATOR not in pen.functions:
+        _define(pen, hidden_size)
+    hiddens, *after = pen.write_many(
+        OPERATOR,
+        1 + len(STATE),
+        x,
+        lengths,
+        pen.indices(ROWS),
+        pen.indices(NEXT_ROWS),
+        *(state[name] for name in STATE),
+        *weights,
+        domain=DOMAIN,
+        input_size=input_size,
+        hidden_size=hidden_size,
+    )
+    return hiddens, dict(zip(STATE, after, strict=True))
+
+
+def _define(pen: Pen, hidden_size: int) -> None:
+    body = Pen()
+    hiddens, *after = body.write_many(
+        "LSTM",
+        1 + len(STATE),
+        body.time_major("x"),
+        *WEIGHTS,
+        body.write("Cast", "lengths", to=TensorProto.INT32),
+        *(body.write("Unsqueeze", name, [0]) for name in STATE),
+        hidden_size=hidden_size,
+    )
+    # It gives zeros for a row without steps: whose state stays what it was.
+    moves = body.write("Unsqueeze", body.write("Greater", "lengths", 0), [1])
+    outputs = [
+        body.time_major(body.write("Squeeze", hiddens, [1])),
+        *(
+            body.write("Where", moves, body.write("Squeeze", value, [0]), name)
+            for name, value in zip(STATE, after, strict=True)
+        ),
+    ]
+    inputs = ["x", "lengths", ROWS, NEXT_ROWS, *STATE, *WEIGHTS]
+    pen.define(DOMAIN, OPERATOR, body, inputs, outputs, ["input_size", "hidden_size"])
 
 
 def _as_onnx(gates: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The onnxruntime library with the operator larnn.LarnnLayer."""
+"""The onnxruntime library with the operators larnn.LarnnLayer and larnn.lstm.LstmLayer."""
 
 from importlib.resources import files
 

@@ -1,4 +1,4 @@
-// One LARNN layer, whatever the processor: what it is made of, what a run takes and gives.
+// A recurrent layer, whatever the processor: what it is made of, what a run takes and gives.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,9 @@ struct Scaling {
   const float* shift;
 };
 
-// Row-major weights [inputs, outputs] and sizes, as the operator's inputs and attributes have them.
-// n = hidden size. Queries, keys and values have heads innermost. Gates in the order i, f, o, g.
+// A LARNN layer. Row-major weights [inputs, outputs] and sizes, as the operator's inputs and
+// attributes have them. n = hidden size. Queries, keys and values have heads innermost. Gates in
+// the order i, f, o, g.
 struct Parameters {
   int n, heads, window_size;
   Norm norm;
@@ -32,12 +33,22 @@ struct Parameters {
   Scaling attention, cell, hidden, key, value;
 };
 
-// A batch: n floats a step or a state, window_size · n a queue, newest slot last. Row i of the
-// batch has its state in row from[i] of the state tensors, and its next state goes to row to[i] of
-// the next ones. These may be the same memory, as long as no row is both read and written.
+// An LSTM layer, with its weights and its order of gates, i, o, f, g, as ONNX's own operator has
+// them.
+struct LstmParameters {
+  int inputs, n;
+  const float* from_x;       // [4n, inputs]
+  const float* from_hidden;  // [4n, n]
+  const float* bias;         // [8n], two of each gate, to be added
+};
+
+// A batch: as many floats a step as the layer has inputs, n a state, window_size · n a queue,
+// newest slot last. Row i of the batch has its state in row from[i] of the state tensors, and its
+// next state goes to row to[i] of the next ones. These may be the same memory, as long as no row is
+// both read and written. An LSTM has no queue.
 struct Batch {
   int rows, steps;
-  const float* x;          // [rows, steps, n]
+  const float* x;          // [rows, steps, inputs]
   const int64_t* lengths;  // [rows], 0 to steps
   const int64_t *from, *to;
   const float *hidden, *cell, *keys, *values;
@@ -66,7 +77,8 @@ struct Level {
   const char* name;
   int lanes;  // floats in a vector
   bool (*runs_here)();
-  std::unique_ptr<Layer> (*make_layer)(const Parameters&);
+  std::unique_ptr<Layer> (*make_larnn)(const Parameters&);
+  std::unique_ptr<Layer> (*make_lstm)(const LstmParameters&);
   std::unique_ptr<TrainingPass> (*make_pass)(const Training&, bool back);
 };
 

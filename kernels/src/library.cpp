@@ -1,5 +1,38 @@
-// The library's only door: onnxruntime calls it by this name.
+// The library's door for onnxruntime, which calls it by this name, and what it finds behind it.
+#include <cstring>
+#include <vector>
+
 #include "operator.h"
+
+namespace {
+
+// Each operator has a domain of its own, so that a graph can say which it asks for.
+struct Domain {
+  const char* name;
+  const OrtCustomOp& (*made)();
+};
+constexpr Domain kDomains[] = {{"larnn", larnn::larnn_operator},
+                               {"larnn.lstm", larnn::lstm_operator}};
+
+void register_operators(OrtSessionOptions* options) {
+  static const std::vector<Ort::CustomOpDomain> domains = [] {
+    std::vector<Ort::CustomOpDomain> made;
+    for (const Domain& domain : kDomains) {
+      made.emplace_back(domain.name);
+      made.back().Add(&domain.made());
+    }
+    return made;
+  }();
+  for (const Ort::CustomOpDomain& domain : domains) Ort::UnownedSessionOptions(options).Add(domain);
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) int larnn_has_domain(const char* name) {
+  for (const Domain& domain : kDomains)
+    if (std::strcmp(domain.name, name) == 0) return 1;
+  return 0;
+}
 
 extern "C" __attribute__((visibility("default"))) OrtStatus* ORT_API_CALL
 RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
@@ -10,7 +43,7 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
   }
   Ort::InitApi(api);
   try {
-    larnn::register_operator(options);
+    register_operators(options);
   } catch (const Ort::Exception& error) {
     return api->CreateStatus(error.GetOrtErrorCode(), error.what());
   }

@@ -7,7 +7,7 @@
 
 namespace larnn {
 
-// Adds the domain "larnn" to a session's options.
-void register_operator(OrtSessionOptions* options);
+const OrtCustomOp& larnn_operator();
+const OrtCustomOp& lstm_operator();
 
 }  // namespace larnn

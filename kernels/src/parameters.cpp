@@ -1,31 +1,8 @@
 #include "parameters.h"
 
-#include <stdexcept>
-
 namespace larnn {
 
-void refuse(const std::string& what) { throw std::invalid_argument("larnn.LarnnLayer: " + what); }
-
-std::string text(const Shape& shape) {
-  std::string result = "[";
-  for (size_t i = 0; i < shape.size(); ++i) result += (i ? ", " : "") + std::to_string(shape[i]);
-  return result + "]";
-}
-
-void expect(const char* name, const Shape& found, const Shape& want) {
-  if (found != want) refuse(std::string(name) + " is " + text(found) + ", expected " + text(want));
-}
-
 namespace {
-
-const float* constant(const Ort::ConstKernelInfo& info, int input, const char* name,
-                      const Shape& shape) {
-  int is_constant = 0;
-  const Ort::ConstValue value = info.GetTensorConstantInput(input, &is_constant);
-  if (!is_constant) refuse(std::string(name) + " must be a constant");
-  expect(name, value.GetTensorTypeAndShapeInfo().GetShape(), shape);
-  return value.GetTensorData<float>();
-}
 
 // Two inputs, scale and shift [n], where the layer has that norm.
 Scaling scaling(const Ort::ConstKernelInfo& info, int input, const char* name, bool wanted,

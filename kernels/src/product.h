@@ -5,6 +5,8 @@
 // a product may be cut over its inputs and go on from what the first part stored.
 #pragma once
 
+#include <vector>
+
 #include "buffer.h"
 #include "simd.h"
 
@@ -54,6 +56,15 @@ class Matrix {
   int inputs_, vectors_;
   Buffer data_;
 };
+
+// The matrix of weights [outputs, inputs], as torch and ONNX have them.
+inline Matrix transposed(const float* weights, int outputs, int inputs) {
+  std::vector<float> result(static_cast<size_t>(outputs) * inputs);
+  for (int output = 0; output < outputs; ++output)
+    for (int input = 0; input < inputs; ++input)
+      result[static_cast<size_t>(input) * outputs + output] = *weights++;
+  return {inputs, result.data(), outputs};
+}
 
 // Rows of floats, `stride` apart; stride 0 is the same row again and again.
 struct Rows {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "layer.h"
+#include "over_time.h"
 #include "product.h"
-#include "tile.h"
 #include "training.h"
 #include "training_attention.h"
 
@@ -16,18 +16,7 @@ Vec elu_slope(Vec activated) { return activated > 0.0f ? broadcast(1.0f) : activ
 Vec sigmoid_slope(Vec activated) { return activated * (1.0f - activated); }
 Vec tanh_slope(Vec activated) { return 1.0f - activated * activated; }
 
-std::vector<float> transposed(const float* weights, int rows, int columns) {
-  std::vector<float> result(static_cast<size_t>(rows) * columns);
-  for (int row = 0; row < rows; ++row)
-    for (int column = 0; column < columns; ++column)
-      result[static_cast<size_t>(column) * rows + row] = *weights++;
-  return result;
-}
-
-// [outputs, inputs] for a product forward, and the same for the way back.
-Matrix forward_matrix(const float* weights, int outputs, int inputs) {
-  return {inputs, transposed(weights, outputs, inputs).data(), outputs};
-}
+// The way back of weights [outputs, inputs].
 Matrix backward_matrix(const float* weights, int outputs, int inputs) {
   return {outputs, weights, inputs};
 }
@@ -105,10 +94,10 @@ class Forward final : public Pass {
   explicit Forward(const Training& training)
       : Pass(training),
         query_scale_(kLog2E * std::sqrt(static_cast<float>(training.heads) / n_)),
-        recurrent_(forward_matrix(training.recurrent, 5 * n_, n_)),
-        attention_(forward_matrix(training.attention, 4 * n_, n_)),
-        output_(forward_matrix(training.output, n_, n_)),
-        pair_(forward_matrix(training.pair, 2 * n_, n_)),
+        recurrent_(transposed(training.recurrent, 5 * n_, n_)),
+        attention_(transposed(training.attention, 4 * n_, n_)),
+        output_(transposed(training.output, n_, n_)),
+        pair_(transposed(training.pair, 2 * n_, n_)),
         output_bias_(size_),
         pair_bias_(padded(2 * n_)) {
     copy(output_bias_.data(), training.output_bias, n_);

@@ -1,4 +1,4 @@
-// A layer of any sizes with random parameters.
+// Layers of any sizes with random parameters.
 #pragma once
 
 #include <random>
@@ -16,13 +16,22 @@ inline Floats random_floats(size_t count, unsigned seed, float scale) {
   return result;
 }
 
+// Random numbers for parameters, which point to them.
+struct Numbers {
+  const float* make(size_t count) {
+    numbers.push_back(random_floats(count, static_cast<unsigned>(numbers.size()), 0.2f));
+    return numbers.back().data();
+  }
+
+  std::vector<Floats> numbers;
+};
+
 struct Sizes {
   int n, heads, window_size;
   larnn::Norm norm;
 };
 
-// Parameters that own their numbers.
-struct Network {
+struct Network : Numbers {
   explicit Network(Sizes sizes) {
     const size_t n = sizes.n;
     p.n = sizes.n;
@@ -46,11 +55,22 @@ struct Network {
       *each = {make(n), make(n)};
   }
 
-  const float* make(size_t count) {
-    numbers.push_back(random_floats(count, static_cast<unsigned>(numbers.size()), 0.2f));
-    return numbers.back().data();
+  larnn::Parameters p{};
+};
+
+struct LstmSizes {
+  int inputs, n;
+};
+
+struct LstmNetwork : Numbers {
+  explicit LstmNetwork(LstmSizes sizes) {
+    const size_t inputs = sizes.inputs, n = sizes.n;
+    p.inputs = sizes.inputs;
+    p.n = sizes.n;
+    p.from_x = make(4 * n * inputs);
+    p.from_hidden = make(4 * n * n);
+    p.bias = make(8 * n);
   }
 
-  larnn::Parameters p{};
-  std::vector<Floats> numbers;
+  larnn::LstmParameters p{};
 };

@@ -1,4 +1,4 @@
-// One layer in double precision, equation by equation: what the loop must agree with.
+// Layers in double precision, equation by equation: what the loops must agree with.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "layer.h"
+
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 class Reference {
  public:
@@ -35,8 +37,6 @@ class Reference {
 
  private:
   using Row = std::vector<double>;
-
-  static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
   static Row elu(Row row) {
     for (double& x : row) x = x > 0 ? x : std::expm1(x);
@@ -103,4 +103,29 @@ class Reference {
   larnn::Parameters p_;
   Row hidden_, cell_;
   std::deque<Row> keys_, values_;
+};
+
+class LstmReference {
+ public:
+  explicit LstmReference(const larnn::LstmParameters& p) : p_(p), hidden_(p.n), cell_(p.n) {}
+
+  // The hidden state after one more input x [inputs].
+  const std::vector<double>& step(const float* x) {
+    std::vector<double> gates(4 * p_.n);  // i, o, f, g
+    for (int g = 0; g < 4 * p_.n; ++g) {
+      gates[g] = double(p_.bias[g]) + p_.bias[4 * p_.n + g];
+      for (int i = 0; i < p_.inputs; ++i) gates[g] += double(x[i]) * p_.from_x[g * p_.inputs + i];
+      for (int i = 0; i < p_.n; ++i) gates[g] += hidden_[i] * p_.from_hidden[g * p_.n + i];
+    }
+    for (int i = 0; i < p_.n; ++i) {
+      const double *in = &gates[i], *out = in + p_.n, *forget = out + p_.n, *now = forget + p_.n;
+      cell_[i] = sigmoid(*forget) * cell_[i] + sigmoid(*in) * std::tanh(*now);
+      hidden_[i] = sigmoid(*out) * std::tanh(cell_[i]);
+    }
+    return hidden_;
+  }
+
+ private:
+  larnn::LstmParameters p_;
+  std::vector<double> hidden_, cell_;
 };

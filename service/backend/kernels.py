@@ -17,6 +17,17 @@ def library() -> str | None:
     return None if os.environ.get(LEVEL) == "none" else installed()
 
 
+def takes_over(domains: str) -> bool:
+    """Whether the library has the operators of these domains, which stand between commas; an older
+    one has a LARNN's alone."""
+    if library() is None or not domains:
+        return False
+    known = door("larnn_has_domain", [ctypes.c_char_p], ctypes.c_int)
+    if known is None:
+        return domains == "larnn"
+    return all(known(domain.encode()) for domain in domains.split(","))
+
+
 def installed() -> str | None:
     """Where the library is, whatever LEVEL says of its operators."""
     try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from service.backend.base import Floats, Indices, Operator, State, Steps, advance_by_copy
 from service.backend.bound_session import BoundSession
-from service.backend.kernels import library
+from service.backend.kernels import library, takes_over
 from service.backend.providers import CPU, CUDA, candidates, missing_cuda
 from service.contract import (
     ATTENTION,
@@ -52,7 +52,7 @@ class OnnxBackend:
             [_signature(tensor) for tensor in session.get_outputs()],
         )
         optional = {tensor.name for tensor in session.get_overridable_initializers()}
-        native = self.provider == CPU and library() is not None and OPERATORS_KEY in metadata
+        native = self.provider == CPU and takes_over(metadata.get(OPERATORS_KEY, ""))
         self.operator: Operator = "native" if native else "graph"
         self._in_place = native and {ROWS, NEXT_ROWS} <= optional
         self._another = partial(BoundSession, session, contract)

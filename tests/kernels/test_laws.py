@@ -1,4 +1,4 @@
-"""What holds of the operator bit for bit: cuts, company, rows of the state, not-a-numbers.
+"""What holds of the operators bit for bit: cuts, company, rows of the state, not-a-numbers.
 
 The widths are multiples of 16, where the rest of the graph has stable bits too; test_loop.py has
 the others, without the graph.
@@ -24,6 +24,7 @@ KINDS = {
     "n48 h24 k7": {"hidden_size": 48, "heads": 24, "window_size": 7, "normalisation": "batch"},
     "n64 h8 k5": {"hidden_size": 64, "heads": 8, "window_size": 5, "normalisation": "layer"},
     "n16 h2 k1": {"hidden_size": 16, "heads": 2, "window_size": 1, "normalisation": "none"},
+    "lstm n48": {"family": "lstm", "hidden_size": 48},
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 few = settings(max_examples=12, deadline=None)

@@ -1,4 +1,4 @@
-"""The operator against the plain graph and the network in double precision."""
+"""The operators against the plain graph and the network in double precision."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ SHAPES = {
     "n81 h27 k38": {"hidden_size": 81, "heads": 27, "window_size": 38, "normalisation": "batch"},
     "n96 h12 k16": {"hidden_size": 96, "heads": 12, "window_size": 16, "normalisation": "batch"},
     "n64 h8 k16": {"hidden_size": 64, "heads": 8, "window_size": 16, "normalisation": "none"},
+    "lstm n96": {"family": "lstm", "hidden_size": 96},
 }
 
 configs = st.builds(
@@ -37,6 +38,11 @@ configs = st.builds(
     mode=st.sampled_from(["residual", "layer"]),
     activate_keys_values=st.booleans(),
     zero_attention=st.just(False),
+)
+lstms = st.builds(
+    lambda n, layers: NetworkConfig(family="lstm", hidden_size=n, layers=layers),
+    n=st.integers(1, 40),
+    layers=st.integers(1, 2),
 )
 lengths_of_rows = st.lists(st.integers(0, 20), min_size=1, max_size=11)
 
@@ -63,7 +69,7 @@ def test_each_level_equals_double_precision(
 
 
 @settings(max_examples=20, deadline=None)
-@given(config=configs, lengths=lengths_of_rows, seed=st.integers(0, 1000))
+@given(config=configs | lstms, lengths=lengths_of_rows, seed=st.integers(0, 1000))
 def test_any_shape_equals_double_precision(
     config: NetworkConfig, lengths: list[int], seed: int
 ) -> None:
@@ -71,7 +77,7 @@ def test_any_shape_equals_double_precision(
     _compare(network, native.open_native(network), lengths, seed, ANY)
 
 
-@pytest.mark.parametrize("name", networks.LARNNS)
+@pytest.mark.parametrize("name", [*networks.LARNNS, *networks.LSTMS])
 def test_each_option_equals_the_plain_graph_over_ragged_chunks(name: str) -> None:
     session = native.open_native(networks.random_network(networks.config(name)))
     state = plain_state = networks.initial_state(name, 3)

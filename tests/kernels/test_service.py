@@ -1,4 +1,4 @@
-"""The service with the operator and without it: the same model, and a state that changes hands."""
+"""The service with the operators and without: the same model, and a state that changes hands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_models_and_log_say_what_runs(
 ) -> None:
     for url, operator in ((native_url, "native"), (plain_url, "graph")):
         models = httpx.get(f"{url}/models", timeout=60).json()["models"]
-        assert {m["operator"] for m in models if m["name"].startswith("larnn")} == {operator}
+        taken_over = [m for m in models if m["name"].startswith(("larnn", "lstm"))]
+        assert {m["operator"] for m in taken_over} == {operator}
     with caplog.at_level(logging.INFO), live.running(models=live.ROOT / "models"):
         assert "on CPUExecutionProvider, operator: native" in caplog.text
 
@@ -93,3 +94,11 @@ def test_a_state_saved_with_the_operator_goes_on_without_it_and_back(
         assert httpx.put(url, content=state.content, headers=kind, timeout=60).is_success
         logits = send(*target, start, end)
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_older_library_has_the_operators_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    native.need_kernels()
+    assert kernels.takes_over("larnn") and kernels.takes_over("larnn,larnn.lstm")
+    assert not kernels.takes_over("") and not kernels.takes_over("larnn,another")
+    monkeypatch.setattr(kernels, "door", lambda *asked: None)
+    assert kernels.takes_over("larnn") and not kernels.takes_over("larnn.lstm")

@@ -171,6 +171,7 @@ def test_a_chunk_with_a_ping_behind_it_is_answered(url: str, ways: Ways) -> None
         (Frame(Opcode.TEXT, b"\xff").serialize(mask=True), 1007),
         (Frame(Opcode.CONT, b"of nothing").serialize(mask=True), 1002),
     ],
+    ids=["not masked", "compressed", "no UTF-8", "a continuation"],
 )
 def test_a_malformed_frame_closes(url: str, ways: Ways, frame: bytes, code: int) -> None:
     with connect(live.websocket_url(url)) as socket:

@@ -22,29 +22,29 @@ def test_a_whole_frame_is_a_message(size: int) -> None:
     assert plain_message(sent(Opcode.TEXT, text.encode()), LARGEST) == text
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        sent(Opcode.BINARY, bytes(10))[:-1],
-        sent(Opcode.BINARY, bytes(10)) + b"\x00",
-        sent(Opcode.BINARY, bytes(10)) * 2,
-        sent(Opcode.BINARY, bytes(10), fin=False),
-        b"\xc2\x80\x00\x00\x00\x00",  # compressed
-        sent(Opcode.CONT, bytes(10)),
-        sent(Opcode.PING, bytes(10)),
-        sent(Opcode.CLOSE, b"\x03\xe8"),
-        sent(Opcode.TEXT, b"\xff"),
-        sent(Opcode.BINARY, bytes(LARGEST + 1)),
-        sent(Opcode.BINARY, bytes(2**16)),
-        Frame(Opcode.TEXT, b"not masked").serialize(mask=False),
-        Frame(Opcode.TEXT, bytes(300)).serialize(mask=False),
-        b"",
-        b"\x82",
-        *(sent(Opcode.BINARY, bytes(200))[:size] for size in range(12)),
-    ],
-)
-def test_all_else_is_not_plain(data: bytes) -> None:
-    assert plain_message(data, LARGEST) is None
+NOT_PLAIN = {
+    "cut": sent(Opcode.BINARY, bytes(10))[:-1],
+    "followed by a byte": sent(Opcode.BINARY, bytes(10)) + b"\x00",
+    "two": sent(Opcode.BINARY, bytes(10)) * 2,
+    "not final": sent(Opcode.BINARY, bytes(10), fin=False),
+    "compressed": b"\xc2\x80\x00\x00\x00\x00",
+    "continuation": sent(Opcode.CONT, bytes(10)),
+    "ping": sent(Opcode.PING, bytes(10)),
+    "close": sent(Opcode.CLOSE, b"\x03\xe8"),
+    "no UTF-8": sent(Opcode.TEXT, b"\xff"),
+    "too long": sent(Opcode.BINARY, bytes(LARGEST + 1)),
+    "far too long": sent(Opcode.BINARY, bytes(2**16)),
+    "not masked": Frame(Opcode.TEXT, b"not masked").serialize(mask=False),
+    "long, not masked": Frame(Opcode.TEXT, bytes(300)).serialize(mask=False),
+    "empty": b"",
+    "one byte": b"\x82",
+    **{f"cut at {size}": sent(Opcode.BINARY, bytes(200))[:size] for size in range(12)},
+}
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN)
+def test_all_else_is_not_plain(name: str) -> None:
+    assert plain_message(NOT_PLAIN[name], LARGEST) is None
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 2**16 - 1, 2**16])

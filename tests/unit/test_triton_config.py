@@ -91,6 +91,6 @@ def test_an_older_version_leaves_the_models_config_alone(tmp_path: Path) -> None
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["triton", str(tmp_path)])
+    result = CliRunner().invoke(app, ["triton", str(tmp_path)], env={"COLUMNS": "300"})
     assert result.exit_code == 2
     assert "model.json" in result.output

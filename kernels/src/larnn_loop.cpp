@@ -1,28 +1,21 @@
 // One LARNN layer's loop over time, compiled once for each level of vector instructions.
 //
-// The rows of a tile go through a step together, so that a weight is loaded once for all of them.
-// What the input adds to query and gates does not depend on the state: it is computed for many
-// steps at once.
 #include <cmath>
 
 #include "attention.h"
 #include "functions.h"
+#include "larnn_tile.h"
 #include "layer.h"
 #include "norm.h"
+#include "over_time.h"
 #include "product.h"
-#include "queue.h"
-#include "tile.h"
-#include "training.h"
-
-#define LARNN_STRING(name) #name
-#define LARNN_NAME(name) LARNN_STRING(name)
 
 namespace larnn::LARNN_LEVEL {
 namespace {
 
-class TimeLoop final : public Layer {
+class LarnnLoop final : public Layer {
  public:
-  explicit TimeLoop(const Parameters& p)
+  explicit LarnnLoop(const Parameters& p)
       : n_(p.n),
         k_(p.window_size),
         activate_(p.activate),
@@ -49,40 +42,19 @@ class TimeLoop final : public Layer {
 
   void run(const Batch& batch, const int* rows, int count) const override {
     Tile tile(n_, k_, attend_.scores_size(k_));
-    int active = 0;
-    for (int i = 0; i < count; ++i) {
-      tile.queues[i] = Queue(batch, rows[i], n_, k_, tile.ring(i));
-      copy(tile.hidden[i], batch.hidden + batch.from[rows[i]] * n_, n_);
-      copy(tile.cell[i], batch.cell + batch.from[rows[i]] * n_, n_);
-      if (batch.lengths[rows[i]] > 0) active = i + 1;
-    }
-    for (int i = active; i < count; ++i) finish(batch, rows[i], i, tile);
-    for (int t = 0; active > 0;) {
-      const int shortest = static_cast<int>(batch.lengths[rows[active - 1]]) - t;
-      const int steps = shortest < kBlockRows / active ? shortest : kBlockRows / active;
-      project_inputs(batch, rows, active, t, steps, tile);
-      for (int s = 0; s < steps; ++s) {
-        step(active, {tile.from_x[s * active], tile.from_x.stride}, tile);
-        for (int i = 0; i < active; ++i)
-          copy(batch.hiddens + step_offset(batch, rows[i], t + s), tile.hidden[i], n_);
-      }
-      t += steps;
-      for (; active > 0 && batch.lengths[rows[active - 1]] == t; --active)
-        finish(batch, rows[active - 1], active - 1, tile);
-    }
+    over_time(*this, batch, rows, count, tile);
   }
 
- private:
-  size_t step_offset(const Batch& batch, int row, int t) const {
-    return (static_cast<size_t>(row) * batch.steps + t) * n_;
+  int input_size() const { return n_; }
+  int hidden_size() const { return n_; }
+
+  void begin(const Batch& batch, int row, int i, Tile& tile) const {
+    tile.queues[i] = Queue(batch, row, n_, k_, tile.ring(i));
   }
 
-  void project_inputs(const Batch& batch, const int* rows, int active, int t, int steps,
-                      Tile& tile) const {
-    for (int s = 0; s < steps; ++s)
-      for (int i = 0; i < active; ++i)
-        copy(tile.x[s * active + i], batch.x + step_offset(batch, rows[i], t + s), n_);
-    multiply(from_x_, steps * active, tile.x.rows(), {x_bias_.data(), 0}, tile.from_x.data,
+  // What the inputs add to query and gates.
+  void project(int count, Tile& tile) const {
+    multiply(from_x_, count, tile.x.rows(), {x_bias_.data(), 0}, tile.from_x.data,
              tile.from_x.stride);
   }
 
@@ -109,6 +81,13 @@ class TimeLoop final : public Layer {
     }
   }
 
+  void finish(const Batch& batch, int row, int i, Tile& tile) const {
+    tile.queues[i].finish();
+    const int64_t filled = batch.filled[batch.from[row]] + batch.lengths[row];
+    batch.next_filled[batch.to[row]] = filled < k_ ? filled : k_;
+  }
+
+ private:
   void attend(int row, Tile& tile) const {
     const float* sums = tile.sums[row];
     float* query = tile.query[row];
@@ -136,17 +115,6 @@ class TimeLoop final : public Layer {
     norm([&](int at) { return elu(load(projected + at)); }, to);
   }
 
-  void finish(const Batch& batch, int row, int i, Tile& tile) const {
-    const int64_t from = batch.from[row], to = batch.to[row];
-    copy(batch.next_hidden + to * n_, tile.hidden[i], n_);
-    copy(batch.next_cell + to * n_, tile.cell[i], n_);
-    tile.queues[i].finish();
-    const int64_t filled = batch.filled[from] + batch.lengths[row];
-    batch.next_filled[to] = filled < k_ ? filled : k_;
-    std::memset(batch.hiddens + step_offset(batch, row, static_cast<int>(batch.lengths[row])), 0,
-                sizeof(float) * n_ * (batch.steps - batch.lengths[row]));
-  }
-
   int n_, k_;
   bool activate_;
   float query_scale_;
@@ -156,26 +124,10 @@ class TimeLoop final : public Layer {
   Normalisation attention_norm_, cell_norm_, hidden_norm_, key_norm_, value_norm_;
 };
 
-bool runs_here() {
-#if defined(__AVX512F__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-#elif defined(__AVX2__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return true;
-#endif
-}
-
-std::unique_ptr<Layer> make_layer(const Parameters& parameters) {
-  return std::unique_ptr<Layer>(new TimeLoop(parameters));
-}
-
 }  // namespace
 
-std::unique_ptr<TrainingPass> make_pass(const Training& training, bool back);
-
-extern const Level level;
-const Level level = {LARNN_NAME(LARNN_LEVEL), kLanes, runs_here, make_layer, make_pass};
+std::unique_ptr<Layer> make_larnn(const Parameters& parameters) {
+  return std::unique_ptr<Layer>(new LarnnLoop(parameters));
+}
 
 }  // namespace larnn::LARNN_LEVEL
