@@ -58,8 +58,8 @@ class EngineStreams:
         moved: list[Slot] = []
         for start in range(0, len(x), ROWS):
             rows, slots = x[start : start + ROWS], self._slots[start : start + ROWS]
-            lengths = np.ones(len(rows), dtype=np.int64)
-            moved += self._arena.advance(self._backend, rows, lengths, slots)[1]
+            lengths, ends = np.ones(len(rows), dtype=np.int64), [False] * len(rows)
+            moved += self._arena.advance(self._backend, rows, lengths, slots, ends)[1]
         self._slots = moved
 
 

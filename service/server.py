@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.direct import direct
+from service.api.direct import KEEP_ALIVE, direct
 from service.api.websocket import bounded
 from service.app import create_app
 from service.engine.engine import Engine
@@ -104,6 +104,7 @@ def make_server(settings: Settings) -> DrainingServer:
         access_log=False,
         proxy_headers=False,
         log_config=None,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.drain_timeout),
     )
     logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)

@@ -55,8 +55,10 @@ class Callers:
 
     def begin(self, owner: str) -> None:
         """One more of the owner's is at work, until its `end`."""
-        self._at_work[owner] += 1
+        if owner:
+            self._at_work[owner] += 1
 
     def end(self, owner: str) -> None:
         """One less."""
-        self._at_work[owner] -= 1
+        if owner:
+            self._at_work[owner] -= 1

@@ -14,17 +14,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.api.classify import PATH, Asked
 from service.api.exchange import Exchange, ShortWay
 from service.api.heads import LARGEST, WHOLE, Fields, Head, KnownHead
+from service.engine.deadlines import Deadlines
 from service.engine.waiting_bytes import FREE
 from service.errors import ServiceError
 
 UNUSUAL = {b"expect", b"origin", b"sec-websocket-protocol", b"transfer-encoding", b"upgrade"}
 """Headers that ask for more than an answer."""
+KEEP_ALIVE = 5
+"""Seconds for which a connection is kept that asks nothing."""
 _PATH = PATH.encode()
 
 
 def direct(way: ShortWay) -> type[asyncio.Protocol]:
     """uvicorn's protocol with the short way in it."""
     largest = way.turn.largest
+    idle: Deadlines[HttpToolsProtocol] = Deadlines(
+        KEEP_ALIVE, HttpToolsProtocol.timeout_keep_alive_handler
+    )
 
     class DirectHttp(HttpToolsProtocol):
         _exchange: Exchange | None = None
@@ -71,8 +77,8 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
 
         def read_alone(self) -> None:
             known, data = self.known, self.waiting or b""
-            if len(data) <= FREE and known.is_part(data, largest) and self._has_room(data):
-                return
+            if len(data) <= FREE and known.is_part(data, largest):
+                return  # more of it comes
             self.waiting, body = None, known.body(data)
             if body is None or len(body) > largest:
                 self._parse(data)
@@ -87,16 +93,8 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
         def _may_come_in(self, data: bytes) -> bool:
             if self.transport.is_closing():
                 return False
-            if not self._has_room(data):  # the long way tells it
+            if not way.has_room(self.known.head.owner, len(data)):
                 self._parse(data)
-                return False
-            return True
-
-        def _has_room(self, data: bytes) -> bool:
-            try:
-                way.callers.check_room(self.known.head.owner)
-                way.waiting.check(len(data))
-            except ServiceError:
                 return False
             return True
 
@@ -141,9 +139,9 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 return None
             try:
                 owner = way.callers.owner(fields.get(b"authorization", b"").decode("latin-1"))
-                way.callers.check_room(owner)
-                way.waiting.check(size)
             except ServiceError:  # the long way tells it
+                return None
+            if not way.has_room(owner, size):
                 return None
             http_1_0 = self.parser.get_http_version() == "1.0"
             return Head(owner, query, fields, not http_1_0 and self.parser.should_keep_alive())
@@ -161,6 +159,17 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
                 self._exchange.start(self._known)
             else:
                 super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            if self.pipeline or self.transport.is_closing():
+                return super().on_response_complete()
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+            idle.add(self, self.loop.time())  # one timer for all of them
+
+        def _unset_keepalive_if_required(self) -> None:
+            idle.remove(self)
+            super()._unset_keepalive_if_required()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self.waiting = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ from service.api.turn import Turn
 from service.backend.base import Model
 from service.backend.responses import Response
 from service.engine.models import key
-from service.engine.waiting_bytes import Held, WaitingBytes
-from service.errors import Draining, Full
+from service.engine.waiting_bytes import FREE, Held, WaitingBytes
+from service.errors import Draining, Full, ServiceError
 from service.telemetry.calls import CALL, Call
 from service.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 _DOOR = f"POST {classify.PATH}"
 _SCOPE = {"path": classify.PATH}
@@ -41,6 +44,18 @@ class ShortWay:
     waiting: WaitingBytes
     metrics: Metrics
     at_work: set[Exchange] = field(default_factory=set)
+
+    def has_room(self, owner: str, size: int) -> bool:
+        """Whether a request of that size may come in. Those that may not take the long way, which
+        tells them why."""
+        if not owner and size <= FREE:
+            return True
+        try:
+            self.callers.check_room(owner)
+            self.waiting.check(size)
+        except ServiceError:
+            return False
+        return True
 
     def close(self) -> None:
         """A drain took too long: whoever waits still is told so."""
@@ -62,7 +77,7 @@ class Exchange:
         self._protocol, self._way, self._head = protocol, way, head
         self._model: Model | None = None
         self._told: Call | None = None
-        self._held = Held(way.waiting)
+        self._held: Held | None = None
         self._body = b""
         self._call_off: Callable[[], None] | None = None
         way.callers.begin(head.owner)
@@ -77,6 +92,10 @@ class Exchange:
 
     def hold(self, size: int) -> None:
         """So many bytes have come, and count until they are answered."""
+        if size <= FREE:
+            return
+        if self._held is None:
+            self._held = Held(self._way.waiting)
         try:
             self._held.set(size)
         except Full as error:
@@ -158,18 +177,22 @@ class Exchange:
 
     def _close(self, status: int) -> None:
         """Nothing is left of it, in the engine neither."""
+        way, seconds = self._way, time.perf_counter() - self._since
         self.response_complete = True
         self._body = b""
-        self._held.set(0)
-        self._way.callers.end(self._head.owner)
-        self._way.at_work.discard(self)
+        if self._held is not None:
+            self._held.set(0)
+        way.callers.end(self._head.owner)
+        way.at_work.discard(self)
         if self._call_off is not None:
             self._call_off()
             self._call_off = None  # they hold each other
-        call = self._call()
-        token = CALL.set(call)
-        measured(call, "POST", status, time.perf_counter() - self._since)
-        CALL.reset(token)
+        model = "" if self._model is None else self._model.manifest.name
+        measured(way.metrics, classify.PATH, model, status, seconds)
+        if logger.isEnabledFor(logging.DEBUG):
+            token = CALL.set(self._call())
+            logger.debug("%s %d in %.4f s", _DOOR, status, seconds)
+            CALL.reset(token)
 
     def _call(self) -> Call:
         """What is told of it."""

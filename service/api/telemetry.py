@@ -58,15 +58,14 @@ class Telemetry:
             response = failures.answer(error, scope["path"], f"{scope['method']} {call.door}")
             await response(scope, receive, noted)
         finally:
-            measured(call, scope["method"], status, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            measured(self._metrics, call.door, call.model, status, seconds)
+            logger.debug("%s %s %d in %.4f s", scope["method"], call.door, status, seconds)
 
 
-def measured(call: Call, method: str, status: int, seconds: float) -> None:
+def measured(metrics: Metrics, door: str, model: str, status: int, seconds: float) -> None:
     """A request has been answered."""
-    door, metrics = call.door, call.metrics
-    metrics.observer(metrics.requests, door, call.model, str(status)).observe(seconds)
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s %s %d in %.4f s", method, door, status, seconds)
+    metrics.observer(metrics.requests, door, model, str(status)).observe(seconds)
 
 
 def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Protocol
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from service.api.classify import BODY, Asked
 from service.api.heads import LARGEST, KnownHead, Wish
 from service.backend.base import Floats, Model
-from service.backend.requests import Found, RequestReader, can_read
+from service.backend.requests import RequestReader, can_read
 from service.engine.engine import Engine
 from service.settings import Settings
 
@@ -88,11 +89,19 @@ class Turn:
         heads = [connections[i].known for i in noted]
         data = [connections[i].waiting or b"" for i in noted]
         values, found = self._reader.read(data, [head.address for head in heads])
+        model_of = cache(self._model)  # no version comes or goes meanwhile
         for i, head, request, fields in zip(noted, heads, data, found, strict=True):
-            asked[i] = self._asked(head, request, values, Found(*fields))
+            asked[i] = self._asked(head, request, values, fields, model_of)
         return asked
 
-    def _asked(self, known: KnownHead, data: bytes, values: Floats, found: Found) -> Asked | None:
+    def _asked(
+        self,
+        known: KnownHead,
+        data: bytes,
+        values: Floats,
+        found: list[int],
+        model_of: Callable[[str | None, int | None, int], Model | None],
+    ) -> Asked | None:
         steps, channels, first, body, before, behind = found
         if not 0 < steps <= self._most_steps or len(data) - body > self.largest:
             return None
@@ -102,14 +111,21 @@ class Turn:
             wish = _wish(rest) if len(rest) <= _REST else None
         if wish is None:
             return None
-        try:
-            model = self._engine.model(wish[0], wish[1])
-        except Exception:  # whoever reads it alone is told again
-            return None
-        if not _takes(model, channels):
+        name, version, logits = wish
+        if (model := model_of(name, version, channels)) is None:
             return None
         x = values[first : first + steps * channels].reshape(steps, channels)
-        return Asked(model, [x], wish[2])
+        return Asked(model, [x], logits)
+
+    def _model(self, name: str | None, version: int | None, channels: int) -> Model | None:
+        """That version, if it takes numbers in so many channels."""
+        try:
+            model = self._engine.model(name, version)
+        except Exception:  # whoever reads it alone is told again
+            return None
+        contract = model.manifest.contract
+        takes = contract.vocabulary is None and len(contract.channels) == channels
+        return model if takes else None
 
 
 @lru_cache(maxsize=256)
@@ -120,8 +136,3 @@ def _wish(rest: bytes) -> Wish | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return (body.model, body.version, body.logits) if body.texts is msgspec.UNSET else None
-
-
-def _takes(model: Model, channels: int) -> bool:
-    contract = model.manifest.contract
-    return contract.vocabulary is None and len(contract.channels) == channels

@@ -64,17 +64,32 @@ class Arena:
         return self.write({name: value[None] for name, value in state.items()})[0]
 
     def advance(
-        self, backend: Backend, x: Floats, lengths: NDArray[np.int64], slots: Sequence[Slot]
+        self,
+        backend: Backend,
+        x: Floats,
+        lengths: NDArray[np.int64],
+        slots: Sequence[Slot],
+        ends: Sequence[bool],
     ) -> tuple[Floats, list[Slot]]:
-        """Run rows on from their slots: logits, and the new slots that hold what follows."""
-        after = self._slots(len(slots))
-        rows, tensors = _rows(after), self.tensors
-        logits = backend.advance(x, lengths, tensors, _rows(slots), rows)
+        """Run rows on from their slots: logits, and the new slots that hold what follows; for a row
+        that ends here the initial state."""
+        indices = self._taken(len(slots))
+        rows, tensors = np.array(indices), self.tensors
+        try:
+            logits = backend.advance(x, lengths, tensors, _rows(slots), rows)
+        except Exception:
+            self.free.extend(indices)
+            raise
         with self._writing:
             if tensors is not self.tensors:  # they grew meanwhile
                 for name, tensor in self.tensors.items():
                     tensor[rows] = tensors[name][rows]
-        return logits, after
+        self.free.extend(index for index, over in zip(indices, ends, strict=True) if over)
+        initial = self.initial
+        return logits, [
+            initial if over else Slot(self, index)
+            for index, over in zip(indices, ends, strict=True)
+        ]
 
     def write(self, state: State) -> list[Slot]:
         """New slots with the rows of a batch."""
@@ -86,10 +101,13 @@ class Arena:
         return slots
 
     def _slots(self, count: int) -> list[Slot]:
+        return [Slot(self, index) for index in self._taken(count)]
+
+    def _taken(self, count: int) -> list[int]:
         with self._writing:
             while len(self.free) < count:
                 self._grow()
-            return [Slot(self, self.free.pop()) for _ in range(count)]
+            return [self.free.pop() for _ in range(count)]
 
     def _grow(self) -> None:
         capacity = len(next(iter(self.tensors.values())))

@@ -178,10 +178,11 @@ class Batcher:
 
     def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
         """In a thread: one run, each row's logits, or None where they are not finite, and state."""
-        pieces = [row.x[-row.left :][:count] for row, count in zip(rows, counts, strict=True)]
+        pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
         lengths = np.array(counts, dtype=np.int64)
         slots = [row.state for row in rows]
-        logits, after = self._arena.advance(self._backend, _padded(pieces), lengths, slots)
+        over = [row.ends and row.left == count for row, count in zip(rows, counts, strict=True)]
+        logits, after = self._arena.advance(self._backend, _padded(pieces), lengths, slots, over)
         each: list[Floats | None]
         if all(row.ends for row in rows):
             logits = logits[np.arange(len(rows)), lengths - 1, None]

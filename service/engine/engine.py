@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import numpy as np
 
@@ -50,8 +50,8 @@ class Engine:
         self._timeout = settings.request_timeout
         self._max_unacked_steps = settings.max_unacked_steps
         self._threads = RunThreads(settings.concurrency)
-        self._batchers: WeakKeyDictionary[Model, Batcher] = WeakKeyDictionary()
-        """One for each version that runs; it goes with its model."""
+        self._batchers: dict[int, tuple[ref[Model], Batcher]] = {}
+        """By the identity of each version that runs: it goes with its model."""
         self._metrics = streams.metrics
         self._new_batcher = partial(
             Batcher,
@@ -232,14 +232,17 @@ class Engine:
         self._threads.close()
 
     def _batcher(self, model: Model) -> Batcher:
-        if (batcher := self._batchers.get(model)) is None:
-            telemetry = RunTelemetry(self._metrics, *key(model))
-            batcher = self._batchers[model] = self._new_batcher(model, telemetry=telemetry)
+        if (known := self._batchers.get(id(model))) is not None:
+            return known[1]
+        batchers, number = self._batchers, id(model)
+        batcher = self._new_batcher(model, telemetry=RunTelemetry(self._metrics, *key(model)))
+        batchers[number] = ref(model, lambda _: batchers.pop(number)), batcher
         return batcher
 
     def batchers(self) -> list[tuple[Model, Batcher]]:
         """Of the versions in memory that something has run on."""
-        return list(self._batchers.items())
+        each = [(of(), batcher) for of, batcher in self._batchers.values()]
+        return [(model, batcher) for model, batcher in each if model is not None]
 
     def _admit(self) -> None:
         if self.draining:

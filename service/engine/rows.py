@@ -52,6 +52,13 @@ class Row:
     logits: list[Floats] = field(default_factory=list)
     alone: bool = False
 
+    def next(self, count: int) -> Steps:
+        """So many of its steps that wait."""
+        if count == len(self.x):
+            return self.x
+        start = len(self.x) - self.left
+        return self.x[start : start + count]
+
     @property
     def whole(self) -> bool:
         """Whether none of its steps has been run."""

@@ -10,7 +10,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -19,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from service.telemetry.histogram import Histogram
 from service.telemetry.traces import Traces
 
 disable_created_metrics()  # one more sample for each, which nobody asks for
@@ -119,8 +119,9 @@ class Metrics:
         child = histogram.labels(*labels)
         if self.also is None:
             return child
-        [family] = histogram.describe()
-        return self.also(family.name, dict(zip(histogram._labelnames, labels, strict=True)), child)
+        return self.also(
+            histogram.name, dict(zip(histogram.label_names, labels, strict=True)), child
+        )
 
     def watch(self, gauges: Collector) -> None:
         """Ask it, too, whenever somebody reads."""

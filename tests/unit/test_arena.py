@@ -38,6 +38,16 @@ class Adder:
         return np.zeros((*x.shape[:2], 3), np.float32)
 
 
+class Failing(Adder):
+    """Runs nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def advance(self, *given: Any) -> Floats:
+        raise ZeroDivisionError
+
+
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("grows", [True, False])
 def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
@@ -48,7 +58,7 @@ def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
     slots, x = [arena.initial] * 3, np.arange(6, dtype=np.float32).reshape(3, 1, 2)
     for count in (1, 2):
         before = slots
-        _, slots = arena.advance(backend, x, np.ones(3, dtype=np.int64), slots)
+        _, slots = arena.advance(backend, x, np.ones(3, dtype=np.int64), slots, [False] * 3)
         assert not {slot.index for slot in slots} & {slot.index for slot in before}
         for row, slot in enumerate(slots):
             np.testing.assert_array_equal(slot["total"], count * x[row, 0])
@@ -62,7 +72,19 @@ def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
     backend = Adder(arena, in_place=True)
     for _ in range(5):
         x = np.ones((4, 1, 2), np.float32)
-        slots = arena.advance(backend, x, np.ones(4, dtype=np.int64), slots)[1]
+        slots = arena.advance(backend, x, np.ones(4, dtype=np.int64), slots, [False] * 4)[1]
     assert len(arena.free) == free - 4
     del slots
     assert len(arena.free) == free
+
+
+def test_a_row_that_ends_and_a_run_that_fails_keep_no_slot() -> None:
+    arena = Arena(toy.CONTRACT)
+    x, lengths = np.ones((2, 1, 2), np.float32), np.ones(2, dtype=np.int64)
+    slots, free = [arena.initial] * 2, len(arena.free)
+    _, after = arena.advance(Adder(arena, in_place=True), x, lengths, slots, [True, False])
+    assert (after[0], len(arena.free)) == (arena.initial, free - 1)
+    np.testing.assert_array_equal(after[1]["total"], [1, 1])
+    with pytest.raises(ZeroDivisionError):
+        arena.advance(Failing(), x, lengths, after, [False, False])
+    assert len(arena.free) == free - 1
