@@ -72,7 +72,7 @@ kernels-check: $(DEV_READY)
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
 	$(TIDY) $(addprefix kernels/src/,kernel.cpp larnn_operator.cpp lstm_operator.cpp parameters.cpp \
-	    library.cpp numbers.cpp requests.cpp answers.cpp training_library.cpp dispatch.cpp) \
+	    library.cpp numbers.cpp requests.cpp chunks.cpp answers.cpp training_library.cpp dispatch.cpp) \
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 

@@ -31,7 +31,7 @@ from service.api.oip import rest
 from service.api.oip.infer import Inference
 from service.api.oip.repository import ModelRepository
 from service.api.one_worker import OneWorker
-from service.api.turn import Turn
+from service.api.request_turn import RequestTurn
 from service.backend.repository import Repository
 from service.engine.engine import Engine
 from service.engine.gauges import EngineGauges
@@ -93,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.short_way = ShortWay(
             door,
             Desk(engine),
-            Turn(engine, settings),
+            RequestTurn(engine, settings),
             callers,
             engine.waiting_bytes,
             engine.streams.metrics,

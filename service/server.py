@@ -96,7 +96,7 @@ def make_server(settings: Settings) -> DrainingServer:
         port=settings.port,
         loop="uvloop",
         http="httptools" if app.state.short_way is None else direct(app.state.short_way),
-        ws=bounded(settings.send_timeout, app.state.engine.waiting_bytes),
+        ws=bounded(settings.send_timeout, app.state.engine.waiting_bytes, settings.max_message),
         ws_max_size=settings.max_message,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,

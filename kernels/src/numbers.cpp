@@ -112,15 +112,3 @@ larnn_read_sequences(const char* text, int64_t start, int64_t size, float* value
   shape[1] = found.end - text;
   return static_cast<int64_t>(found.count);
 }
-
-// The same of text that goes on with one sequence: returns how many steps it has.
-extern "C" __attribute__((visibility("default"))) int64_t larnn_read_steps(
-    const char* text, int64_t start, int64_t size, float* values, int64_t most, int64_t* shape) {
-  int64_t steps = 0;
-  larnn::Sequences found;
-  const larnn::Room room{values, static_cast<size_t>(most), &steps, 1};
-  if (!larnn::read_steps(text + start, text + size, room, found)) return 0;
-  shape[0] = static_cast<int64_t>(found.width);
-  shape[1] = found.end - text;
-  return steps;
-}

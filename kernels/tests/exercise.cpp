@@ -3,15 +3,14 @@
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
 //   exercise answers LEVEL               what a plain loop in double precision gives
 //   exercise gradients LEVEL             training's derivative is what a small difference gives
-//   exercise texts                       no text makes the readers of numbers and of requests, and
-//                                        no room the writer of answers, leave its memory
+//   exercise texts                       no text makes the readers of numbers, requests and chunks,
+//                                        and no room the writer of answers, leave its memory
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -82,7 +81,7 @@ Floats advance(const larnn::Layer& layer, Kind kind, const Floats& x,
 constexpr double kBound = 2e-6;
 
 void expect_same(const float* a, const float* b, size_t count, const char* what) {
-  if (std::memcmp(a, b, sizeof(float) * count) != 0) throw std::runtime_error(what);
+  if (!std::equal(a, a + count, b)) throw std::runtime_error(what);
 }
 
 // Rows of different lengths together, against each alone and in pieces.

@@ -1,5 +1,5 @@
-// No text makes the readers of numbers and of requests, and no room the writer of answers, leave
-// their memory.
+// No text makes the readers of numbers, requests and chunks, and no room the writer of answers,
+// leave their memory.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "answers.h"
+#include "chunks.h"
 #include "network.h"
 #include "numbers.h"
 #include "requests.h"
@@ -114,9 +115,40 @@ inline void writing(std::mt19937& random) {
   if (whole == 0) throw std::runtime_error("no answer was written");
 }
 
+inline void chunks(std::mt19937& random) {
+  const std::string json = R"({"type": "chunk", "offset": 12, "steps": [[1, 2.5], [3e1, -4]]})";
+  const std::string binary("\7\0\0\0\0\0\0\0\0\0\x80\x3f\0\0\0\x40", 16);
+  int taken[2] = {0, 0};
+  for (int round = 0; round < 50'000; ++round) {
+    const bool is_text = random() % 2 == 0;
+    const std::string mask(4, static_cast<char>(random()));
+    std::string message = is_text ? json : binary;
+    if (random() % 2 == 0) {
+      const std::vector<char> worse = damaged(message, random);
+      message.assign(worse.begin(), worse.end());
+    }
+    std::string frame = {static_cast<char>(is_text ? 0x81 : 0x82),
+                         static_cast<char>(0x80 + message.size())};
+    frame += mask;
+    for (const char byte : message) frame += static_cast<char>(byte ^ mask[0]);
+    const std::vector<char> data =
+        random() % 4 ? std::vector<char>(frame.begin(), frame.end()) : damaged(frame, random);
+    Floats values(random() % 6);
+    std::vector<char> text(data.size());
+    larnn::FoundChunk found;
+    const larnn::ChunkRoom room{values.data(), values.size(), text.data()};
+    if (!larnn::read_chunk(data.data(), data.size(), 100, room, found)) continue;
+    ++taken[is_text];
+    if (found.count > int64_t(values.size()) || found.end > int64_t(text.size()))
+      throw std::runtime_error("more than there is");
+  }
+  if (taken[0] == 0 || taken[1] == 0) throw std::runtime_error("no chunk was taken");
+}
+
 inline void texts(unsigned seed) {
   std::mt19937 random(seed);
   numbers(random);
   requests(random);
+  chunks(random);
   writing(random);
 }

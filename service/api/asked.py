@@ -10,8 +10,10 @@ from starlette.datastructures import QueryParams
 from service.api.decode import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from service.api.messages import FROM_CLIENT, ChunkMessage, Emit
 from service.api.predict import Wish
-from service.api.quick import plain_chunk
 from service.api.subprotocols import BINARY
+from service.backend.base import Floats
+from service.backend.chunks import BINARY as BINARY_FRAME
+from service.backend.chunks import TEXT as TEXT_FRAME
 from service.engine.chunk import Chunk
 from service.engine.stream import Stream
 from service.errors import BadMessage
@@ -45,8 +47,6 @@ class Reader:
             offset, steps = binary_chunk(message, stream.model)
             check_chunk_size(len(steps), self._max_chunk_steps)
             return Asked(Chunk(offset, steps), self._wish)
-        if not self._binary and (asked := self._plain(message, stream)) is not None:
-            return asked
         decoded = decode_json(FROM_CLIENT, message)
         if not isinstance(decoded, ChunkMessage):
             return None
@@ -56,15 +56,30 @@ class Reader:
         chunk = Chunk(decoded.offset, steps, decoded.acked)
         return Asked(chunk, self._wish.but(decoded), decoded.traceparent)
 
-    def _plain(self, message: str, stream: Stream) -> Asked | None:
-        """Of a message that is plainly right, whose numbers the native library reads."""
-        if (plain := plain_chunk(message.encode(), FROM_CLIENT)) is None:
-            return None
-        decoded, steps = plain
+    def plain(self, found: list[int], values: Floats, text: bytes, stream: Stream) -> Asked | None:
+        """Of a frame in which the native library has found this; None where it is not plainly
+        right, and `read` tells."""
+        kind, first, count, offset, width, start, end = found
         contract = stream.model.manifest.contract
-        if steps.shape[1] != len(contract.channels) or contract.vocabulary is not None:
+        channels = len(contract.channels)
+        if (
+            kind != (BINARY_FRAME if self._binary else TEXT_FRAME)
+            or contract.vocabulary is not None
+        ):
             return None
-        check_chunk_size(len(steps), self._max_chunk_steps)
+        if (width or channels) != channels or count % channels:
+            return None
+        if not 0 < count // channels <= self._max_chunk_steps:
+            return None
+        steps = values[first : first + count].reshape(-1, channels)
+        if self._binary:
+            return Asked(Chunk(offset, steps), self._wish)
+        try:
+            decoded = FROM_CLIENT.decode(text[start:end])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if not isinstance(decoded, ChunkMessage) or decoded.text is not msgspec.UNSET:
+            return None
         chunk = Chunk(decoded.offset, steps, decoded.acked)
         return Asked(chunk, self._wish.but(decoded), decoded.traceparent)
 

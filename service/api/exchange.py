@@ -15,8 +15,8 @@ from service.api.callers import Callers
 from service.api.classify import Asked
 from service.api.desk import Desk
 from service.api.heads import Head, KnownHead
+from service.api.request_turn import RequestTurn
 from service.api.telemetry import REQUEST_ID, measured
-from service.api.turn import Turn
 from service.backend.base import Model
 from service.backend.responses import Response
 from service.engine.models import key
@@ -39,7 +39,7 @@ class ShortWay:
 
     door: classify.ClassifyDoor
     desk: Desk
-    turn: Turn
+    turn: RequestTurn
     callers: Callers
     waiting: WaitingBytes
     metrics: Metrics

@@ -15,6 +15,7 @@ from service.engine.chunk import Advanced, Chunk
 from service.engine.engine import Engine
 from service.engine.stream import Stream
 from service.telemetry.calls import CALL
+from service.telemetry.metrics import Observed
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,16 @@ async def predict(
     """Advance the stream by the chunk and say what came of it, `settled`: when it is stored."""
     start = time.perf_counter()
     advanced = await engine.advance(stream, chunk, settled, wish.explain)
-    observe(start)
+    if (observed := chunks_observed()) is not None:
+        observed.observe(time.perf_counter() - start)
     return prediction(stream, advanced, wish)
 
 
-def observe(start: float) -> None:
-    """A chunk is answered that was decoded then."""
-    if (call := CALL.get()) is not None:
-        seconds = time.perf_counter() - start
-        call.metrics.observer(call.metrics.chunks, call.door, call.model).observe(seconds)
+def chunks_observed() -> Observed | None:
+    """Where the seconds go that a chunk took, from when it was decoded to its answer."""
+    if (call := CALL.get()) is None:
+        return None
+    return call.metrics.observer(call.metrics.chunks, call.door, call.model)
 
 
 def prediction(stream: Stream, advanced: Advanced, wish: Wish) -> PredictionMessage:

@@ -11,33 +11,55 @@ import math
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from service.api import failures
-from service.api.asked import Reader
+from service.api.asked import Asked, Reader
 from service.api.frames import text_frame
-from service.api.predict import Wish, observe, prediction
+from service.api.predict import Wish, chunks_observed, prediction
 from service.api.predictions import Prediction, Predictions
+from service.backend.base import Model
 from service.engine.chunk import Advanced
 from service.engine.engine import Engine, Told
+from service.engine.models import key
 from service.engine.stream import Stream
 from service.errors import Draining, Expired, Moved, ServiceError
+from service.telemetry.calls import concerns
 
 EXTENSION = "larnn.messages"
 """Where the scope has the Messages."""
 ENDS_CONNECTION = (Expired, Moved, Draining)
 """After any other error the stream stands where it stood, and lives on."""
 
-Take = Callable[[str | bytes], bool]
+
+class Taker(Protocol):
+    """Is offered messages. One that it takes is answered by `Messages.answer`, later."""
+
+    @property
+    def reader(self) -> Reader:
+        """By which they are read."""
+        ...
+
+    @property
+    def stream(self) -> Stream: ...
+
+    def take(self, message: str | bytes) -> bool:
+        """Whether it takes that message."""
+        ...
+
+    def ask(self, asked: Asked) -> bool:
+        """The same of one that has been read."""
+        ...
 
 
 class Messages(Protocol):
     """A websocket that offers plain messages before it lets its application wait for them."""
 
-    def offer_to(self, take: Take) -> None:
-        """From now on. A message that `take` is true of is answered by `answer`, later."""
+    def offer_to(self, taker: Taker) -> None:
+        """From now on."""
         ...
 
     def answer(self, frame: bytes) -> None:
@@ -54,17 +76,18 @@ class Shortcut:
         """`predictions` are written together; none: each alone."""
         self.answered = math.inf
         """When the last message was, on either way."""
-        self._engine, self._stream, self._reader = engine, stream, reader
-        self._predictions = predictions
+        self.stream, self.reader = stream, reader
+        self._engine, self._predictions = engine, predictions
         self._busy = False
         self._settled: asyncio.Future[None] | None = None
+        self._model: Model | None = None
 
     def open(self, messages: Messages, then: Callable[[Exception | None], None]) -> None:
         """Take what is offered, in this context. `then` is called after each answer, with why the
         connection has to end where it has."""
         if self._engine.streams.metrics.traces is None:  # else each chunk has a span of its own
             self._messages, self._then, self._context = messages, then, copy_context()
-            messages.offer_to(lambda message: self._context.run(self._take, message))
+            messages.offer_to(self)
 
     @property
     def busy(self) -> bool:
@@ -77,36 +100,42 @@ class Shortcut:
             self._settled = asyncio.get_running_loop().create_future()
             await self._settled
 
-    def _take(self, message: str | bytes) -> bool:
-        if self._busy:
-            return False
+    def take(self, message: str | bytes) -> bool:
         try:
-            asked = self._reader.read(message, self._stream)
+            asked = self.reader.read(message, self.stream)
         except Exception:  # the long way says what it is
             return False
-        if asked is None or asked.wish.explain:
+        return asked is not None and self.ask(asked)
+
+    def ask(self, asked: Asked) -> bool:
+        if self._busy or asked.wish.explain:
             return False
-        wish, start = asked.wish, time.perf_counter()
-
-        def then(told: Told) -> None:
-            self._context.run(self._end, wish, start, told)
-
-        if not self._engine.begin(self._stream, asked.chunk, then):
+        if self.stream.model is not self._model:
+            self._concerns(self.stream.model)
+        then = partial(self._end, asked.wish, time.perf_counter())
+        if not self._engine.begin(self.stream, asked.chunk, then):
             return False
         self._engine.pacer.begin(time.monotonic() - self.answered)
         self._busy = True
         return True
 
+    def _concerns(self, model: Model) -> None:
+        """The connection's stream is of this version now."""
+        self._model = model
+        self._context.run(concerns, *key(model), self.stream.id)
+        self._chunks = self._context.run(chunks_observed)
+
     def _end(self, wish: Wish, start: float, told: Told) -> None:
         if self._predictions is not None and isinstance(told, Advanced) and wish.emit == "last":
+            then = partial(self._answer, start)
+            self._predictions.add(self.stream.model, Prediction(told, wish.logits, then))
+        else:
+            self._context.run(self._tell, wish, start, told)
 
-            def then(frame: bytes | Exception) -> None:
-                self._context.run(self._answer, start, frame)
-
-            return self._predictions.add(self._stream.model, Prediction(told, wish.logits, then))
+    def _tell(self, wish: Wish, start: float, told: Told) -> None:
         if isinstance(told, Advanced):
             self._answer(
-                start, text_frame(msgspec.json.encode(prediction(self._stream, told, wish)))
+                start, text_frame(msgspec.json.encode(prediction(self.stream, told, wish)))
             )
         elif isinstance(told, ServiceError) and not isinstance(told, ENDS_CONNECTION):
             self._answer(None, text_frame(failures.message(told)))
@@ -119,8 +148,8 @@ class Shortcut:
         self._engine.pacer.end()
         reason: Exception | None = None
         if isinstance(frame, bytes):
-            if start is not None:
-                observe(start)
+            if start is not None and self._chunks is not None:
+                self._chunks.observe(time.perf_counter() - start)
             self._messages.answer(frame)
         else:
             reason = frame

@@ -11,14 +11,14 @@ from asyncio.transports import BaseTransport
 from typing import Any, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
-from websockets.protocol import OPEN
 
 from service.api import failures
-from service.api.frames import plain_message
-from service.api.shortcut import EXTENSION, Take
-from service.engine.waiting_bytes import FREE, Held, WaitingBytes
+from service.api.chunk_turn import ChunkTurn
+from service.api.offering import LARGEST, OfferingWebSocket
+from service.api.shortcut import EXTENSION
+from service.backend.chunks import can_read_chunks
+from service.engine.waiting_bytes import Held, WaitingBytes
 from service.errors import Backpressure, Full, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -30,40 +30,34 @@ PARSED = 2**12
 """Bytes parsed at once."""
 TURN = 0.001
 """Seconds of parsing, then others have theirs: a read may hold ten thousand small frames."""
-LARGEST = FREE
-"""Bytes of a message on the short way: so few need not be counted."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 
 
-def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
+def bounded(patience: float, waiting: WaitingBytes, max_message: int) -> type[asyncio.Protocol]:
     """uvicorn's protocol, which closes with `backpressure` whoever reads nothing for `patience`
     seconds while answers wait, and with `full` whose message finds no room among what is waiting.
     In `patience` seconds more it can find out why, if it reads."""
     arriving = memoryview(bytearray(READ))  # one for all: it is emptied as soon as it is filled
 
-    class BoundedWebSocket(WebSocketsSansIOProtocol):
+    class BoundedWebSocket(OfferingWebSocket):
+        largest = min(LARGEST, max_message)
+        turn = ChunkTurn(largest) if can_read_chunks() else None
         _too_slow: TimerHandle | None = None
         _heard = False
         """Something has come since the last ping."""
         _doubted = False
         """Nothing has, in time."""
-        _unparsed = b""
         _later: Handle | None = None
         """Parses on in the next turn."""
         _message = 0
         """Bytes of the message in work."""
-        _take: Take | None = None
-        """Is offered what is plain."""
-        _asked = False
-        """The application waits for a message that has not come."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             self._sizes: list[int] = []
             """Of the messages that wait."""
             self._held = Held(waiting)
-            self._largest = min(LARGEST, self.config.ws_max_size)
 
         def connection_made(self, transport: BaseTransport) -> None:
             super().connection_made(transport)
@@ -78,11 +72,13 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             self._heard = True
-            if self._taken(data):
-                return
-            self._unparsed += data
-            self._parse()
-            if self._unparsed:
+            self.arrive(data)
+
+        def receive_frames(self, data: bytes) -> None:
+            self.unparsed += data
+            if not self.taken:
+                self._parse()
+            if self.unparsed:
                 self._pause_reading()
             try:
                 self._count()
@@ -97,40 +93,12 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             finally:
                 del scope[EXTENSION]  # they hold each other
 
-        def offer_to(self, take: Take) -> None:
-            self._take = take
-
-        def _taken(self, data: bytes) -> bool:
-            """Whether it is plainly the message that is asked for, and is taken the short way."""
-            conn = self.conn
-            if (
-                self._take is None
-                or not self._asked
-                or self._unparsed
-                or conn.reader.buffer
-                or conn.current_size is not None
-                or not self.queue.empty()
-                or conn.state is not OPEN
-                or not self.writable.is_set()
-            ):
-                return False
-            message = plain_message(data, self._largest)
-            if message is None or not self._take(message):
-                return False
-            self._pause_reading()
-            return True
-
-        def answer(self, frame: bytes) -> None:
-            if self.conn.state is OPEN and not self.disconnected:
-                self.transport.write(frame)
-                self._resume_reading()
-
         def _count(self) -> None:
             """All that came and is not answered. Raises Full."""
             if self.handshake_complete and not self.close_sent:
                 incomplete = len(self.conn.reader.buffer) + sum(map(len, self.frames))
                 complete = self._message + sum(self._sizes)
-                self._held.set(complete + incomplete + len(self._unparsed))
+                self._held.set(complete + incomplete + len(self.unparsed))
 
         def send_receive_event_to_app(self) -> None:
             self._sizes.append(sum(map(len, self.frames)))
@@ -139,37 +107,37 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
         def _parse(self) -> None:
             """As far as to the next message: who sends many at once has them parsed in turn."""
             until = time.perf_counter() + TURN
-            while self._unparsed and (self.queue.empty() or self.close_sent):
+            while self.unparsed and (self.queue.empty() or self.close_sent):
                 if time.perf_counter() > until:
                     self._later = self._later or self.loop.call_soon(self._parse_on)
                     return
-                data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
+                data, self.unparsed = self.unparsed[:PARSED], self.unparsed[PARSED:]
                 super().data_received(data)
 
         def _parse_on(self) -> None:
             self._later = None
-            self.data_received(b"")
-            if not self._unparsed and (self.queue.empty() or self.close_sent):
-                self._resume_reading()
+            self.receive_frames(b"")
+            if not self.unparsed and (self.queue.empty() or self.close_sent):
+                self.resume_reading()
 
         async def receive(self) -> ASGIReceiveEvent:
             """Its message with AHEAD: whether it was there before it was asked for."""
             self._message = 0
             self._parse()
             ahead = not self.queue.empty()
-            if not ahead and not self._unparsed:  # what was left was no whole message
-                self._resume_reading()
+            if not ahead and not self.unparsed:  # what was left was no whole message
+                self.resume_reading()
             self._count()
             if ahead:  # one message in a turn of the loop, whatever comes of it
                 await asyncio.sleep(0)
-            self._asked = True
+            self.asked = True
             try:
                 message = await super().receive()
             finally:
-                self._asked = False
+                self.asked = False
             if message["type"] == "websocket.receive":
                 self._message = self._sizes.pop(0)
-            if self._unparsed:
+            if self.unparsed:
                 self._pause_reading()
             return cast(ASGIReceiveEvent, {**message, AHEAD: ahead})
 
@@ -178,7 +146,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
                 self.read_paused = True
                 self.transport.pause_reading()
 
-        def _resume_reading(self) -> None:
+        def resume_reading(self) -> None:
             if self.read_paused:
                 self.read_paused = False
                 self.transport.resume_reading()
@@ -217,8 +185,8 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             super().resume_writing()
 
         def connection_lost(self, exc: Exception | None) -> None:
+            self.offer_no_more()
             self._stop_waiting()
-            self._take = None
             self._held.set(0)
             if self._later is not None:
                 self._later.cancel()
@@ -247,7 +215,7 @@ def bounded(patience: float, waiting: WaitingBytes) -> type[asyncio.Protocol]:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close})
             self._held.set(0)
             self._parse()
-            self._resume_reading()  # to hear its close frame: closed unread, answers would be lost
+            self.resume_reading()  # to hear its close frame: closed unread, answers would be lost
             self.close_timer = self.loop.call_later(patience, self.transport.abort)
             self.writable.set()
 

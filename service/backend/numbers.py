@@ -41,28 +41,8 @@ def read_sequences(text: bytes, start: int, most: int) -> Found | None:
     return Found(np.split(whole, ends[:-1]) if count > 1 else [whole], end)
 
 
-def read_steps(text: bytes, start: int) -> tuple[Floats, int] | None:
-    """The same of one sequence [steps][width]: its array, and where the text goes on."""
-    if (read := _steps_door()) is None:
-        return None
-    values = np.empty((len(text) - start) // 2, dtype=np.float32)
-    shape = np.empty(2, dtype=np.int64)
-    places = (values.ctypes.data, len(values), shape.ctypes.data)
-    if not (steps := read(text, start, len(text), *places)):
-        return None
-    width, end = shape.tolist()
-    return values[: steps * width].reshape(steps, width).copy(), end
-
-
 @cache
 def _door() -> Callable[..., int] | None:
     size, address = ctypes.c_int64, ctypes.c_void_p
     kinds = [ctypes.c_char_p, size, size, address, size, address, size, address]
     return door("larnn_read_sequences", kinds, size)
-
-
-@cache
-def _steps_door() -> Callable[..., int] | None:
-    size, address = ctypes.c_int64, ctypes.c_void_p
-    kinds = [ctypes.c_char_p, size, size, address, size, address]
-    return door("larnn_read_steps", kinds, size)

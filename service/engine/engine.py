@@ -163,15 +163,13 @@ class Engine:
         `then` gets what comes of it. False where the chunk may be refused, or has to wait for
         more: nothing has happened then, and `advance` tells.
         """
-        if self.draining or stream.resting or stream.lock.locked():
+        if self.draining or stream.resting or stream.lost is not None or stream.lock.locked():
             return False
-        concerns(*key(stream.model), stream.id)
         try:
             at_once(stream.lock.acquire())
         except Waits:  # others are in line
             return False
         try:
-            at_once(self.streams.wake(stream))
             work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
             if begun := len(work.fresh) > 0:
                 rows = [(work.fresh, work.before.state)]

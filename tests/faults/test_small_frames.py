@@ -41,7 +41,7 @@ async def slow(scope: Scope, receive: Receive, send: Send) -> None:
 async def serve(app: Any = slow, kind: Any = None, ping: float = PING) -> asyncio.Server:
     config = uvicorn.Config(app, ws_ping_interval=ping, ws_ping_timeout=ping, log_config=None)
     config.load()
-    protocol: Any = kind or bounded(60, WaitingBytes(2**20))
+    protocol: Any = kind or bounded(60, WaitingBytes(2**20), 2**20)
     made = partial(protocol, config, ServerState(), {})
     return await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
 
@@ -60,7 +60,7 @@ async def test_a_flood_of_small_frames_leaves_others_their_turns(frame: bytes, m
     """So many at the most are worked off before anybody else has a turn."""
     done = 0
 
-    class Counting(bounded(60, WaitingBytes(2**20))):  # type: ignore[misc]
+    class Counting(bounded(60, WaitingBytes(2**20), 2**20)):  # type: ignore[misc]
         def handle_ping(self) -> None:
             nonlocal done
             done += 1
@@ -106,7 +106,7 @@ def handshake() -> bytes:
 async def test_a_loop_that_was_held_does_not_blame_its_clients() -> None:
     """Whose answers it could not hear."""
 
-    class Held(bounded(60, WaitingBytes(2**20))):  # type: ignore[misc]
+    class Held(bounded(60, WaitingBytes(2**20), 2**20)):  # type: ignore[misc]
         held = False
 
         def send_keepalive_ping(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.api import desk, stream, turn
+from service.api import desk, request_turn, stream, websocket
 from service.backend.requests import can_read
 from service.backend.responses import can_write
 
@@ -15,6 +15,11 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param and not (can_read() and can_write()):
         pytest.skip("larnn-kernels is not installed, or older")
     if not request.param:
-        for module, name in ((turn, "can_read"), (desk, "can_write"), (stream, "can_write")):
+        for module, name in (
+            (request_turn, "can_read"),
+            (websocket, "can_read_chunks"),
+            (desk, "can_write"),
+            (stream, "can_write"),
+        ):
             monkeypatch.setattr(module, name, lambda: False)
     return bool(request.param)

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.messages import FROM_CLIENT, ChunkMessage
-from service.api.quick import Plain, plain_body, plain_chunk
+from service.api.quick import Plain, plain_body
 from service.api.schemas import ClassifyBody
 from service.backend.numbers import read_sequences
 
@@ -146,51 +145,3 @@ def test_damaged_text_is_taken_only_where_it_is_still_right(data: st.DataObject)
     if (read := plain(bytes(text))) is not None:
         with warnings.catch_warnings(action="error"):
             assert_same(read, bytes(text))
-
-
-CHUNK = b'{"type": "chunk", "offset": 7, "steps": [[1, -2.5], [3e2, 0.125]], "logits": true}'
-
-
-def test_a_plain_chunk_is_taken() -> None:
-    read = plain_chunk(CHUNK, FROM_CLIENT)
-    assert read is not None
-    message, steps = read
-    assert (message.offset, message.logits, message.acked) == (7, True, None)
-    assert steps.tolist() == [[1, -2.5], [300, 0.125]]
-    assert steps.dtype == np.float32
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b'{"type": "end"}',
-        b'{"type": "end", "steps": [[1]]}',
-        b'{"type": "chunk", "steps": [[1]]}',
-        b'{"type": "chunk", "offset": 0, "steps": []}',
-        b'{"type": "chunk", "offset": 0, "steps": [[]]}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1], [2, 3]]}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1e39]]}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1]], "text": "a"}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1]], "steps": [[2]]}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1]], "st\\u0065ps": [[2]]}',
-        b'{"type": "chunk", "offset": -1, "steps": [[1]]}',
-        b'{"type": "chunk", "offset": 0, "steps": [[1]]',
-        CHUNK + b",",
-    ],
-)
-def test_no_other_message_is(text: bytes) -> None:
-    assert plain_chunk(text, FROM_CLIENT) is None
-
-
-@given(st.data())
-def test_a_damaged_chunk_is_taken_only_where_it_is_still_right(data: st.DataObject) -> None:
-    text = bytearray(CHUNK)
-    for _ in range(data.draw(st.integers(1, 3))):
-        text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.sampled_from(b'[]{},:.-"0 9'))
-    if (read := plain_chunk(bytes(text), FROM_CLIENT)) is not None:
-        message, steps = read
-        typed = FROM_CLIENT.decode(bytes(text))
-        assert isinstance(typed, ChunkMessage)
-        np.testing.assert_array_equal(steps, np.array(typed.steps, dtype=np.float32))
-        message.steps = typed.steps
-        assert message == typed
