@@ -62,6 +62,8 @@ class Turn(Generic[C, T]):
                 if (each := connection.waiting) is not None:
                     waiting.append(connection)
                     data.append(each)
+            if not waiting:
+                continue
             for connection, asked in zip(waiting, self._together(waiting, data), strict=True):
                 try:
                     if asked is None:

@@ -47,7 +47,7 @@ class ChunkReader:
         self._text = np.empty(0, dtype=np.uint8)
 
     def read(self, frames: Sequence[bytes]) -> tuple[Floats, bytes, list[list[int]]]:
-        """All values, all text, and the fields of Found for each frame."""
+        """All values, all text, and the fields of Found for each of one frame or more."""
         count, read = len(frames), _door()
         assert read is not None
         sizes = list(map(len, frames))

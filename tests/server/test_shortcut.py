@@ -206,6 +206,56 @@ def test_what_is_in_work_when_its_client_goes_counts(
     assert ways.short == 2
 
 
+def test_what_comes_while_a_chunk_is_at_work_has_its_turn(
+    url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        with held_runs(monkeypatch) as (begun, _):
+            socket.send(chunk(0))
+            assert begun.wait(100)
+            socket.send(chunk(3))
+            answered = socket.ping("well?")
+            in_pieces(socket, chunk(6))
+        assert [talk.hear()["position"] for _ in range(3)] == [3, 6, 9]
+        assert answered.wait(100)
+        assert talk.say(chunk(9))["position"] == 12
+
+
+def test_who_sends_and_goes_at_once_is_heard(url: str, ways: Ways) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        stream = Talk(socket).hear()["stream"]
+        socket.socket.sendall(masked(chunk(0)))
+        socket.socket.shutdown(2)
+    with connect(f"{live.websocket_url(url)}?stream={stream}") as socket:
+        assert Talk(socket).hear()["position"] == 3
+    assert ways.short == 1
+
+
+def test_each_client_of_a_turn_has_its_own_answer(url: str, ways: Ways) -> None:
+    def said(index: int) -> str:
+        return chunk(0, [[float(index), 2.0]] * (index % 3 + 1), logits=True)
+
+    with contextlib.ExitStack() as stack:
+        talks = [Talk(stack.enter_context(connect(live.websocket_url(url)))) for _ in range(30)]
+        for talk in talks:
+            talk.hear()
+        messages = [said(index) for index in range(len(talks))]
+        messages[4], messages[9], messages[20] = "{", chunk(7), chunk(0, [[1.0]])
+        for talk, message in zip(talks, messages, strict=True):
+            talk.socket.send(message)
+        answers = [talk.hear() for talk in talks]
+        again = [talk.say(message) for talk, message in zip(talks, messages, strict=True)]
+    assert again == answers
+    codes = {index: answer["code"] for index, answer in enumerate(answers) if "code" in answer}
+    assert codes == {4: "bad_json", 9: "gap", 20: "bad_shape"}
+    for index, answer in enumerate(answers):
+        if index not in codes:
+            steps = index % 3 + 1
+            assert (answer["position"], answer["logits"][0]) == (steps, index * steps)
+
+
 @contextlib.contextmanager
 def held_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Runs wait until a connection is told to end: an event that one has begun."""
