@@ -1,13 +1,10 @@
 // JSON's grammar of arrays and numbers, and the door for Python (service/backend/numbers.py).
 #include "numbers.h"
 
-#include <charconv>
-#include <cmath>
+#include "decimal.h"
 
 namespace larnn {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Reader {
  public:
@@ -22,31 +19,17 @@ class Reader {
     return true;
   }
 
-  // Rounded as Python does it: to double precision, then to single.
   bool number(float& value) {
     skip_space();
-    if (!is_json_number()) return false;
-    double exact = 0;
-    const auto [rest, error] = std::from_chars(at_, end_, exact);
-    if (error != std::errc()) return false;
-    at_ = rest;
-    value = static_cast<float>(exact);
-    return std::isfinite(value);
+    Decimal decimal(at_, end_);
+    if (!decimal.read(value)) return false;
+    at_ = decimal.at();
+    return true;
   }
 
  private:
   void skip_space() {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
-  }
-
-  // from_chars takes more than JSON does: inf, 01, 1. and .5 in all their forms.
-  bool is_json_number() const {
-    const char* p = at_;
-    if (p != end_ && *p == '-') ++p;
-    const char* first = p;
-    while (p != end_ && is_digit(*p)) ++p;
-    if (p == first || (*first == '0' && p - first > 1)) return false;
-    return p == end_ || *p != '.' || (end_ - p > 1 && is_digit(p[1]));
   }
 
   const char* at_;

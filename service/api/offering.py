@@ -95,7 +95,8 @@ class OfferingWebSocket(WebSocketsSansIOProtocol):
 
     def ask(self, asked: Asked) -> None:
         data, self.waiting = self.waiting or b"", None
-        if self._taker is None or not self._may_be_plain() or not self._taker.ask(asked):
+        still_open = self.asked and self.conn.state is OPEN
+        if self._taker is None or not still_open or not self._taker.ask(asked):
             return self.receive_frames(data)
         self.taken = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 
@@ -132,6 +133,46 @@ def test_each_number_is_rounded_as_ever(values: list[list[list[float]]]) -> None
         assert_same(read, body)
     else:  # what is too small for double precision
         assert any(0 < abs(x) < 3e-308 for rows in values for row in rows for x in row)
+
+
+@given(st.floats(width=32, min_value=1e-30, max_value=1e30), st.integers(-6, 6), st.booleans())
+def test_a_number_between_two_floats_is_rounded_as_ever(
+    below: float, units: int, exponent: bool
+) -> None:
+    """Where a double that is off by one makes another float."""
+    middle = (below + float(np.nextafter(np.float32(below), np.float32(np.inf)))) / 2
+    for _ in range(abs(units)):
+        middle = math.nextafter(middle, math.copysign(math.inf, units))
+    text = repr(middle) if exponent else np.format_float_positional(middle, trim="-")
+    read = plain(b'{"sequences": [[[%s, -%s]]]}' % (text.encode(), text.encode()))
+    assert read is not None
+    np.testing.assert_array_equal(read.sequences[0], np.float32([[middle, -middle]]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "-0",
+        "0.0",
+        "10",
+        "1234567890123456789",
+        "12345678901234567890",
+        "0.00000000000000000001",
+    ]
+    + [
+        "9007199254740993",
+        "0.1e-2",
+        "16777217.000000001",
+        "1e-30",
+        "340282346638528859811704183484",
+    ],
+)
+def test_numbers_of_any_length_are_rounded_as_ever(text: str) -> None:
+    read = plain(b'{"sequences": [[[%s]]]}' % text.encode())
+    assert read is not None
+    [[value]] = read.sequences[0].tolist()
+    assert math.copysign(1, value) * value == math.copysign(1, float(text)) * np.float32(text)
 
 
 @given(st.data())
