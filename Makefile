@@ -28,7 +28,7 @@ phone: .venv/phone-ready
 	$(SERVICE) -m service.phone $(ARGS)
 
 test: $(DEV_READY)
-	$(DEV) -m pytest -m "not deploy" -n 2 --dist loadfile $(ARGS)
+	$(DEV) -m pytest -m "not deploy" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)

@@ -72,14 +72,14 @@ def _served(row: Row | None) -> list[str]:
 
 def _stream(record: Record) -> str:
     rows: list[Row] = record["rows"]
-    servers = ["ours binary", "ours JSON", "ours, one process", "triton"]
+    servers = ["ours binary", "ours JSON", "ours, no operator", "ours, one process", "triton"]
     by_cell: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         cell = (row["model"], row["steps"], row["streams"])
         by_cell.setdefault(cell, {})[row["server"]] = row
     head = ["model", "steps", "streams"]
     head += [f"{server}: {name}" for server in servers for name in ("chunks/s", "p50 / p99 ms")]
-    for place in (-4, -2):
+    for place in (-6, -4, -2):
         head[place] += " (of ours binary, each round's)"
     lines = []
     for cell, found in by_cell.items():

@@ -13,9 +13,15 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-OURS, ONE, PEER = "#c2410c", "#a16207", "#64748b"
-COLOURS = {"ours": OURS, "ours, one process": ONE}
-LINES = {"ours binary": OURS, "ours JSON": "#fb923c", "ours, one process": ONE, "triton": PEER}
+OURS, PLAIN, ONE, PEER = "#c2410c", "#be185d", "#a16207", "#64748b"
+COLOURS = {"ours": OURS, "ours, no operator": PLAIN, "ours, one process": ONE}
+LINES = {
+    "ours binary": OURS,
+    "ours JSON": "#fb923c",
+    "ours, no operator": PLAIN,
+    "ours, one process": ONE,
+    "triton": PEER,
+}
 
 
 def serve(record: dict[str, Any], path: Path) -> None:

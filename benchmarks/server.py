@@ -16,8 +16,12 @@ from pathlib import Path
 import httpx
 import psutil
 
+from service.backend.kernels import LEVEL
+
 ROOT = Path(__file__).parent.parent
 POLL = 0.1
+NO_OPERATORS = {LEVEL: "none"}
+"""Lets this service run the graph's own nodes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,13 @@ class ServerError(RuntimeError):
 
 
 @contextlib.contextmanager
-def serving(models: Path, model: str, concurrency: int, processes: int = 1) -> Iterator[Server]:
+def serving(
+    models: Path,
+    model: str,
+    concurrency: int,
+    processes: int = 1,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """`python -m service` on a free port of the loopback, ready; terminated at the end.
 
     Several processes share the runs that go on at once, and a store for streams.
@@ -48,6 +58,7 @@ def serving(models: Path, model: str, concurrency: int, processes: int = 1) -> I
             **together(processes, Path(folder)),
         }
         environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
+        environment |= more or {}
         with running([sys.executable, "-m", "service"], port, "/readyz", environment) as server:
             yield server
 

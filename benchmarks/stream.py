@@ -23,15 +23,29 @@ from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.triton import Triton
 from benchmarks.peers.triton_stream import start_sequences
 from benchmarks.random_larnn import write_larnn
-from benchmarks.server import Server, ServerError, free_port, running, serving
+from benchmarks.server import (
+    NO_OPERATORS,
+    Server,
+    ServerError,
+    free_port,
+    running,
+    serving,
+)
 from benchmarks.triton_streams import TritonStreams
 from export.networks import NetworkConfig
 from service.backend.repository import Repository
 from service.errors import StartupError
 
 STREAMS, STEPS = [1, 16, 64, 250, 1000], [1, 10, 16]
-OURS = {"ours JSON": (False, True), "ours binary": (True, True), "ours, one process": (True, False)}
-"""Whether its chunks are binary, and whether it has as many processes as there are cores."""
+SEVERAL, ONE, PLAIN = "several processes", "one process", "several, no operator"
+KINDS = (SEVERAL, ONE, PLAIN)
+OURS = {
+    "ours JSON": (False, SEVERAL),
+    "ours binary": (True, SEVERAL),
+    "ours, no operator": (True, PLAIN),
+    "ours, one process": (True, ONE),
+}
+"""Whether its chunks are binary, and which of the services has them."""
 TRITON = "triton"
 LARGE = "larnn-96"
 LARGE_CONFIG = NetworkConfig(
@@ -79,7 +93,7 @@ def stream(
         names = [standin.NAME, model]
         if live:
             write_larnn(standing.models, LARGE, LARGE_CONFIG)
-            with _ours(standing, together=False) as server:
+            with _ours(standing, ONE) as server:
                 record["rows"] = [
                     asdict(trial) | {"model": name, "held": trial.held}
                     for name in (*names, LARGE)
@@ -106,19 +120,16 @@ def _compare(
 ) -> list[dict[str, object]]:
     results: dict[Cell, Rounds] = defaultdict(dict)
     for number in range(rounds):
-        with (
-            _ours(standing, together=True) as several,
-            _ours(standing, together=False) as one,
-            _triton(standing, peers) as triton,
-        ):
+        with contextlib.ExitStack() as stack:
+            services = {kind: stack.enter_context(_ours(standing, kind)) for kind in KINDS}
+            triton = stack.enter_context(_triton(standing, peers))
             broken = triton is None
             for count in streams:
                 for size in steps:
                     print(f"round {number + 1}/{rounds}: {count} streams, {size} steps", flush=True)
                     for model in models:
-                        for name, (binary, together) in OURS.items():
-                            cell = Cell(name, model, count, size)
-                            ours = several if together else one
+                        for name, (binary, kind) in OURS.items():
+                            cell, ours = Cell(name, model, count, size), services[kind]
                             asked = OurStreams(ours.port, model, count, size, binary)
                             results[cell][number] = measure(ours, asked, seconds, requests)
                     if triton is None or broken:
@@ -144,9 +155,10 @@ def _first(streams: int, steps: int) -> int:
 
 
 @contextlib.contextmanager
-def _ours(standing: standin.StandIn, together: bool) -> Iterator[Server]:
+def _ours(standing: standin.StandIn, kind: str) -> Iterator[Server]:
     cores = len(os.sched_getaffinity(0))
-    with serving(standing.models, standin.NAME, cores, cores if together else 1) as server:
+    processes, more = 1 if kind == ONE else cores, NO_OPERATORS if kind == PLAIN else {}
+    with serving(standing.models, standin.NAME, cores, processes, more) as server:
         yield server
 
 

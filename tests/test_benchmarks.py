@@ -72,7 +72,7 @@ def test_stream_measures_the_bundled_model_and_the_stand_in(tmp_path: Path) -> N
     rows = json.loads(output.read_text())["rows"]
     assert {(row["server"], row["model"], row["streams"]) for row in rows} == {
         (server, model, streams)
-        for server in ("ours JSON", "ours binary", "ours, one process")
+        for server in ("ours JSON", "ours binary", "ours, no operator", "ours, one process")
         for model in ("lstm-standin", "larnn-har")
         for streams in (1, 4)
     }

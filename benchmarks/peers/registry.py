@@ -8,7 +8,7 @@ from benchmarks.peers.fastapi import FastAPI
 from benchmarks.peers.kserve import KServe
 from benchmarks.peers.litserve import LitServe
 from benchmarks.peers.mlserver import MLServer
-from benchmarks.peers.ours import OneProcess, Ours
+from benchmarks.peers.ours import OneProcess, Ours, WithoutOperator
 from benchmarks.peers.pytriton import PyTriton
 from benchmarks.peers.rayserve import RayServe
 from benchmarks.peers.torchserve import TorchServe
@@ -18,6 +18,7 @@ PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Ours(),
+        WithoutOperator(),
         OneProcess(),
         FastAPI(),
         MLServer(),

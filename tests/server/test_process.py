@@ -52,6 +52,14 @@ print(sorted({"torch", "onnx", "export"} & {name.split(".")[0] for name in sys.m
     assert done.stdout.decode().strip() == "[]", done.stderr.decode()
 
 
+def test_the_runtime_keeps_no_telemetry(tmp_path: Path) -> None:
+    program = "import service.backend.onnx_backend as used; print(used.onnxruntime.__version__)"
+    environment = os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", program], cwd=live.ROOT, env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_refusal_is_one_line_and_exit_status_1(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "service", "--models", str(tmp_path / "none")],
