@@ -23,6 +23,7 @@ inline float* thread_memory(size_t count) {
   thread_local size_t size = 0;
   if (size < count) {
     memory.reset();
+    size = 0;
     memory = std::make_unique<Buffer>(count);
     size = count;
   }

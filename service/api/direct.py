@@ -115,6 +115,7 @@ def direct(way: ShortWay) -> type[asyncio.Protocol]:
             return exchange
 
         def on_message_begin(self) -> None:
+            self._unset_keepalive_if_required()  # the one before it was answered in the same read
             self._between = False
             super().on_message_begin()
 

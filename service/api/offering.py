@@ -51,10 +51,10 @@ class OfferingWebSocket(WebSocketsSansIOProtocol):
         self._taker = taker
 
     def offer_no_more(self) -> None:
-        """The connection is lost. Who sends and goes is heard."""
+        """The connection is lost. Who sends and goes is heard; what was sent ahead is not."""
         if self.waiting is not None:
             self.read_alone()
-        self._taker = None
+        self._taker, self.unparsed = None, b""
 
     def arrive(self, data: bytes) -> None:
         """It may be a plain message, or the beginning of one."""
@@ -110,10 +110,12 @@ class OfferingWebSocket(WebSocketsSansIOProtocol):
     def give_up(self) -> None:
         self.transport.abort()
 
-    def answer(self, frame: bytes) -> None:
-        """To what is taken; then comes what came meanwhile."""
+    def answer(self, frame: bytes | None) -> None:
+        """To what is taken, if it has one; then comes what came meanwhile."""
         self.taken = False
-        if self.conn.state is OPEN and not self.disconnected:
+        if self._taker is None:
+            return
+        if frame is not None and self.conn.state is OPEN and not self.disconnected:
             self.transport.write(frame)
         if self.unparsed:
             data, self.unparsed = self.unparsed, b""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Protocol
+from weakref import ref
 
 import msgspec
 
@@ -62,8 +63,9 @@ class Messages(Protocol):
         """From now on."""
         ...
 
-    def answer(self, frame: bytes) -> None:
-        """To the message that was taken; then there may be the next one."""
+    def answer(self, frame: bytes | None) -> None:
+        """To the message that was taken, None where it has no answer; then there may be the next
+        one."""
         ...
 
 
@@ -80,7 +82,7 @@ class Shortcut:
         self._engine, self._predictions = engine, predictions
         self._busy = False
         self._settled: asyncio.Future[None] | None = None
-        self._model: Model | None = None
+        self._model: ref[Model] | None = None
 
     def open(self, messages: Messages, then: Callable[[Exception | None], None]) -> None:
         """Take what is offered, in this context. `then` is called after each answer, with why the
@@ -110,7 +112,7 @@ class Shortcut:
     def ask(self, asked: Asked) -> bool:
         if self._busy or asked.wish.explain:
             return False
-        if self.stream.model is not self._model:
+        if self._model is None or self._model() is not self.stream.model:
             self._concerns(self.stream.model)
         then = partial(self._end, asked.wish, time.perf_counter())
         if not self._engine.begin(self.stream, asked.chunk, then):
@@ -121,7 +123,7 @@ class Shortcut:
 
     def _concerns(self, model: Model) -> None:
         """The connection's stream is of this version now."""
-        self._model = model
+        self._model = ref(model)
         self._context.run(concerns, *key(model), self.stream.id)
         self._chunks = self._context.run(chunks_observed)
 
@@ -146,14 +148,11 @@ class Shortcut:
         """The frame, or what ends the connection."""
         self._busy = False
         self._engine.pacer.end()
-        reason: Exception | None = None
-        if isinstance(frame, bytes):
-            if start is not None and self._chunks is not None:
-                self._chunks.observe(time.perf_counter() - start)
-            self._messages.answer(frame)
-        else:
-            reason = frame
         self.answered = time.monotonic()
+        if start is not None and self._chunks is not None:
+            self._chunks.observe(time.perf_counter() - start)
         if self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
+        told, reason = (frame, None) if isinstance(frame, bytes) else (None, frame)
         self._then(reason)
+        self._messages.answer(told)  # last: the next message may be taken within

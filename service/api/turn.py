@@ -53,6 +53,15 @@ class Turn(Generic[C, T]):
             asyncio.get_running_loop().call_soon(self._read)
         self._connections[connection] = None
 
+    def _safely(self, connections: list[C], data: list[bytes]) -> Sequence[T | None]:
+        if not connections:
+            return []
+        try:
+            return self._together(connections, data)
+        except Exception:
+            logger.exception("what came together could not be read together")
+            return [None] * len(connections)
+
     def _read(self) -> None:
         came, self._connections = list(self._connections), {}
         for start in range(0, len(came), AT_ONCE):
@@ -62,9 +71,7 @@ class Turn(Generic[C, T]):
                 if (each := connection.waiting) is not None:
                     waiting.append(connection)
                     data.append(each)
-            if not waiting:
-                continue
-            for connection, asked in zip(waiting, self._together(waiting, data), strict=True):
+            for connection, asked in zip(waiting, self._safely(waiting, data), strict=True):
                 try:
                     if asked is None:
                         connection.read_alone()

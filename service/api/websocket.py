@@ -95,7 +95,7 @@ def bounded(patience: float, waiting: WaitingBytes, max_message: int) -> type[as
 
         def _count(self) -> None:
             """All that came and is not answered. Raises Full."""
-            if self.handshake_complete and not self.close_sent:
+            if self.handshake_complete and not self.close_sent and not self.disconnected:
                 incomplete = len(self.conn.reader.buffer) + sum(map(len, self.frames))
                 complete = self._message + sum(self._sizes)
                 self._held.set(complete + incomplete + len(self.unparsed))

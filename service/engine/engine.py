@@ -239,7 +239,7 @@ class Engine:
 
     def batchers(self) -> list[tuple[Model, Batcher]]:
         """Of the versions in memory that something has run on."""
-        each = [(of(), batcher) for of, batcher in self._batchers.values()]
+        each = [(of(), batcher) for of, batcher in list(self._batchers.values())]
         return [(model, batcher) for model, batcher in each if model is not None]
 
     def _admit(self) -> None:

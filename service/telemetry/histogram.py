@@ -30,7 +30,7 @@ class Tally:
 
 
 class Histogram(Collector):
-    """By labels. The event loop's thread observes and reads."""
+    """By labels. The event loop's thread observes; any may read."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Histogram(Collector):
     def collect(self) -> Iterator[HistogramMetricFamily]:
         [family] = self.describe()
         names = [floatToGoString(bound) for bound in self._bounds]
-        for values, tally in self._tallies.items():
+        for values, tally in list(self._tallies.items()):
             buckets = list(zip(names, accumulate(tally.counts), strict=True))
             family.add_metric(values, buckets, tally.sum)
         yield family

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.api import direct
 from service.api.exchange import Exchange
 from service.backend.onnx_backend import OnnxBackend
 from service.engine.engine import Engine
@@ -96,6 +97,32 @@ def both(client: httpx.Client, path: str, body: bytes, kind: str) -> list[httpx.
 
 def until_closed(own: socket.socket) -> bytes:
     return b"".join(iter(lambda: own.recv(2**16), b""))
+
+
+def test_idle_connections_are_closed_and_none_that_is_at_work(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "KEEP_ALIVE", 0.3)
+    with (
+        live.running(models=toy_models, model="toy") as url,
+        httpx.Client(base_url=url, timeout=120) as client,
+        connected(client) as busy,
+        connected(client) as refused_before,
+        connected(client) as idle,
+    ):
+        with held_runs(monkeypatch) as (begun, _):
+            busy.sendall(request(GOOD))
+            assert begun.wait(100)
+            refused_before.sendall(request(b"{") + request(GOOD))
+            for _ in range(2):
+                idle.sendall(request(b"{"))
+                assert len(answers(idle, 1)) == 1
+            assert until_closed(idle) == b""
+        assert len(answers(busy, 1)) == 1
+        assert len(answers(refused_before, 2)) == 2
+        busy.sendall(request(GOOD))
+        assert len(answers(busy, 1)) == 1
+        assert until_closed(busy) == until_closed(refused_before) == b""
 
 
 @pytest.mark.parametrize("body", [GOOD, *(text.encode("latin-1") for text, *_ in BAD_JSON_BODIES)])

@@ -6,10 +6,12 @@ import contextlib
 import json
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from websockets.frames import Frame, Opcode
@@ -221,6 +223,38 @@ def test_what_comes_while_a_chunk_is_at_work_has_its_turn(
         assert [talk.hear()["position"] for _ in range(3)] == [3, 6, 9]
         assert answered.wait(100)
         assert talk.say(chunk(9))["position"] == 12
+
+
+def test_a_chunk_sent_ahead_alone_takes_the_short_way_too(
+    url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        talk.hear()
+        with held_runs(monkeypatch) as (begun, _):
+            socket.send(chunk(0))
+            assert begun.wait(100)
+            socket.send(chunk(3))
+            assert httpx.get(f"{url}/healthz", timeout=100).is_success  # it has been read by now
+        assert [talk.hear()["position"] for _ in range(2)] == [3, 6]
+    assert (ways.short, ways.long) == (2, 0)
+
+
+def test_a_stream_that_is_removed_while_its_chunk_is_at_work_closes_at_once(
+    url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(live.websocket_url(url)) as socket:
+        talk = Talk(socket)
+        stream = talk.hear()["stream"]
+        with held_runs(monkeypatch) as (begun, _):
+            socket.send(chunk(0))
+            assert begun.wait(100)
+            assert httpx.delete(f"{url}/streams/{stream}", timeout=100).is_success
+        start = time.monotonic()
+        assert talk.hear()["code"] == "expired"
+        assert talk.close_code() == 4410
+        assert time.monotonic() - start < 5  # the server would wait ten seconds for its close frame
+    assert ways.short == 1
 
 
 def test_who_sends_and_goes_at_once_is_heard(url: str, ways: Ways) -> None:

@@ -64,3 +64,15 @@ async def test_a_turn_in_which_all_have_gone_reads_nothing() -> None:
     talker.waiting = None
     await asyncio.sleep(0)
     assert talker.told == []
+
+
+async def test_what_cannot_be_read_together_is_read_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(talkers: list[Talker], data: list[bytes]) -> Sequence[str | None]:
+        raise ZeroDivisionError
+
+    turn, talkers = Turn(broken), [Talker(b"a"), Talker(b"b")]
+    for talker in talkers:
+        turn.add(talker)
+    await asyncio.sleep(0)
+    assert [talker.told for talker in talkers] == [["alone"], ["alone"]]
+    assert "could not be read together" in caplog.text
