@@ -6,13 +6,15 @@ no trace of where they were made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+from service.contract import NEXT_ROWS, ROWS
 
 OPSET = 18
 
@@ -184,6 +186,28 @@ class Pen:
             [helper.make_opsetid("", OPSET)],
             attributes,
         )
+
+    def layer(
+        self,
+        domain: str,
+        operator: str,
+        x: str,
+        lengths: str,
+        state: dict[str, str],
+        weights: Iterable[Operand],
+        **attributes: Any,
+    ) -> tuple[str, dict[str, str]]:
+        """All steps of x [batch, steps, inputs] by an operator that knows row numbers: hidden
+        states [batch, steps, n] and the next state by name."""
+        rows = (self.indices(ROWS), self.indices(NEXT_ROWS))
+        hiddens, *after = self.write_many(
+            operator,
+            1 + len(state),
+            *(x, lengths, *rows, *state.values(), *weights),
+            domain=domain,
+            **attributes,
+        )
+        return hiddens, dict(zip(state, after, strict=True))
 
     def graph(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> GraphProto:
         """All that was written; inputs and outputs are (name, dtype, shape)."""

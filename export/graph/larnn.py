@@ -40,22 +40,12 @@ def write_larnn(
     """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
     cell, weights = layer.cell, weights_of(layer.cell)
     if cell.config.positional_encoding:  # the operator has none
-        outputs = _write_loop(pen, cell, x, lengths, state, weights)
-    else:
-        _define(pen, cell, weights)
-        outputs = pen.write_many(
-            OPERATOR,
-            1 + len(STATE),
-            x,
-            lengths,
-            pen.indices(ROWS),
-            pen.indices(NEXT_ROWS),
-            *(state[name] for name in STATE),
-            *weights.values(),
-            domain=DOMAIN,
-            **_attributes(cell),
-        )
-    return outputs[0], dict(zip(STATE, outputs[1:], strict=True))
+        hiddens, *after = _write_loop(pen, cell, x, lengths, state, weights)
+        return hiddens, dict(zip(STATE, after, strict=True))
+    _define(pen, cell, weights)
+    before = {name: state[name] for name in STATE}
+    given = weights.values()
+    return pen.layer(DOMAIN, OPERATOR, x, lengths, before, given, **_attributes(cell))
 
 
 def _attributes(cell: LARNNCell) -> dict[str, Any]:

@@ -47,20 +47,9 @@ def write_layer(
     """The same by its WEIGHTS; x [batch, steps, inputs]. All of a graph have one hidden size."""
     if OPERATOR not in pen.functions:
         _define(pen, hidden_size)
-    hiddens, *after = pen.write_many(
-        OPERATOR,
-        1 + len(STATE),
-        x,
-        lengths,
-        pen.indices(ROWS),
-        pen.indices(NEXT_ROWS),
-        *(state[name] for name in STATE),
-        *weights,
-        domain=DOMAIN,
-        input_size=input_size,
-        hidden_size=hidden_size,
-    )
-    return hiddens, dict(zip(STATE, after, strict=True))
+    before = {name: state[name] for name in STATE}
+    sizes = {"input_size": input_size, "hidden_size": hidden_size}
+    return pen.layer(DOMAIN, OPERATOR, x, lengths, before, weights, **sizes)
 
 
 def _define(pen: Pen, hidden_size: int) -> None:

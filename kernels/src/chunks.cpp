@@ -50,23 +50,16 @@ bool read_binary(string_view message, const ChunkRoom& room, FoundChunk& found) 
   return true;
 }
 
-// Of a key that comes twice, or is written with escapes, the last one would count.
 bool read_text(char* message, size_t size, const ChunkRoom& room, FoundChunk& found) {
-  const string_view text(message, size);
-  const size_t key = text.find(kKey);
-  if (key == string_view::npos) return false;
-  size_t colon = key + kKey.size();
-  if (colon < size && text[colon] == ' ') ++colon;
-  if (colon >= size || text[colon] != ':') return false;
+  const char* value = value_of({message, size}, kKey);
+  if (value == nullptr) return false;
   int64_t steps = 0;
   Sequences sequence;
-  if (!read_steps(message + colon + 1, message + size, {room.values, room.most, &steps, 1},
-                  sequence))
+  if (!read_steps(value, message + size, {room.values, room.most, &steps, 1}, sequence))
     return false;
   const string_view behind(sequence.end, message + size - sequence.end);
-  if (behind.find(kKey) != string_view::npos || behind.find('\\') != string_view::npos)
-    return false;
-  char* rest = message + colon + 1;
+  if (may_repeat(behind, kKey)) return false;
+  char* rest = message + (value - message);
   *rest++ = '[';  // in place of the numbers, which take more room
   *rest++ = ']';
   std::memmove(rest, behind.data(), behind.size());

@@ -34,7 +34,7 @@ const float* constant(const Ort::ConstKernelInfo& info, int input, const char* n
 namespace {
 
 // Fills in where each row's state is and goes; returns how many rows the state tensors have.
-int64_t place(const Ort::KernelContext& context, int state, Run& run) {
+int64_t place(const Ort::KernelContext& context, Run& run) {
   Batch& batch = run.batch;
   if (shape_of(context, kRows) == Shape{0}) {
     run.each.resize(batch.rows);
@@ -44,7 +44,7 @@ int64_t place(const Ort::KernelContext& context, int state, Run& run) {
   }
   batch.from = input<int64_t>(context, kRows, "rows", {batch.rows});
   batch.to = input<int64_t>(context, kNextRows, "next_rows", {batch.rows});
-  const Shape shape = shape_of(context, state);
+  const Shape shape = shape_of(context, kHidden);
   const int64_t stored = shape.empty() ? 0 : shape[0];
   run.each.assign(batch.to, batch.to + batch.rows);
   std::sort(run.each.begin(), run.each.end());
@@ -74,7 +74,7 @@ void run_tile(void* data, size_t tile) {
 
 }  // namespace
 
-int64_t open_rows(const Ort::KernelContext& context, int inputs, int state, Run& run) {
+int64_t open_common(const Ort::KernelContext& context, int64_t inputs, int64_t n, Run& run) {
   const Shape shape = shape_of(context, kX);
   if (shape.size() != 3 || shape[2] != inputs)
     refuse("x is " + text(shape) + ", expected [batch, steps, " + std::to_string(inputs) + "]");
@@ -87,7 +87,13 @@ int64_t open_rows(const Ort::KernelContext& context, int inputs, int state, Run&
   for (int row = 0; row < batch.rows; ++row)
     if (batch.lengths[row] < 0 || batch.lengths[row] > steps)
       refuse("lengths must be from 0 to the number of steps");
-  return place(context, state, run);
+  const int64_t stored = place(context, run);
+  batch.hidden = input<float>(context, kHidden, "hidden", {stored, n});
+  batch.cell = input<float>(context, kCell, "cell", {stored, n});
+  batch.hiddens = output<float>(context, kHiddens, {rows, steps, n});
+  batch.next_hidden = output<float>(context, kNextHidden, {stored, n});
+  batch.next_cell = output<float>(context, kNextCell, {stored, n});
+  return stored;
 }
 
 void run_tiles(const Ort::KernelContext& context, const Layer& layer, const Batch& batch) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "layer.h"
@@ -36,9 +37,11 @@ T* output(const Ort::KernelContext& context, int index, const Shape& shape) {
 const float* constant(const Ort::ConstKernelInfo& info, int input, const char* name,
                       const Shape& shape);
 
-// The inputs that all layers begin with: x [batch, steps, inputs], lengths [batch], and the rows of
-// the state tensors that a run reads and writes, empty where these have a row for each of x.
-enum RowInput { kX, kLengths, kRows, kNextRows, kRowInputs };
+// The inputs that all layers begin with: x [batch, steps, inputs], lengths [batch], the rows of the
+// state tensors that a run reads and writes, empty where these have a row for each of x, and the
+// first two of these tensors; and the outputs.
+enum CommonInput { kX, kLengths, kRows, kNextRows, kHidden, kCell, kCommonInputs };
+enum CommonOutput { kHiddens, kNextHidden, kNextCell, kCommonOutputs };
 
 // A batch, and the row numbers that it points to.
 struct Run {
@@ -46,9 +49,8 @@ struct Run {
   std::vector<int64_t> each;
 };
 
-// Reads these inputs; `state` is one of the state tensors, whose rows come first. Returns how many
-// these are.
-int64_t open_rows(const Ort::KernelContext& context, int inputs, int state, Run& run);
+// Opens these for a layer of so many inputs and n. Returns how many rows the state tensors have.
+int64_t open_common(const Ort::KernelContext& context, int64_t inputs, int64_t n, Run& run);
 
 // All rows of the batch, in tiles, on the threads that the session has.
 void run_tiles(const Ort::KernelContext& context, const Layer& layer, const Batch& batch);
@@ -65,6 +67,25 @@ OrtStatusPtr guarded(const char* operator_name, const Work& work) {
   return nullptr;
 }
 
+// A kernel that knows how to `open` a run of its layer.
+template <typename Kernel>
+class LayerKernel {
+ public:
+  OrtStatusPtr ComputeV2(OrtKernelContext* raw) const {
+    return guarded(Kernel::kName, [&] {
+      const Ort::KernelContext context(raw);
+      const Run run = static_cast<const Kernel*>(this)->open(context);
+      run_tiles(context, *layer_, run.batch);
+    });
+  }
+
+ protected:
+  explicit LayerKernel(std::unique_ptr<Layer> layer) : layer_(std::move(layer)) {}
+
+ private:
+  std::unique_ptr<Layer> layer_;
+};
+
 // An operator by its kernel, which says its name, its inputs and its outputs.
 template <typename Kernel>
 struct Operator : Ort::CustomOpBase<Operator<Kernel>, Kernel, true> {
@@ -74,7 +95,7 @@ struct Operator : Ort::CustomOpBase<Operator<Kernel>, Kernel, true> {
   const char* GetName() const { return Kernel::kName; }
   size_t GetInputTypeCount() const { return Kernel::kInputs; }
   ONNXTensorElementDataType GetInputType(size_t index) const {
-    return (index > kX && index < kRowInputs) || Kernel::input_counts(index)
+    return (index > kX && index < kHidden) || Kernel::input_counts(index)
                ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64
                : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   }

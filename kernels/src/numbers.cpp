@@ -72,6 +72,18 @@ bool read_sequences(const char* text, const char* end, const Room& room, Sequenc
   return true;
 }
 
+const char* value_of(std::string_view text, std::string_view key) {
+  const size_t start = text.find(key);
+  if (start == std::string_view::npos) return nullptr;
+  size_t colon = start + key.size();
+  if (colon < text.size() && text[colon] == ' ') ++colon;
+  return colon < text.size() && text[colon] == ':' ? text.data() + colon + 1 : nullptr;
+}
+
+bool may_repeat(std::string_view behind, std::string_view key) {
+  return behind.find(key) != std::string_view::npos || behind.find('\\') != std::string_view::npos;
+}
+
 bool read_steps(const char* text, const char* end, const Room& room, Sequences& found) {
   Reader reader(text, end);
   size_t used = 0;

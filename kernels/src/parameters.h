@@ -7,9 +7,7 @@ namespace larnn {
 
 // In the order of the node's inputs; what follows kFilled is constant.
 enum Input {
-  kHidden = kRowInputs,
-  kCell,
-  kKeys,
+  kKeys = kCommonInputs,
   kValues,
   kFilled,
   kQueryX,
@@ -34,7 +32,7 @@ enum Input {
   kValueShift,
   kInputs
 };
-enum Output { kHiddens, kNextHidden, kNextCell, kNextKeys, kNextValues, kNextFilled, kOutputs };
+enum Output { kNextKeys = kCommonOutputs, kNextValues, kNextFilled, kOutputs };
 
 // Attributes and constant inputs. What it points to belongs to the session.
 Parameters read_parameters(const Ort::ConstKernelInfo& info);

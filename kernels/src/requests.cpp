@@ -46,25 +46,20 @@ bool read_npy(string_view body, const Head& head, float* values, int64_t most, F
   return true;
 }
 
-// Like {"sequences": [[[…], …]], …}: of a key that comes twice, or is written with escapes, the
-// last one would count.
+// Like {"sequences": [[[…], …]], …}.
 bool read_json(string_view body, float* values, int64_t most, Found& found) {
-  const size_t key = body.find(kKey);
-  if (key == string_view::npos) return false;
-  size_t colon = key + kKey.size();
-  if (colon < body.size() && body[colon] == ' ') ++colon;
-  if (colon >= body.size() || body[colon] != ':') return false;
+  const char* value = value_of(body, kKey);
+  if (value == nullptr) return false;
   int64_t steps = 0;
   const Room room{values, static_cast<size_t>(most), &steps, 1};
   Sequences sequences;
   const char* end = body.data() + body.size();
-  if (!read_sequences(body.data() + colon + 1, end, room, sequences)) return false;
+  if (!read_sequences(value, end, room, sequences)) return false;
   const string_view behind(sequences.end, end - sequences.end);
-  if (behind.find(kKey) != string_view::npos || behind.find('\\') != string_view::npos)
-    return false;
+  if (may_repeat(behind, kKey)) return false;
   found.steps = steps;
   found.channels = static_cast<int64_t>(sequences.width);
-  found.before = static_cast<int64_t>(colon) + 1;
+  found.before = value - body.data();
   found.behind = sequences.end - body.data();
   return true;
 }
