@@ -79,10 +79,10 @@ class LayerKernel {
     });
   }
 
- protected:
+ private:
+  friend Kernel;
   explicit LayerKernel(std::unique_ptr<Layer> layer) : layer_(std::move(layer)) {}
 
- private:
   std::unique_ptr<Layer> layer_;
 };
 
