@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,8 @@ def test_a_message_over_the_limit_closes_with_1009(toy_models: Path, fragments: 
             with connect(live.websocket_url(url)) as socket:
                 talk = Talk(socket)
                 talk.hear()
-                socket.send(padded if fragments == 1 else (padded[:9], padded[9:]))
+                with suppress(ConnectionClosed):  # it may close before the last fragment is sent
+                    socket.send(padded if fragments == 1 else (padded[:9], padded[9:]))
                 if size == 1_000:
                     assert talk.hear()["type"] == "prediction"
                 else:
