@@ -32,6 +32,9 @@ class Found(NamedTuple):
     """Of the text that is left where the numbers are taken out."""
 
 
+FIELDS = len(Found._fields)
+
+
 def can_read_chunks() -> bool:
     """Whether the library is here, and new enough."""
     return _door() is not None
@@ -43,8 +46,13 @@ class ChunkReader:
     def __init__(self, largest: int) -> None:
         """Bytes of a message at most."""
         self._largest = largest
-        self._values = np.empty(0, dtype=np.float32)
-        self._text = np.empty(0, dtype=np.uint8)
+        self._make_room(0)
+
+    def _make_room(self, size: int) -> None:
+        """For frames of so many bytes together."""
+        self._values = np.empty(size // 2, dtype=np.float32)  # a digit and a comma each
+        self._text = np.empty(size, dtype=np.uint8)
+        self._room = self._values.ctypes.data, len(self._values), self._text.ctypes.data
 
     def read(self, frames: Sequence[bytes]) -> tuple[Floats, bytes, list[list[int]]]:
         """All values, all text, and the fields of Found for each of one frame or more."""
@@ -52,21 +60,18 @@ class ChunkReader:
         assert read is not None
         sizes = list(map(len, frames))
         if (most := sum(sizes)) > len(self._text):
-            self._values = np.empty(most // 2, dtype=np.float32)  # a digit and a comma each
-            self._text = np.empty(most, dtype=np.uint8)
-        found = np.empty((count, len(Found._fields)), dtype=np.int64)
+            self._make_room(most)
+        found = (ctypes.c_int64 * (count * FIELDS))()
         used = read(
             count,
             (ctypes.c_char_p * count)(*frames),
             (ctypes.c_int64 * count)(*sizes),
             self._largest,
-            self._values.ctypes.data,
-            len(self._values),
-            self._text.ctypes.data,
-            found.ctypes.data,
+            *self._room,
+            found,
         )
-        fields: list[list[int]] = found.tolist()
-        return self._values[:used].copy(), self._text[: fields[-1][-1]].tobytes(), fields
+        fields = [found[i : i + FIELDS] for i in range(0, len(found), FIELDS)]
+        return self._values[:used].copy(), self._text[: found[-1]].tobytes(), fields
 
 
 @cache

@@ -43,6 +43,9 @@ class Found(NamedTuple):
     behind: int
 
 
+FIELDS = len(Found._fields)
+
+
 def can_read() -> bool:
     """Whether the library is here, and new enough."""
     return _door() is not None
@@ -52,7 +55,11 @@ class RequestReader:
     """Of one event loop: its memory is used again in each turn."""
 
     def __init__(self) -> None:
-        self._values = np.empty(0, dtype=np.float32)
+        self._make_room(0)
+
+    def _make_room(self, values: int) -> None:
+        self._values = np.empty(values, dtype=np.float32)
+        self._room = self._values.ctypes.data, values
 
     def read(
         self, requests: Sequence[bytes], heads: Sequence[int]
@@ -66,18 +73,18 @@ class RequestReader:
         assert read is not None
         sizes = list(map(len, requests))
         if (most := sum(sizes) // 2) > len(self._values):  # a digit and a comma each
-            self._values = np.empty(most, dtype=np.float32)
-        found = np.empty((count, len(Found._fields)), dtype=np.int64)
+            self._make_room(most)
+        found = (ctypes.c_int64 * (count * FIELDS))()
         used = read(
             count,
             (ctypes.c_char_p * count)(*requests),
             (ctypes.c_int64 * count)(*sizes),
             (ctypes.c_void_p * count)(*heads),
-            self._values.ctypes.data,
-            len(self._values),
-            found.ctypes.data,
+            *self._room,
+            found,
         )
-        return self._values[:used].copy(), found.tolist()
+        fields = [found[i : i + FIELDS] for i in range(0, len(found), FIELDS)]
+        return self._values[:used].copy(), fields
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,9 +67,9 @@ def write_predictions(
 ) -> list[bytes]:
     """A websocket's frame for each of the logits [1, classes], with its position and how much of
     the stream is durable; labels are JSON strings."""
-    numbers = np.array(places, dtype=np.int64)
+    numbers = (ctypes.c_int64 * (2 * len(places)))(*chain.from_iterable(places))
     whole, ends = _written(
-        "larnn_write_predictions", logits, labels, numbers.ctypes.data, with_logits, _PREDICTION, 1
+        "larnn_write_predictions", logits, labels, numbers, with_logits, _PREDICTION, 1
     )
     return [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
@@ -83,25 +84,24 @@ def _written(
     marks: int,
 ) -> tuple[bytes, list[int]]:
     """All texts, and so many marks of each; `around`: its bytes beside labels and numbers."""
-    write, rows = _door(name), np.concatenate(logits)
-    count, classes = rows.shape
+    write, count, classes = _door(name), len(logits), len(labels)
     assert write is not None
-    each = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
-    text = np.empty(count * each, dtype=np.uint8)
-    ends = np.empty(marks * count, dtype=np.int64)
+    size = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
+    text = np.empty(count * size, dtype=np.uint8)
+    ends = (ctypes.c_int64 * (marks * count))()
     size = write(
         count,
         classes,
-        rows.ctypes.data,
+        b"".join([row.data for row in logits]),
         (ctypes.c_char_p * classes)(*labels),
         more,
         bytes(with_logits),
         text.ctypes.data,
         len(text),
-        ends.ctypes.data,
+        ends,
     )
     assert size, "the memory for the answers is too small"
-    return text[:size].tobytes(), ends.tolist()
+    return text[:size].tobytes(), ends[:]
 
 
 @cache

@@ -19,7 +19,9 @@ from service.backend.base import Backend, Floats, Indices, State
 from service.contract import Contract
 from service.engine.state import RowState
 
-FIRST_CAPACITY = 64
+SLOTS, RESERVED = 4096, 2**27
+"""Slots for which there are addresses from the start, within so many bytes. Memory follows as they
+are written: a thousand streams that open at once do not wait for copies of arrays that grow."""
 
 
 class Slot(Mapping[str, NDArray[Any]]):
@@ -50,11 +52,17 @@ class Slot(Mapping[str, NDArray[Any]]):
 class Arena:
     """The states of one model's rows. Grows as needed; may be used from several threads."""
 
-    def __init__(self, contract: Contract) -> None:
-        self.tensors: State = {t.name: t.initial_array(FIRST_CAPACITY) for t in contract.state}
-        self.free: list[int] = list(range(FIRST_CAPACITY))
+    def __init__(self, contract: Contract, slots: int = SLOTS) -> None:
+        """`slots`: so many at first, or as many as RESERVED holds."""
+        slots = max(min(slots, RESERVED // contract.state_bytes), 1)
+        initial = {t.name: t.initial_array(1) for t in contract.state}
+        self.tensors: State = {
+            name: np.empty((slots, *first.shape[1:]), first.dtype)
+            for name, first in initial.items()
+        }
+        self.free: list[int] = list(reversed(range(slots)))
         self._writing = threading.Lock()
-        self.initial = self._slots(1)[0]
+        self.initial = self.write(initial)[0]
         """The state before the first step."""
 
     def place(self, state: RowState) -> Slot:
@@ -84,7 +92,9 @@ class Arena:
             if tensors is not self.tensors:  # they grew meanwhile
                 for name, tensor in self.tensors.items():
                     tensor[rows] = tensors[name][rows]
-        self.free.extend(index for index, over in zip(indices, ends, strict=True) if over)
+        if True not in ends:
+            return logits, [Slot(self, index) for index in indices]
+        self.free.extend([index for index, over in zip(indices, ends, strict=True) if over])
         initial = self.initial
         return logits, [
             initial if over else Slot(self, index)
@@ -115,8 +125,8 @@ class Arena:
             name: np.concatenate([tensor, np.empty_like(tensor)])
             for name, tensor in self.tensors.items()
         }
-        self.free.extend(range(capacity, 2 * capacity))
+        self.free.extend(reversed(range(capacity, 2 * capacity)))
 
 
 def _rows(slots: Sequence[Slot]) -> Indices:
-    return np.fromiter((slot.index for slot in slots), np.int64, len(slots))
+    return np.array([slot.index for slot in slots], dtype=np.int64)

@@ -3,7 +3,8 @@
 Work starts when a run is free, and what came meanwhile forms the next batch; the only company that
 is waited for are those who were answered a moment ago (`Shares`). A run's size is bounded, by steps
 and by rows times steps: a longer sequence takes several runs and goes to the back of the queue in
-between, so a long window cannot stall the streams behind it.
+between, so a long window cannot stall the streams behind it. Runs go to threads, but for those that
+take less than the way there (`ShortRuns`).
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from typing import cast
 import numpy as np
 
 from service.backend.base import Floats, Model, Steps
+from service.backend.providers import CPU
 from service.engine.arena import Arena, Slot
 from service.engine.deadlines import Deadlines, late
+from service.engine.one_run import Ran, run
 from service.engine.rows import Outcome, Row, Submission, Then
-from service.engine.run_threads import RunThreads
+from service.engine.run_threads import RunThreads, outcome_of
 from service.engine.shares import Shares
+from service.engine.short_runs import LONGEST, ShortRuns
 from service.engine.state import RowState
 from service.errors import BadValue, Full, Internal
 from service.telemetry.runs import Run, RunTelemetry
@@ -55,6 +59,9 @@ class Batcher:
         self._threads = threads
         self._telemetry = telemetry
         self._shares = Shares(concurrency, max_batch_size)
+        self._short_runs = ShortRuns(
+            max_batch_size, LONGEST if self._backend.provider == CPU else 0
+        )
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
         self._max_waiting_steps = max_waiting_steps
@@ -90,9 +97,7 @@ class Batcher:
         self._deadlines.add(submission, now)
         self._waiting_steps += steps
         self._shares.came()
-        if not self._scheduled:  # after this turn of the loop: what else it brings goes along
-            self._scheduled = True
-            self._loop.call_soon(self._start_runs)
+        self._start_soon()  # what else this turn of the loop brings goes along
         return submission
 
     async def outcomes(
@@ -128,6 +133,11 @@ class Batcher:
         """Steps of this model that wait or run."""
         return self._waiting_steps
 
+    def _start_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._start_runs)
+
     def _start_runs(self) -> None:
         self._scheduled = False
         loop = self._loop
@@ -136,27 +146,33 @@ class Batcher:
         if wait := self._shares.wait(len(self._queue), loop.time()):
             self._timer = loop.call_later(wait, self._start_runs)
             return
-        while self._shares.free and (rows := self._next_batch()):
+        while self._shares.free and (waiting := self._waiting()):
+            short = self._short_runs.rows(waiting, self._queue[0].left)
+            rows = self._next_batch(short or self._shares.of(waiting))
             self._shares.started(len(rows))
             most = self._most_steps(len(rows))
             counts = [_piece(row.left, most) for row in rows]
-            run = self._started(rows, counts, loop.time())
-            self._threads.start(
-                partial(self._run, rows, counts), partial(self._settle, rows, counts, run)
-            )
+            telemetry = self._started(rows, counts, loop.time())
+            work = partial(run, self._backend, self._arena, rows, counts)
+            if short:
+                over = self._settle(rows, counts, telemetry, outcome_of(work))
+                self._start_soon()  # others have a turn of the loop
+                return _answer_all(over)
+            self._threads.start(work, partial(self._end, rows, counts, telemetry))
 
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
         waits = [now - row.submission.since for row in rows if row.whole]
         asked = [row.submission.asked for row in rows if row.submission.asked is not None]
         return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
 
-    def _next_batch(self) -> list[Row]:
-        """The oldest row, and others within a factor of two of its steps: little is padded."""
+    def _waiting(self) -> int:
+        """Rows, the oldest of them one that is wanted."""
         while self._queue and self._queue[0].submission.over:
             self._queue.popleft()
-        if not self._queue:
-            return []
-        limit = self._shares.of(len(self._queue))
+        return len(self._queue)
+
+    def _next_batch(self, limit: int) -> list[Row]:
+        """The oldest row, and others within a factor of two of its steps: little is padded."""
         first = self._queue.popleft()
         if first.alone:
             return [first]
@@ -176,37 +192,22 @@ class Batcher:
     def _most_steps(self, rows: int) -> int:
         return min(self._max_run_steps, max(self._max_run_row_steps // rows, 1))
 
-    def _run(self, rows: list[Row], counts: list[int]) -> list[tuple[Floats | None, Slot]]:
-        """In a thread: one run, each row's logits, or None where they are not finite, and state."""
-        pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
-        lengths = np.array(counts, dtype=np.int64)
-        slots = [row.state for row in rows]
-        over = [row.ends and row.left == count for row, count in zip(rows, counts, strict=True)]
-        logits, after = self._arena.advance(self._backend, _padded(pieces), lengths, slots, over)
-        each: list[Floats | None]
-        if all(row.ends for row in rows):
-            logits = logits[np.arange(len(rows)), lengths - 1, None]
-            each = list(logits)
-        else:
-            each = [
-                logits[index, count - 1 if row.ends else 0 : count].copy()
-                for index, (row, count) in enumerate(zip(rows, counts, strict=True))
-            ]
-        if not np.isfinite(logits).all():
-            each = [None if own is None or not np.isfinite(own).all() else own for own in each]
-        return list(zip(each, after, strict=True))
+    def _end(
+        self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
+    ) -> None:
+        over = self._settle(rows, counts, telemetry, outcome)
+        self._start_runs()
+        _answer_all(over)
 
     def _settle(
-        self,
-        rows: list[Row],
-        counts: list[int],
-        run: Run,
-        outcome: list[tuple[Floats | None, Slot]] | Exception,
-    ) -> None:
+        self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
+    ) -> list[Submission]:
+        """The submissions to answer."""
         over: list[Submission] = []
         answered: list[int] = []
         if not isinstance(outcome, Exception):
-            for row, steps, (logits, state) in zip(rows, counts, outcome, strict=True):
+            self._short_runs.took(len(rows), max(counts), outcome.seconds)
+            for row, steps, (logits, state) in zip(rows, counts, outcome.rows, strict=True):
                 submission = row.submission
                 if not submission.over and self._advance(row, steps, logits, state):
                     over.append(submission)
@@ -221,11 +222,9 @@ class Batcher:
                 row.alone = True
             self._queue.extendleft(reversed(rows))
         now = self._loop.time()
-        run.end(now, isinstance(outcome, Exception))
-        self._shares.ended(len(rows), answered, now, now - run.since)
-        self._start_runs()
-        for submission in over:
-            _answer(submission, cast(list[Outcome], submission.outcomes))
+        telemetry.end(now, isinstance(outcome, Exception))
+        self._shares.ended(len(rows), answered, now, now - telemetry.since)
+        return over
 
     def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> bool:
         """Whether all of its submission is answered with that."""
@@ -265,15 +264,9 @@ def _piece(steps: int, most: int) -> int:
     return -(-steps // -(-steps // most))
 
 
-def _padded(pieces: list[Steps]) -> Steps:
-    """[rows, steps, channels] of pieces [steps, channels], with zeros behind the shorter ones."""
-    steps, channels = max(map(len, pieces)), pieces[0].shape[1]
-    if len(pieces) * steps == sum(map(len, pieces)):
-        return np.concatenate(pieces).reshape(len(pieces), steps, channels)
-    x = np.zeros((len(pieces), steps, channels), dtype=pieces[0].dtype)
-    for row, piece in zip(x, pieces, strict=True):
-        row[: len(piece)] = piece
-    return x
+def _answer_all(submissions: list[Submission]) -> None:
+    for submission in submissions:
+        _answer(submission, cast(list[Outcome], submission.outcomes))
 
 
 def _answer(submission: Submission, outcomes: list[Outcome]) -> None:

@@ -16,6 +16,14 @@ SWITCH_INTERVAL = 0.0005
 Job = Callable[[], None]
 
 
+def outcome_of(run: Callable[[], T]) -> T | Exception:
+    """Its result or its error, which belongs to the rows of this run."""
+    try:
+        return run()
+    except Exception as error:
+        return error
+
+
 class RunThreads:
     """A leaner executor: no futures, and its threads end with the process."""
 
@@ -34,11 +42,7 @@ class RunThreads:
         loop = asyncio.get_running_loop()
 
         def job() -> None:
-            try:
-                outcome: T | Exception = run()
-            except Exception as error:  # whatever it is belongs to the rows of this run
-                outcome = error
-            loop.call_soon_threadsafe(settle, outcome)
+            loop.call_soon_threadsafe(settle, outcome_of(run))
 
         self._jobs.put(job)
 

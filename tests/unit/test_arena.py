@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from service.backend.base import Floats, Indices, Operator, State, advance_by_copy
-from service.engine.arena import FIRST_CAPACITY, Arena
+from service.engine.arena import SLOTS, Arena
 from tests import toy
+
+FEW = 8
 
 
 class Adder:
@@ -30,7 +32,7 @@ class Adder:
     ) -> Floats:
         if self._grows:
             one = {name: value[:1] for name, value in tensors.items()}
-            self._held = [self._arena.write(one) for _ in range(2 * FIRST_CAPACITY)]
+            self._held = [self._arena.write(one) for _ in range(2 * FEW)]
         if not self._in_place:
             return advance_by_copy(self.run, x, lengths, tensors, rows, next_rows)
         tensors["total"][next_rows] = tensors["total"][rows] + x[:, 0]
@@ -53,7 +55,7 @@ class Failing(Adder):
 def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
     in_place: bool, grows: bool
 ) -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT, FEW)
     backend = Adder(arena, in_place, grows)
     slots, x = [arena.initial] * 3, np.arange(6, dtype=np.float32).reshape(3, 1, 2)
     for count in (1, 2):
@@ -64,6 +66,13 @@ def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
             np.testing.assert_array_equal(slot["total"], count * x[row, 0])
             assert slot["seen"] == count
     np.testing.assert_array_equal(arena.initial["total"], [0, 0])
+
+
+def test_no_memory_is_touched_before_it_is_needed() -> None:
+    arena = Arena(toy.CONTRACT)
+    assert {len(tensor) for tensor in arena.tensors.values()} == {SLOTS}
+    assert arena.initial.index == 0
+    assert arena.write({name: tensor[:1] for name, tensor in arena.tensors.items()})[0].index == 1
 
 
 def test_a_slot_is_free_again_when_nobody_holds_it() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from service.backend.base import Floats, Indices, Model, Operator, State, advance_by_copy
+from service.backend.providers import CPU
 from service.contract import GraphFile, Manifest
-from service.engine import state
+from service.engine import batcher, short_runs, state
 from service.engine.batcher import Batcher
 from service.engine.rows import Outcome
 from service.engine.run_threads import RunThreads
@@ -31,6 +32,7 @@ MANIFEST = Manifest(
 )
 START = state.initial(toy.CONTRACT)
 FAILS = -1.0
+HOUR = 3600.0
 
 
 class Sums:
@@ -41,6 +43,7 @@ class Sums:
 
     def __init__(self) -> None:
         self.runs: list[list[int]] = []
+        self.threads: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
 
@@ -52,6 +55,7 @@ class Sums:
     def run(self, x: Floats, lengths: Any, state: State) -> tuple[Floats, State]:
         self.gate.wait(10)
         self.runs.append(lengths.tolist())
+        self.threads.append(threading.get_ident())
         if (x == FAILS).any():
             raise RuntimeError("the run fails")
         with np.errstate(over="ignore"):
@@ -108,6 +112,16 @@ class Bench:
         return reply
 
 
+@pytest.fixture(params=["threads", "loop"], autouse=True)
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where runs are done whose like has been run before."""
+    if request.param == "loop":
+        monkeypatch.setattr(Sums, "provider", CPU)
+        monkeypatch.setattr(batcher, "LONGEST", HOUR)
+        monkeypatch.setattr(short_runs, "HANDED_OVER", HOUR)
+    return str(request.param)
+
+
 @pytest.fixture
 def threads() -> Iterator[RunThreads]:
     threads = RunThreads(2)
@@ -134,6 +148,25 @@ async def test_what_comes_during_a_run_forms_the_next_batch(threads: RunThreads)
     bench.backend.gate.set()
     await asyncio.gather(*first, *later)
     assert bench.backend.runs == [[3], [3, 3]]
+
+
+async def test_a_short_run_is_done_in_the_loop(threads: RunThreads, place: str) -> None:
+    bench = Bench(threads)
+    for _ in range(2):
+        await asyncio.gather(*bench.submit(3))
+    first, second = (thread == threading.get_ident() for thread in bench.backend.threads)
+    assert (first, second) == (False, place == "loop")
+
+
+async def test_between_short_runs_others_have_their_turn(threads: RunThreads) -> None:
+    bench = Bench(threads)
+    await asyncio.gather(*bench.submit(14))
+    [long] = bench.submit(40)
+    turns = 0
+    while not long.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= len(bench.backend.runs) - 1
 
 
 async def test_a_long_sequence_takes_several_runs_and_lets_others_between(

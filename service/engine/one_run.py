@@ -1,0 +1,58 @@
+"""One run: pieces of rows side by side in, each row's logits and state out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from service.backend.base import Backend, Floats, Steps
+from service.engine.arena import Arena, Slot
+from service.engine.rows import Row
+
+
+class Ran(NamedTuple):
+    """What came of it."""
+
+    rows: list[tuple[Floats | None, Slot]]
+    """Each row's logits, None where they are not finite, and what follows."""
+    seconds: float
+    """Of the processor, in the thread that ran."""
+
+
+def run(backend: Backend, arena: Arena, rows: Sequence[Row], counts: Sequence[int]) -> Ran:
+    """So many steps of each row. Belongs in any thread."""
+    pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
+    lengths = np.array(counts, dtype=np.int64)
+    slots = [row.state for row in rows]
+    over = [row.ends and row.left == count for row, count in zip(rows, counts, strict=True)]
+    began = time.thread_time()
+    logits, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
+    seconds = time.thread_time() - began
+    each: list[Floats | None]
+    if all([row.ends for row in rows]):
+        logits = logits[np.arange(len(rows)), lengths - 1, None]
+        each = list(logits)
+    else:
+        each = [
+            logits[index, count - 1 if row.ends else 0 : count].copy()
+            for index, (row, count) in enumerate(zip(rows, counts, strict=True))
+        ]
+    if not np.isfinite(logits).all():
+        each = [None if own is None or not np.isfinite(own).all() else own for own in each]
+    return Ran(list(zip(each, after, strict=True)), seconds)
+
+
+def _padded(pieces: Sequence[Steps]) -> Steps:
+    """[rows, steps, channels] of pieces [steps, channels], with zeros behind the shorter ones."""
+    if len(pieces) == 1:
+        return pieces[0][None]
+    steps, channels = max(map(len, pieces)), pieces[0].shape[1]
+    if len(pieces) * steps == sum(map(len, pieces)):
+        return np.concatenate(pieces).reshape(len(pieces), steps, channels)
+    x = np.zeros((len(pieces), steps, channels), dtype=pieces[0].dtype)
+    for row, piece in zip(x, pieces, strict=True):
+        row[: len(piece)] = piece
+    return x

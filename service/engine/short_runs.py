@@ -1,0 +1,56 @@
+"""Which runs are so short that the event loop does them itself."""
+
+from __future__ import annotations
+
+HANDED_OVER = 3e-4
+"""Seconds for which a run is passed to a thread and back, and waits for the interpreter there."""
+HANDED_ROW = 1e-4
+"""As many more for each row: about what the loop itself has to do for it."""
+LONGEST = 2e-3
+"""Seconds for which the loop may stand still."""
+PART = 4
+"""Of those who wait, a part of at least one in so many goes into a short run: else a long one
+does more for its time."""
+
+
+class ShortRuns:
+    """Remembers what runs of about so many rows and steps took last.
+
+    It is the processor's time that counts, of the thread that ran: what passes meanwhile depends on
+    who else runs. It says nothing where a run waits for a device.
+    """
+
+    def __init__(self, max_batch_size: int, longest: float = LONGEST) -> None:
+        """`longest`: 0 where no run is short."""
+        self._max_batch_size, self._longest = max_batch_size, longest
+        self._seconds: dict[tuple[int, int], float] = {}
+
+    def took(self, rows: int, steps: int, seconds: float) -> None:
+        """A run of so many rows, the longest of so many steps."""
+        self._seconds[_size(rows, steps)] = seconds
+
+    def is_short(self, rows: int, steps: int) -> bool:
+        """Whether such a run takes less than to hand it over. Of one that is not known, twice as
+        many rows take twice as long at most; if none of so many steps is known, it may be long."""
+        bound = min(HANDED_OVER + HANDED_ROW * rows, self._longest)
+        most, length = _size(rows, steps)
+        for size in range(most, 0, -1):
+            if (seconds := self._seconds.get((size, length))) is not None:
+                return seconds * (1 << most - size) <= bound
+        return False
+
+    def rows(self, waiting: int, steps: int) -> int:
+        """How many of those who wait make a short run; 0 where too few do. Where more wait than one
+        run takes, the loop has enough to do: none does."""
+        if waiting > self._max_batch_size:
+            return 0
+        rows = waiting
+        while PART * rows >= waiting and rows:
+            if self.is_short(rows, steps):
+                return rows
+            rows //= 2
+        return 0
+
+
+def _size(rows: int, steps: int) -> tuple[int, int]:
+    return rows.bit_length(), steps.bit_length()

@@ -1,0 +1,66 @@
+"""Which runs the event loop does itself."""
+
+from __future__ import annotations
+
+from service.engine.short_runs import HANDED_OVER, HANDED_ROW, LONGEST, ShortRuns
+
+SHORT = HANDED_OVER
+LONG = LONGEST + HANDED_OVER
+
+
+def test_a_run_that_is_not_known_is_not_short() -> None:
+    runs = ShortRuns(64)
+    assert not runs.is_short(1, 10)
+    runs.took(1, 10, SHORT)
+    assert runs.is_short(1, 10)
+    assert not runs.is_short(1, 20)
+
+
+def test_the_last_time_counts() -> None:
+    runs = ShortRuns(64)
+    for seconds, short in ((LONG, False), (SHORT, True), (LONG, False)):
+        runs.took(4, 10, seconds)
+        assert runs.is_short(4, 10) is short
+
+
+def test_rows_have_their_time_up_to_the_longest() -> None:
+    runs = ShortRuns(1_000)
+    for rows, bound in ((1, HANDED_OVER + HANDED_ROW), (8, HANDED_OVER + 8 * HANDED_ROW)):
+        runs.took(rows, 1, bound)
+        assert runs.is_short(rows, 1)
+        runs.took(rows, 1, bound * 1.01)
+        assert not runs.is_short(rows, 1)
+    runs.took(900, 1, LONGEST * 1.01)
+    assert not runs.is_short(900, 1)
+
+
+def test_more_rows_than_are_known_take_as_much_longer() -> None:
+    runs = ShortRuns(64)
+    runs.took(2, 10, HANDED_OVER + 2 * HANDED_ROW)
+    assert runs.is_short(2, 10)
+    assert not runs.is_short(1, 10)
+    assert not runs.is_short(4, 10)
+    runs.took(2, 10, HANDED_OVER / 2)
+    assert runs.is_short(4, 10)
+    runs.took(4, 10, LONG)
+    assert not runs.is_short(4, 10)
+
+
+def test_no_run_is_short_where_none_may_be() -> None:
+    runs = ShortRuns(64, longest=0)
+    runs.took(1, 1, 1e-9)
+    assert not runs.is_short(1, 1)
+
+
+def test_all_that_wait_or_a_good_part_of_them_make_a_short_run() -> None:
+    runs = ShortRuns(64)
+    assert runs.rows(64, 10) == 0
+    for rows, seconds in ((64, LONG), (32, LONG), (16, SHORT)):
+        runs.took(rows, 10, seconds)
+    assert runs.rows(64, 10) == 16
+    assert runs.rows(65, 10) == 0
+    assert runs.rows(17, 10) == 17
+    runs.took(16, 10, LONG)
+    runs.took(4, 10, SHORT)
+    assert runs.rows(64, 10) == 0
+    assert runs.rows(0, 10) == 0
