@@ -85,14 +85,16 @@ def _written(
 ) -> tuple[bytes, list[int]]:
     """All texts, and so many marks of each; `around`: its bytes beside labels and numbers."""
     write, count, classes = _door(name), len(logits), len(labels)
+    rows = b"".join([row.data for row in logits])
     assert write is not None
-    size = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
-    text = np.empty(count * size, dtype=np.uint8)
+    assert len(rows) == 4 * count * classes
+    most = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
+    text = np.empty(count * most, dtype=np.uint8)
     ends = (ctypes.c_int64 * (marks * count))()
     size = write(
         count,
         classes,
-        b"".join([row.data for row in logits]),
+        rows,
         (ctypes.c_char_p * classes)(*labels),
         more,
         bytes(with_logits),

@@ -14,6 +14,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from functools import partial
 from typing import cast
 
@@ -134,30 +135,37 @@ class Batcher:
         return self._waiting_steps
 
     def _start_soon(self) -> None:
+        """In the next turn of the loop, in nobody's context."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._start_runs)
+            self._loop.call_soon(self._turn, context=Context())
 
-    def _start_runs(self) -> None:
+    def _turn(self) -> None:
         self._scheduled = False
+        self._start_runs(here=True)
+
+    def _start_runs(self, here: bool) -> None:
+        """In threads, and `here` one short run at most: then others have a turn of the loop."""
         loop = self._loop
         if self._timer is not None:
             self._timer.cancel()
         if wait := self._shares.wait(len(self._queue), loop.time()):
-            self._timer = loop.call_later(wait, self._start_runs)
+            self._timer = loop.call_later(wait, self._start_soon)
             return
         while self._shares.free and (waiting := self._waiting()):
-            short = self._short_runs.rows(waiting, self._queue[0].left)
+            steps = _piece(self._queue[0].left, self._most_steps(waiting))
+            short = self._short_runs.rows(waiting, steps)
+            if short and not here:
+                return
             rows = self._next_batch(short or self._shares.of(waiting))
             self._shares.started(len(rows))
             most = self._most_steps(len(rows))
             counts = [_piece(row.left, most) for row in rows]
             telemetry = self._started(rows, counts, loop.time())
             work = partial(run, self._backend, self._arena, rows, counts)
-            if short:
-                over = self._settle(rows, counts, telemetry, outcome_of(work))
-                self._start_soon()  # others have a turn of the loop
-                return _answer_all(over)
+            if short and self._short_runs.is_short(len(rows), max(counts)):
+                _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
+                return self._start_soon()
             self._threads.start(work, partial(self._end, rows, counts, telemetry))
 
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
@@ -196,8 +204,9 @@ class Batcher:
         self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
     ) -> None:
         over = self._settle(rows, counts, telemetry, outcome)
-        self._start_runs()
+        self._start_runs(here=False)
         _answer_all(over)
+        self._start_soon()  # behind what the answers have to do in the next turn
 
     def _settle(
         self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception

@@ -7,10 +7,12 @@ HANDED_OVER = 3e-4
 HANDED_ROW = 1e-4
 """As many more for each row: about what the loop itself has to do for it."""
 LONGEST = 2e-3
-"""Seconds for which the loop may stand still."""
+"""Seconds for which the loop may stand still for a run."""
 PART = 4
 """Of those who wait, a part of at least one in so many goes into a short run: else a long one
 does more for its time."""
+FADES = 0.99
+"""Of a time that kept all who wait from one run, what is left of it each time."""
 
 
 class ShortRuns:
@@ -23,20 +25,21 @@ class ShortRuns:
     def __init__(self, max_batch_size: int, longest: float = LONGEST) -> None:
         """`longest`: 0 where no run is short."""
         self._max_batch_size, self._longest = max_batch_size, longest
-        self._seconds: dict[tuple[int, int], float] = {}
+        self._known: dict[tuple[int, int], tuple[float, int]] = {}
+        """Seconds, and rows times steps, by the sizes of both."""
 
     def took(self, rows: int, steps: int, seconds: float) -> None:
         """A run of so many rows, the longest of so many steps."""
-        self._seconds[_size(rows, steps)] = seconds
+        self._known[rows.bit_length(), steps.bit_length()] = seconds, rows * steps
 
     def is_short(self, rows: int, steps: int) -> bool:
-        """Whether such a run takes less than to hand it over. Of one that is not known, twice as
-        many rows take twice as long at most; if none of so many steps is known, it may be long."""
+        """Whether such a run takes less than to hand it over, by the last one of about this size,
+        or of fewer rows; more work takes as much longer. Without any it may be long."""
         bound = min(HANDED_OVER + HANDED_ROW * rows, self._longest)
-        most, length = _size(rows, steps)
-        for size in range(most, 0, -1):
-            if (seconds := self._seconds.get((size, length))) is not None:
-                return seconds * (1 << most - size) <= bound
+        for size in range(rows.bit_length(), 0, -1):
+            if (known := self._known.get((size, steps.bit_length()))) is not None:
+                seconds, work = known
+                return seconds * max(rows * steps / work, 1) <= bound
         return False
 
     def rows(self, waiting: int, steps: int) -> int:
@@ -47,10 +50,14 @@ class ShortRuns:
         rows = waiting
         while PART * rows >= waiting and rows:
             if self.is_short(rows, steps):
+                if rows < waiting:
+                    self._fade(waiting, steps)
                 return rows
             rows //= 2
         return 0
 
-
-def _size(rows: int, steps: int) -> tuple[int, int]:
-    return rows.bit_length(), steps.bit_length()
+    def _fade(self, rows: int, steps: int) -> None:
+        """One slow run does not count for ever: some dozens later its like is tried again."""
+        size = rows.bit_length(), steps.bit_length()
+        if (known := self._known.get(size)) is not None:
+            self._known[size] = known[0] * FADES, known[1]

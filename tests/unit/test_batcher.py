@@ -44,6 +44,7 @@ class Sums:
     def __init__(self) -> None:
         self.runs: list[list[int]] = []
         self.threads: list[int] = []
+        self.note: Callable[[], None] = lambda: None
         self.gate = threading.Event()
         self.gate.set()
 
@@ -56,6 +57,7 @@ class Sums:
         self.gate.wait(10)
         self.runs.append(lengths.tolist())
         self.threads.append(threading.get_ident())
+        self.note()
         if (x == FAILS).any():
             raise RuntimeError("the run fails")
         with np.errstate(over="ignore"):
@@ -159,14 +161,29 @@ async def test_a_short_run_is_done_in_the_loop(threads: RunThreads, place: str) 
 
 
 async def test_between_short_runs_others_have_their_turn(threads: RunThreads) -> None:
-    bench = Bench(threads)
+    bench, turns = Bench(threads), 0
     await asyncio.gather(*bench.submit(14))
     [long] = bench.submit(40)
-    turns = 0
-    while not long.done():
+    [first] = bench.submit(14)
+    noted: list[int] = []
+    bench.backend.note = lambda: noted.append(turns)
+    while not (long.done() and first.done()):
         await asyncio.sleep(0)
         turns += 1
-    assert turns >= len(bench.backend.runs) - 1
+    assert len(bench.backend.runs) == 1 + len(noted)
+    assert len(set(noted)) == len(noted)
+
+
+async def test_an_answer_comes_before_the_next_short_run(threads: RunThreads, place: str) -> None:
+    bench = Bench(threads)
+    for steps in (14, 3):
+        await asyncio.gather(*bench.submit(steps))
+    before = len(bench.backend.runs)
+    first, second = bench.submit(14, 3)
+    meanwhile: list[int] = []
+    first.add_done_callback(lambda _: meanwhile.append(len(bench.backend.runs) - before))
+    await asyncio.gather(first, second)
+    assert meanwhile == [1] or place == "threads"
 
 
 async def test_a_long_sequence_takes_several_runs_and_lets_others_between(

@@ -46,6 +46,22 @@ def test_more_rows_than_are_known_take_as_much_longer() -> None:
     assert not runs.is_short(4, 10)
 
 
+def test_more_work_of_a_size_takes_as_much_longer() -> None:
+    runs = ShortRuns(64)
+    runs.took(32, 8, LONGEST)
+    assert runs.is_short(32, 8)
+    assert not runs.is_short(33, 8)
+    assert not runs.is_short(32, 9)
+
+
+def test_one_slow_run_does_not_count_for_ever() -> None:
+    runs = ShortRuns(64)
+    runs.took(32, 10, 2 * LONGEST)
+    runs.took(16, 10, SHORT)
+    asked = [runs.rows(32, 10) for _ in range(100)]
+    assert (asked[0], asked[-1]) == (16, 32)
+
+
 def test_no_run_is_short_where_none_may_be() -> None:
     runs = ShortRuns(64, longest=0)
     runs.took(1, 1, 1e-9)
