@@ -30,14 +30,15 @@ class ShortRuns:
 
     def took(self, rows: int, steps: int, seconds: float) -> None:
         """A run of so many rows, the longest of so many steps."""
-        self._known[rows.bit_length(), steps.bit_length()] = seconds, rows * steps
+        self._known[_size(rows, steps)] = seconds, rows * steps
 
     def is_short(self, rows: int, steps: int) -> bool:
         """Whether such a run takes less than to hand it over, by the last one of about this size,
         or of fewer rows; more work takes as much longer. Without any it may be long."""
         bound = min(HANDED_OVER + HANDED_ROW * rows, self._longest)
-        for size in range(rows.bit_length(), 0, -1):
-            if (known := self._known.get((size, steps.bit_length()))) is not None:
+        most, length = _size(rows, steps)
+        for size in range(most, 0, -1):
+            if (known := self._known.get((size, length))) is not None:
                 seconds, work = known
                 return seconds * max(rows * steps / work, 1) <= bound
         return False
@@ -58,6 +59,10 @@ class ShortRuns:
 
     def _fade(self, rows: int, steps: int) -> None:
         """One slow run does not count for ever: some dozens later its like is tried again."""
-        size = rows.bit_length(), steps.bit_length()
+        size = _size(rows, steps)
         if (known := self._known.get(size)) is not None:
             self._known[size] = known[0] * FADES, known[1]
+
+
+def _size(rows: int, steps: int) -> tuple[int, int]:
+    return rows.bit_length(), steps.bit_length()

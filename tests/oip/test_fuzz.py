@@ -17,7 +17,7 @@ from service.api.oip.infer import read_inputs
 from service.backend.base import Model
 from service.errors import ServiceError
 from tests.oip.chunks import TOTALS, WINDOW
-from tests.unit.test_batcher import MANIFEST, Sums
+from tests.unit.bench import MANIFEST, Sums
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -31,7 +31,7 @@ from service.engine.streams import Streams
 from service.errors import Expired, Moved, ServiceError
 from service.settings import Settings
 from tests.served import served
-from tests.unit.test_batcher import MANIFEST, Sums
+from tests.unit.bench import MANIFEST, Sums
 
 T = TypeVar("T")
 STEPS = 60

@@ -22,7 +22,7 @@ from service.settings import Settings
 from tests.properties.test_replica_laws import SIGNAL, STEPS, TRUTH, SharedStore
 from tests.properties.test_stream_laws import cuts
 from tests.served import served
-from tests.unit.test_batcher import MANIFEST, Sums
+from tests.unit.bench import MANIFEST, Sums
 
 T = TypeVar("T")
 

@@ -106,6 +106,12 @@ def held_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[threadin
         yield begun
 
 
+def answered_then_closed(talk: Talk, reason: str, close: int) -> None:
+    assert talk.hear()["position"] == 3
+    assert talk.hear()["code"] == reason
+    assert talk.close_code() == close
+
+
 def test_who_is_interrupted_has_its_answer_first(
     url: str, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,9 +123,7 @@ def test_who_is_interrupted_has_its_answer_first(
             assert begun.wait(100)
             with connect(f"{live.websocket_url(url)}?stream={stream}") as newer:
                 assert Talk(newer).hear()["position"] == 3
-        assert talk.hear()["position"] == 3
-        assert talk.hear()["code"] == "moved"
-        assert talk.close_code() == 4411
+        answered_then_closed(talk, "moved", 4411)
     assert ways.short == 1
 
 
@@ -134,9 +138,7 @@ def test_a_drain_lets_the_chunk_in_work_be_answered(
             begun = clients.enter_context(held_until_interrupted(monkeypatch))
             socket.send(chunk(0))
             assert begun.wait(100)
-        assert talk.hear()["position"] == 3
-        assert talk.hear()["code"] == "draining"
-        assert talk.close_code() == 1012
+        answered_then_closed(talk, "draining", 1012)
     assert ways.short == 1
 
 

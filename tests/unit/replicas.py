@@ -18,7 +18,7 @@ from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import ServiceError, Unavailable
 from tests.served import served
-from tests.unit.test_batcher import MANIFEST, Sums
+from tests.unit.bench import MANIFEST, Sums
 
 MODEL = Model(MANIFEST, Sums())
 MODELS = served(MODEL)

@@ -9,8 +9,8 @@ from service.engine.memory_store import MemoryStore
 from service.engine.stream_ids import StreamIds
 from service.engine.streams import Streams
 from service.errors import Conflict, Expired, Full, Moved, UnknownStream
+from tests.unit.bench import MANIFEST, Sums
 from tests.unit.replicas import IDLE, MODEL, MODELS, Clock, Listener
-from tests.unit.test_batcher import MANIFEST, Sums
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from service.engine.run_threads import RunThreads
 from service.telemetry.metrics import Metrics
 from service.telemetry.runs import RunTelemetry
 from service.telemetry.traces import Traces
-from tests.unit.test_batcher import MANIFEST, Sums
+from tests.unit.bench import MANIFEST, Sums
 
 WINDOW = np.ones((2, 2), np.float32)
 
