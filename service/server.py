@@ -50,6 +50,8 @@ class DrainingServer(uvicorn.Server):
         self._drain_timeout = settings.drain_timeout
         self.when_ready: Callable[[], None] = lambda: None
         """Called once it listens."""
+        if self._grpc is None:  # whose connections nobody counts
+            self._engine.alone = lambda: len(self.server_state.connections) == 1
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if threading.current_thread() is threading.main_thread():

@@ -90,9 +90,9 @@ def _responses(
 
 
 @lru_cache(maxsize=64)
-def texts(labels: tuple[str, ...]) -> list[bytes]:
+def texts(labels: tuple[str, ...]) -> tuple[bytes, ...]:
     """Labels as JSON."""
-    return list(map(msgspec.json.encode, labels))
+    return tuple(map(msgspec.json.encode, labels))
 
 
 @lru_cache(maxsize=64)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from service.backend.base import Floats
 from service.backend.kernels import door
@@ -46,11 +44,10 @@ def can_write() -> bool:
 
 
 def write_answers(
-    logits: Sequence[Floats], labels: Sequence[bytes], frame: Frame, with_logits: Sequence[bool]
+    logits: Sequence[Floats], labels: tuple[bytes, ...], frame: Frame, with_logits: Sequence[bool]
 ) -> list[Response]:
     """A response for each of the logits [1, classes]; labels are JSON strings."""
-    around = (ctypes.c_char_p * len(frame))(*frame)
-    size = sum(map(len, frame))
+    around, size = _pointers(frame)
     whole, places = _written("larnn_write_answers", logits, labels, around, with_logits, size, 2)
     responses, start = [], 0
     for body, end in zip(places[::2], places[1::2], strict=True):
@@ -61,7 +58,7 @@ def write_answers(
 
 def write_predictions(
     logits: Sequence[Floats],
-    labels: Sequence[bytes],
+    labels: tuple[bytes, ...],
     places: Sequence[tuple[int, int]],
     with_logits: Sequence[bool],
 ) -> list[bytes]:
@@ -77,7 +74,7 @@ def write_predictions(
 def _written(
     name: str,
     logits: Sequence[Floats],
-    labels: Sequence[bytes],
+    labels: tuple[bytes, ...],
     more: Any,
     with_logits: Sequence[bool],
     around: int,
@@ -88,22 +85,20 @@ def _written(
     rows = b"".join([row.data for row in logits])
     assert write is not None
     assert len(rows) == 4 * count * classes
-    most = around + _AROUND + 2 * sum(map(len, labels)) + 2 * classes * _NUMBER
-    text = np.empty(count * most, dtype=np.uint8)
+    names, size = _pointers(labels)
+    most = around + _AROUND + 2 * size + 2 * classes * _NUMBER
+    text = ctypes.create_string_buffer(count * most)
     ends = (ctypes.c_int64 * (marks * count))()
-    size = write(
-        count,
-        classes,
-        rows,
-        (ctypes.c_char_p * classes)(*labels),
-        more,
-        bytes(with_logits),
-        text.ctypes.data,
-        len(text),
-        ends,
-    )
+    flags = bytes(with_logits)
+    size = write(count, classes, rows, names, more, flags, text, len(text), ends)
     assert size, "the memory for the answers is too small"
-    return text[:size].tobytes(), ends[:]
+    return ctypes.string_at(text, size), ends[:]
+
+
+@lru_cache(maxsize=64)
+def _pointers(texts: tuple[bytes, ...]) -> tuple[ctypes.Array[ctypes.c_char_p], int]:
+    """To each of them, and the bytes that they have."""
+    return (ctypes.c_char_p * len(texts))(*texts), sum(map(len, texts))
 
 
 @cache

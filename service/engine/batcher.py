@@ -13,7 +13,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
 from typing import cast
@@ -52,8 +52,9 @@ class Batcher:
         max_run_row_steps: int,
         max_waiting_steps: int,
         within: float = math.inf,
+        alone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """A reply that has not come `within` seconds fails with Full."""
+        """A reply that has not come `within` seconds fails with Full. `alone`: as for ShortRuns."""
         self._loop = asyncio.get_running_loop()
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
@@ -61,7 +62,7 @@ class Batcher:
         self._telemetry = telemetry
         self._shares = Shares(concurrency, max_batch_size)
         self._short_runs = ShortRuns(
-            max_batch_size, LONGEST if self._backend.provider == CPU else 0
+            max_batch_size, LONGEST if self._backend.provider == CPU else 0, alone
         )
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
@@ -163,7 +164,7 @@ class Batcher:
             counts = [_piece(row.left, most) for row in rows]
             telemetry = self._started(rows, counts, loop.time())
             work = partial(run, self._backend, self._arena, rows, counts)
-            if short and self._short_runs.is_short(len(rows), max(counts)):
+            if short and self._short_runs.is_short(len(rows), max(counts), only=waiting == 1):
                 _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
                 return self._start_soon()
             self._threads.start(work, partial(self._end, rows, counts, telemetry))

@@ -45,6 +45,8 @@ class Engine:
         self.control = ModelControl(models, streams, self._warm)
         self.ready = False
         self.draining = False
+        self.alone: Callable[[], bool] = lambda: False
+        """Whether there is but one client. For whoever knows its connections to say."""
         self.pacer = Pacer(settings.max_ahead)
         self.waiting_bytes = WaitingBytes(settings.max_waiting_bytes)
         self._timeout = settings.request_timeout
@@ -62,6 +64,7 @@ class Engine:
             max_run_row_steps=settings.max_run_row_steps,
             max_waiting_steps=settings.max_waiting_steps,
             within=settings.request_timeout,
+            alone=lambda: self.alone(),
         )
 
     def model(self, name: str | None, version: int | None = None) -> Model:

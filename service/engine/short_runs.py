@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 HANDED_OVER = 3e-4
 """Seconds for which a run is passed to a thread and back, and waits for the interpreter there."""
 HANDED_ROW = 1e-4
@@ -22,9 +24,15 @@ class ShortRuns:
     who else runs. It says nothing where a run waits for a device.
     """
 
-    def __init__(self, max_batch_size: int, longest: float = LONGEST) -> None:
-        """`longest`: 0 where no run is short."""
-        self._max_batch_size, self._longest = max_batch_size, longest
+    def __init__(
+        self,
+        max_batch_size: int,
+        longest: float = LONGEST,
+        alone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`longest`: 0 where no run is short. `alone`: whether there is but one client, so that
+        nobody waits for the loop while it runs what this one asks."""
+        self._max_batch_size, self._longest, self._alone = max_batch_size, longest, alone
         self._known: dict[tuple[int, int], tuple[float, int]] = {}
         """Seconds, and rows times steps, by the sizes of both."""
 
@@ -32,10 +40,13 @@ class ShortRuns:
         """A run of so many rows, the longest of so many steps."""
         self._known[_size(rows, steps)] = seconds, rows * steps
 
-    def is_short(self, rows: int, steps: int) -> bool:
+    def is_short(self, rows: int, steps: int, only: bool = False) -> bool:
         """Whether such a run takes less than to hand it over, by the last one of about this size,
-        or of fewer rows; more work takes as much longer. Without any it may be long."""
-        bound = min(HANDED_OVER + HANDED_ROW * rows, self._longest)
+        or of fewer rows; more work takes as much longer. Without any it may be long. `only`: no
+        other row waits."""
+        bound = self._longest
+        if not (only and self._alone()):
+            bound = min(HANDED_OVER + HANDED_ROW * rows, bound)
         most, length = _size(rows, steps)
         for size in range(most, 0, -1):
             if (known := self._known.get((size, length))) is not None:
@@ -50,7 +61,7 @@ class ShortRuns:
             return 0
         rows = waiting
         while PART * rows >= waiting and rows:
-            if self.is_short(rows, steps):
+            if self.is_short(rows, steps, only=waiting == 1):
                 if rows < waiting:
                     self._fade(waiting, steps)
                 return rows

@@ -77,7 +77,7 @@ class Reply(asyncio.Future[Any]):
 class Bench:
     """A batcher over Sums, inside one event loop."""
 
-    def __init__(self, threads: RunThreads, **limits: int) -> None:
+    def __init__(self, threads: RunThreads, **limits: Any) -> None:
         self.backend = Sums()
         defaults = {
             "concurrency": 1,

@@ -65,6 +65,23 @@ async def test_a_short_run_is_done_in_the_loop(threads: RunThreads, place: str) 
     assert (first, second) == (False, place == "loop")
 
 
+async def test_what_one_client_waits_for_is_run_in_the_loop(
+    threads: RunThreads, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_runs, "HANDED_OVER", 0)
+    monkeypatch.setattr(short_runs, "HANDED_ROW", 0)
+    clients = 1
+    bench = Bench(threads, alone=lambda: clients == 1)
+    for rows in (1, 2):
+        await asyncio.gather(*bench.submit(*[3] * rows))
+    for rows in (1, 2):
+        await asyncio.gather(*bench.submit(*[3] * rows))
+    clients = 2
+    await asyncio.gather(*bench.submit(3))
+    here = [thread == threading.get_ident() for thread in bench.backend.threads]
+    assert here == [False, False, place == "loop", False, False]
+
+
 async def test_between_short_runs_others_have_their_turn(threads: RunThreads) -> None:
     bench, turns = Bench(threads), 0
     await asyncio.gather(*bench.submit(14))

@@ -23,7 +23,7 @@ if not can_write():
     pytest.skip(reason, allow_module_level=True)
 
 LABELS = ("WALKING", 'a "quoted" Ü', "")
-TEXTS = list(map(msgspec.json.encode, LABELS))
+TEXTS = tuple(map(msgspec.json.encode, LABELS))
 FRAME = Frame(b"HEAD ", b" TAIL\r\n", b'{"model":"m","version":1,"predictions":[', b"]}")
 logits = st.floats(width=32, allow_nan=False, allow_infinity=False)
 numbers = st.integers(0, 2**63 - 1)
@@ -50,7 +50,7 @@ def test_any_number_of_classes(size: int) -> None:
     labels = tuple(map(str, range(size)))
     row = np.full(size, -1.2345678e-38, dtype=np.float32)
     row[0] = 3e38
-    [response] = write_answers([row[None]], list(map(msgspec.json.encode, labels)), FRAME, [True])
+    [response] = write_answers([row[None]], tuple(map(msgspec.json.encode, labels)), FRAME, [True])
     body = msgspec.json.encode(ClassifyAnswer("m", 1, answers([row], labels, True)))
     assert response.whole[response.body :] == body
 
@@ -81,7 +81,7 @@ def test_predictions_are_the_same_too(rows: list[tuple[list[float], bool, int, i
 @pytest.mark.parametrize("size", [1, 2, 60, 40_000])
 def test_frames_of_any_length(size: int) -> None:
     row, labels = np.zeros((1, 1), dtype=np.float32), ("x" * size,)
-    [frame] = write_predictions([row], list(map(msgspec.json.encode, labels)), [(1, 0)], [False])
+    [frame] = write_predictions([row], tuple(map(msgspec.json.encode, labels)), [(1, 0)], [False])
     told = answer([0.0], labels, False)
     message = PredictionMessage(
         label=told.label, probabilities=told.probabilities, position=1, durable=0

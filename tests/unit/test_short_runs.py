@@ -68,6 +68,26 @@ def test_no_run_is_short_where_none_may_be() -> None:
     assert not runs.is_short(1, 1)
 
 
+def test_what_one_client_waits_for_alone_may_take_longest() -> None:
+    clients = 1
+    runs = ShortRuns(64, alone=lambda: clients == 1)
+    for seconds, rows in ((LONGEST, 1), (LONGEST * 1.01, 0)):
+        runs.took(1, 10, seconds)
+        assert runs.rows(1, 10) == rows
+    runs.took(1, 10, LONGEST)
+    assert runs.is_short(1, 10, only=True)
+    assert not runs.is_short(1, 10)
+    assert runs.rows(2, 10) == 0
+    clients = 2
+    assert runs.rows(1, 10) == 0
+
+
+def test_where_no_run_may_be_short_none_is_of_one_client() -> None:
+    runs = ShortRuns(64, longest=0, alone=lambda: True)
+    runs.took(1, 1, 1e-9)
+    assert runs.rows(1, 1) == 0
+
+
 def test_all_that_wait_or_a_good_part_of_them_make_a_short_run() -> None:
     runs = ShortRuns(64)
     assert runs.rows(64, 10) == 0
