@@ -146,9 +146,9 @@ def test_the_end_is_told_again_where_its_answer_was_lost(proxy: Proxy) -> None:
 
 def test_a_stream_that_ended_and_is_forgotten_has_ended(toy_models: Path) -> None:
     with (
-        live.running(models=toy_models, model="toy", idle_timeout=1) as url,
+        live.running(models=toy_models, model="toy", idle_timeout=2) as url,
         proxied(url) as proxy,
-        Client(proxy.url, keepalive=1.2) as client,
+        Client(proxy.url, keepalive=2.4) as client,
         client.stream() as stream,
     ):
         stream.send(CHUNKS[0])
@@ -160,7 +160,7 @@ def test_a_stream_that_ended_and_is_forgotten_has_ended(toy_models: Path) -> Non
 def test_an_attempt_that_was_given_up_is_no_other_client(proxy: Proxy) -> None:
     """A handshake that reaches the service late takes the stream over from a later one."""
     with (
-        Client(proxy.url, connect_timeout=0.3) as client,
+        Client(proxy.url, connect_timeout=1) as client,
         client.stream(logits=True, emit="every") as stream,
     ):
         proxy.faults.append(Fault(late=True))

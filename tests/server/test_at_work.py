@@ -146,7 +146,7 @@ def test_a_chunk_that_is_late_may_be_sent_again(
     toy_models: Path, ways: Ways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        live.running(models=toy_models, model="toy", request_timeout=0.2) as url,
+        live.running(models=toy_models, model="toy", request_timeout=1) as url,
         connect(live.websocket_url(url)) as socket,
     ):
         talk = Talk(socket)
