@@ -43,6 +43,7 @@ class BoundSession:
     ) -> Floats:
         """As `Backend.advance`, where the graph takes row numbers: no state is copied."""
         if tensors is not self._bound:
+            self._bound = None  # until all of it is bound
             for tensor in self._contract.state:
                 array = tensors[tensor.name]
                 self._bind(self._binding.bind_input, tensor.name, array)

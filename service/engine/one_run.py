@@ -32,20 +32,20 @@ def run(backend: Backend, arena: Arena, rows: Sequence[Row], counts: Sequence[in
     began = time.thread_time()
     logits, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
     seconds = time.thread_time() - began
-    each: list[Floats | None]
+    kept: list[Floats]
     if len(rows) == 1:  # all of it is this row's, and what numpy does for several costs more
         logits = logits[:, counts[0] - 1 if rows[0].ends else 0 :]
-        each = [logits[0]]
+        kept = [logits[0]]
     elif all([row.ends for row in rows]):
         logits = logits[np.arange(len(rows)), lengths - 1, None]
-        each = list(logits)
+        kept = list(logits)
     else:
-        each = [
+        kept = [
             logits[index, count - 1 if row.ends else 0 : count].copy()
             for index, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
-    if not _finite(logits):
-        each = [own if own is not None and _finite(own) else None for own in each]
+    whole = _finite(logits)
+    each = [own if whole or _finite(own) else None for own in kept]
     return Ran(list(zip(each, after, strict=True)), seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 HANDED_OVER = 3e-4
@@ -47,12 +48,15 @@ class ShortRuns:
         bound = self._longest
         if not (only and self._alone()):
             bound = min(HANDED_OVER + HANDED_ROW * rows, bound)
+        return self._expected(rows, steps) <= bound
+
+    def _expected(self, rows: int, steps: int) -> float:
         most, length = _size(rows, steps)
         for size in range(most, 0, -1):
             if (known := self._known.get((size, length))) is not None:
                 seconds, work = known
-                return seconds * max(rows * steps / work, 1) <= bound
-        return False
+                return seconds * max(rows * steps / work, 1)
+        return math.inf
 
     def rows(self, waiting: int, steps: int) -> int:
         """How many of those who wait make a short run; 0 where too few do. Where more wait than one
@@ -69,10 +73,11 @@ class ShortRuns:
         return 0
 
     def _fade(self, rows: int, steps: int) -> None:
-        """One slow run does not count for ever: some dozens later its like is tried again."""
+        """One slow run does not count for ever, nor does what was only expected: some dozens later
+        its like is tried again."""
         size = _size(rows, steps)
-        if (known := self._known.get(size)) is not None:
-            self._known[size] = known[0] * FADES, known[1]
+        seconds, work = self._known.get(size) or (self._expected(rows, steps), rows * steps)
+        self._known[size] = seconds * FADES, work
 
 
 def _size(rows: int, steps: int) -> tuple[int, int]:

@@ -62,6 +62,13 @@ def test_one_slow_run_does_not_count_for_ever() -> None:
     assert (asked[0], asked[-1]) == (16, 32)
 
 
+def test_what_is_only_expected_does_not_count_for_ever() -> None:
+    runs = ShortRuns(64)
+    runs.took(4, 1, HANDED_OVER + 4 * HANDED_ROW)
+    asked = [runs.rows(8, 1) for _ in range(100)]
+    assert (asked[0], asked[-1]) == (4, 8)
+
+
 def test_no_run_is_short_where_none_may_be() -> None:
     runs = ShortRuns(64, longest=0)
     runs.took(1, 1, 1e-9)
