@@ -25,7 +25,7 @@ serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
 
 phone: .venv/phone-ready
-	$(SERVICE) -m service.phone $(ARGS)
+	$(SERVICE) -m larnn_service.process.phone $(ARGS)
 
 test: $(DEV_READY)
 	$(DEV) -m pytest -m "not deploy" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -37,7 +37,7 @@ check: $(DEV_READY)
 	$(DEV) -m ruff check
 	$(DEV) -m ruff format --check
 	.venv-dev/bin/clang-format --dry-run --Werror kernels/src/* kernels/tests/*.cpp kernels/tests/*.h
-	.venv-dev/bin/lint-imports
+	PYTHONPATH=service:export:cli .venv-dev/bin/lint-imports
 	$(DEV) -m mypy
 
 format: $(DEV_READY)

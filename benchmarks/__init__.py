@@ -4,4 +4,5 @@ import sys
 from pathlib import Path
 
 # The client library as it stands in this tree, installed or not.
-sys.path.insert(0, str(Path(__file__).parent.parent / "client" / "src"))
+for _folder in ("service", "export", "cli", "client/src"):
+    sys.path.insert(0, str(Path(__file__).parent.parent / _folder))

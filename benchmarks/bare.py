@@ -12,8 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.measure import Round
-from service.backend.kernels import library
-from service.contract import INPUT, LENGTHS, LOGITS, Manifest
+from larnn_service.contract import INPUT, LENGTHS, LOGITS, Manifest
+from larnn_service.native import library
 
 
 class BareSession:

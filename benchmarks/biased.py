@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from service.contract import LOGITS, MANIFEST_FILE, GraphFile, Manifest
+from larnn_service.contract import LOGITS, MANIFEST_FILE, GraphFile, Manifest
 
 
 def write_biased(source: Path, target: Path) -> None:

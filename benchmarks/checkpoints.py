@@ -14,11 +14,11 @@ import numpy as np
 import typer
 
 from benchmarks.measure import write
-from service.backend.repository import Repository, load_model
-from service.contract import Manifest
-from service.engine.checkpoint import Checkpoint, decode, encode
-from service.engine.store import Head, Store
-from service.engine.stores import open_store
+from larnn_service.backend.model_repository import Repository, load_model
+from larnn_service.contract import Manifest
+from larnn_service.engine.store.factory import open_store
+from larnn_service.engine.store.interface import Head, Store
+from larnn_service.engine.streams.checkpoint import Checkpoint, decode, encode
 
 KEPT = 100
 """Steps whose answers a checkpoint carries."""

@@ -21,9 +21,9 @@ from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, post
 from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
 from benchmarks.server import Server, resident_bytes, serving
-from service.backend.repository import Repository
-from service.contract import MANIFEST_FILE, Manifest
-from service.errors import StartupError
+from larnn_service.backend.model_repository import Repository
+from larnn_service.contract import MANIFEST_FILE, Manifest
+from larnn_service.errors import StartupError
 
 STEPS = 128
 BATCHES = (1, 4, 16, 32, 64)

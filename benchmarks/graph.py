@@ -19,10 +19,10 @@ from benchmarks.measure import write
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
 from benchmarks.runs import Run, compiled_run_of, cpu_ms, naive_run_of, open_session, run_of
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.publish import contract_of
-from service.backend.kernels import library
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.publish import contract_of
+from larnn_service.native import library
 
 PAPER = {"layers": 3, "normalisation": "batch", "zero_attention": False}
 SIZES = {

@@ -21,7 +21,7 @@ from benchmarks.recordings import Floats
 from benchmarks.server import ROOT
 from benchmarks.witness import Witness, verdict
 from larnn_client import AsyncClient
-from service.backend.repository import Repository, load_model
+from larnn_service.backend.model_repository import Repository, load_model
 
 MODEL = "larnn-har"
 KEEPALIVE = 2.0

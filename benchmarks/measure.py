@@ -15,7 +15,7 @@ import onnxruntime
 
 from benchmarks.client import Askers, load
 from benchmarks.server import Server
-from service.backend.kernels import library
+from larnn_service.native import library
 
 RATIOS = ("per_second", "per_cpu_second", "p99_ms")
 

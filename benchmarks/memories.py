@@ -24,9 +24,9 @@ from benchmarks.random_larnn import write_larnn
 from benchmarks.runs import cpu_ms
 from benchmarks.server import Server, resident_bytes, serving
 from benchmarks.ticks import EngineStreams
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.recipe import NETWORKS
-from service.backend.kernels import LEVEL, library
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.recipe import NETWORKS
+from larnn_service.native import LEVEL, library
 
 STREAMS = 64
 STEPS = 128

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.publish import contract_of
-from service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.publish import contract_of
+from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
 
 
 def write_larnn(models: Path, name: str, config: NetworkConfig) -> None:

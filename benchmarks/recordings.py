@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.server import ROOT
-from export.data import DataError
-from export.data.uci_har import data_root
+from larnn_export.data import DataError
+from larnn_export.data.uci_har import data_root
 
 Floats = NDArray[np.float32]
 EXAMPLE = ROOT / "examples" / "recording.npz"

@@ -20,8 +20,8 @@ from benchmarks.biased import write_biased
 from benchmarks.measure import machine, write
 from benchmarks.recordings import Floats, example
 from benchmarks.server import ROOT, serving
-from service.backend.base import Model
-from service.backend.repository import Repository
+from larnn_service.backend.model_repository import Repository
+from larnn_service.interfaces import Model
 
 MODEL = "larnn-har"
 WINDOW, CHUNK = 128, 10

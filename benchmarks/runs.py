@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.naive import NaiveClassifier, naive_state
-from export.networks import RecurrentClassifier
-from service.backend.kernels import library
-from service.contract import INPUT, LENGTHS, LOGITS
+from larnn_export.networks import RecurrentClassifier
+from larnn_service.contract import INPUT, LENGTHS, LOGITS
+from larnn_service.native import library
 
 Run = Callable[[], object]
 

@@ -13,9 +13,9 @@ import typer
 
 from benchmarks.measure import write
 from benchmarks.runs import cpu_ms, open_session, run_of
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.publish import contract_of
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.publish import contract_of
 
 BASE = NetworkConfig(hidden_size=64, heads=8, window_size=16, layers=2)
 

@@ -25,7 +25,7 @@ from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.registry import PEERS
 from benchmarks.server import Server, ServerError, free_port, resident_bytes, running
 from benchmarks.standin import StandIn, signal, write_standin
-from service.contract import INPUT, LOGITS, MANIFEST_FILE, Manifest
+from larnn_service.contract import INPUT, LOGITS, MANIFEST_FILE, Manifest
 
 STEPS = 128
 CONNECTIONS = [1, 16, 64, 256]

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from service.backend.kernels import LEVEL
+from larnn_service.native import LEVEL
 
 ROOT = Path(__file__).parent.parent
 POLL = 0.1

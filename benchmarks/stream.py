@@ -32,9 +32,9 @@ from benchmarks.server import (
     serving,
 )
 from benchmarks.triton_streams import TritonStreams
-from export.networks import NetworkConfig
-from service.backend.repository import Repository
-from service.errors import StartupError
+from larnn_export.networks import NetworkConfig
+from larnn_service.backend.model_repository import Repository
+from larnn_service.errors import StartupError
 
 STREAMS, STEPS = [1, 16, 64, 250, 1000], [1, 10, 16]
 SEVERAL, ONE, PLAIN = "several processes", "one process", "several, no operator"

@@ -22,9 +22,9 @@ from fastapi import FastAPI
 
 from benchmarks.measure import machine, write
 from benchmarks.server import ROOT
-from service.app import create_app
-from service.settings import Settings
-from service.telemetry.metrics import Metrics
+from larnn_service.app import create_app
+from larnn_service.settings import Settings
+from larnn_service.telemetry.metrics import Metrics
 
 KINDS = ("nothing", "metrics", "metrics and traces")
 _BODY = json.dumps({"sequences": [[[0.0] * 9]]}).encode()

@@ -16,12 +16,12 @@ from benchmarks.graph import ROWS, SIZES
 from benchmarks.measure import write
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.publish import contract_of
-from service.backend.kernels import LEVEL, library
-from service.backend.onnx_backend import OnnxBackend
-from service.engine.arena import Arena, Slot
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.publish import contract_of
+from larnn_service.backend.onnx_backend import OnnxBackend
+from larnn_service.engine.batching.state_pool import Arena, Slot
+from larnn_service.native import LEVEL, library
 
 STREAMS = (1, 16, 64, 256)
 

@@ -14,12 +14,12 @@ import typer
 
 from benchmarks.measure import machine, write
 from benchmarks.runs import cpu_ms
-from export.loss import sequence_loss
-from export.memory import keep_freed_memory
-from export.networks import RecurrentClassifier
-from export.networks.larnn_layer import LARNNLayer
-from export.networks.larnn_native import lanes
-from export.recipe import NETWORKS, TrainConfig
+from larnn_export.loss import sequence_loss
+from larnn_export.memory import keep_freed_memory
+from larnn_export.networks import RecurrentClassifier
+from larnn_export.networks.larnn_layer import LARNNLayer
+from larnn_export.networks.larnn_native import lanes
+from larnn_export.recipe import NETWORKS, TrainConfig
 
 STEPS = 128
 WAYS = {

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-TARGET = HERE.parent / "service" / "web" / "recordings"
+TARGET = HERE.parent / "service" / "larnn_service" / "web" / "recordings"
 RATE = 50
 SCALES = [1 / 720] * 3 + [0.0175 * np.pi / 180] * 3
 LABELS = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")

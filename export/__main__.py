@@ -1,38 +1,15 @@
-"""`python -m export`: train, evaluate, export, verify and publish a network."""
+"""`python -m export` in the project's folder, installed or not: train, export and publish."""
 
 from __future__ import annotations
 
-import typer
+import sys
+from pathlib import Path
 
-from export.evaluation_command import compare, evaluate
-from export.gather import gather
-from export.graph_commands import card, publish, triton, verify, write_onnx
-from export.questions_command import questions
-from export.search_command import search, table
-from export.stream_command import streams
-from export.tasks.commands import adding, imdb, mnist
-from export.tasks.publish import publish_text
-from export.training_command import folds, train
+ROOT = Path(__file__).parent.parent
+for folder in ("service", "export", "cli", "client/src"):
+    sys.path.insert(0, str(ROOT / folder))
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-app.command()(train)
-app.command()(folds)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(questions)
-app.command()(streams)
-app.command()(search)
-app.command()(table)
-app.command()(gather)
-app.command("onnx")(write_onnx)
-app.command()(verify)
-app.command()(publish)
-app.command()(card)
-app.command()(triton)
-app.command("publish-text")(publish_text)
-for race in (adding, mnist, imdb):
-    app.command()(race)
-
+from larnn_export.__main__ import main  # noqa: E402
 
 if __name__ == "__main__":
-    app()
+    main()

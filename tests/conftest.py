@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests import live, toy, valkey
 from tests.cli.command import Larnn
+
+os.environ["PYTHONPATH"] = os.pathsep.join(live.PACKAGES)  # for the processes that tests start
 
 
 @pytest.fixture(scope="session")

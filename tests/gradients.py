@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from export.networks import RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 
 
 def results(

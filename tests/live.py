@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.server import make_server
-from service.settings import Settings
+from larnn_service.process.server import make_server
+from larnn_service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = [str(ROOT / folder) for folder in ("service", "export", "cli", "client/src")]
+"""Where the packages are."""
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from export.data.hapt import FILE, RAW_CHANNELS
-from export.data.uci_har import CHANNELS, FOLDER, LABELS, STEPS
+from larnn_export.data.hapt import FILE, RAW_CHANNELS
+from larnn_export.data.uci_har import CHANNELS, FOLDER, LABELS, STEPS
 
 
 def write(root: Path, windows: int = 36) -> Path:

@@ -11,12 +11,12 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from export.graph import build_graph
-from export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
-from export.networks.parts import BatchNorm
-from export.networks.stack import FAMILIES
-from export.publish import contract_of
-from service.contract import INPUT, LENGTHS, LOGITS
+from larnn_export.graph import build_graph
+from larnn_export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
+from larnn_export.networks.parts import BatchNorm
+from larnn_export.networks.stack import FAMILIES
+from larnn_export.publish import contract_of
+from larnn_service.contract import INPUT, LENGTHS, LOGITS
 
 Array = NDArray[Any]
 State = dict[str, Array]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.backend.base import Model
-from service.backend.repository import Repository
-from service.engine.models import Models
+from larnn_service.backend.model_repository import Repository
+from larnn_service.engine.models.registry import Models
+from larnn_service.interfaces import Model
 
 
 def served(*models: Model) -> Models:

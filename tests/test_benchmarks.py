@@ -19,7 +19,7 @@ from benchmarks.peers.ours import Ours
 from benchmarks.peers.registry import PEERS
 from benchmarks.server import ServerError, free_port, running
 from benchmarks.standin import write_standin
-from service.backend.repository import load_model
+from larnn_service.backend.model_repository import load_model
 from tests import live
 
 

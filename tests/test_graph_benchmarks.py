@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.backend.kernels import library
+from larnn_service.native import library
 from tests.benchmark import measured
 from tests.kernels.native import need_kernels
 

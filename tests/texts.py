@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.tasks.publish import text_contract
-from export.tokenizer import TOKENIZER_FILE, train_tokenizer
-from service.contract import GraphFile, Manifest
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.tasks.publish import text_contract
+from larnn_export.tokenizer import TOKENIZER_FILE, train_tokenizer
+from larnn_service.contract import GraphFile, Manifest
 from tests.networks import random_network
 
 VOCABULARY = 60

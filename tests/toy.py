@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from service.contract import METADATA_KEY, Channel, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import METADATA_KEY, Channel, Contract, GraphFile, Manifest, StateTensor
 
 CONTRACT = Contract(
     channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g")),

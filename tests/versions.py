@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.engine.chunk import Chunk
-from service.engine.control import VersionState
-from service.engine.engine import Engine
-from service.engine.memory_store import MemoryStore
-from service.engine.store import Survives
-from service.engine.stream import Stream
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.models.lifecycle import VersionState
+from larnn_service.engine.store.interface import Survives
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.chunk import Chunk
+from larnn_service.engine.streams.stream import Stream
 from tests import toy
 
 WINDOW = np.ones((3, 2), np.float32)

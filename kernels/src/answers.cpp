@@ -1,4 +1,4 @@
-// Softmax, numbers and answers as text; the door for Python (service/backend/responses.py).
+// Softmax, numbers and answers as text; the door for Python (service/larnn_service/backend/responses.py).
 #include "answers.h"
 
 #include <algorithm>

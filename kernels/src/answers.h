@@ -28,7 +28,7 @@ class Writer {
 };
 
 // Probabilities of one row of logits, in double precision: the same steps as `softmax` in
-// service/api/answers.py.
+// service/larnn_service/wire/predictions.py.
 void softmax(const float* logits, size_t classes, double* probabilities);
 
 }  // namespace larnn

@@ -1,4 +1,4 @@
-// A frame's message, its numbers, and the door for Python (service/backend/chunks.py).
+// A frame's message, its numbers, and the door for Python (service/larnn_service/backend/chunks.py).
 #include "chunks.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// JSON's grammar of arrays and numbers, and the door for Python (service/backend/numbers.py).
+// JSON's grammar of arrays and numbers, and the door for Python (service/larnn_service/wire/json_numbers.py).
 #include "numbers.h"
 
 #include "decimal.h"

@@ -1,4 +1,4 @@
-// A known head, one sequence as JSON or npy, and the door for Python (service/backend/requests.py).
+// A known head, one sequence as JSON or npy, and the door for Python (service/larnn_service/backend/requests.py).
 #include "requests.h"
 
 #include <algorithm>

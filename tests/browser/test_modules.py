@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
-from export.data.uci_har import data_root
 from larnn_client.errors import LarnnError
 from larnn_client.journal import Journal
+from larnn_export.data.uci_har import data_root
 from tests.browser.conftest import OpenPage
 from tests.browser.reference import FILTERED, SIGNAL
 

@@ -1,4 +1,4 @@
-"""python -m service.phone: from the printed address to a stream from an https page."""
+"""python -m service phone: from the printed address to a stream from an https page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from service.errors import StartupError
-from service.phone import own_address
+from larnn_service.errors import StartupError
+from larnn_service.process.phone import own_address
 from tests import live
 from tests.browser.conftest import OpenPage
 from tests.browser.person import start, wait_for_position
@@ -22,7 +22,7 @@ from tests.browser.person import start, wait_for_position
 def address() -> Iterator[str]:
     """What the command prints below the QR code."""
     command = subprocess.Popen(
-        [sys.executable, "-m", "service.phone", "--host", "127.0.0.1"],
+        [sys.executable, "-m", "service", "phone", "--host", "127.0.0.1"],
         env=os.environ | live.environment(port=0),
         cwd=live.ROOT,
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import CDPSession, Page, Route, expect
 
-from service.api.page import FILES
+from larnn_service.endpoints.live_page import FILES
 from tests.browser.conftest import OTHER_NAME, OpenPage
 from tests.browser.person import fact
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import main
+from larnn_cli import main
 from tests import live
 
 ENVIRONMENT = os.environ | {
-    "PYTHONPATH": f"{live.ROOT}{os.pathsep}{live.ROOT / 'client' / 'src'}",
+    "PYTHONPATH": os.pathsep.join([str(live.ROOT), *live.PACKAGES]),
     "COLUMNS": "120",
 }
 

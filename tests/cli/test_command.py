@@ -105,7 +105,7 @@ def test_a_service_that_cannot_start_says_why(
 def test_helping_imports_nothing_large() -> None:
     program = (
         "import sys\n"
-        "from cli import main\n"
+        "from larnn_cli import main\n"
         "try:\n    main(['--help'])\n"
         "except SystemExit as end:\n    assert not end.code\n"
         "print({'torch', 'onnx', 'onnxruntime', 'polars', 'fastapi', 'httpx'} & set(sys.modules))"
@@ -145,7 +145,8 @@ def test_a_missing_package_is_said_with_its_cure(
     package: str, arguments: list[str], cure: str
 ) -> None:
     program = (
-        f"import sys; sys.modules[{package!r}] = None; from cli import main; main({arguments})"
+        f"import sys; sys.modules[{package!r}] = None; from larnn_cli import main; "
+        f"main({arguments})"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True
@@ -164,5 +165,6 @@ def test_the_wheel_brings_the_command(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("*.whl")
     inside = zipfile.ZipFile(wheel)
     [entries] = [name for name in inside.namelist() if name.endswith("entry_points.txt")]
-    assert "larnn = cli:main" in inside.read(entries).decode()
-    assert {"cli/app.py", "export/data/tables.py", "service/app.py"} <= set(inside.namelist())
+    assert "larnn = larnn_cli:main" in inside.read(entries).decode()
+    modules = {"larnn_cli/app.py", "larnn_export/data/tables.py", "larnn_service/app.py"}
+    assert modules <= set(inside.namelist())

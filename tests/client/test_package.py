@@ -10,7 +10,7 @@ from pathlib import Path
 
 import larnn_client
 from larnn_client import errors
-from service.api.failures import FAILURES
+from larnn_service.wire.error_responses import FAILURES
 from tests import live
 from tests.deploy.test_house import PINS, names
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from export.__main__ import app
+from larnn_export.__main__ import app
 from tests import made_up_people
 
 SMALL = ["-n", "hidden_size=8", "-n", "heads=2", "-n", "window_size=3", "-n", "layers=1"]

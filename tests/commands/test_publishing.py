@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from export.data.uci_har import CHANNELS, load_split
+from larnn_export.data.uci_har import CHANNELS, load_split
 from tests import live
 from tests.commands.conftest import SMALL, export, refusal
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from export.checkpoint import load_network
-from export.publish import served
+from larnn_export.checkpoint import load_network
+from larnn_export.publish import served
 from tests.commands.conftest import SHORT, SMALL, export, refusal
 
 STREAMS = ["-t", "streams=2"]

@@ -10,8 +10,8 @@ import pytest
 import trustme
 import yaml
 
-from service.contract import Manifest
-from service.settings import Settings
+from larnn_service.contract import Manifest
+from larnn_service.settings import Settings
 from tests import live
 from tests.docs import page, shell
 
@@ -29,7 +29,7 @@ def test_a_key_and_a_certificate_open_it_as_written(toy_models: Path, tmp_path: 
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    made = shell.run(_begins("python -m service.keys"), tmp_path / "bin")
+    made = shell.run(_begins("python -m service keys"), tmp_path / "bin")
     found = re.search(r"(phone:[0-9a-f]{64})", made)
     assert found, made
     key = next(word for word in made.split() if len(word) > 20 and ":" not in word)

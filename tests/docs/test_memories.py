@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from benchmarks import page
-from export.recipe import NETWORKS
-from service.backend.kernels import library
+from larnn_export.recipe import NETWORKS
+from larnn_service.native import library
 from tests.benchmark import measured
 
 TEXT = page.MEMORIES.read_text()

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.api.oip.grpc_doors import SERVICE
-from service.api.oip.grpc_status import STATUS
+from larnn_service.endpoints.oip.grpc_servicer import SERVICE
+from larnn_service.endpoints.oip.grpc_status import STATUS
 from tests import live
 from tests.docs import page
 

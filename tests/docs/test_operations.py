@@ -16,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import page as results
-from service.telemetry.tags import tag
+from larnn_service.telemetry.tags import tag
 from tests import live, toy
 from tests.docs import page
 

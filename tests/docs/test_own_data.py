@@ -11,8 +11,8 @@ import httpx
 import polars as pl
 import pytest
 
-from export.data.description import Description, Window
-from export.data.tables import Table
+from larnn_export.data.description import Description, Window
+from larnn_export.data.tables import Table
 from tests import live, own_data
 from tests.cli.command import Done, Larnn
 from tests.docs import page

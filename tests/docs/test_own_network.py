@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.contract import Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import Contract, GraphFile, Manifest, StateTensor
 from tests import live
 from tests.docs import page
 
 PAGE = page.read("own-network.md")
-SOURCES = os.pathsep.join([str(live.ROOT), str(live.ROOT / "client" / "src")])
+SOURCES = os.pathsep.join(live.PACKAGES)
 
 
 def _python(program: str, folder: Path) -> str:

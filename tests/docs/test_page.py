@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 
-from service.api.page import FILES
+from larnn_service.endpoints.live_page import FILES
 from tests import live
 from tests.docs import page
 
@@ -13,11 +13,15 @@ PAGE = page.read("page.md")
 
 
 def test_every_file_it_names_exists_and_every_module_is_named_or_small() -> None:
-    named = set(re.findall(r"`(service/web/[\w./]+)`", PAGE))
+    named = set(re.findall(r"`(service/larnn_service/web/[\w./]+)`", PAGE))
     for path in named:
         assert (live.ROOT / path).exists(), path
     small = {"service.js", "words.js"}
-    modules = {f"service/web/{path.name}" for path in FILES.glob("*.js") if path.name not in small}
+    modules = {
+        f"service/larnn_service/web/{path.name}"
+        for path in FILES.glob("*.js")
+        if path.name not in small
+    }
     assert modules <= named
 
 

@@ -8,8 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from cli import failures
-from cli.app import app
+from larnn_cli import failures
+from larnn_cli.app import app
 from tests import live
 from tests.cli.command import ENVIRONMENT, Larnn
 from tests.docs import page, shell
@@ -52,7 +52,7 @@ def test_what_it_installs_exists() -> None:
     assert "pip install --group export" in PAGE
     assert {"cpu", "cli"} <= set(house["project"]["optional-dependencies"])
     assert "export" in house["dependency-groups"]
-    assert house["project"]["scripts"] == {"larnn": "cli:main"}
+    assert house["project"]["scripts"] == {"larnn": "larnn_cli:main"}
     assert failures.COMMAND_LINE == "pip install '.[cpu,cli]' ./client"
 
 

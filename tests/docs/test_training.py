@@ -12,8 +12,8 @@ from statistics import mean, stdev
 import pytest
 
 from benchmarks import page as page_of_results
-from export.recipe import NETWORKS, TrainConfig
-from export.training_command import configured
+from larnn_export.recipe import NETWORKS, TrainConfig
+from larnn_export.training_command import configured
 from tests import live
 from tests.docs import page
 

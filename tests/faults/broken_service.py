@@ -2,19 +2,19 @@
 
 import os
 
-from service.__main__ import main
-from service.engine import valkey_store
-from service.engine.chunk import Advanced, Chunk
-from service.engine.engine import Engine
-from service.engine.stream import Stream
+from larnn_service.__main__ import main
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.store import valkey
+from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.stream import Stream
 
 FENCE = "if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end"
 
 
 def without_fences() -> None:
     """A store that takes a checkpoint from whoever writes last."""
-    assert FENCE in valkey_store._SAVE
-    valkey_store._SAVE = valkey_store._SAVE.replace(FENCE, "")
+    assert FENCE in valkey._SAVE
+    valkey._SAVE = valkey._SAVE.replace(FENCE, "")
 
 
 def without_offsets() -> None:

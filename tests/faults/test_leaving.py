@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.types import Message, Scope
 
-from service.app import create_app
-from service.settings import Settings
+from larnn_service.app import create_app
+from larnn_service.settings import Settings
 
 SCOPE: Scope = {
     "type": "websocket",

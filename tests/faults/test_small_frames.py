@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 
-from service.api.websocket import bounded
-from service.engine.waiting_bytes import WaitingBytes
+from larnn_service.admission.byte_budget import WaitingBytes
+from larnn_service.api.websocket import bounded
 
 PIECE = 2**16
 """Bytes that the service reads at once."""

@@ -12,17 +12,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export.graph import build_graph
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.publish import contract_of
-from service.backend import kernels
-from service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
+from larnn_export.graph import build_graph
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.publish import contract_of
+from larnn_service import native as native_library
+from larnn_service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
 from tests.networks import Array, State
 
 
 def need_kernels() -> str:
     """The library, or skip: unless LARNN_KERNELS=required."""
-    library = kernels.library()
+    library = native_library.library()
     if library is not None:
         return library
     reason = "larnn-kernels is not installed: make kernels"
@@ -32,10 +32,10 @@ def need_kernels() -> str:
 
 
 def levels_here() -> list[str]:
-    """Those of kernels.LEVELS that this processor runs, asked of the library itself."""
+    """Those of native_library.LEVELS that this processor runs, asked of the library itself."""
     network = RecurrentClassifier(NetworkConfig(hidden_size=2, heads=1, layers=1)).eval()
     found = []
-    for level in kernels.LEVELS:
+    for level in native_library.LEVELS:
         try:
             open_native(network, level)
         except Exception as error:  # onnxruntime's errors share no base class
@@ -54,7 +54,7 @@ def open_native(network: RecurrentClassifier, level: str | None = None, threads:
     graph = build_graph(network, contract_of(network)).SerializeToString()
     with pytest.MonkeyPatch.context() as patch:
         if level is not None:
-            patch.setenv(kernels.LEVEL, level)
+            patch.setenv(native_library.LEVEL, level)
         return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.backend.base import State, advance_by_copy
-from service.backend.repository import Repository, load_model
+from larnn_service.backend.model_repository import Repository, load_model
+from larnn_service.interfaces import State, advance_by_copy
 from tests import live
 from tests.kernels import native
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from tests import networks
 from tests.kernels import native
 from tests.networks import State

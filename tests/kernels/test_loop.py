@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service.backend import kernels
+from larnn_service import native as native_library
 from tests import live
 
 COUNTS = live.ROOT / "kernels" / "tests" / "instructions.json"
@@ -71,7 +71,7 @@ derivatives are what differences give."""
 
 
 @each_exercise
-@pytest.mark.parametrize("level", kernels.LEVELS)
+@pytest.mark.parametrize("level", native_library.LEVELS)
 def test_each_level_holds_under_sanitizers(sanitized: Path, what: str, level: str) -> None:
     if not runs_here(sanitized, level):
         pytest.skip(f"this processor has no {level}")
@@ -79,7 +79,7 @@ def test_each_level_holds_under_sanitizers(sanitized: Path, what: str, level: st
 
 
 @each_exercise
-@pytest.mark.parametrize("level", kernels.LEVELS)
+@pytest.mark.parametrize("level", native_library.LEVELS)
 def test_each_level_holds_as_it_is_shipped(exercise: Path, what: str, level: str) -> None:
     if not runs_here(exercise, level):
         pytest.skip(f"this processor has no {level}")

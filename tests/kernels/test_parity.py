@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.networks import NetworkConfig, RecurrentClassifier
-from service.backend import kernels
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_service import native as native_library
 from tests import networks
 from tests.kernels import native
 
@@ -54,7 +54,7 @@ def sessions(shape: str) -> tuple[RecurrentClassifier, dict[str, Any]]:
     return network, {level: native.open_native(network, level) for level in native.levels_here()}
 
 
-@pytest.mark.parametrize("level", kernels.LEVELS)
+@pytest.mark.parametrize("level", native_library.LEVELS)
 @pytest.mark.parametrize("shape", SHAPES)
 @settings(max_examples=4, deadline=None)
 @given(lengths=lengths_of_rows, seed=st.integers(0, 1000))

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.backend import kernels
+from larnn_service import native as native_library
 from tests import live
 from tests.kernels import native
 
@@ -28,7 +28,7 @@ def native_url() -> Iterator[str]:
 def plain_url() -> Iterator[str]:
     with contextlib.ExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(kernels.LEVEL, "none")
+            patch.setenv(native_library.LEVEL, "none")
             url = running.enter_context(live.running(models=live.ROOT / "models"))
         yield url
 
@@ -98,7 +98,7 @@ def test_a_state_saved_with_the_operator_goes_on_without_it_and_back(
 
 def test_an_older_library_has_the_operators_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     native.need_kernels()
-    assert kernels.takes_over("larnn") and kernels.takes_over("larnn,larnn.lstm")
-    assert not kernels.takes_over("") and not kernels.takes_over("larnn,another")
-    monkeypatch.setattr(kernels, "door", lambda *asked: None)
-    assert kernels.takes_over("larnn") and not kernels.takes_over("larnn.lstm")
+    assert native_library.takes_over("larnn") and native_library.takes_over("larnn,larnn.lstm")
+    assert not native_library.takes_over("") and not native_library.takes_over("larnn,another")
+    monkeypatch.setattr(native_library, "door", lambda *asked: None)
+    assert native_library.takes_over("larnn") and not native_library.takes_over("larnn.lstm")

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.networks import NetworkConfig, RecurrentClassifier, larnn_native
-from export.networks.larnn_layer import LARNNLayer
-from service.backend import kernels
+from larnn_export.networks import NetworkConfig, RecurrentClassifier, larnn_native
+from larnn_export.networks.larnn_layer import LARNNLayer
+from larnn_service import native as native_library
 from tests.gradients import results
 from tests.kernels.native import levels_here, need_kernels
 
@@ -23,7 +23,7 @@ TOLERANCE = 1e-5
 """Of a tensor's largest number, or of 1."""
 
 
-@pytest.fixture(params=kernels.LEVELS)
+@pytest.fixture(params=native_library.LEVELS)
 def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     need_kernels()
     if request.param not in levels_here():

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2 as pb
 
-from service.api.oip import grpc_messages
-from service.api.oip.infer import read_inputs
-from service.backend.base import Model
-from service.errors import ServiceError
+from larnn_service.endpoints.oip import grpc_convert
+from larnn_service.endpoints.oip.inference import read_inputs
+from larnn_service.errors import ServiceError
+from larnn_service.interfaces import Model
 from tests.oip.chunks import TOTALS, WINDOW
 from tests.unit.bench import MANIFEST, Sums
 
@@ -124,7 +124,7 @@ def test_every_message_is_read_or_refused(request: Any) -> None:
     """What a ModelInferRequest holds becomes arrays that fit, or an error of the service's own."""
     model = Model(MANIFEST, Sums())
     try:
-        x, lengths = read_inputs(grpc_messages.asked(request).inputs, model)
+        x, lengths = read_inputs(grpc_convert.asked(request).inputs, model)
     except ServiceError:
         return
     assert x.dtype == np.float32 and x.shape[2] == 2

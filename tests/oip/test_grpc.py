@@ -12,8 +12,8 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
-from service.api.failures import FAILURES
-from service.api.oip.grpc_status import CODE_KEY, STATUS
+from larnn_service.endpoints.oip.grpc_status import CODE_KEY, STATUS
+from larnn_service.wire.error_responses import FAILURES
 from tests import live
 from tests.oip.chunks import HALVES, TOTALS, WINDOW, new_name
 from tests.oip.grpc_client import HEADERS, infer, x_of

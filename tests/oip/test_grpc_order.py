@@ -14,10 +14,10 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as stubs
 
-from service.app import create_app
-from service.engine.engine import Engine
-from service.engine.waiting_bytes import FREE
-from service.settings import Settings
+from larnn_service.admission.byte_budget import FREE
+from larnn_service.app import create_app
+from larnn_service.engine.engine import Engine
+from larnn_service.settings import Settings
 from tests.unit.test_pacer import turns_until
 
 LIMIT = 2**20
@@ -60,7 +60,7 @@ async def service(toy_models: Path, caplog: pytest.LogCaptureFixture) -> AsyncIt
     limits: dict[str, Any] = {"max_waiting_bytes": LIMIT, "max_body": LIMIT, "max_message": LIMIT}
     limits |= {"max_ahead": 1, "max_chunk_steps": LARGE}
     app = create_app(Settings(models=toy_models, model="toy", grpc_port=0, **limits))
-    with caplog.at_level(logging.INFO, "service.api.oip.grpc_server"):
+    with caplog.at_level(logging.INFO, "larnn_service.endpoints.oip.grpc_server"):
         await app.state.grpc.start()
     async with grpc.aio.insecure_channel(caplog.messages[-1].split()[-1]) as channel:
         yield Service(app.state.engine, stubs.GRPCInferenceServiceStub(channel))

@@ -70,7 +70,8 @@ def test_a_taken_port_refuses_to_start(toy_models: Path) -> None:
 
 def test_without_a_port_nothing_of_grpc_is_imported() -> None:
     program = (
-        "import sys; from service.app import create_app; from service.settings import Settings; "
+        "import sys; from larnn_service.app import create_app; "
+        "from larnn_service.settings import Settings; "
         "create_app(Settings()); "
         "print({'grpc', 'google.protobuf', 'tritonclient'} & sys.modules.keys())"
     )

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from export.graph import attention_graph, build_graph
-from export.networks import RecurrentClassifier
-from export.networks.larnn_layer import LARNNLayer
-from export.publish import contract_of
-from service.contract import ATTENTION, INPUT, LENGTHS
+from larnn_export.graph import attention_graph, build_graph
+from larnn_export.networks import RecurrentClassifier
+from larnn_export.networks.larnn_layer import LARNNLayer
+from larnn_export.publish import contract_of
+from larnn_service.contract import ATTENTION, INPUT, LENGTHS
 from tests import networks
 
 STEPS = 11

@@ -7,11 +7,11 @@ import onnx
 import onnxruntime
 import pytest
 
-from export.graph import build_graph
-from export.networks.stack import FAMILIES
-from export.publish import contract_of
-from export.verify import BOUND, ParityError, verify
-from service.contract import METADATA_KEY, TensorSignature
+from larnn_export.graph import build_graph
+from larnn_export.networks.stack import FAMILIES
+from larnn_export.publish import contract_of
+from larnn_export.verify import BOUND, ParityError, verify
+from larnn_service.contract import METADATA_KEY, TensorSignature
 from tests import networks
 
 CHUNKS = [(1, 1, 1), (4, 2, 0), (7, 7, 7), (1, 0, 1), (3, 9, 5)]

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.graph.stepped import ModuleError
-from export.own_network import publish_module
-from export.placing import PublishError
-from export.verify import BOUND, ParityError
-from service.backend.repository import load_model
-from service.contract import Channel, Contract, StateTensor
+from larnn_export.graph.stepped import ModuleError
+from larnn_export.own_network import publish_module
+from larnn_export.placing import PublishError
+from larnn_export.verify import BOUND, ParityError
+from larnn_service.backend.model_repository import load_model
+from larnn_service.contract import Channel, Contract, StateTensor
 
 
 def _contract(*state: StateTensor) -> Contract:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.networks import RecurrentClassifier
-from export.networks.loop import Tensors
-from export.networks.plain import plain_forward, projected_state
+from larnn_export.networks import RecurrentClassifier
+from larnn_export.networks.loop import Tensors
+from larnn_export.networks.plain import plain_forward, projected_state
 from tests import networks
 
 BOUND = 1e-5

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.chunks import cut, from_lines
-from export.data.described import windows
+from larnn_cli.chunks import cut, from_lines
+from larnn_export.data.described import windows
 
 SIZES = st.integers(1, 12)
 

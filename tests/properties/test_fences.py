@@ -13,9 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from service.engine.checkpoint import Checkpoint
-from service.engine.store import Head
-from service.engine.stores import open_store
+from larnn_service.engine.store.factory import open_store
+from larnn_service.engine.store.interface import Head
+from larnn_service.engine.streams.checkpoint import Checkpoint
 
 T = TypeVar("T")
 STREAM = "one"

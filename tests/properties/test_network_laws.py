@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.networks.stack import FAMILIES
+from larnn_export.networks.stack import FAMILIES
 from tests import networks
 from tests.networks import Advance, Array, State
 

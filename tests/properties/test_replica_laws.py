@@ -19,17 +19,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from service.backend.base import Model
-from service.engine.checkpoint import Checkpoint
-from service.engine.chunk import Chunk
-from service.engine.engine import Engine
-from service.engine.memory_store import MemoryStore
-from service.engine.store import Outcome, Survives
-from service.engine.stream import Stream
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import Expired, Moved, ServiceError
-from service.settings import Settings
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.store.interface import Outcome, Survives
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.chunk import Chunk
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import Expired, Moved, ServiceError
+from larnn_service.interfaces import Model
+from larnn_service.settings import Settings
 from tests.served import served
 from tests.unit.bench import MANIFEST, Sums
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.backend.base import Floats, Model
-from service.engine.engine import Engine
-from service.engine.sequences import Part, Sequences
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import BadValue, Conflict, Expired, Gap, ServiceError, UnknownStream
-from service.settings import Settings
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.sequences import Part, Sequences
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import BadValue, Conflict, Expired, Gap, ServiceError, UnknownStream
+from larnn_service.interfaces import Floats, Model
+from larnn_service.settings import Settings
 from tests.properties.test_replica_laws import SIGNAL, STEPS, TRUTH, SharedStore
 from tests.properties.test_stream_laws import cuts
 from tests.served import served

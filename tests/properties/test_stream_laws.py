@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.backend.repository import Repository
-from service.engine.chunk import Chunk
-from service.engine.engine import Engine
-from service.engine.memory_store import MemoryStore
-from service.engine.models import Models, at_start
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import Gap
-from service.settings import Settings
+from larnn_service.backend.model_repository import Repository
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.models.registry import Models, at_start
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.chunk import Chunk
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import Gap
+from larnn_service.settings import Settings
 
 T = TypeVar("T")
 STEPS = 60

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from service.api import desk, request_turn, stream, websocket
-from service.backend.requests import can_read
-from service.backend.responses import can_write
-from service.engine.engine import Engine
+from larnn_service.api import desk, request_turn, websocket
+from larnn_service.backend.requests import can_read
+from larnn_service.backend.responses import can_write
+from larnn_service.endpoints import stream_websocket
+from larnn_service.engine.engine import Engine
 from tests import live
 from tests.server.chunks import Ways
 
@@ -26,7 +27,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             (request_turn, "can_read"),
             (websocket, "can_read_chunks"),
             (desk, "can_write"),
-            (stream, "can_write"),
+            (stream_websocket, "can_write"),
         ):
             monkeypatch.setattr(module, name, lambda: False)
     return bool(request.param)

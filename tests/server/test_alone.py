@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.backend.onnx_backend import OnnxBackend
-from service.engine import batcher, short_runs
+from larnn_service.backend.onnx_backend import OnnxBackend
+from larnn_service.engine.batching import batcher, inline_policy
 from tests import live
 
 HOUR = 3600.0
@@ -30,8 +30,8 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(OnnxBackend, "advance", noted)
     monkeypatch.setattr(batcher, "LONGEST", HOUR)
-    monkeypatch.setattr(short_runs, "HANDED_OVER", 0)
-    monkeypatch.setattr(short_runs, "HANDED_ROW", 0)
+    monkeypatch.setattr(inline_policy, "HANDED_OVER", 0)
+    monkeypatch.setattr(inline_policy, "HANDED_ROW", 0)
     return names
 
 

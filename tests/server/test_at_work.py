@@ -12,7 +12,7 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from service.api.stream import StreamConnection
+from larnn_service.endpoints.stream_websocket import StreamConnection
 from tests import live
 from tests.server.chunks import STEPS, Ways, chunk, in_pieces
 from tests.server.test_direct import held_runs

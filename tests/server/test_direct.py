@@ -16,11 +16,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.api import direct
-from service.api.exchange import Exchange
-from service.backend.onnx_backend import OnnxBackend
-from service.engine.engine import Engine
-from service.engine.short_runs import ShortRuns
+from larnn_service.api import direct
+from larnn_service.api.exchange import Exchange
+from larnn_service.backend.onnx_backend import OnnxBackend
+from larnn_service.engine.batching.inline_policy import ShortRuns
+from larnn_service.engine.engine import Engine
 from tests import live
 from tests.server.test_classify import BAD_JSON_BODIES
 from tests.server.test_metrics import sample

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from websockets.sync.client import connect
 
-from service.settings import Settings
+from larnn_service.settings import Settings
 from tests import live
 from tests.server.test_stream import Talk
 from tests.server.test_streams import steps

@@ -14,10 +14,10 @@ import pytest
 import trustme
 
 from larnn_client import Client
-from service.errors import StartupError
-from service.keys import ApiKeys
-from service.server import make_server
-from service.settings import Settings
+from larnn_service.admission.keys import ApiKeys
+from larnn_service.errors import StartupError
+from larnn_service.process.server import make_server
+from larnn_service.settings import Settings
 from tests import live
 
 HASH = "ab" * 32
@@ -59,7 +59,7 @@ def test_a_key_instead_of_its_hash_is_refused_and_not_repeated(setting: str) -> 
 
 
 def test_a_new_key_opens_by_its_entry() -> None:
-    command = [sys.executable, "-m", "service.keys", "phone.1"]
+    command = [sys.executable, "-m", "service", "keys", "phone.1"]
     done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True)
     (_, key), (name, setting) = (line.split() for line in done.stdout.splitlines())
     keys = ApiKeys(setting)

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
-from export.data import DataError
-from export.data.uci_har import load_split
+from larnn_export.data import DataError
+from larnn_export.data.uci_har import load_split
 from tests import live
 
 CLIENTS = 64

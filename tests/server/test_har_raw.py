@@ -12,10 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export.data import DataError
-from export.data.hapt import load_recordings
-from export.networks.phone_filters import filter_recording
-from export.publish import served
+from larnn_export.data import DataError
+from larnn_export.data.hapt import load_recordings
+from larnn_export.networks.phone_filters import filter_recording
+from larnn_export.publish import served
 from tests import live
 
 MODEL = "larnn-har-raw"

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 from websockets.sync.client import connect
 
-from service.telemetry.logs import JsonLines
-from service.telemetry.tags import tag
+from larnn_service.telemetry.logs import JsonLines
+from larnn_service.telemetry.tags import tag
 from tests import live, toy
 from tests.server.test_access import KEYS, PHONE, bearer
 from tests.server.test_stream import Talk

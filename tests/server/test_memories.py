@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from service.backend.repository import Repository
-from service.contract import MANIFEST_FILE, Contract, Manifest
+from larnn_service.backend.model_repository import Repository
+from larnn_service.contract import MANIFEST_FILE, Contract, Manifest
 from tests import live
 
 MODELS = sorted(path.name for path in (live.ROOT / "models").iterdir() if path.is_dir())

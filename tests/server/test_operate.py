@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from service.app import create_app
-from service.errors import StartupError
-from service.settings import Settings
+from larnn_service.app import create_app
+from larnn_service.errors import StartupError
+from larnn_service.settings import Settings
 from tests import live, toy
 from tests.server.test_access import KEYS, PHONE, TABLET, bearer
 from tests.server.test_stream import Talk

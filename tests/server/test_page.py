@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.api.page import FILES
+from larnn_service.endpoints.live_page import FILES
 from tests import live
 
 ASSETS = [

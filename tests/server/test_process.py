@@ -53,7 +53,9 @@ print(sorted({"torch", "onnx", "export"} & {name.split(".")[0] for name in sys.m
 
 
 def test_the_runtime_keeps_no_telemetry(tmp_path: Path) -> None:
-    program = "import service.backend.onnx_backend as used; print(used.onnxruntime.__version__)"
+    program = (
+        "import larnn_service.backend.onnx_backend as used; print(used.onnxruntime.__version__)"
+    )
     environment = os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     subprocess.run([sys.executable, "-c", program], cwd=live.ROOT, env=environment, check=True)

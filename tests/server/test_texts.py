@@ -14,10 +14,10 @@ import pytest
 import torch
 from websockets.sync.client import connect
 
-from export.tokenizer import encode
 from larnn_client import Client
-from service.backend.repository import load_model
-from service.errors import StartupError
+from larnn_export.tokenizer import encode
+from larnn_service.backend.model_repository import load_model
+from larnn_service.errors import StartupError
 from tests import live, texts, toy
 
 TEXT = "The lazy fox jumps over five quick jugs"

@@ -12,9 +12,9 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from websockets.sync.client import connect
 
-from service.telemetry import otel
-from service.telemetry.metrics import Metrics
-from service.telemetry.tags import tag
+from larnn_service.telemetry import otel
+from larnn_service.telemetry.metrics import Metrics
+from larnn_service.telemetry.tags import tag
 from tests import collector, live, toy
 from tests.collector import Collector, attributes
 from tests.server.test_stream import Talk

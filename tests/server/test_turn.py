@@ -14,8 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
-from service.api.classify import Asked, ClassifyDoor
-from service.api.exchange import Exchange
+from larnn_service.api.exchange import Exchange
+from larnn_service.endpoints.classify import Asked, ClassifyDoor
 from tests import live
 from tests.server.test_classify import BAD_JSON_BODIES, npy
 from tests.server.test_direct import GOOD, answers, connected, held_runs, request, until_closed

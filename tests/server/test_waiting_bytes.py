@@ -13,7 +13,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from service.settings import Settings
+from larnn_service.settings import Settings
 from tests import live
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from service.errors import StartupError
-from service.ports import locked
+from larnn_service.errors import StartupError
+from larnn_service.process.sockets import locked
 from tests import live, toy
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk

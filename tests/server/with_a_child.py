@@ -2,7 +2,7 @@
 
 import os
 
-from service.__main__ import main
+from larnn_service.__main__ import main
 
 if __name__ == "__main__":
     os.posix_spawnp("true", ["true"], os.environ)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from service.backend.base import Floats, Indices, Model, Operator, State, advance_by_copy
-from service.contract import GraphFile, Manifest
-from service.engine import state
-from service.engine.batcher import Batcher
-from service.engine.rows import Outcome
-from service.engine.run_threads import RunThreads
-from service.telemetry.metrics import Metrics
-from service.telemetry.runs import RunTelemetry
+from larnn_service.contract import GraphFile, Manifest
+from larnn_service.engine.batching import row_state
+from larnn_service.engine.batching.batcher import Batcher
+from larnn_service.engine.batching.executor import RunThreads
+from larnn_service.engine.batching.queue_entries import Outcome
+from larnn_service.interfaces import Floats, Indices, Model, Operator, State, advance_by_copy
+from larnn_service.telemetry.metrics import Metrics
+from larnn_service.telemetry.runs import RunTelemetry
 from tests import toy
 
 MANIFEST = Manifest(
@@ -27,7 +27,7 @@ MANIFEST = Manifest(
     graph=GraphFile(file="model.onnx", sha256="0" * 64),
     network={},
 )
-START = state.initial(toy.CONTRACT)
+START = row_state.initial(toy.CONTRACT)
 FAILS = -1.0
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from service.backend.repository import Repository
-from service.engine.engine import Engine
-from service.engine.memory_store import MemoryStore
-from service.engine.models import at_start
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.settings import Settings
+from larnn_service.backend.model_repository import Repository
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.models.registry import at_start
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.settings import Settings
 from tests import toy
 from tests.unit.replicas import Clock, FarStore
 from tests.versions import Replica

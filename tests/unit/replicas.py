@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from service.backend.base import Model
-from service.engine.checkpoint import Checkpoint, DamagedCheckpoint
-from service.engine.memory_store import MemoryStore
-from service.engine.models import Models
-from service.engine.store import Outcome, Survives
-from service.engine.stream import Stream
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import ServiceError, Unavailable
+from larnn_service.engine.models.registry import Models
+from larnn_service.engine.store.interface import Outcome, Survives
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import ServiceError, Unavailable
+from larnn_service.interfaces import Model
 from tests.served import served
 from tests.unit.bench import MANIFEST, Sums
 

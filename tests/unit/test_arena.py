@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.backend.base import Floats, Indices, Operator, State, advance_by_copy
-from service.engine.arena import SLOTS, Arena
+from larnn_service.engine.batching.state_pool import SLOTS, Arena
+from larnn_service.interfaces import Floats, Indices, Operator, State, advance_by_copy
 from tests import toy
 
 FEW = 8

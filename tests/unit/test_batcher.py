@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.backend.providers import CPU
-from service.engine import batcher, short_runs
-from service.engine.run_threads import RunThreads
-from service.errors import BadValue, Full, Internal
+from larnn_service.backend.providers import CPU
+from larnn_service.engine.batching import batcher, inline_policy
+from larnn_service.engine.batching.executor import RunThreads
+from larnn_service.errors import BadValue, Full, Internal
 from tests.unit.bench import FAILS, Bench, Sums
 
 HOUR = 3600.0
@@ -27,7 +27,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     if request.param == "loop":
         monkeypatch.setattr(Sums, "provider", CPU)
         monkeypatch.setattr(batcher, "LONGEST", HOUR)
-        monkeypatch.setattr(short_runs, "HANDED_OVER", HOUR)
+        monkeypatch.setattr(inline_policy, "HANDED_OVER", HOUR)
     return str(request.param)
 
 
@@ -70,8 +70,8 @@ async def test_a_short_run_is_done_in_the_loop(threads: RunThreads, place: str) 
 async def test_what_one_client_waits_for_is_run_in_the_loop(
     threads: RunThreads, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(short_runs, "HANDED_OVER", 0)
-    monkeypatch.setattr(short_runs, "HANDED_ROW", 0)
+    monkeypatch.setattr(inline_policy, "HANDED_OVER", 0)
+    monkeypatch.setattr(inline_policy, "HANDED_ROW", 0)
     clients = 1
     bench = Bench(threads, alone=lambda: clients == 1)
     for rows in (1, 2):

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from export.family_fields import OF_ALL, OF_FAMILY
-from export.model_card import card
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.networks.stack import FAMILIES
-from export.placing import CHECKPOINT_FOLDER
-from export.stream_card import streams_section
-from export.tasks.publish import text_card
-from export.triton_config import read_manifest
+from larnn_export.family_fields import OF_ALL, OF_FAMILY
+from larnn_export.model_card import card
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks.stack import FAMILIES
+from larnn_export.placing import CHECKPOINT_FOLDER
+from larnn_export.stream_card import streams_section
+from larnn_export.tasks.publish import text_card
+from larnn_export.triton_config import read_manifest
 from tests import live, networks
 
 MODELS = live.ROOT / "models"

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from export import checkpoint
-from export.carried import CarriedStreams, Labelled
-from export.data import DataError, Split
-from export.data.hapt import NO_ACTIVITY
-from export.data.uci_har import INFO
-from export.loss import stream_loss
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.recipe import TrainConfig
-from export.resume import resume, save_last
-from export.train import Trainer
+from larnn_export import checkpoint
+from larnn_export.carried import CarriedStreams, Labelled
+from larnn_export.data import DataError, Split
+from larnn_export.data.hapt import NO_ACTIVITY
+from larnn_export.data.uci_har import INFO
+from larnn_export.loss import stream_loss
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.recipe import TrainConfig
+from larnn_export.resume import resume, save_last
+from larnn_export.train import Trainer
 
 NETWORK = NetworkConfig(hidden_size=8, layers=1, window_size=3, heads=2, fine_scale=0.1)
 CONFIG = TrainConfig(

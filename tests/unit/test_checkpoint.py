@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from service.engine.checkpoint import Checkpoint, DamagedCheckpoint, decode, encode
+from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, decode, encode
 
 shapes = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 tensors = arrays.arrays(np.float32, shapes) | arrays.arrays(np.int64, shapes)

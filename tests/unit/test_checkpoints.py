@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.errors import Expired, Moved, Unavailable, UnknownModel
+from larnn_service.errors import Expired, Moved, Unavailable, UnknownModel
 from tests.served import served
 from tests.unit.replicas import MODEL, Clock, FarStore, Listener, move, replica
 

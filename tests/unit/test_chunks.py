@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from service.api.asked import Asked, Reader
-from service.api.predict import Wish
-from service.backend.chunks import ChunkReader, can_read_chunks
-from service.engine.checkpoint import beginning
-from service.engine.stream import Stream
+from larnn_service.backend.chunks import ChunkReader, can_read_chunks
+from larnn_service.endpoints.stream_inference import Wish
+from larnn_service.engine.streams.checkpoint import beginning
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.wire.stream_decoder import Asked, Reader
 from tests.unit.replicas import MODEL
 
 if not can_read_chunks():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from service.contract import Contract, ContractError, GraphFile, Manifest, StateTensor
+from larnn_service.contract import Contract, ContractError, GraphFile, Manifest, StateTensor
 from tests.toy import CONTRACT
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.backend.repository import Repository
-from service.errors import BadModel, Conflict, StartupError, UnknownModel
+from larnn_service.backend.model_repository import Repository
+from larnn_service.errors import BadModel, Conflict, StartupError, UnknownModel
 from tests import toy
 from tests.unit.test_repository import resign
 from tests.versions import WINDOW, Replica, advance, another_graph, entry, states

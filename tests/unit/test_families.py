@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from export.graph.classifier import WRITERS
-from export.networks.stack import FAMILIES
-from export.recipe import NETWORKS
+from larnn_export.graph.classifier import WRITERS
+from larnn_export.networks.stack import FAMILIES
+from larnn_export.recipe import NETWORKS
 from tests import networks
 
 each_family = pytest.mark.parametrize("family", FAMILIES)

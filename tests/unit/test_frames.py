@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.frames import Frame, Opcode
 
-from service.api.frames import plain_message, text_frame
+from larnn_service.api.frames import plain_message, text_frame
 
 LARGEST = 2**14
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.heads import Head, KnownHead
-from service.backend.requests import Found, RequestReader, can_read
+from larnn_service.api.heads import Head, KnownHead
+from larnn_service.backend.requests import Found, RequestReader, can_read
 
 HEAD = Head("", b"", {b"content-type": b"application/json"}, keep_alive=True)
 START = b"POST /classify HTTP/1.1\r\nHost: larnn\r\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from service.telemetry.histogram import Histogram
+from larnn_service.telemetry.histogram import Histogram
 
 BUCKETS = (0.0005, 0.01, 1.0, 30.0)
 amounts = st.one_of(st.floats(0, 100), st.sampled_from(BUCKETS))

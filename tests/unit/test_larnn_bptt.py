@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from export.networks import NetworkConfig, RecurrentClassifier
-from export.networks.larnn_layer import LARNNLayer
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks.larnn_layer import LARNNLayer
 from tests.gradients import results
 
 CONFIG = NetworkConfig(hidden_size=8, window_size=3, heads=2, zero_attention=False)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.engine.engine import Engine
-from service.engine.stream import Stream
-from service.errors import Conflict, UnknownModel
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.errors import Conflict, UnknownModel
 from tests import toy
 from tests.unit.test_repository import resign
 from tests.versions import Replica, SharedStore, advance, entry

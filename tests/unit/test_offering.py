@@ -9,7 +9,7 @@ from typing import Any, cast
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-from service.api.offering import LARGEST, OfferingWebSocket
+from larnn_service.api.offering import LARGEST, OfferingWebSocket
 
 MESSAGE = Frame(Opcode.TEXT, b"one").serialize(mask=True)
 OTHER = Frame(Opcode.TEXT, b"two").serialize(mask=True)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.backend.base import Floats, Indices, State, Steps
-from service.engine.arena import Arena
-from service.engine.one_run import run
-from service.engine.rows import Row, Submission
+from larnn_service.engine.batching.batch_runner import run
+from larnn_service.engine.batching.queue_entries import Row, Submission
+from larnn_service.engine.batching.state_pool import Arena
+from larnn_service.interfaces import Floats, Indices, State, Steps
 from tests import toy
 from tests.unit.bench import Sums
 

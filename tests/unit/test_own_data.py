@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from export.data import DataError, load
-from export.data.described import read_windows
-from export.data.tables import Table
+from larnn_export.data import DataError, load
+from larnn_export.data.described import read_windows
+from larnn_export.data.tables import Table
 from tests import own_data
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from service.engine.pacer import LIVE, Pacer
+from larnn_service.engine.streams.fair_queue import LIVE, Pacer
 
 GAP = 2 * LIVE
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from export import checkpoint
-from export.paired import paired
+from larnn_export import checkpoint
+from larnn_export.paired import paired
 
 
 def run(folder: Path, seed: int, people: dict[str, float]) -> Path:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.data import DataError
-from export.data.hapt import Recording, load_places, load_recordings
-from export.data.uci_har import STEPS, load_split
-from export.networks.parts import initial_tensors
-from export.networks.phone_filters import PhoneFilters, filter_recording
+from larnn_export.data import DataError
+from larnn_export.data.hapt import Recording, load_places, load_recordings
+from larnn_export.data.uci_har import STEPS, load_split
+from larnn_export.networks.parts import initial_tensors
+from larnn_export.networks.phone_filters import PhoneFilters, filter_recording
 
 
 @cache

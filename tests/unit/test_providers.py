@@ -7,9 +7,9 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from service.backend.providers import CPU, CUDA, candidates
-from service.backend.repository import load_model
-from service.errors import StartupError
+from larnn_service.backend.model_repository import load_model
+from larnn_service.backend.providers import CPU, CUDA, candidates
+from larnn_service.errors import StartupError
 from tests import toy
 
 HAS_CUDA = CUDA in onnxruntime.get_available_providers()

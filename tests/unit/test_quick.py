@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.quick import Plain, plain_body
-from service.api.schemas import ClassifyBody
-from service.backend.numbers import read_sequences
+from larnn_service.api.quick import Plain, plain_body
+from larnn_service.wire.json_numbers import read_sequences
+from larnn_service.wire.openapi import ClassifyBody
 
 DECODER = msgspec.json.Decoder(ClassifyBody)
 MOST = 3

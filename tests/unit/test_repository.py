@@ -10,10 +10,10 @@ from typing import Any
 import onnx
 import pytest
 
-from service.backend.repository import Repository, load_model
-from service.contract import Contract
-from service.engine.models import at_start
-from service.errors import StartupError
+from larnn_service.backend.model_repository import Repository, load_model
+from larnn_service.contract import Contract
+from larnn_service.engine.models.registry import at_start
+from larnn_service.errors import StartupError
 from tests import toy
 
 

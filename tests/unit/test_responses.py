@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.answers import answer, answers
-from service.api.frames import text_frame
-from service.api.messages import PredictionMessage
-from service.api.schemas import ClassifyAnswer
-from service.backend.responses import Frame, can_write, write_answers, write_predictions
+from larnn_service.api.frames import text_frame
+from larnn_service.backend.responses import Frame, can_write, write_answers, write_predictions
+from larnn_service.wire.openapi import ClassifyAnswer
+from larnn_service.wire.predictions import answer, answers
+from larnn_service.wire.stream_schemas import PredictionMessage
 
 if not can_write():
     reason = "larnn-kernels is not installed, or is older than its writer of answers"

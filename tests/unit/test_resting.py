@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.engine.stream import Stream
-from service.engine.streams import Streams
-from service.errors import Full, Moved
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.errors import Full, Moved
 from tests.unit.replicas import IDLE, MODEL, Clock, FarStore, Listener, move, replica
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from tests.gradients import results
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.engine.shares import LINGER, Shares
+from larnn_service.engine.batching.batch_sizing import LINGER, Shares
 
 SECONDS = 8.0
 """What a run takes."""

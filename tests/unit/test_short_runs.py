@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.engine.short_runs import HANDED_OVER, HANDED_ROW, LONGEST, ShortRuns
+from larnn_service.engine.batching.inline_policy import HANDED_OVER, HANDED_ROW, LONGEST, ShortRuns
 
 SHORT = HANDED_OVER
 LONG = LONGEST + HANDED_OVER

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from export.networks.parts import start_gates
-from export.networks.stack import RecurrentClassifier
+from larnn_export.networks.parts import start_gates
+from larnn_export.networks.stack import RecurrentClassifier
 from tests import networks
 
 LONGEST = 100

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.engine.checkpoint import Checkpoint
-from service.engine.memory_store import MemoryStore
-from service.engine.store import Head, Store
-from service.engine.stores import open_store
-from service.errors import StartupError, Unavailable
+from larnn_service.engine.store.factory import open_store
+from larnn_service.engine.store.interface import Head, Store
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.errors import StartupError, Unavailable
 from tests import valkey
 from tests.unit.test_checkpoint import same
 

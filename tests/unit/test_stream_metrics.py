@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.stream_metrics import (
+from larnn_export.stream_metrics import (
     Stream,
     best_temperature,
     delays,

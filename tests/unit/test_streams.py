@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from service.backend.base import Model
-from service.engine.memory_store import MemoryStore
-from service.engine.stream_ids import StreamIds
-from service.engine.streams import Streams
-from service.errors import Conflict, Expired, Full, Moved, UnknownStream
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import Conflict, Expired, Full, Moved, UnknownStream
+from larnn_service.interfaces import Model
 from tests.unit.bench import MANIFEST, Sums
 from tests.unit.replicas import IDLE, MODEL, MODELS, Clock, Listener
 

@@ -12,17 +12,17 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from export.__main__ import app
-from export.data import DataError
-from export.data.imdb import load_imdb
-from export.data.mnist import load_mnist
-from export.graph import build_graph
-from export.tasks.adding import BUDGET, Adding, adding_problem
-from export.tasks.publish import text_contract
-from export.tasks.race import run
-from export.tasks.task import Shuffled
-from export.verify import verify
-from service.backend.repository import load_model
+from larnn_export.__main__ import app
+from larnn_export.data import DataError
+from larnn_export.data.imdb import load_imdb
+from larnn_export.data.mnist import load_mnist
+from larnn_export.graph import build_graph
+from larnn_export.tasks.adding import BUDGET, Adding, adding_problem
+from larnn_export.tasks.publish import text_contract
+from larnn_export.tasks.race import run
+from larnn_export.tasks.task import Shuffled
+from larnn_export.verify import verify
+from larnn_service.backend.model_repository import load_model
 from tests import texts
 
 SHORT = BUDGET.model_copy(update={"updates": 60, "batch_size": 16, "measure_every": 20})
@@ -147,7 +147,7 @@ def test_a_network_of_tokens_has_parity() -> None:
 def test_reviews_are_raced_and_published(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.tasks.reviews.VOCABULARY", texts.VOCABULARY)
+    monkeypatch.setattr("larnn_export.tasks.reviews.VOCABULARY", texts.VOCABULARY)
     runs: list[str | Path] = ["--runs", tmp_path / "runs", "--seeds", "1", "--updates", "2"]
     export("imdb", *runs, "--output", tmp_path / "results", "--data", data)
     export("publish-text", tmp_path / "runs" / "imdb-rra-s0", "--models", tmp_path / "models")

@@ -9,12 +9,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.backend.base import Model
-from service.engine.batcher import Batcher
-from service.engine.run_threads import RunThreads
-from service.telemetry.metrics import Metrics
-from service.telemetry.runs import RunTelemetry
-from service.telemetry.traces import Traces
+from larnn_service.engine.batching.batcher import Batcher
+from larnn_service.engine.batching.executor import RunThreads
+from larnn_service.interfaces import Model
+from larnn_service.telemetry.metrics import Metrics
+from larnn_service.telemetry.runs import RunTelemetry
+from larnn_service.telemetry.traces import Traces
 from tests.unit.bench import MANIFEST, Sums
 
 WINDOW = np.ones((2, 2), np.float32)

@@ -9,16 +9,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from export import checkpoint
-from export.accuracy import last_logits
-from export.augment import random_rotations
-from export.data import DataError, Split
-from export.data.uci_har import INFO
-from export.loss import sequence_loss
-from export.networks import NetworkConfig
-from export.recipe import TrainConfig, folds
-from export.resume import resume, save_last
-from export.train import Trainer
+from larnn_export import checkpoint
+from larnn_export.accuracy import last_logits
+from larnn_export.augment import random_rotations
+from larnn_export.data import DataError, Split
+from larnn_export.data.uci_har import INFO
+from larnn_export.loss import sequence_loss
+from larnn_export.networks import NetworkConfig
+from larnn_export.recipe import TrainConfig, folds
+from larnn_export.resume import resume, save_last
+from larnn_export.train import Trainer
 
 NETWORK = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, dropout=0.1)
 CONFIG = TrainConfig(epochs=3, batch_size=8, held_out=(3,), loss_from_step=2)

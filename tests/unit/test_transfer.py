@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.contract import StateTensor
-from service.engine import transfer
-from service.engine.transfer import Snapshot
-from service.errors import BadValue
+from larnn_service.contract import StateTensor
+from larnn_service.engine.streams.snapshot import Snapshot, check
+from larnn_service.errors import BadValue
 from tests import toy
 
 BOUNDED = toy.CONTRACT.model_copy(
@@ -34,14 +33,14 @@ def test_a_state_of_float64_is_taken_and_must_be_finite() -> None:
         state = {"slow": np.full(2, value)}
         moved = Snapshot("toy", 5, np.empty((0, 3), np.float32), state)
         if message is None:
-            transfer.check(contract, "toy", moved, max_kept=0)
+            check(contract, "toy", moved, max_kept=0)
         else:
             with pytest.raises(BadValue, match=message):
-                transfer.check(contract, "toy", moved, max_kept=0)
+                check(contract, "toy", moved, max_kept=0)
 
 
 def test_a_counter_stays_within_what_the_contract_says() -> None:
-    transfer.check(BOUNDED, "toy", snapshot(16), max_kept=0)
-    transfer.check(toy.CONTRACT, "toy", snapshot(1000), max_kept=0)
+    check(BOUNDED, "toy", snapshot(16), max_kept=0)
+    check(toy.CONTRACT, "toy", snapshot(1000), max_kept=0)
     with pytest.raises(BadValue, match="seen: 17 is not within 0 and 16"):
-        transfer.check(BOUNDED, "toy", snapshot(17), max_kept=0)
+        check(BOUNDED, "toy", snapshot(17), max_kept=0)

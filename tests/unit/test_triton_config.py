@@ -11,9 +11,9 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 from typer.testing import CliRunner
 
-from export.__main__ import app
-from export.triton_config import CONFIG_FILE, triton_config, write_triton_config
-from service.contract import MANIFEST_FILE, Manifest
+from larnn_export.__main__ import app
+from larnn_export.triton_config import CONFIG_FILE, triton_config, write_triton_config
+from larnn_service.contract import MANIFEST_FILE, Manifest
 from tests import live, toy
 
 PUBLISHED = sorted((live.ROOT / "models").glob("*/*/" + MANIFEST_FILE))

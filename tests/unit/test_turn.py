@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.api.turn import AT_ONCE, Turn
+from larnn_service.api.turn import AT_ONCE, Turn
 
 
 class Talker:

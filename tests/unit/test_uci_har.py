@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.data import DataError, uci_har
+from larnn_export.data import DataError, uci_har
 
 
 def write(root: Path, **changed: object) -> None:

@@ -1,0 +1,95 @@
+"""`larnn stream`: a recording, or what comes on the standard input, through one stream."""
+
+from __future__ import annotations
+
+import json as encoder
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from larnn_cli.chunks import cut, from_lines, paced
+from larnn_cli.recordings import Floats, Reader
+from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
+from larnn_export.data import DataError
+
+if TYPE_CHECKING:
+    from larnn_client import Answer, Model, Prediction, Stream
+
+AHEAD = 16
+"""Chunks sent before their answers, at full speed."""
+
+
+def stream(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=".npz, .npy, .csv or .parquet; - reads a step a line, CSV or JSON arrays",
+        ),
+    ],
+    chunk: Annotated[int, typer.Option(min=1, help="steps in a message")] = 10,
+    full_speed: Annotated[
+        bool, typer.Option("--full-speed", help="as fast as it goes, not as it was recorded")
+    ] = False,
+    every: Annotated[bool, typer.Option("--every", help="answer every step")] = False,
+    resume: Annotated[str | None, typer.Option(help="id of a stream to go on with")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="do not end it: tell its id")] = False,
+    array: Array = None,
+    model: ModelName = None,
+    url: Url = None,
+    key: Key = None,
+    ca: Ca = None,
+    retry_for: RetryFor = 5.0,
+    local: Local = False,
+    json: Json = False,
+) -> None:
+    """Stream a recording at the speed at which it was made, and print each answer.
+
+    The service keeps the state between the chunks. When the connection breaks, another is made, and
+    every step counts once.
+    """
+    with Service(url, key, ca, retry_for, local).client() as client:
+        served = chosen(client, model)
+        chunks = _chunks(file, Reader(tuple(served.channels), array), chunk)
+        if served.sample_rate_hz and not full_speed and str(file) != "-":
+            chunks = paced(chunks, served.sample_rate_hz)
+        emit: Literal["last", "every"] = "every" if every else "last"
+        with client.stream(model=served.name, resume=resume, emit=emit) as opened:
+            try:
+                for prediction in opened.predict(chunks, ahead=AHEAD if full_speed else 1):
+                    _print(prediction, served, json)
+            except KeyboardInterrupt:
+                _tell_id(opened)
+                raise
+            if keep:
+                _tell_id(opened)
+                opened.close()
+            else:
+                typer.echo(f"ended at {opened.end():,}", err=True)
+
+
+def _chunks(file: Path, reader: Reader, size: int) -> Iterator[Floats]:
+    if str(file) == "-":
+        return from_lines(sys.stdin, reader.channels, size)
+    recordings = reader.read(file)
+    if len(recordings) != 1:
+        raise DataError(f"{file} holds {len(recordings)} sequences; a stream takes one")
+    return cut(recordings[0].steps, size)
+
+
+def _print(prediction: Prediction, model: Model, json: bool) -> None:
+    answers: tuple[Answer, ...] = prediction.steps or (prediction,)
+    for position, answer in enumerate(answers, start=prediction.position - len(answers) + 1):
+        if json:
+            fields = {"position": position, "label": answer.label}
+            typer.echo(encoder.dumps(fields | {"probabilities": dict(answer.probabilities)}))
+        else:
+            clock = f"{position / model.sample_rate_hz:8.2f} s  " if model.sample_rate_hz else ""
+            share = answer.probabilities[answer.label]
+            typer.echo(f"{clock}{position:>8,}  {share:6.1%}  {answer.label}")
+
+
+def _tell_id(stream: Stream) -> None:
+    typer.echo(f"at {stream.read:,}; go on with --resume {stream.id}", err=True)

@@ -1,6 +1,0 @@
-"""Network → ONNX graph with explicit state, built node by node."""
-
-from export.graph.attention import attention_graph
-from export.graph.classifier import build_graph
-
-__all__ = ["attention_graph", "build_graph"]

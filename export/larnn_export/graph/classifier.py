@@ -1,0 +1,69 @@
+"""The recurrent stack and the classifier around it as one ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx
+
+from larnn_export.graph.bn_lstm import write_bn_lstm
+from larnn_export.graph.builder import Pen
+from larnn_export.graph.gru import write_gru
+from larnn_export.graph.larnn import write_larnn
+from larnn_export.graph.lstm import write_lstm
+from larnn_export.graph.mann import write_mann
+from larnn_export.graph.model import model_of
+from larnn_export.graph.phone_filters import write_filters
+from larnn_export.graph.rra import write_rra
+from larnn_export.graph.self_attention import write_attention
+from larnn_export.networks import Network, RawClassifier, RecurrentClassifier
+from larnn_export.networks.config import Family
+from larnn_export.networks.stack import Channels, Tokens
+from larnn_service.contract import INPUT, LENGTHS, LOGITS, Contract
+
+WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
+    "larnn": write_larnn,
+    "lstm": write_lstm,
+    "bn-lstm": write_bn_lstm,
+    "gru": write_gru,
+    "rra": write_rra,
+    "mann": write_mann,
+    "attention": write_attention,
+}
+
+
+def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
+    """The network in evaluation mode, with the contract in the metadata.
+
+    x float32 [batch, steps, channels], lengths int64 [batch] and each state tensor in; logits
+    [batch, steps, classes] and each next state tensor out.
+    """
+    pen, channels = Pen(in_place=not isinstance(network, RawClassifier)), INPUT
+    if isinstance(network, RawClassifier):
+        state = {tensor.name: tensor.name for tensor in network.filters.state_tensors()}
+        channels, next_state = write_filters(pen, network.filters, INPUT, state, LENGTHS)
+        for name, value in next_state.items():
+            pen.rename(value, f"next_{name}")
+        network = network.network
+    z = _write_input(pen, network, channels)
+    write_layer = WRITERS[network.config.family]
+    for index, layer in enumerate(network.layers):
+        names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
+        state = {name: f"{name}_{index}" for name in names}
+        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
+        z = pen.write("Add", z, output)
+        for name in names:
+            pen.rename(next_state[name], f"next_{name}_{index}")
+    pen.rename(pen.linear(z, network.output.weight, network.output.bias), LOGITS)
+    return model_of(pen, contract, "larnn")
+
+
+def _write_input(pen: Pen, network: RecurrentClassifier, x: str) -> str:
+    """x [batch, steps, channels] → [batch, steps, n]"""
+    layer = network.input
+    if isinstance(layer, Tokens):
+        return pen.write("Gather", layer.weight, pen.write("Squeeze", x, [2]), axis=0)
+    assert isinstance(layer, Channels)
+    if scale := network.config.fine_scale:
+        x = pen.write("Concat", x, pen.write("Asinh", pen.write("Div", x, scale)), axis=2)
+    return pen.elu(pen.linear(x, layer.weight, layer.bias))

@@ -1,0 +1,41 @@
+"""What training minimises."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from larnn_export.carried import Chunk
+from larnn_export.data.hapt import NO_ACTIVITY
+from larnn_export.recipe import TrainConfig
+
+
+def sequence_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    """Cross-entropy of logits [batch, steps, classes]: the last step's and the later steps'."""
+    later = logits[:, min(config.loss_from_step, logits.shape[1] - 1) :]
+    every = F.cross_entropy(
+        later.flatten(0, 1),
+        labels[:, None].expand(later.shape[:2]).flatten(),
+        label_smoothing=config.label_smoothing,
+    )
+    last = F.cross_entropy(logits[:, -1], labels, label_smoothing=config.label_smoothing)
+    return torch.lerp(every, last, config.last_step_weight)
+
+
+def stream_loss(logits: Tensor, chunk: Chunk, config: TrainConfig) -> Tensor:
+    """Cross-entropy of streams' logits at each step that has an activity.
+
+    A stream that begins with this chunk is not asked before `loss_from_step`.
+    """
+    labels = chunk.labels.clone()
+    early = torch.arange(labels.shape[1]) < config.loss_from_step
+    labels[chunk.fresh[:, None] & early] = NO_ACTIVITY
+    total = F.cross_entropy(
+        logits.flatten(0, 1),
+        labels.flatten(),
+        ignore_index=NO_ACTIVITY,
+        label_smoothing=config.label_smoothing,
+        reduction="sum",
+    )
+    return total / (labels != NO_ACTIVITY).sum().clamp(min=1)

@@ -1,0 +1,161 @@
+"""The model card: what a model is, how it was made and measured, on whose data, where it ends.
+
+It is made of what lies in a version's folder, so that it can be written again.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from larnn_export import checkpoint
+from larnn_export.data import DataInfo, hapt
+from larnn_export.data.uci_har import INFO
+from larnn_export.family_fields import used_fields
+from larnn_export.networks import NetworkConfig
+from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
+from larnn_export.placing import CHECKPOINT_FOLDER
+from larnn_export.recipe import TrainConfig
+from larnn_export.runs_table import command_of
+from larnn_export.stream_card import streams_section
+from larnn_export.stream_pictures import PICTURE_FILE
+from larnn_export.triton_config import read_manifest
+from larnn_service.contract import Manifest
+
+CARD_FILE = "README.md"
+PICTURES = {
+    CURVES_FILE: "learning curves",
+    CONFUSION_FILE: "confusion matrix",
+    PICTURE_FILE: "streams",
+}
+ON_STREAMS = """\
+Beside each batch {rows} rows were streams: whole recordings of these people, their state carried
+on. Transitions between activities were in them and taught nothing: only steps that belong to an
+activity count in the loss. That streams are trained on was decided after the test subjects'
+recordings had been measured with a network that knew windows alone: so these people chose one
+thing."""
+
+
+def write_card(version: Path, models: Path) -> Path:
+    """Write VERSION/README.md, give its path. `models` holds what it may have started from."""
+    file = version / CARD_FILE
+    file.write_text(card(version, models))
+    return file
+
+
+def card(version: Path, models: Path) -> str:
+    """The card of a published run. Raises OSError and ValueError where the folder is none."""
+    manifest, kept = read_manifest(version), version / CHECKPOINT_FOLDER
+    record = json.loads((kept / f"{checkpoint.FINISHED}.json").read_text())
+    info, test = _info(manifest, record), manifest.metrics["test"]
+    people = f"{len(test['per_subject'])} test subjects, {test['windows']:,} windows"
+    on_streams = bool(record["training"].get("streams"))
+    chose = (
+        "whose recordings chose one thing, see Training" if on_streams else "which chose nothing"
+    )
+    network = _rows(used_fields(NetworkConfig.model_validate(manifest.network)))
+    recalls = _rows({label: f"{share:.1%}" for label, share in test["per_class"].items()})
+    each = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
+    shown = "\n".join(
+        f"![{what}]({CHECKPOINT_FOLDER}/{name})"
+        for name, what in PICTURES.items()
+        if (kept / name).is_file()
+    )
+    return f"""\
+# {manifest.name}, version {manifest.version}
+
+{manifest.description}.
+
+| | accuracy |
+|---|---|
+{_folds_row(manifest.metrics["folds"])}\
+| {people}, {chose} | {test["accuracy"]:.2%} |
+
+| label | recall on the test subjects |
+|---|---|
+{recalls}
+
+By test subject: {each}.
+
+{shown}
+
+{streams_section(manifest.metrics.get("streams"))}\
+## The network
+
+| | |
+|---|---|
+{network}
+
+The graph agrees with the network in torch within {manifest.metrics["parity"]["logits"]:.0e}
+(logits) and {manifest.metrics["parity"]["state"]:.0e} (state) over ragged chunks that carry the
+state on. {_again(manifest, record, kept)}
+
+## Training
+
+{_training(record, models)}
+
+## The data
+
+{info.about}{_of_recordings(manifest, info)}
+
+## Limits
+
+{info.limits}
+"""
+
+
+def _info(manifest: Manifest, record: dict[str, Any]) -> DataInfo:
+    raw = manifest.contract.channels == hapt.RAW_CHANNELS
+    return hapt.RAW_INFO if raw else checkpoint.data_info(record)
+
+
+def _rows(values: dict[str, Any]) -> str:
+    return "\n".join(f"| {name} | {value} |" for name, value in values.items())
+
+
+def _folds_row(folds: dict[str, Any] | None) -> str:
+    if folds is None:
+        return ""
+    each = ", ".join(f"{accuracy:.1%}" for accuracy in folds["each"])
+    return (
+        "| the training subjects, each held out once in five folds of the same recipe | "
+        f"{folds['accuracy']:.2%} ({each}) |\n"
+    )
+
+
+def _again(manifest: Manifest, record: dict[str, Any], kept: Path) -> str:
+    """What writes the graph again."""
+    if not (kept / f"{checkpoint.FINISHED}.safetensors").is_file():
+        name = f"{manifest.name}-s{record['training']['seed']}"
+        command = command_of("train", name, record)
+        return f"The weights are in the graph alone;\n`{command}` trains them again."
+    folder = f"models/{manifest.name}/{manifest.version}/{CHECKPOINT_FOLDER}"
+    raw = " --raw" if manifest.contract.channels == hapt.RAW_CHANNELS else ""
+    return f"From its weights\n`python -m export onnx {folder}{raw}` writes it again."
+
+
+def _training(record: dict[str, Any], models: Path) -> str:
+    recipe = TrainConfig.model_validate({**record["training"], "held_out": ()})
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    lines = [f"{epochs} of the training subjects' windows, {recipe.batch_size} a batch."]
+    if start := record.get("started_from"):
+        lines.append(f"It began with the weights of {_published(start, models)}.")
+    if recipe.streams:
+        lines.append(ON_STREAMS.format(rows=recipe.streams))
+    return "\n".join(lines)
+
+
+def _published(digest: str, models: Path) -> str:
+    """Whose weights these are."""
+    for file in sorted(models.glob(f"*/*/{CHECKPOINT_FOLDER}/{checkpoint.FINISHED}.json")):
+        if json.loads(file.read_text())["tensors_sha256"] == digest:
+            version = file.parent.parent
+            return f"{version.parent.name}, version {version.name}"
+    return f"the run whose tensors_sha256 is {digest[:12]}"
+
+
+def _of_recordings(manifest: Manifest, info: DataInfo) -> str:
+    """Whose the whole recordings are, where streams of windows' people were measured."""
+    measured = manifest.metrics.get("streams") and info == INFO
+    return f"\n\n{hapt.ABOUT}" if measured else ""

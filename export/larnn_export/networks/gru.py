@@ -1,0 +1,60 @@
+"""The gated recurrent unit (arXiv 1406.1078), in the form that reset acts behind the product."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from larnn_export.networks.config import NetworkConfig
+from larnn_export.networks.loop import Tensors, over_time
+from larnn_export.networks.parts import at_length, log_times
+from larnn_service.contract import StateTensor
+
+
+class GRULayer(nn.Module):
+    """State in, state out: hidden. Parameters and gate order as `nn.GRUCell`."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        n = config.hidden_size
+        self.linear_ih = nn.Linear(n, 3 * n)
+        self.linear_hh = nn.Linear(n, 3 * n)
+        with torch.no_grad():
+            for gate in self.linear_hh.weight.split(n):
+                nn.init.orthogonal_(gate)
+            self.linear_ih.bias.zero_()
+            self.linear_hh.bias.zero_()
+            self.linear_ih.bias[n : 2 * n] = 1.0  # the update gate starts by keeping
+            if config.longest_memory:
+                self.linear_ih.bias[n : 2 * n] = log_times(n, config.longest_memory)
+
+    def state_tensors(self) -> list[StateTensor]:
+        n = self.config.hidden_size
+        return [StateTensor(name="hidden", shape=(n,), dtype="float32", description="hidden state")]
+
+    def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
+        """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""
+
+        def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
+            (hidden,) = carry
+            r_x, z_x, n_x = inputs[0].chunk(3, dim=-1)
+            r_h, z_h, n_h = self.linear_hh(hidden).chunk(3, dim=-1)
+            r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
+            candidate = (n_x + r * n_h).tanh()
+            hidden = (1 - z) * candidate + z * hidden
+            return (hidden,), (hidden,)
+
+        if lengths is None:
+            return self._fast(x, state[0])
+        (hiddens,) = over_time(step, state, (self.linear_ih(x),))
+        return hiddens, (at_length(state[0], hiddens, lengths),)
+
+    def _fast(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensors]:
+        """The library's own loop."""
+        linears = (self.linear_ih, self.linear_hh)
+        weights = [*(each.weight for each in linears), *(each.bias for each in linears)]
+        hiddens, after = torch.gru(
+            x, hidden[None], weights, True, 1, 0.0, self.training, False, True
+        )
+        return hiddens, (after[0],)

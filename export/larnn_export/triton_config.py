@@ -1,0 +1,89 @@
+"""config.pbtxt: the published folder under NVIDIA Triton, its state as Triton's implicit state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from google.protobuf.json_format import ParseDict
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from larnn_service.contract import MANIFEST_FILE, Contract, Manifest, StateTensor, TensorSignature
+
+CONFIG_FILE = "config.pbtxt"
+INITIAL_STATE_FOLDER = "initial_state"
+MAX_SEQUENCES = 1024
+"""Sequences that Triton takes at a time; others wait."""
+IDLE_MICROSECONDS = 300_000_000
+_DTYPES = {"float32": "TYPE_FP32", "float64": "TYPE_FP64", "int64": "TYPE_INT64"}
+
+
+def triton_config(manifest: Manifest) -> str:
+    """The text of config.pbtxt.
+
+    Each sequence runs as a batch of its own: where Triton batches, a state tensor has one axis more
+    than the batch, and a counter of shape [batch] does not.
+    """
+    contract = manifest.contract
+    state = {name for tensor in contract.state for name in (tensor.name, tensor.next_name)}
+    described = {
+        "name": manifest.name,
+        "backend": "onnxruntime",
+        "input": [_tensor(each) for each in contract.expected_inputs() if each.name not in state],
+        "output": [_tensor(each) for each in contract.expected_outputs() if each.name not in state],
+        "sequence_batching": {
+            "oldest": {"max_candidate_sequences": MAX_SEQUENCES},
+            "max_sequence_idle_microseconds": IDLE_MICROSECONDS,
+            "state": [_state(tensor) for tensor in contract.state],
+        },
+        "parameters": {"labels": {"string_value": ",".join(contract.labels)}},
+    }
+    text: str = text_format.MessageToString(ParseDict(described, ModelConfig()))
+    return text
+
+
+def read_manifest(version: Path) -> Manifest:
+    """That of a version's folder. Raises OSError, ValueError."""
+    return Manifest.model_validate_json((version / MANIFEST_FILE).read_bytes())
+
+
+def write_triton_config(version: Path) -> Path:
+    """Write it into the folder of a published version, and give its path.
+
+    Triton reads the one above its versions: there the newest version's goes too, with the initial
+    state where that is not zero. Raises OSError, and ValueError where there is no manifest.
+    """
+    manifest = read_manifest(version)
+    text, model = triton_config(manifest), version.parent
+    (version / CONFIG_FILE).write_text(text)
+    if version.name == str(max(int(v.name) for v in model.iterdir() if v.name.isdecimal())):
+        (model / CONFIG_FILE).write_text(text)
+        for name, data in _initial_state(manifest.contract).items():
+            (model / INITIAL_STATE_FOLDER).mkdir(exist_ok=True)
+            (model / INITIAL_STATE_FOLDER / name).write_bytes(data)
+    return version / CONFIG_FILE
+
+
+def _tensor(signature: TensorSignature) -> dict[str, Any]:
+    dims = [-1 if size is None else size for size in signature.shape]
+    return {"name": signature.name, "data_type": _DTYPES[signature.dtype], "dims": dims}
+
+
+def _state(tensor: StateTensor) -> dict[str, Any]:
+    """Triton starts a sequence from memory as it finds it, unless it is told the initial state."""
+    kind, dims = _DTYPES[tensor.dtype], [1, *tensor.shape]
+    start = {"data_file": tensor.name} if tensor.initial else {"zero_data": True}
+    initial = {"name": tensor.name, "data_type": kind, "dims": dims} | start
+    return {
+        "input_name": tensor.name,
+        "output_name": tensor.next_name,
+        "data_type": kind,
+        "dims": dims,
+        "initial_state": [initial],
+    }
+
+
+def _initial_state(contract: Contract) -> dict[str, bytes]:
+    """The files that `_state` names."""
+    return {t.name: t.initial_array(1).tobytes() for t in contract.state if t.initial}

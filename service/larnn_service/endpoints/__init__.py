@@ -1,0 +1,1 @@
+"""One file for each endpoint: decode, run, encode."""

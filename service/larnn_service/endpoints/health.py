@@ -1,0 +1,111 @@
+"""/healthz, /readyz and /models: is it alive, is it able, and what does it serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from larnn_service.contract import Channel, StateTensor
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.models.lifecycle import State, VersionState
+from larnn_service.interfaces import Model, Operator
+
+
+class ModelInfo(BaseModel):
+    """A served model, as its manifest describes it, and what runs it."""
+
+    name: str
+    version: int
+    description: str
+    provider: str
+    operator: Operator
+    sample_rate_hz: float | None
+    channels: tuple[Channel, ...]
+    vocabulary: int | None
+    """How many tokens there are, where its one channel holds tokens."""
+    labels: tuple[str, ...]
+    state: tuple[StateTensor, ...]
+    explains: bool
+    """Whether a stream can be told where its steps look."""
+
+
+class VersionInfo(BaseModel):
+    """One version: running here, or in the models folder."""
+
+    name: str
+    version: int
+    state: State
+    answers: bool
+    """Whether it is what a request for the model gets that names no version."""
+    streams: int
+    """Open streams of this replica that run on it."""
+    on_disk: bool
+
+
+class Models(BaseModel):
+    """What this replica serves; `default` answers a request that names no model."""
+
+    default: str
+    models: list[ModelInfo]
+    """For each name the version that answers."""
+    versions: list[VersionInfo]
+    """Every version that runs or is in the folder."""
+
+
+def _status(text: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"status": {"type": "string"}}}
+    return {"content": {"application/json": {"schema": schema, "example": {"status": text}}}}
+
+
+def router(engine: Engine) -> APIRouter:
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/healthz", summary="Alive", responses={200: _status("alive")})
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.get(
+        "/readyz",
+        summary="Warm and able",
+        responses={200: _status("ready"), 503: _status("warming up") | {"description": "not now"}},
+    )
+    async def readyz() -> JSONResponse:
+        if engine.ready:
+            return JSONResponse({"status": "ready"})
+        status = "draining" if engine.draining else "warming up"
+        return JSONResponse({"status": status}, 503, {"Retry-After": "1"})
+
+    @routes.get("/models", summary="The served models")
+    async def models() -> Models:
+        return Models(
+            default=engine.models.default,
+            models=[_info(model) for model in engine.models.values()],
+            versions=version_infos(await engine.control.index()),
+        )
+
+    return routes
+
+
+def version_infos(states: list[VersionState]) -> list[VersionInfo]:
+    """Without the reasons, which name files of this machine."""
+    return [VersionInfo.model_validate(state, from_attributes=True) for state in states]
+
+
+def _info(model: Model) -> ModelInfo:
+    manifest, contract = model.manifest, model.manifest.contract
+    return ModelInfo(
+        name=manifest.name,
+        version=manifest.version,
+        description=manifest.description,
+        provider=model.backend.provider,
+        operator=model.backend.operator,
+        sample_rate_hz=contract.sample_rate_hz,
+        channels=contract.channels,
+        vocabulary=contract.vocabulary and contract.vocabulary.size,
+        labels=contract.labels,
+        state=contract.state,
+        explains=model.attention is not None,
+    )

@@ -1,0 +1,73 @@
+"""GET / and /web/…: the live page, its recordings, the charting library from its package."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from larnn_service.errors import StartupError
+
+FILES = Path(__file__).parent.parent / "web"
+PREFIX = "/web"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "accelerometer=(self), gyroscope=(self), camera=(), microphone=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # asks whether it changed: a page and its modules fit each other
+}
+_UPLOT_PACKAGE = "metaflow-card-uplot"
+_UPLOT_FILES = "metaflow_extensions/card_uplot/plugins/cards/uplot/uplot"
+
+
+def is_open(path: str) -> bool:
+    """Whether the path belongs to the page, which needs no key: it asks for one."""
+    return path == "/" or path.startswith(f"{PREFIX}/")
+
+
+def add_page(app: FastAPI) -> None:
+    """The page at /. Raises StartupError where the charting library is not installed."""
+    files = _Files(directory=FILES)
+
+    async def page(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
+
+    app.router.routes += [
+        Route("/", page, include_in_schema=False),
+        Mount(f"{PREFIX}/uplot", _Files(directory=_uplot())),
+        Mount(PREFIX, files),
+    ]
+
+
+class _Files(StaticFiles):
+    """Static files that load nothing from elsewhere and are framed by nobody."""
+
+    def file_response(
+        self, full_path: Any, stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers.update(HEADERS)
+        return response
+
+
+def _uplot() -> Path:
+    """Where the package keeps uPlot; found without importing it."""
+    try:
+        return Path(str(distribution(_UPLOT_PACKAGE).locate_file(_UPLOT_FILES)))
+    except PackageNotFoundError:
+        raise StartupError(
+            f"the live page's charts are missing: pip install {_UPLOT_PACKAGE}"
+        ) from None

@@ -1,0 +1,54 @@
+"""The binary tensor extension: a body is JSON, then the tensors' bytes; the header says where."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from larnn_service.endpoints.oip.schemas import InferAnswer, InputTensor
+from larnn_service.errors import BadMessage
+
+HEADER = "Inference-Header-Content-Length"
+
+
+def split(request: Request, body: bytes) -> tuple[bytes, memoryview]:
+    """The JSON and what follows it. Raises BadMessage."""
+    length = request.headers.get(HEADER)
+    if length is None:
+        return body, memoryview(b"")
+    if not (length.isascii() and length.isdecimal() and int(length[:10]) <= len(body)):
+        raise BadMessage(f"{HEADER}: it is the size in bytes of the JSON that the body begins with")
+    return body[: int(length)], memoryview(body)[int(length) :]
+
+
+def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | None]:
+    """The bytes of each tensor, None where its numbers are JSON. Raises BadMessage."""
+    found: list[memoryview | None] = []
+    place = 0
+    for tensor in tensors:
+        size = tensor.parameters.get("binary_data_size")
+        if (size is None) is (tensor.data is msgspec.UNSET):
+            raise BadMessage(f"input {tensor.name}: send data or the parameter binary_data_size")
+        if size is None:
+            found.append(None)
+            continue
+        left = len(data) - place
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= left:
+            raise BadMessage(
+                f"input {tensor.name}: binary_data_size {size}; {left} bytes are left behind the "
+                f"JSON, whose size {HEADER} says"
+            )
+        found.append(data[place : place + size])
+        place += size
+    if place != len(data):
+        raise BadMessage(f"{len(data)} bytes follow the JSON; the inputs take {place}")
+    return found
+
+
+def joined(answer: InferAnswer, data: bytes) -> Response:
+    """The answer as JSON, and the bytes of its one tensor."""
+    head = msgspec.json.encode(answer)
+    return Response(
+        head + data, headers={HEADER: str(len(head))}, media_type="application/octet-stream"
+    )

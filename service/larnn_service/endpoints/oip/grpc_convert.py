@@ -1,0 +1,92 @@
+"""From the protocol's gRPC messages to a request without its wire, and back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tritonclient.grpc import service_pb2 as pb
+
+from larnn_service.contract import LOGITS
+from larnn_service.endpoints.oip.inference import Asked, Inferred
+from larnn_service.endpoints.oip.parameters import Value, check_offered
+from larnn_service.endpoints.oip.tensors import (
+    DTYPES,
+    FP32,
+    INT64,
+    Tensor,
+    from_bytes,
+    from_numbers,
+)
+from larnn_service.errors import BadMessage, ServiceError
+
+_CONTENTS = {FP32: "fp32_contents", INT64: "int64_contents"}
+
+
+def asked(request: Any) -> Asked:
+    """What a ModelInferRequest asks. Raises BadMessage."""
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise BadMessage(f"{len(raw)} raw_input_contents for {len(request.inputs)} inputs")
+    for tensor in (*request.inputs, *request.outputs):
+        check_offered(tensor.name, _parameters(tensor))
+    return Asked(
+        request.model_name,
+        request.model_version,
+        [
+            _tensor(tensor, raw[index] if raw else None)
+            for index, tensor in enumerate(request.inputs)
+        ],
+        [output.name for output in request.outputs],
+        _parameters(request),
+    )
+
+
+def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
+    name, datatype = tensor.name, tensor.datatype
+    if raw is not None:
+        if tensor.HasField("contents"):
+            raise BadMessage(f"input {name}: send contents or raw_input_contents, not both")
+        read = partial(from_bytes, name, datatype, raw)
+    else:
+        numbers = getattr(tensor.contents, _CONTENTS.get(datatype, "fp32_contents"))
+        read = partial(from_numbers, name, datatype, numbers)
+    return Tensor(name, datatype, tuple(tensor.shape), read)
+
+
+def _parameters(message: Any) -> dict[str, Value]:
+    """Those that are set: each is one of several kinds."""
+    kinds = {
+        name: value.WhichOneof("parameter_choice") for name, value in message.parameters.items()
+    }
+    return {name: getattr(message.parameters[name], kind) for name, kind in kinds.items() if kind}
+
+
+def answer(request: Any, inferred: Inferred) -> Any:
+    """A ModelInferResponse; its tensor is raw."""
+    manifest, logits = inferred.model.manifest, inferred.logits
+    return pb.ModelInferResponse(
+        model_name=manifest.name,
+        model_version=str(manifest.version),
+        id=request.id,
+        parameters={name: _parameter(value) for name, value in inferred.parameters.items()},
+        outputs=[
+            pb.ModelInferResponse.InferOutputTensor(name=LOGITS, datatype=FP32, shape=logits.shape)
+        ],
+        raw_output_contents=[logits.astype(DTYPES[FP32], copy=False).tobytes()],
+    )
+
+
+def stream_error(request: Any, error: ServiceError) -> Any:
+    """A ModelStreamInferResponse that says what is wrong with its request."""
+    code = {"code": _parameter(error.code)}
+    told = pb.ModelInferResponse(model_name=request.model_name, id=request.id, parameters=code)
+    return pb.ModelStreamInferResponse(error_message=error.detail, infer_response=told)
+
+
+def _parameter(value: Value) -> Any:
+    if isinstance(value, bool):
+        return pb.InferParameter(bool_param=value)
+    if isinstance(value, int):
+        return pb.InferParameter(int64_param=value)
+    return pb.InferParameter(string_param=str(value))

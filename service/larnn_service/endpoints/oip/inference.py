@@ -1,0 +1,120 @@
+"""Inference, the same for REST and gRPC: whole sequences, or the next steps of a named one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larnn_service.contract import INPUT, LENGTHS, LOGITS
+from larnn_service.endpoints.classify import check_sizes
+from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
+from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.sequences import Part, Sequences
+from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel
+from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.settings import Settings
+from larnn_service.wire.arrays import check_chunk_size, checked
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request without its wire."""
+
+    model: str
+    version: str
+    """Empty for the one that answers."""
+    inputs: list[Tensor]
+    outputs: list[str]
+    """Empty for all."""
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """The answer to it."""
+
+    model: Model
+    logits: Floats
+    """[batch, steps, classes]; zero beyond a row's length."""
+    parameters: dict[str, Value] = field(default_factory=dict)
+
+
+def version_number(version: str) -> int | None:
+    """Of an address or a field; None where it is empty. Raises UnknownModel."""
+    if not version:
+        return None
+    if not (version.isascii() and version.isdecimal() and len(version) < 10):
+        raise UnknownModel(f"there is no version {version[:20]!r}; versions are numbers")
+    return int(version)
+
+
+class Inference:
+    """The door's inside."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._sequences = Sequences(engine)
+
+    async def __call__(self, asked: Asked, owner: str) -> Inferred:
+        """Raises ServiceError."""
+        if unknown := set(asked.outputs) - {LOGITS}:
+            raise BadMessage(
+                f"output {min(unknown)}: the model gives {LOGITS} alone; its state stays here, and "
+                "goes on where requests carry a sequence_id"
+            )
+        part = sequence_part(asked.parameters)
+        if part is None:
+            return await self._whole(asked)
+        return await self._part(asked, part, owner)
+
+    async def _whole(self, asked: Asked) -> Inferred:
+        model = self._engine.model(asked.model, version_number(asked.version))
+        x, lengths = read_inputs(asked.inputs, model)
+        check_sizes(lengths, self._settings, INPUT)
+        rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
+        logits = np.zeros((*x.shape[:2], len(model.manifest.contract.labels)), np.float32)
+        for row, answer in zip(logits, await self._engine.every_step(model, rows), strict=True):
+            row[: len(answer)] = answer
+        return Inferred(model, logits)
+
+    async def _part(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
+        def steps(model: Model) -> Floats:
+            x, lengths = read_inputs(asked.inputs, model)
+            if len(x) != 1:
+                raise BadShape(f"input {INPUT}: a batch of {len(x)}; a sequence takes 1")
+            if lengths[0] or not part.ends:  # an end may come without steps
+                check_chunk_size(lengths[0], self._settings.max_chunk_steps)
+            return x[0, : lengths[0]]
+
+        model, advanced = await self._sequences.advance(
+            asked.model,
+            version_number(asked.version),
+            Part(part.name, steps, part.starts, part.ends, part.offset, part.acked),
+            owner,
+        )
+        told = {**part.told, "position": advanced.position, "durable": advanced.durable}
+        return Inferred(model, advanced.logits[None], told)
+
+
+def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
+    """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
+    by_name = {tensor.name: tensor for tensor in inputs}
+    contract = model.manifest.contract
+    channels = len(contract.channels)
+    if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - {INPUT, LENGTHS}:
+        raise BadMessage(
+            f"inputs {', '.join(tensor.name for tensor in inputs) or 'none'}: "
+            f"{model.manifest.name} takes {INPUT} [batch, steps, {channels}] and, if rows differ, "
+            f"{LENGTHS} [batch]; its state stays here"
+        )
+    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", channels)
+    if LENGTHS not in by_name:
+        return checked(x, model, INPUT), [x.shape[1]] * len(x)
+    lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))
+    if not ((lengths >= 0) & (lengths <= x.shape[1])).all():
+        raise BadValue(f"input {LENGTHS}: each is between 0 and the steps of {INPUT}, {x.shape[1]}")
+    return checked(x, model, INPUT), lengths.tolist()

@@ -1,0 +1,105 @@
+"""/v2: the Open Inference Protocol over HTTP. The server's doors and the repository's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from larnn_service.api.body import read_body
+from larnn_service.endpoints.oip import metadata, rest_models
+from larnn_service.endpoints.oip.inference import Inference
+from larnn_service.endpoints.oip.openapi_examples import EXAMPLES
+from larnn_service.endpoints.oip.repository import ModelRepository
+from larnn_service.endpoints.oip.rest_models import errors, json, says
+from larnn_service.endpoints.oip.schemas import (
+    IndexBody,
+    IndexEntry,
+    RepositoryBody,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+)
+from larnn_service.endpoints.worker_guard import OneWorker
+from larnn_service.engine.engine import Engine
+from larnn_service.settings import Settings
+from larnn_service.wire.arrays import decode_json
+from larnn_service.wire.error_responses import OIP
+from larnn_service.wire.openapi import reference, takes
+
+_INDEXED = {
+    "description": "Every version, of one model after the other.",
+    "content": {
+        "application/json": {
+            "schema": {"type": "array", "items": reference(IndexEntry)},
+            "example": [EXAMPLES["IndexEntry"]],
+        }
+    },
+}
+_INDEX = msgspec.json.Decoder(IndexBody)
+_REPOSITORY = msgspec.json.Decoder(RepositoryBody)
+
+
+def router(
+    engine: Engine, inference: Inference, repository: ModelRepository, settings: Settings
+) -> APIRouter:
+    routes = APIRouter(
+        prefix=OIP, tags=["Open Inference Protocol"], default_response_class=Response
+    )
+    one_worker = [Depends(OneWorker(settings))]
+
+    @routes.get("", summary="Server metadata", responses=says(ServerMetadata))
+    async def server_metadata() -> Response:
+        return json(metadata.server())
+
+    @routes.get("/health/live", summary="Alive", responses=says(ServerLive))
+    async def live() -> Response:
+        return json(ServerLive(True))
+
+    @routes.get("/health/ready", summary="Warm and able", responses=says(ServerReady, 200, 503))
+    async def ready() -> Response:
+        return json(ServerReady(engine.ready), 200 if engine.ready else 503)
+
+    @routes.post(
+        "/repository/index",
+        summary="Every version of every model",
+        openapi_extra=takes(IndexBody, {"ready": False}),
+        responses={200: _INDEXED, **errors(400, 413)},
+    )
+    async def repository_index(request: Request) -> Response:
+        asked = decode_json(_INDEX, await read_body(request, settings.max_body) or b"{}")
+        return json(await repository.index(asked.ready))
+
+    @routes.post(
+        "/repository/models/{name}/load",
+        summary="Load the newest version of a model, for operators",
+        openapi_extra=takes(RepositoryBody, {}),
+        responses=errors(400, 403, 404, 409, 413, 503),
+        dependencies=one_worker,
+    )
+    async def load(request: Request, name: str) -> Response:
+        await repository.load(name, request.state.owner, await parameters(request))
+        return Response()
+
+    @routes.post(
+        "/repository/models/{name}/unload",
+        summary="Take a model out of service, for operators",
+        openapi_extra=takes(RepositoryBody, {}),
+        responses=errors(400, 403, 404, 409, 413),
+        dependencies=one_worker,
+    )
+    async def unload(request: Request, name: str) -> Response:
+        await parameters(request)
+        await repository.unload(name, request.state.owner)
+        return Response()
+
+    async def parameters(request: Request) -> dict[str, Any]:
+        body = await read_body(request, settings.max_body)
+        return decode_json(_REPOSITORY, body or b"{}").parameters
+
+    models = rest_models.router(engine, inference, settings)
+    routes.include_router(models, prefix="/models/{name}")
+    routes.include_router(models, prefix="/models/{name}/versions/{version}")
+    return routes

@@ -1,0 +1,1 @@
+"""The queue, what goes into a run, and how it runs."""

@@ -1,0 +1,287 @@
+"""Dynamic batching of whatever waits, across requests and streams.
+
+Work starts when a run is free, and what came meanwhile forms the next batch; the only company that
+is waited for are those who were answered a moment ago (`Shares`). A run's size is bounded, by steps
+and by rows times steps: a longer sequence takes several runs and goes to the back of the queue in
+between, so a long window cannot stall the streams behind it. Runs go to threads, but for those that
+take less than the way there (`ShortRuns`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import partial
+from typing import cast
+
+import numpy as np
+
+from larnn_service.backend.providers import CPU
+from larnn_service.engine.batching.batch_runner import Ran, run
+from larnn_service.engine.batching.batch_sizing import Shares
+from larnn_service.engine.batching.executor import RunThreads, outcome_of
+from larnn_service.engine.batching.inline_policy import LONGEST, ShortRuns
+from larnn_service.engine.batching.queue_entries import Outcome, Row, Submission, Then
+from larnn_service.engine.batching.row_state import RowState
+from larnn_service.engine.batching.state_pool import Arena, Slot
+from larnn_service.engine.batching.timeouts import Deadlines, late
+from larnn_service.errors import BadValue, Full, Internal
+from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.telemetry.runs import Run, RunTelemetry
+from larnn_service.telemetry.traces import here
+
+logger = logging.getLogger(__name__)
+
+
+class Batcher:
+    """The queue and the runs of one model. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        model: Model,
+        threads: RunThreads,
+        telemetry: RunTelemetry,
+        *,
+        concurrency: int,
+        max_batch_size: int,
+        max_run_steps: int,
+        max_run_row_steps: int,
+        max_waiting_steps: int,
+        within: float = math.inf,
+        alone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """A reply that has not come `within` seconds fails with Full. `alone`: as for ShortRuns."""
+        self._loop = asyncio.get_running_loop()
+        self._backend = model.backend
+        self._arena = Arena(model.manifest.contract)
+        self._threads = threads
+        self._telemetry = telemetry
+        self._shares = Shares(concurrency, max_batch_size)
+        self._short_runs = ShortRuns(
+            max_batch_size, LONGEST if self._backend.provider == CPU else 0, alone
+        )
+        self._max_run_steps = max_run_steps
+        self._max_run_row_steps = max_run_row_steps
+        self._max_waiting_steps = max_waiting_steps
+        self._within = within
+        self._deadlines = Deadlines(within, self._late)
+        self._queue: deque[Row] = deque()
+        self._waiting_steps = 0
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def submit(
+        self, rows: Sequence[tuple[Steps, RowState | None]], then: Then, ends: bool = False
+    ) -> Submission:
+        """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
+
+        No state is the one before the first step. `ends`: nothing follows, so only the last
+        step's logits are kept. Of a row whose answer is not finite comes BadValue, Internal where
+        the run failed for this row alone, Full where the time is up. Raises Full.
+        """
+        steps = sum([len(x) for x, _ in rows])
+        if self._waiting_steps + steps > self._max_waiting_steps:
+            raise Full(
+                f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
+                retry_after=1,
+            )
+        place, initial, now = self._arena.place, self._arena.initial, self._loop.time()
+        span = here() if self._telemetry.traced else None
+        count = len(rows)
+        submission = Submission(then, now, span, [None] * count, count, steps)
+        for index, (x, state) in enumerate(rows):
+            slot = initial if state is None else place(state)
+            self._queue.append(Row(x, slot, ends, submission, index, len(x)))
+        self._deadlines.add(submission, now)
+        self._waiting_steps += steps
+        self._shares.came()
+        self._start_soon()  # what else this turn of the loop brings goes along
+        return submission
+
+    async def outcomes(
+        self, rows: Sequence[tuple[Steps, RowState | None]], ends: bool = False
+    ) -> list[Outcome]:
+        """`submit` for those who can wait."""
+        reply: asyncio.Future[list[Outcome]] = self._loop.create_future()
+
+        def then(outcomes: list[Outcome]) -> None:
+            if not reply.done():
+                reply.set_result(outcomes)
+
+        submission = self.submit(rows, then, ends)
+        try:
+            return await reply
+        finally:
+            self.drop(submission)
+
+    def drop(self, submission: Submission) -> None:
+        """Nobody wants it any more: its rows are skipped, and `then` is not called, unless it is
+        being answered."""
+        if not submission.over:
+            submission.over = True
+            self._waiting_steps -= submission.left
+            self._deadlines.remove(submission)
+
+    def _late(self, submission: Submission) -> None:
+        self.drop(submission)
+        _answer(submission, [late(self._within)] * len(submission.outcomes))
+
+    @property
+    def waiting_steps(self) -> int:
+        """Steps of this model that wait or run."""
+        return self._waiting_steps
+
+    def _start_soon(self) -> None:
+        """In the next turn of the loop, in nobody's context."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn, context=Context())
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        self._start_runs(here=True)
+
+    def _start_runs(self, here: bool) -> None:
+        """In threads, and `here` one short run at most: then others have a turn of the loop."""
+        loop = self._loop
+        if self._timer is not None:
+            self._timer.cancel()
+        if wait := self._shares.wait(len(self._queue), loop.time()):
+            self._timer = loop.call_later(wait, self._start_soon)
+            return
+        while self._shares.free and (waiting := self._waiting()):
+            steps = _piece(self._queue[0].left, self._most_steps(waiting))
+            short = self._short_runs.rows(waiting, steps)
+            if short and not here:
+                return
+            rows = self._next_batch(short or self._shares.of(waiting))
+            self._shares.started(len(rows))
+            most = self._most_steps(len(rows))
+            counts = [_piece(row.left, most) for row in rows]
+            telemetry = self._started(rows, counts, loop.time())
+            work = partial(run, self._backend, self._arena, rows, counts)
+            if short and self._short_runs.is_short(len(rows), max(counts), only=waiting == 1):
+                _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
+                return self._start_soon()
+            self._threads.start(work, partial(self._end, rows, counts, telemetry))
+
+    def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
+        waits = [now - row.submission.since for row in rows if row.whole]
+        asked = [row.submission.asked for row in rows if row.submission.asked is not None]
+        return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
+
+    def _waiting(self) -> int:
+        """Rows, the oldest of them one that is wanted."""
+        while self._queue and self._queue[0].submission.over:
+            self._queue.popleft()
+        return len(self._queue)
+
+    def _next_batch(self, limit: int) -> list[Row]:
+        """The oldest row, and others within a factor of two of its steps: little is padded."""
+        first = self._queue.popleft()
+        if first.alone:
+            return [first]
+        most = self._most_steps(limit)
+        size = _piece(first.left, most)
+        rows: list[Row] = [first]
+        others: list[Row] = []
+        while self._queue and len(rows) < limit:
+            row = self._queue.popleft()
+            if row.submission.over:
+                continue
+            fits = not row.alone and size <= 2 * _piece(row.left, most) <= 4 * size
+            (rows if fits else others).append(row)
+        self._queue.extendleft(reversed(others))
+        return rows
+
+    def _most_steps(self, rows: int) -> int:
+        return min(self._max_run_steps, max(self._max_run_row_steps // rows, 1))
+
+    def _end(
+        self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
+    ) -> None:
+        over = self._settle(rows, counts, telemetry, outcome)
+        self._start_runs(here=False)
+        _answer_all(over)
+        self._start_soon()  # behind what the answers have to do in the next turn
+
+    def _settle(
+        self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
+    ) -> list[Submission]:
+        """The submissions to answer."""
+        over: list[Submission] = []
+        answered: list[int] = []
+        if not isinstance(outcome, Exception):
+            self._short_runs.took(len(rows), max(counts), outcome.seconds)
+            for row, steps, (logits, state) in zip(rows, counts, outcome.rows, strict=True):
+                submission = row.submission
+                if not submission.over and self._advance(row, steps, logits, state):
+                    over.append(submission)
+                    if logits is not None:
+                        answered.append(len(submission.outcomes))
+        elif len(rows) == 1:
+            logger.error("a run failed", exc_info=outcome)
+            if not rows[0].submission.over and self._done(rows[0], Internal()):
+                over.append(rows[0].submission)
+        else:  # one of them may be the cause: each runs again by itself
+            for row in rows:
+                row.alone = True
+            self._queue.extendleft(reversed(rows))
+        now = self._loop.time()
+        telemetry.end(now, isinstance(outcome, Exception))
+        self._shares.ended(len(rows), answered, now, now - telemetry.since)
+        return over
+
+    def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> bool:
+        """Whether all of its submission is answered with that."""
+        if logits is None:
+            text = "the values are too large for the model: its answer is not finite"
+            return self._done(row, BadValue(text))
+        row.left -= steps
+        row.submission.left -= steps
+        self._waiting_steps -= steps
+        row.state = state
+        if row.ends:
+            row.logits = [logits]
+        else:
+            row.logits.append(logits)
+        if row.left:
+            self._queue.append(row)
+            return False
+        whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
+        return self._done(row, (whole, state))
+
+    def _done(self, row: Row, outcome: Outcome) -> bool:
+        submission = row.submission
+        submission.outcomes[row.index] = outcome
+        submission.unanswered -= 1
+        submission.left -= row.left
+        self._waiting_steps -= row.left
+        if submission.unanswered:
+            return False
+        submission.over = True
+        self._deadlines.remove(submission)
+        return True
+
+
+def _piece(steps: int, most: int) -> int:
+    """Of so many steps those of the next run: as few runs as may be, about as long each, so that a
+    sequence which goes on and one that begins fit side by side."""
+    return -(-steps // -(-steps // most))
+
+
+def _answer_all(submissions: list[Submission]) -> None:
+    for submission in submissions:
+        _answer(submission, cast(list[Outcome], submission.outcomes))
+
+
+def _answer(submission: Submission, outcomes: list[Outcome]) -> None:
+    """What one client makes of its answer is no other's concern."""
+    try:
+        submission.then(outcomes)
+    except Exception:
+        logger.exception("an answer could not be given")

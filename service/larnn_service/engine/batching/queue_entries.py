@@ -1,0 +1,65 @@
+"""What the batcher has in its queue: rows, and the submissions that they came with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import SpanContext
+
+from larnn_service.engine.batching.row_state import RowState
+from larnn_service.engine.batching.state_pool import Slot
+from larnn_service.interfaces import Floats, Steps
+
+Result = tuple[Floats, RowState]
+"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone."""
+Outcome = Result | Exception
+"""What comes of a row."""
+Then = Callable[[list[Outcome]], None]
+"""Gets what comes of each row of a submission, once, in the event loop."""
+
+
+@dataclass(eq=False, slots=True)
+class Submission:
+    """Rows that came together and are answered together."""
+
+    then: Then
+    since: float
+    """When it was queued, in seconds of the loop's clock."""
+    asked: SpanContext | None
+    """The span that asked for it, where anyone traces."""
+    outcomes: list[Outcome | None]
+    """Of its rows."""
+    unanswered: int
+    left: int
+    """Steps that wait or run."""
+    over: bool = False
+    """Answered, late, or nobody's any more."""
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """One sequence on its way through."""
+
+    x: Steps
+    state: Slot
+    ends: bool
+    submission: Submission
+    index: int
+    """Among the rows of its submission."""
+    left: int
+    """Steps that wait or run."""
+    logits: list[Floats] = field(default_factory=list)
+    alone: bool = False
+
+    def next(self, count: int) -> Steps:
+        """So many of its steps that wait."""
+        if count == len(self.x):
+            return self.x
+        start = len(self.x) - self.left
+        return self.x[start : start + count]
+
+    @property
+    def whole(self) -> bool:
+        """Whether none of its steps has been run."""
+        return self.left == len(self.x)

@@ -1,0 +1,19 @@
+"""Which store an address names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from larnn_service.engine.store.interface import Store
+from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.store.sqlite import SqliteStore
+from larnn_service.engine.store.valkey import ValkeyStore
+
+
+def open_store(address: str, *, ttl: float, timeout: float) -> Store:
+    """The store of an address that Settings has let pass; ttl and timeout in seconds."""
+    if address == "memory":
+        return MemoryStore()
+    if address.startswith("sqlite://"):
+        return SqliteStore(Path(address.removeprefix("sqlite:///")), ttl=ttl, timeout=timeout)
+    return ValkeyStore(address, ttl=ttl, timeout=timeout)

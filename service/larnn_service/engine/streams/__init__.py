@@ -1,0 +1,1 @@
+"""Streams: their state, order, fairness and checkpoints."""

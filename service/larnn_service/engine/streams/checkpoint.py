@@ -1,0 +1,121 @@
+"""All that a stream is, at one position, and its form as bytes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from larnn_service.engine.batching.row_state import RowState, initial
+from larnn_service.interfaces import Floats, Model
+
+MAGIC = b"LARNN\x01"
+_LOGITS = "logits"
+
+
+class DamagedCheckpoint(ValueError):
+    """Bytes that are no checkpoint, or not a whole one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """State, position and unacknowledged logits of a stream, written and read as one."""
+
+    stream: str
+    model: str
+    version: int
+    position: int
+    """Steps consumed."""
+    logits: Floats
+    """[kept, classes]: the answers of the last `kept` steps before `position`."""
+    state: RowState
+    ended: bool = False
+    fence: int = 0
+    """Which taking over of the stream wrote this: the store knows the newest."""
+
+    def moved(self, steps: int, logits: Floats, state: RowState) -> Checkpoint:
+        """After so many more steps."""
+        position = self.position + steps
+        return Checkpoint(
+            self.stream, self.model, self.version, position, logits, state, self.ended, self.fence
+        )
+
+    def end(self, logits: Floats) -> Checkpoint:
+        """Where nothing follows: the state is no more."""
+        return replace(self, logits=logits, state={}, ended=True)
+
+
+def beginning(name: str, model: Model) -> Checkpoint:
+    """A stream before its first step."""
+    manifest = model.manifest
+    return Checkpoint(
+        stream=name,
+        model=manifest.name,
+        version=manifest.version,
+        position=0,
+        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
+        state=initial(manifest.contract),
+    )
+
+
+class _Header(msgspec.Struct, array_like=True):
+    stream: str
+    model: str
+    version: int
+    position: int
+    ended: bool
+    tensors: list[tuple[str, str, tuple[int, ...]]]
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    """Magic, CRC-32 of what follows, the header's size, the header, the tensors one by one.
+
+    The fence is not among it: a store raises it without touching the rest.
+    """
+    tensors: dict[str, NDArray[Any]] = {_LOGITS: checkpoint.logits, **checkpoint.state}
+    header = msgspec.msgpack.encode(
+        _Header(
+            checkpoint.stream,
+            checkpoint.model,
+            checkpoint.version,
+            checkpoint.position,
+            checkpoint.ended,
+            [(name, tensor.dtype.str, tensor.shape) for name, tensor in tensors.items()],
+        )
+    )
+    body = b"".join(
+        [len(header).to_bytes(4, "little"), header, *(t.tobytes() for t in tensors.values())]
+    )
+    return MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def decode(data: bytes, fence: int) -> Checkpoint:
+    """What `encode` wrote, under this fence. Raises DamagedCheckpoint."""
+    start = len(MAGIC) + 4
+    if data[: len(MAGIC)] != MAGIC:
+        raise DamagedCheckpoint("these bytes are no checkpoint of this version of the service")
+    if zlib.crc32(data[start:]).to_bytes(4, "little") != data[len(MAGIC) : start]:
+        raise DamagedCheckpoint("the checkpoint's checksum is wrong")
+    place = start + 4
+    size = int.from_bytes(data[start:place], "little")
+    header = msgspec.msgpack.decode(data[place : place + size], type=_Header)
+    place += size
+    tensors = {}
+    for name, dtype, shape in header.tensors:
+        count = int(np.prod(shape, dtype=np.int64))
+        tensors[name] = np.frombuffer(data, dtype, count, place).reshape(shape)
+        place += tensors[name].nbytes
+    return Checkpoint(
+        stream=header.stream,
+        model=header.model,
+        version=header.version,
+        position=header.position,
+        logits=tensors.pop(_LOGITS),
+        state=tensors,
+        ended=header.ended,
+        fence=fence,
+    )

@@ -1,0 +1,95 @@
+"""A chunk of a stream: what of it is fresh, where it leaves the stream, what is answered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from larnn_service.engine.batching.row_state import RowState
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.errors import Backpressure, BadValue, Expired, Gap
+from larnn_service.interfaces import Floats, Steps
+
+
+class Chunk(NamedTuple):
+    """Steps of a stream: [steps, channels], `offset` of them sent before."""
+
+    offset: int
+    steps: Steps
+    acked: int | None = None
+    """The position up to which the client has its answers; its offset unless told."""
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.steps)
+
+
+class Advanced(NamedTuple):
+    """The answer to a chunk: logits [steps, classes], of each of its steps."""
+
+    position: int
+    """Steps consumed up to the end of this chunk."""
+    durable: int
+    logits: Floats
+    attention: Floats | None = None
+    """[layers, heads, k] of the last step, where it was asked for and the step was run now."""
+
+
+class Advance:
+    """A chunk in work, on a stream that stands at `before`."""
+
+    __slots__ = ("_chunk", "_kept", "before", "fresh")
+
+    def __init__(self, before: Checkpoint, chunk: Chunk, max_unacked_steps: int) -> None:
+        """Raises Expired after the end, Gap, BadValue, Backpressure."""
+        if before.ended and not _is_kept(chunk, before):
+            raise Expired("the stream has ended; open a new one")
+        if chunk.offset > before.position:
+            raise Gap(chunk.offset, before.position)
+        self.before, self._chunk = before, chunk
+        self._kept = _unacknowledged(before, chunk, max_unacked_steps)
+        self.fresh = chunk.steps[before.position - chunk.offset :]
+        """The steps that the stream has not consumed."""
+
+    def moved(self, logits: Floats, state: RowState) -> Checkpoint:
+        """Where the stream stands after the fresh steps; logits [fresh, classes]."""
+        self._kept = np.concatenate([self._kept, logits]) if len(self._kept) else logits
+        return self.before.moved(len(self.fresh), self._kept, state)
+
+    def ended(self, after: Checkpoint) -> Checkpoint:
+        """The same for a stream of which nothing follows."""
+        return after.end(self._kept)
+
+    def answer(self, stands: Checkpoint, durable: int, attention: Floats | None = None) -> Advanced:
+        """For all of the chunk, when the stream stands there."""
+        chunk, start = self._chunk, stands.position - len(self._kept)
+        logits = self._kept[chunk.offset - start : chunk.end - start]
+        return Advanced(chunk.end, durable, logits, attention)
+
+
+def _is_kept(chunk: Chunk, checkpoint: Checkpoint) -> bool:
+    """Whether all that the chunk asks for is among the kept logits."""
+    first = checkpoint.position - len(checkpoint.logits)
+    return first <= chunk.offset and chunk.end <= checkpoint.position
+
+
+def _unacknowledged(checkpoint: Checkpoint, chunk: Chunk, most: int) -> Floats:
+    """The kept logits from what the client still wants on."""
+    position, logits = checkpoint.position, checkpoint.logits
+    acked = chunk.offset if chunk.acked is None else chunk.acked
+    if acked > chunk.offset:
+        raise BadValue(f"acked {acked} lies behind the chunk's offset {chunk.offset}")
+    first = position - len(logits)
+    if chunk.offset < first:
+        raise BadValue(
+            f"the answers before step {first} were acknowledged and are gone; "
+            f"the stream is at {position}: send what follows",
+            expected_offset=position,
+        )
+    kept = logits[max(acked - first, 0) :]
+    if len(kept) + max(chunk.end - position, 0) > most:
+        raise Backpressure(
+            f"more than {most} steps are unacknowledged; read the answers and send `acked`"
+        )
+    return kept

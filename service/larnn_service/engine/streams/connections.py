@@ -1,0 +1,43 @@
+"""The websockets that are open on streams of this replica."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from larnn_service.engine.streams.stream import Connection, Stream
+from larnn_service.errors import Moved, ServiceError
+
+
+class Connections:
+    """Who is attached to which stream; one connection a stream."""
+
+    def __init__(self) -> None:
+        self._connections: set[Connection] = set()
+        self._last_detached = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def attach(self, stream: Stream, connection: Connection) -> None:
+        """Make this the stream's connection; an older one is closed as moved."""
+        stream.interrupt(Moved("another connection resumed this stream"))
+        stream.connection = connection
+        self._connections.add(connection)
+
+    def detach(self, stream: Stream, connection: Connection) -> None:
+        """The connection has gone; the stream stays for whoever resumes it."""
+        if stream.connection is connection:
+            stream.connection = None
+        self._connections.discard(connection)
+        if not self._connections:
+            self._last_detached.set()
+
+    async def close(self, reason: ServiceError, within: float) -> None:
+        """Interrupt every connection and wait, `within` seconds at most, until they have gone."""
+        self._last_detached.clear()
+        for connection in self._connections:
+            connection.interrupt(reason)
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._last_detached.wait(), within)

@@ -1,0 +1,294 @@
+"""The open streams: opened, resumed from the store, moved, put to rest, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from larnn_service.engine.models.registry import Models
+from larnn_service.engine.store.interface import Head, Store
+from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, beginning
+from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
+from larnn_service.engine.streams.connections import Connections
+from larnn_service.engine.streams.stream import Connection, Stream
+from larnn_service.engine.streams.stream_ids import StreamIds
+from larnn_service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from larnn_service.interfaces import Model
+from larnn_service.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class Streams:
+    """All streams that this replica owns. Idle times are in seconds of `clock`.
+
+    A stream is in memory from when it is opened or resumed until it is idle. What the memory store
+    has expires then; what another store has rests there, and is resumed on the next chunk.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ids: StreamIds,
+        models: Models,
+        *,
+        max_streams: int,
+        idle_timeout: float,
+        checkpoint_steps: int = 1,
+        checkpoint_interval: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.store = store
+        self.metrics = metrics or Metrics()
+        self.connections = Connections()
+        self.checkpoints = Checkpoints(
+            store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
+        )
+        self.ids = ids
+        self._models = models
+        self._max_streams = max_streams
+        self._idle_timeout = idle_timeout
+        self._clock = clock
+        self._streams: dict[str, Stream] = {}
+        self._coming = 0
+        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def __iter__(self) -> Iterator[Stream]:
+        return iter(list(self._streams.values()))
+
+    async def open(
+        self, model: Model, key: str | None = None, start: Checkpoint | None = None, owner: str = ""
+    ) -> Stream:
+        """A stream at position 0, or where `start` stands, stored before it is returned.
+
+        The same key again gives the same stream while it lives. Raises Full, Unavailable, and
+        Conflict where the key has opened a stream on another model.
+        """
+        name = self.ids.new(owner)
+        checkpoint = beginning(name, model) if start is None else replace(start, stream=name)
+        with self._room():
+            head = await self.store.create(checkpoint, key)
+            if isinstance(head, Head):
+                self._note("opened")
+                return self._add(model, replace(checkpoint, fence=head.fence))
+        stream = await self.resume(head)
+        if stream.model.manifest.name != model.manifest.name:
+            raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
+        return stream
+
+    async def resume(self, stream_id: str) -> Stream:
+        """The stream of that id, this replica's from now on, touched.
+
+        What is in memory counts only while its fence is the store's: else another replica has gone
+        on with the stream, and its checkpoint is taken. Raises UnknownStream, or Expired where it
+        was ours; UnknownModel, Full, Unavailable.
+        """
+        lock = self._arriving.setdefault(stream_id, asyncio.Lock())
+        async with lock:
+            stream, head = await self._find(stream_id)
+            if stream is None:
+                model = await self._models.of_stream(head.model, head.version)
+                with self._room():
+                    taken = await self._read(stream_id, self.store.take(stream_id))
+                    stream = self._add(model, taken)
+                self._note("resumed")
+                if taken.version != model.manifest.version:
+                    await self.migrate(stream, model)
+            stream.last_used = self._clock()
+            return stream
+
+    async def look(self, stream_id: str) -> Stream:
+        """The stream as it stands, without taking it from its owner. Raises as `resume` does."""
+        stream, head = await self._find(stream_id)
+        if stream is not None:
+            async with stream.lock:
+                await self.wake(stream)
+            stream.last_used = self._clock()
+            return stream
+        model = await self._models.of_stream(head.model, head.version)
+        checkpoint = await self._read(stream_id, self.store.load(stream_id))
+        return Stream(model, checkpoint, durable=checkpoint.position)
+
+    async def wake(self, stream: Stream) -> None:
+        """Have the state of a stream that rests. With its lock held. Raises Moved, Expired."""
+        if stream.lost is not None:
+            raise stream.lost
+        if stream.resting:
+            checkpoint = await self._read(stream.id, self.store.load(stream.id))
+            if checkpoint.fence != stream.checkpoint.fence:
+                self._lose(stream, moved())
+                raise moved()
+            stream.checkpoint, stream.resting = checkpoint, False
+        stream.last_used = self._clock()
+
+    def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
+        """The only place where a stream moves; it is written at once or soon.
+
+        Raises Moved or Expired where it was lost meanwhile.
+        """
+        if stream.lost is not None:
+            raise stream.lost
+        if checkpoint.ended and not stream.checkpoint.ended:
+            self._note("ended")
+        stream.checkpoint = checkpoint
+        stream.dirty = True
+        stream.last_used = self._clock()
+        if self.store.survives == "connection":
+            self.checkpoints.keep(stream)
+        else:
+            self.checkpoints.due(stream)
+
+    async def migrate(self, stream: Stream, model: Model) -> bool:
+        """Let the stream go on with another version of its model, of the same contract.
+
+        Whether it did: one that has ended, or is no longer this replica's, does not.
+        Raises Unavailable.
+        """
+        async with stream.lock:
+            with contextlib.suppress(Moved, Expired):
+                await self.wake(stream)
+                if not stream.checkpoint.ended:
+                    stream.model = model
+                    self.commit(stream, replace(stream.checkpoint, version=model.manifest.version))
+                    await self.checkpoints.write(stream)
+                    self._note("migrated")
+                    return True
+        return False
+
+    async def end(self, stream: Stream) -> int:
+        """End the stream and give its last position; ended again, it answers the same."""
+        async with stream.lock:
+            await self.wake(stream)
+            if not stream.checkpoint.ended:
+                self.commit(stream, stream.checkpoint.end(stream.checkpoint.logits[:0]))
+            await self.checkpoints.write(stream)
+            return stream.checkpoint.position
+
+    async def remove(self, stream_id: str) -> None:
+        """Erase every copy; a connection on it is told that it expired. Raises as `resume` does."""
+        await self._find(stream_id)
+        await self.store.delete(stream_id)
+        self._note("removed")
+        if (stream := self._streams.get(stream_id)) is not None:
+            self._lose(stream, self._expired())
+
+    async def rest_idle(self) -> None:
+        """Take the streams that nobody has touched for the idle timeout out of memory."""
+        oldest = self._clock() - self._idle_timeout
+        for stream in self:
+            if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
+                if self.store.survives == "connection":
+                    await self.store.delete(stream.id)
+                    self._note("evicted")
+                    self._lose(stream, self._expired())
+                else:
+                    await self._rest(stream, oldest)
+        await self.store.purge()
+
+    def attach(self, stream: Stream, connection: Connection) -> None:
+        """Make this the stream's connection; an older one is closed as moved."""
+        self.connections.attach(stream, connection)
+
+    def detach(self, stream: Stream, connection: Connection) -> None:
+        """The connection has gone; the stream is written, and stays for whoever resumes it."""
+        self.connections.detach(stream, connection)
+        if stream.dirty and stream.lost is None:
+            self.checkpoints.start(stream)
+        elif stream.resting and stream.connection is None:
+            self._forget(stream)
+
+    async def _rest(self, stream: Stream, oldest: float) -> None:
+        async with stream.lock:
+            await self.checkpoints.write_all([stream])
+            if stream.dirty or stream.lost is not None or stream.last_used >= oldest:
+                return  # the store is away, or another's, or someone came meanwhile
+            self._note("evicted")
+            if stream.connection is None:
+                self._forget(stream)
+            else:
+                light = replace(stream.checkpoint, logits=stream.checkpoint.logits[:0], state={})
+                stream.checkpoint, stream.resting = light, True
+
+    async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
+        """The stream if it is in memory and still this replica's, and what the store says of it."""
+        head = await self.store.head(stream_id) if self.ids.is_possible(stream_id) else None
+        stream = self._streams.get(stream_id)
+        if head is None:
+            if stream is not None:
+                self._lose(stream, self._expired())
+            raise self._gone(stream_id)
+        if stream is not None and stream.checkpoint.fence < head.fence:
+            self._lose(stream, moved())
+            stream = None
+        return stream, head
+
+    async def _read(self, stream_id: str, reading: Awaitable[Checkpoint | None]) -> Checkpoint:
+        try:
+            if (checkpoint := await reading) is not None:
+                return checkpoint
+            error = self._gone(stream_id)
+        except DamagedCheckpoint as damage:
+            logger.error("the checkpoint of a stream is damaged: %s", damage)
+            error = Expired("the stream's checkpoint is damaged; open a new one")
+        if (stream := self._streams.get(stream_id)) is not None:
+            self._lose(stream, error)
+        raise error
+
+    def _add(self, model: Model, checkpoint: Checkpoint) -> Stream:
+        stream = Stream(model, checkpoint, checkpoint.position, last_used=self._clock())
+        self._streams[stream.id] = stream
+        return stream
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """A place for one more. Raises Full where no stream that rests can leave memory."""
+        if len(self._streams) + self._coming >= self._max_streams:
+            self._make_room()
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    def _make_room(self) -> None:
+        living = [stream for stream in self if not stream.checkpoint.ended]
+        if len(living) + self._coming < self._max_streams:
+            return
+        if self.store.survives != "connection":
+            for stream in sorted(living, key=lambda stream: stream.last_used):
+                if stream.connection is None and not stream.dirty and not stream.lock.locked():
+                    self._note("evicted")
+                    self._forget(stream)
+                    return
+        self._note("refused")
+        raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
+
+    def _lose(self, stream: Stream, error: ServiceError) -> None:
+        """The stream is another's or gone: whoever still holds it here is told."""
+        stream.lost = error
+        if isinstance(error, Moved):
+            self._note("moved")
+        self._forget(stream)
+        stream.interrupt(error)
+
+    def _forget(self, stream: Stream) -> None:
+        """Let it leave memory, where it has not been resumed as another since."""
+        if self._streams.get(stream.id) is stream:
+            del self._streams[stream.id]
+
+    def _note(self, event: str) -> None:
+        self.metrics.streams.labels(event).inc()
+
+    def _gone(self, stream_id: str) -> ServiceError:
+        if self.ids.is_ours(stream_id):
+            return self._expired()
+        return UnknownStream("there is no such stream; open one and use the id it gets")
+
+    def _expired(self) -> Expired:
+        return Expired("the stream was ended, deleted or idle for too long; open a new one")

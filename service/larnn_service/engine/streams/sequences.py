@@ -1,0 +1,92 @@
+"""Sequences: streams that their clients name, and of which each request says start, end or neither.
+
+The name is the stream's key in the store, so a sequence goes on at any replica that shares it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.errors import BadValue, Conflict, UnknownStream
+from larnn_service.interfaces import Floats, Model
+
+
+@dataclass(frozen=True)
+class Part:
+    """The next steps of a sequence."""
+
+    name: int | str
+    """The client's; 5 and "5" are two sequences."""
+    steps: Callable[[Model], Floats]
+    """[steps, channels], as this model takes them; raises where it does not."""
+    starts: bool = False
+    ends: bool = False
+    offset: int | None = None
+    """Steps sent before. Without it a part goes on where the sequence is, also when sent again."""
+    acked: int | None = None
+
+
+class Sequences:
+    """The sequences of one replica's clients; each owner has names of their own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def advance(
+        self, model: str, version: int | None, part: Part, owner: str
+    ) -> tuple[Model, Advanced]:
+        """Consume the part and answer for all of it, when it is stored. In order of arrival.
+
+        Raises Conflict where a living sequence is started again or runs on another version than the
+        one asked for, UnknownStream where it was not started, else as `Engine.advance`.
+        """
+        key = f"sequence\n{owner}\n{model}\n{part.name!r}"
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            if part.starts:
+                starting = self._engine.model(model, version)
+                steps = part.steps(starting)
+                stream = await self._start(starting, key, part, len(steps), owner)
+            else:
+                stream = await self._find(key, part)
+                steps = part.steps(stream.model)
+            if version not in (None, stream.checkpoint.version):
+                raise Conflict(
+                    f"sequence {part.name!r} runs on version {stream.checkpoint.version}; "
+                    "ask for that one, or for none"
+                )
+            offset = stream.checkpoint.position if part.offset is None else part.offset
+            chunk = Chunk(offset, steps, part.acked)
+            advanced = await self._engine.advance(stream, chunk, settled=True, ends=part.ends)
+            return stream.model, advanced
+
+    async def _start(self, model: Model, key: str, part: Part, steps: int, owner: str) -> Stream:
+        """A stream before its first step, or the one that the same request has started."""
+        if part.offset not in (None, 0):
+            raise BadValue(f"offset {part.offset}: a sequence starts at 0")
+        stream = await self._engine.open(model, key, owner)
+        if stream.checkpoint.ended:  # the name is free again
+            await self._engine.streams.remove(stream.id)
+            stream = await self._engine.open(model, key, owner)
+        repeated = part.offset == 0 and stream.checkpoint.position <= steps
+        if stream.checkpoint.position and not repeated:
+            raise Conflict(
+                f"sequence {part.name!r} has begun and is at {stream.checkpoint.position}: go on "
+                "without sequence_start, end it, or take another sequence_id"
+            )
+        return stream
+
+    async def _find(self, key: str, part: Part) -> Stream:
+        stream_id = await self._engine.streams.store.named(key)
+        if stream_id is None:
+            raise UnknownStream(
+                f"sequence {part.name!r} has not begun here or was idle for too long: send "
+                "sequence_start with its first request"
+            )
+        return await self._engine.resume(stream_id)

@@ -1,0 +1,112 @@
+"""A stream's state as an object of its own: taken out, put in, and two streams made of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larnn_service.contract import Contract, StateTensor
+from larnn_service.engine.batching.row_state import RowState
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved
+from larnn_service.interfaces import Floats
+
+MAX_POSITION = 2**53
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a stream takes from one service to another."""
+
+    model: str
+    position: int
+    logits: Floats
+    """[kept, classes]: the answers of the last `kept` steps before `position`."""
+    state: RowState
+
+
+async def take_out(streams: Streams, stream_id: str) -> Checkpoint:
+    """The stream as it stands, which goes on. Raises Expired after its end, else as `look`."""
+    return _living(await streams.look(stream_id))
+
+
+async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept: int) -> None:
+    """Let the stream go on from the snapshot; stored when this returns.
+
+    Its connection is told that it has moved: what it knows of the stream no longer holds. Nothing
+    in a snapshot is trusted; raises BadMessage, BadShape and BadValue with the tensor's name.
+    """
+    contract = stream.model.manifest.contract
+    check(contract, stream.checkpoint.model, snapshot, max_kept)
+    async with stream.lock:
+        await streams.wake(stream)
+        restored = replace(
+            _living(stream),
+            position=snapshot.position,
+            logits=snapshot.logits,
+            state={tensor.name: snapshot.state[tensor.name] for tensor in contract.state},
+        )
+        streams.commit(stream, restored)
+        await streams.checkpoints.write(stream)
+    stream.interrupt(Moved("the stream's state was replaced; resume it to see where it stands"))
+
+
+async def fork(streams: Streams, stream_id: str, key: str | None, owner: str = "") -> Stream:
+    """A new stream that goes on from where this one stands. Raises as `take_out` and `open`."""
+    stream = await streams.look(stream_id)
+    return await streams.open(stream.model, key, _living(stream), owner)
+
+
+def _living(stream: Stream) -> Checkpoint:
+    if stream.checkpoint.ended:
+        raise Expired("the stream has ended; open a new one")
+    return stream.checkpoint
+
+
+def check(contract: Contract, model: str, snapshot: Snapshot, max_kept: int) -> None:
+    """Raises BadMessage, BadShape or BadValue where a stream of this contract cannot be so."""
+    if snapshot.model != model:
+        raise BadValue(f"model: this is the state of {snapshot.model}; the stream runs on {model}")
+    if not 0 <= snapshot.position <= MAX_POSITION:
+        raise BadValue(f"position: {snapshot.position} is not within 0 and {MAX_POSITION}")
+    kept = len(snapshot.logits)
+    if kept > min(snapshot.position, max_kept):
+        raise BadValue(f"logits: of {kept} steps; at most the position, and at most {max_kept}")
+    _check_tensor("logits", snapshot.logits, (kept, len(contract.labels)), "float32")
+    _check_names(contract, snapshot.state)
+    for tensor in contract.state:
+        value = snapshot.state[tensor.name]
+        _check_tensor(tensor.name, value, tensor.shape, tensor.dtype)
+        if tensor.dtype == "int64":
+            _check_counter(tensor, value, snapshot.position)
+
+
+def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:
+    names = {tensor.name for tensor in contract.state}
+    for name in sorted(names ^ state.keys()):
+        what = "missing" if name in names else "no state tensor of this model"
+        raise BadMessage(f"{name}: {what}; GET /models lists them")
+
+
+def _check_tensor(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
+    if value.dtype != np.dtype(dtype):
+        raise BadValue(f"{name}: dtype {value.dtype}; the model's is {dtype}")
+    if value.shape != shape:
+        raise BadShape(
+            f"{name}: shape {[1, *value.shape]}; the model's is {[1, *shape]}, batch first"
+        )
+    if dtype != "int64" and not np.isfinite(value).all():
+        raise BadValue(f"{name}: a value is not finite")
+
+
+def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> None:
+    """An integer tensor counts steps: never more than there were, nor than it may hold."""
+    most = position if tensor.maximum is None else min(position, tensor.maximum)
+    if value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
+        raise BadValue(f"{tensor.name}: {value.tolist()} is not within 0 and {most}")

@@ -1,0 +1,53 @@
+"""One open stream, as the replica that owns it holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.errors import ServiceError
+from larnn_service.interfaces import Model
+
+
+class Connection(Protocol):
+    """A live connection on a stream."""
+
+    def interrupt(self, error: ServiceError) -> None:
+        """Close for this reason once the work in flight has settled."""
+        ...
+
+
+@dataclass(eq=False)
+class Stream:
+    """One conversation. `checkpoint` is replaced whole, and only after a run has succeeded."""
+
+    model: Model
+    checkpoint: Checkpoint
+    """Where the stream stands, whether the store has it yet or not."""
+    durable: int = 0
+    """The position of the last checkpoint in the store."""
+    dirty: bool = False
+    """The store has not got `checkpoint` yet."""
+    resting: bool = False
+    """State and logits are in the store alone, until the next chunk."""
+    lost: ServiceError | None = None
+    """Why this replica may not go on with the stream: another owns it, or it is gone."""
+    last_used: float = 0.0
+    connection: Connection | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a chunk runs: chunks of one stream go one after the other, in order."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a checkpoint is written: one at a time, the newest last."""
+    timer: asyncio.TimerHandle | None = None
+    """Writes the next checkpoint."""
+
+    @property
+    def id(self) -> str:
+        return self.checkpoint.stream
+
+    def interrupt(self, error: ServiceError) -> None:
+        """Close the connection, if there is one."""
+        if self.connection is not None:
+            self.connection.interrupt(error)

@@ -1,0 +1,1 @@
+"""The process around the service: the server, its workers, signals and sockets."""

@@ -1,0 +1,45 @@
+"""Where the service listens and with what: TLS, and no public address by accident."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+
+from larnn_service.admission.keys import ApiKeys
+from larnn_service.errors import StartupError
+from larnn_service.settings import Settings
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises StartupError where anyone could come in, and nobody said that anyone may."""
+    if ApiKeys(settings.api_keys) or settings.allow_anyone or is_loopback(settings.host):
+        return
+    raise StartupError(
+        f"LARNN_HOST={settings.host} can be reached from other machines, and no keys are set: "
+        "set LARNN_API_KEYS (python -m service keys NAME makes one), or LARNN_ALLOW_ANYONE=true "
+        "where something else keeps others out"
+    )
+
+
+def check_tls(settings: Settings) -> None:
+    """Raises StartupError where certificate and key cannot be used."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise StartupError("LARNN_TLS_CERT and LARNN_TLS_KEY go together: set both, or none")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_cert, settings.tls_key
+        )
+    except (OSError, ssl.SSLError) as error:
+        raise StartupError(
+            f"LARNN_TLS_CERT={settings.tls_cert}, LARNN_TLS_KEY={settings.tls_key}: {error}"
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether none but this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,140 @@
+"""The metrics of one service, in a registry of its own, named as Prometheus has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from larnn_service.telemetry.histogram import Histogram
+from larnn_service.telemetry.traces import Traces
+
+disable_created_metrics()  # one more sample for each, which nobody asks for
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Observed(Protocol):
+    """Takes one value of a distribution."""
+
+    def observe(self, amount: float) -> None: ...
+
+
+class Metrics:
+    """Counters and histograms; what can be read when asked for is a Collector's."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Histogram(
+            "larnn_http_request_duration_seconds",
+            "HTTP requests, from the headers to the end of the answer.",
+            ("door", "model", "status"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.chunks = Histogram(
+            "larnn_chunk_duration_seconds",
+            "Chunks of streams that were answered, from when they were decoded.",
+            ("door", "model"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.errors = Counter(
+            "larnn_errors_total",
+            "Errors told to clients, by the protocol's code.",
+            ("door", "code"),
+            registry=registry,
+        )
+        self.queue = Histogram(
+            "larnn_queue_duration_seconds",
+            "How long a sequence or chunk waited for its first run.",
+            ("model", "version"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.run = Histogram(
+            "larnn_run_duration_seconds",
+            "Runs of the model, each of one batch.",
+            ("model", "version"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.rows = Histogram(
+            "larnn_run_rows",
+            "Rows in one run: sequences and chunks that were batched.",
+            ("model", "version"),
+            buckets=ROWS,
+            registry=registry,
+        )
+        self.steps = Counter(
+            "larnn_steps_total",
+            "Time steps that were run.",
+            ("model", "version"),
+            registry=registry,
+        )
+        self.streams = Counter(
+            "larnn_stream_events_total",
+            "What happened to streams: opened, resumed from the store, ended, removed, migrated, "
+            "evicted from memory, moved to another replica, refused for want of room.",
+            ("event",),
+            registry=registry,
+        )
+        self.checkpoints = Histogram(
+            "larnn_checkpoint_duration_seconds",
+            "Writes to the store: saved, moved and gone are its answers, unavailable is none.",
+            ("outcome",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.loads = Counter(
+            "larnn_model_loads_total",
+            "Versions loaded while serving: loaded, or refused.",
+            ("model", "outcome"),
+            registry=registry,
+        )
+        self.observer = lru_cache(4096)(self._observer)
+        """Where values of a histogram with these labels go: looked up once."""
+        self.also: Callable[[str, dict[str, str], Observed], Observed] | None = None
+        """Makes an observer that tells somebody else, too."""
+        self.traces: Traces | None = None
+        self._gauges: Collector | None = None
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def _observer(self, histogram: Histogram, *labels: str) -> Observed:
+        child = histogram.labels(*labels)
+        if self.also is None:
+            return child
+        return self.also(
+            histogram.name, dict(zip(histogram.label_names, labels, strict=True)), child
+        )
+
+    def watch(self, gauges: Collector) -> None:
+        """Ask it, too, whenever somebody reads."""
+        self.registry.register(gauges)
+        self._gauges = gauges
+
+    def families(self) -> list[Metric]:
+        """The service's own metrics as they are now."""
+        own = (self.requests, self.chunks, self.errors, self.queue, self.run, self.rows)
+        more = (self.steps, self.streams, self.checkpoints, self.loads)
+        gauges = () if self._gauges is None else self._gauges.collect()
+        return [*(family for one in (*own, *more) for family in one.collect()), *gauges]
+
+    def text(self) -> bytes:
+        """All of them, in Prometheus's text format."""
+        return generate_latest(self.registry)

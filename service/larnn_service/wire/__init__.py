@@ -1,0 +1,1 @@
+"""Pure functions between bytes and arrays or messages. No input or output, no engine."""

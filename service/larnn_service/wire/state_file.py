@@ -1,0 +1,74 @@
+"""A stream's state as a safetensors file: batch first, newest last, as the manifest says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from larnn_service.contract import LOGITS, Contract
+from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.snapshot import Snapshot
+from larnn_service.errors import BadMessage, BadShape
+
+MEDIA_TYPE = "application/octet-stream"
+_HEADER = 64 * 1024
+_Number = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,15})$")]
+
+
+class StateMetadata(msgspec.Struct):
+    """In the file's `__metadata__`; all are text, as the format has it."""
+
+    model: str
+    version: _Number
+    position: _Number
+
+
+class _Header(msgspec.Struct):
+    metadata: StateMetadata = msgspec.field(name="__metadata__")
+
+
+_HEADERS = msgspec.json.Decoder(_Header)
+
+
+def largest(contract: Contract, max_kept: int) -> int:
+    """Bytes of the largest file that a stream of this contract can have."""
+    return _HEADER + contract.state_bytes + 4 * max_kept * len(contract.labels)
+
+
+def write(checkpoint: Checkpoint) -> bytes:
+    """Every state tensor [1, …], and the unacknowledged `logits` [1, kept, classes]."""
+    tensors = {**checkpoint.state, LOGITS: checkpoint.logits}
+    metadata = StateMetadata(checkpoint.model, str(checkpoint.version), str(checkpoint.position))
+    return save(
+        {name: np.ascontiguousarray(tensor[None]) for name, tensor in tensors.items()},
+        msgspec.structs.asdict(metadata),
+    )
+
+
+def read(body: bytes, contract: Contract) -> Snapshot:
+    """The file as it claims to be, its tensors without the batch axis. Raises BadMessage, BadShape.
+
+    `logits` may be missing: then no answer before the position can be had again.
+    """
+    try:
+        tensors = load(body)
+        header = body[8 : 8 + int.from_bytes(body[:8], "little")]
+        metadata = _HEADERS.decode(header).metadata
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadMessage(
+            f"the body is no state as GET gives it, a safetensors file: {error}"
+        ) from None
+    for name, tensor in tensors.items():
+        if tensor.ndim == 0 or len(tensor) != 1:
+            raise BadShape(f"{name}: shape {list(tensor.shape)}; the first axis is the batch, of 1")
+    none = np.empty((1, 0, len(contract.labels)), dtype=np.float32)
+    logits = np.array(tensors.pop(LOGITS, none)[0])
+    if logits.ndim != 2:
+        raise BadShape(f"{LOGITS}: {logits.ndim + 1} axes; it is [1, kept, classes]")
+    state = {name: np.array(tensor[0]) for name, tensor in tensors.items()}
+    return Snapshot(metadata.model, int(metadata.position), logits, state)
