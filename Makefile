@@ -1,7 +1,8 @@
 # make serve           the service with the bundled model on http://localhost:8000 (no torch);
 #                      EXTRAS="grpc otel" adds the packages of these extras
 # make phone           the same by https for a phone nearby, with a QR code of its address
-# make test            all tests but the one that needs a Docker engine: make compose-test
+# make test            all tests but those that need a Docker engine, make compose-test, or Ray,
+#                      make ray-test
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
 # make kernels         the native library, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
@@ -19,19 +20,23 @@ space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test check format train export compose-test kernels kernels-check
+.PHONY: serve phone test ray-test check format train export compose-test kernels kernels-check
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
 
 phone: .venv/phone-ready
-	$(SERVICE) -m larnn_service.process.phone $(ARGS)
+	$(SERVICE) -m service phone $(ARGS)
 
 test: $(DEV_READY)
-	$(DEV) -m pytest -m "not deploy" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(DEV) -m pytest -m "not deploy and not ray" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)
+
+ray-test: $(DEV_READY)
+	$(DEV) -m pip install -q 'ray[serve]'
+	$(DEV) -m pytest -m ray -W default $(ARGS)
 
 check: $(DEV_READY)
 	$(DEV) -m ruff check
@@ -72,7 +77,7 @@ kernels-check: $(DEV_READY)
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx2 -march=x86-64-v3
 	$(TIDY) $(LOOPS) -- -std=gnu++17 -DLARNN_LEVEL=avx512 -march=x86-64-v4
 	$(TIDY) $(addprefix kernels/src/,kernel.cpp larnn_operator.cpp lstm_operator.cpp parameters.cpp \
-	    library.cpp numbers.cpp requests.cpp chunks.cpp answers.cpp training_library.cpp dispatch.cpp) \
+	    library.cpp numbers.cpp training_library.cpp dispatch.cpp) \
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 

@@ -11,6 +11,7 @@ from benchmarks import (
     fuzz,
     graph,
     kill,
+    loop,
     memories,
     page,
     reload,
@@ -21,6 +22,7 @@ from benchmarks import (
     telemetry,
     ticks,
     training,
+    trees,
 )
 from benchmarks.peers import install
 
@@ -33,6 +35,7 @@ for command in (
     checkpoints.checkpoints,
     install.install,
     kill.kill,
+    loop.loop,
     memories.memories,
     fuzz.fuzz,
     crowd.crowd,
@@ -43,6 +46,7 @@ for command in (
     soak.soak,
     telemetry.telemetry,
     training.training,
+    trees.trees,
 ):
     app.command()(command)
 

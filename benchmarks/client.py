@@ -66,17 +66,22 @@ class SameRequest:
         ]
 
 
-def load(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
-    """Let all of them ask until time or requests, of all together, are up. Raises ServerError."""
+def load(
+    server: Server, askers: Askers, seconds: float, requests: int, warm_up: int = WARM_UP
+) -> Load:
+    """Let all of them ask until time or requests, of all together, are up. Raises ServerError.
+
+    Each asks `warm_up` times before, which does not count.
+    """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_run, server, askers, seconds, requests).result()
+        return process.submit(_run, server, askers, seconds, requests, warm_up).result()
 
 
-def _run(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
+def _run(server: Server, askers: Askers, seconds: float, requests: int, warm_up: int) -> Load:
     async def bounded() -> Load:
         try:
             return await asyncio.wait_for(
-                _measure(server, askers, seconds, requests), GRACE + seconds
+                _measure(server, askers, seconds, requests, warm_up), GRACE + seconds
             )
         except TimeoutError:
             raise ServerError(f"no answer within {GRACE:g} s") from None
@@ -84,9 +89,11 @@ def _run(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
     return uvloop.run(bounded())
 
 
-async def _measure(server: Server, askers: Askers, seconds: float, requests: int) -> Load:
+async def _measure(
+    server: Server, askers: Askers, seconds: float, requests: int, warm_up: int
+) -> Load:
     opened = await askers.open()
-    await asyncio.gather(*(asker.repeat(WARM_UP) for asker in opened))
+    await asyncio.gather(*(asker.repeat(warm_up) for asker in opened))
     server_cpu, client_cpu = cpu_seconds(server.pid), time.process_time()
     start = time.perf_counter()
     each = -(-requests // len(opened))

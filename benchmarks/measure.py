@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from benchmarks.client import Askers, load
+from benchmarks.client import WARM_UP, Askers, load
 from benchmarks.server import Server
 from larnn_service.native import library
 
@@ -51,9 +51,11 @@ Rounds = dict[int, Round]
 """By the number of the round; a server that failed lacks some."""
 
 
-def measure(server: Server, askers: Askers, seconds: float, requests: int) -> Round:
+def measure(
+    server: Server, askers: Askers, seconds: float, requests: int, warm_up: int = WARM_UP
+) -> Round:
     """One cell, once. Raises ServerError."""
-    done = load(server, askers, seconds, requests)
+    done = load(server, askers, seconds, requests, warm_up)
     busy = done.client_cpu / done.seconds
     return Round.of(done.latencies, done.seconds, done.server_cpu, client_busy=busy)
 

@@ -16,7 +16,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks.client import Asker
 from benchmarks.server import ServerError
-from benchmarks.standin import signal
+from benchmarks.signals import signal
 
 BINARY = "larnn.f32.v1"
 PATIENCE = 20.0

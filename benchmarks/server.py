@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,13 @@ def serving(
     concurrency: int,
     processes: int = 1,
     more: Mapping[str, str] | None = None,
+    tree: Path = ROOT,
+    under: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`python -m service` on a free port of the loopback, ready; terminated at the end.
 
-    Several processes share the runs that go on at once, and a store for streams.
+    Several processes share the runs that go on at once, and a store for streams. `tree` is the
+    folder whose service it is; `under` is the command of a tool that runs it.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +62,8 @@ def serving(
         }
         environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
         environment |= more or {}
-        with running([sys.executable, "-m", "service"], port, "/readyz", environment) as server:
+        command = [*under, sys.executable, "-m", "service"]
+        with running(command, port, "/readyz", environment, tree=tree) as server:
             yield server
 
 
@@ -78,16 +82,18 @@ def running(
     health: str,
     environment: Mapping[str, str],
     within: float = 120.0,
+    tree: Path = ROOT,
 ) -> Iterator[Server]:
     """The command's server once GET `health` answers 200; its whole tree ended at the end.
 
-    Raises ServerError where it ends before or is not ready `within` seconds.
+    It starts in the folder `tree`. Raises ServerError where it ends before or is not ready `within`
+    seconds.
     """
     environment = {**os.environ, **environment}
     with (
         _Log() as log,
         subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdout=log.fileno(), stderr=subprocess.STDOUT
+            command, env=environment, cwd=tree, stdout=log.fileno(), stderr=subprocess.STDOUT
         ) as process,
     ):
         try:

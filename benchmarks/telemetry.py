@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -22,7 +22,7 @@ from fastapi import FastAPI
 
 from benchmarks.measure import machine, write
 from benchmarks.server import ROOT
-from larnn_service.app import create_app
+from larnn_service.app import Service, create_app
 from larnn_service.settings import Settings
 from larnn_service.telemetry.metrics import Metrics
 
@@ -74,7 +74,7 @@ async def _measure(collector: str, requests: int, rounds: int) -> dict[str, list
         apps = {}
         for kind in KINDS:
             apps[kind] = app = _app(kind, collector)
-            await stack.enter_async_context(app.router.lifespan_context(app))
+            await stack.enter_async_context(_lifespan(app))
             await _ask(app, requests // 4)
         for number in range(rounds):
             for kind in KINDS[number % 3 :] + KINDS[: number % 3]:
@@ -84,27 +84,31 @@ async def _measure(collector: str, requests: int, rounds: int) -> dict[str, list
     return each
 
 
-def _app(kind: str, collector: str) -> FastAPI:
+def _lifespan(service: Service) -> AbstractAsyncContextManager[Any]:
+    """From its start to its end."""
+    assert isinstance(service.framework, FastAPI)
+    return service.framework.router.lifespan_context(service.framework)
+
+
+def _app(kind: str, collector: str) -> Service:
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector} if kind == KINDS[2] else {}
     with mock.patch.dict(os.environ, told):
-        app = create_app(Settings(models=ROOT / "models", concurrency=1))
+        service = create_app(Settings(models=ROOT / "models", concurrency=1))
         if told:
             from fastapi.telemetry._runtime import _configure_from_environment
 
-            _configure_from_environment(app._telemetry)  # as it does when a server starts it
+            assert isinstance(service.framework, FastAPI)
+            # as it does when a server starts it
+            _configure_from_environment(service.framework._telemetry)
     if kind == "nothing":
-        app.user_middleware = [m for m in app.user_middleware if "metrics" not in m.kwargs]
-        app.state.engine._metrics = _Silent()
-    return app
+        _silence(service.metrics)
+    return service
 
 
-class _Silent(Metrics):
-    """Takes every value and keeps none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.observer = lambda *_: _NOWHERE  # type: ignore[assignment]
-        self.steps = mock.Mock(labels=lambda *_: _NOWHERE)
+def _silence(metrics: Metrics) -> None:
+    """Let it take every value of a request and keep none."""
+    metrics.observer = lambda *_: _NOWHERE  # type: ignore[assignment]
+    metrics.steps = mock.Mock(labels=lambda *_: _NOWHERE)
 
 
 class _Nowhere:
@@ -118,7 +122,7 @@ class _Nowhere:
 _NOWHERE = _Nowhere()
 
 
-async def _ask(app: FastAPI, times: int) -> None:
+async def _ask(app: Service, times: int) -> None:
     for _ in range(times):
         await app(_SCOPE | {"state": {}}, _receiver(), _ignore)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from larnn_service.process.server import make_server
+from larnn_service.process.server import Server
 from larnn_service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def running(**settings: Any) -> Iterator[str]:
     """The service in a thread; its base URL, once it is ready. Drained at the end."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = make_server(Settings(**settings))
+        server = Server(Settings(**settings))
         ready = threading.Event()
         server.when_ready = ready.set
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -36,7 +36,7 @@ def running(**settings: Any) -> Iterator[str]:
             assert ready.wait(300), "the service did not come up"
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop_from_elsewhere()
             thread.join(120)
             assert not thread.is_alive(), "the service did not stop"
 

@@ -14,7 +14,7 @@ from larnn_service.engine.store.interface import Survives
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.stream import Stream
-from tests import toy
+from tests import awaited, toy
 
 WINDOW = np.ones((3, 2), np.float32)
 Replica = Callable[..., Engine]
@@ -36,7 +36,7 @@ async def entry(engine: Engine, version: int) -> VersionState:
 
 
 async def advance(engine: Engine, stream: Stream, offset: int) -> list[float]:
-    advanced = await engine.advance(stream, Chunk(offset, WINDOW), settled=True)
+    advanced = await awaited.advance(engine, stream, Chunk(offset, WINDOW), settled=True)
     last: list[float] = advanced.logits[-1].tolist()
     return last
 

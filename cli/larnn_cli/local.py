@@ -14,11 +14,11 @@ def serving() -> Iterator[str]:
 
     Raises StartupError.
     """
-    from larnn_service.process.server import make_server
+    from larnn_service.process.server import Server
     from larnn_service.settings import Settings
 
     with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes early waits in its queue
-        server = make_server(
+        server = Server(
             Settings(store="memory", workers=1, api_keys="", tls_cert=None, tls_key=None)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -26,5 +26,5 @@ def serving() -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop_from_elsewhere()
             thread.join()

@@ -1,4 +1,4 @@
-// JSON's grammar of arrays and numbers, and the door for Python (service/larnn_service/wire/json_numbers.py).
+// JSON's grammar of nested arrays of numbers; service/larnn_service/wire/json_numbers.py calls it.
 #include "numbers.h"
 
 #include "decimal.h"
@@ -6,11 +6,72 @@
 namespace larnn {
 namespace {
 
-class Reader {
- public:
-  Reader(const char* text, const char* end) : at_(text), end_(end) {}
+constexpr int kMostDepth = 3;
 
-  const char* at() const { return at_; }
+class NumberReader {
+ public:
+  NumberReader(const char* text, int64_t size, float* values, int64_t most_values, int64_t* rows,
+               int64_t most_sequences)
+      : at_(text),
+        end_(text + size),
+        values_(values),
+        values_end_(values + most_values),
+        rows_(rows),
+        most_sequences_(most_sequences) {}
+
+  // The depth, or 0 where the text is not such an array.
+  int64_t read_text() {
+    const char* start = at_;
+    int depth = 0;
+    while (depth < kMostDepth && take('[')) ++depth;
+    at_ = start;
+    const bool right = depth == 3   ? read_sequences()
+                       : depth == 2 ? read_sequence()
+                       : depth == 1 ? read_row() && add_sequence(1)
+                                    : false;
+    skip_space();
+    return right && at_ == end_ ? depth : 0;
+  }
+
+  int64_t sequences() const { return sequences_; }
+  int64_t width() const { return width_; }
+
+ private:
+  bool read_sequences() {
+    if (!take('[')) return false;
+    do {
+      if (!read_sequence()) return false;
+    } while (take(','));
+    return take(']');
+  }
+
+  bool read_sequence() {
+    if (!take('[')) return false;
+    int64_t rows = 0;
+    do {
+      if (!read_row()) return false;
+      ++rows;
+    } while (take(','));
+    return take(']') && add_sequence(rows);
+  }
+
+  bool read_row() {
+    if (!take('[')) return false;
+    const float* first = values_;
+    do {
+      skip_space();
+      if (values_ == values_end_ || !read_decimal(at_, end_, *values_)) return false;
+      ++values_;
+    } while (take(','));
+    if (width_ == 0) width_ = values_ - first;
+    return values_ - first == width_ && take(']');
+  }
+
+  bool add_sequence(int64_t rows) {
+    if (sequences_ == most_sequences_) return false;
+    rows_[sequences_++] = rows;
+    return true;
+  }
 
   bool take(char wanted) {
     skip_space();
@@ -19,91 +80,29 @@ class Reader {
     return true;
   }
 
-  bool number(float& value) {
-    skip_space();
-    Decimal decimal(at_, end_);
-    if (!decimal.read(value)) return false;
-    at_ = decimal.at();
-    return true;
-  }
-
- private:
   void skip_space() {
     while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   }
 
   const char* at_;
   const char* end_;
+  float* values_;
+  float* values_end_;
+  int64_t* rows_;
+  int64_t most_sequences_;
+  int64_t sequences_ = 0;
+  int64_t width_ = 0;
 };
 
-bool read_step(Reader& reader, const Room& room, size_t& used, size_t& width) {
-  if (!reader.take('[')) return false;
-  const size_t first = used;
-  do {
-    if (used == room.most_values || !reader.number(room.values[used])) return false;
-    ++used;
-  } while (reader.take(','));
-  if (width == 0) width = used - first;
-  return used - first == width && reader.take(']');
-}
-
-bool read_sequence(Reader& reader, const Room& room, size_t& used, Sequences& found) {
-  if (found.count == room.most_sequences || !reader.take('[')) return false;
-  int64_t steps = 0;
-  do {
-    if (!read_step(reader, room, used, found.width)) return false;
-    ++steps;
-  } while (reader.take(','));
-  room.steps[found.count++] = steps;
-  return reader.take(']');
-}
-
 }  // namespace
-
-bool read_sequences(const char* text, const char* end, const Room& room, Sequences& found) {
-  Reader reader(text, end);
-  size_t used = 0;
-  if (!reader.take('[')) return false;
-  do {
-    if (!read_sequence(reader, room, used, found)) return false;
-  } while (reader.take(','));
-  if (!reader.take(']')) return false;
-  found.end = reader.at();
-  return true;
-}
-
-const char* value_of(std::string_view text, std::string_view key) {
-  const size_t start = text.find(key);
-  if (start == std::string_view::npos) return nullptr;
-  size_t colon = start + key.size();
-  if (colon < text.size() && text[colon] == ' ') ++colon;
-  return colon < text.size() && text[colon] == ':' ? text.data() + colon + 1 : nullptr;
-}
-
-bool may_repeat(std::string_view behind, std::string_view key) {
-  return behind.find(key) != std::string_view::npos || behind.find('\\') != std::string_view::npos;
-}
-
-bool read_steps(const char* text, const char* end, const Room& room, Sequences& found) {
-  Reader reader(text, end);
-  size_t used = 0;
-  if (!read_sequence(reader, room, used, found)) return false;
-  found.end = reader.at();
-  return true;
-}
-
 }  // namespace larnn
 
-// Returns how many sequences text[start, size) begins with, 0 where it refuses; their width goes to
-// shape[0], where they end to shape[1].
-extern "C" __attribute__((visibility("default"))) int64_t
-larnn_read_sequences(const char* text, int64_t start, int64_t size, float* values,
-                     int64_t most_values, int64_t* steps, int64_t most_sequences, int64_t* shape) {
-  larnn::Sequences found;
-  const larnn::Room room{values, static_cast<size_t>(most_values), steps,
-                         static_cast<size_t>(most_sequences)};
-  if (!larnn::read_sequences(text + start, text + size, room, found)) return 0;
-  shape[0] = static_cast<int64_t>(found.width);
-  shape[1] = found.end - text;
-  return static_cast<int64_t>(found.count);
+int64_t larnn_read_numbers(const char* text, int64_t size, float* values, int64_t most_values,
+                           int64_t* rows, int64_t most_sequences, int64_t* shape) {
+  larnn::NumberReader reader(text, size, values, most_values, rows, most_sequences);
+  const int64_t depth = reader.read_text();
+  if (depth == 0) return 0;
+  shape[0] = depth;
+  shape[1] = reader.width();
+  return reader.sequences();
 }

@@ -1,38 +1,18 @@
-// Sequences of numbers from JSON text to float32, without an object for each.
+// The numbers of a JSON array, from text to float32 without an object for each number.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <string_view>
 
-namespace larnn {
-
-// Where numbers go, and how many there may be.
-struct Room {
-  float* values;
-  size_t most_values;
-  int64_t* steps;
-  size_t most_sequences;
-};
-
-struct Sequences {
-  size_t count = 0;
-  size_t width = 0;
-  const char* end = nullptr;
-};
-
-// Reads [[[x, …], …], …]: sequences of steps, all of one width, none empty, every number finite as
-// a float32. False where the text is anything else, which need not be wrong: it says not why.
-bool read_sequences(const char* text, const char* end, const Room& room, Sequences& found);
-
-// Where the value of that key begins, which has its quotes; none where it is not plainly there.
-const char* value_of(std::string_view text, std::string_view key);
-
-// Whether there may be another: of a key that comes twice, or is written with escapes, the last one
-// would count.
-bool may_repeat(std::string_view behind, std::string_view key);
-
-// The same of one sequence by itself: [[x, …], …].
-bool read_steps(const char* text, const char* end, const Room& room, Sequences& found);
-
-}  // namespace larnn
+// Reads a text that is one JSON array of finite numbers, nested one, two or three deep: a row
+// [x, …], a sequence of rows [[x, …], …], or several sequences [[[x, …], …], …]. All rows have one
+// width, sequences have any length, and no array is empty. White space may stand around each token.
+//
+// The numbers go to `values`, of which there may be `most_values`. A row counts as a sequence of
+// one row: the number of rows of each sequence goes to `rows`, of which there may be
+// `most_sequences`. The depth goes to shape[0], the width of the rows to shape[1].
+//
+// Returns the number of sequences, or 0 where the text is anything else or does not fit: then the
+// contents of the buffers mean nothing.
+extern "C" __attribute__((visibility("default"))) int64_t
+larnn_read_numbers(const char* text, int64_t size, float* values, int64_t most_values,
+                   int64_t* rows, int64_t most_sequences, int64_t* shape);

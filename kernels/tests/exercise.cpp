@@ -3,8 +3,7 @@
 //   exercise laws LEVEL                  any cut and any company give a row the same bits
 //   exercise answers LEVEL               what a plain loop in double precision gives
 //   exercise gradients LEVEL             training's derivative is what a small difference gives
-//   exercise texts                       no text makes the readers of numbers, requests and chunks,
-//                                        and no room the writer of answers, leave its memory
+//   exercise texts                       no text makes the reader of numbers leave its memory
 //   exercise levels                      those that this processor runs
 //   exercise count LEVEL ROWS STEPS      one run, to count its instructions
 #include <algorithm>

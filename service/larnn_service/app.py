@@ -5,43 +5,49 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from larnn_service import __version__
-from larnn_service.admission import auth_middleware
 from larnn_service.admission.authorization import Operators
-from larnn_service.admission.callers import Callers
-from larnn_service.api.desk import Desk
-from larnn_service.api.exchange import ShortWay
-from larnn_service.api.request_turn import RequestTurn
+from larnn_service.admission.gate import Gate
 from larnn_service.backend.model_repository import Repository
 from larnn_service.endpoints import (
-    classify,
+    framework,
     health,
     live_page,
     metrics,
     model_admin,
+    openapi,
     stream_state,
-    stream_websocket,
     streams_rest,
 )
+from larnn_service.endpoints.channel import Channel
+from larnn_service.endpoints.classify import Classify
+from larnn_service.endpoints.exchange import Endpoint, Exchange, Pipeline
 from larnn_service.endpoints.oip import rest
 from larnn_service.endpoints.oip.inference import Inference
 from larnn_service.endpoints.oip.repository import ModelRepository
+from larnn_service.endpoints.oip.rest_infer import Infer
+from larnn_service.endpoints.routes import Routes
+from larnn_service.endpoints.stream_session import PATH, StreamSession
+from larnn_service.endpoints.stream_steps import StreamSteps
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.streams.registry import Streams
-from larnn_service.engine.streams.stream_ids import StreamIds
 from larnn_service.errors import StartupError, Unavailable
 from larnn_service.settings import Settings
+from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry import otel
-from larnn_service.wire import error_responses, openapi
+from larnn_service.transport.asgi import serve_http, serve_websocket
+from larnn_service.wire.http import Head, Response
 
 if TYPE_CHECKING:
     from larnn_service.endpoints.oip.grpc_server import GrpcServer
@@ -49,73 +55,118 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The service as an ASGI application. Raises StartupError where it cannot serve."""
-    folder = Repository(settings.models, settings.provider, settings.concurrency)
-    models = at_start(folder, settings.model, settings.versions)
-    engine = Engine(models, _streams(settings, models), settings)
-    for model in models.loaded().values():
-        manifest, backend = model.manifest, model.backend
-        on = f"{backend.provider}, operator: {backend.operator}"
-        logger.info("%s/%d on %s", manifest.name, manifest.version, on)
+class Service:
+    """The service as an ASGI application, and what our own transport asks of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises StartupError where it cannot serve."""
+        self._settings = settings
+        folder = Repository(settings.models, settings.provider, settings.concurrency)
+        models = at_start(folder, settings.model, settings.versions)
+        self.engine = engine = Engine(models, _streams(settings, models), settings)
+        for model in models.loaded().values():
+            manifest, backend = model.manifest, model.backend
+            on = f"{backend.provider}, operator: {backend.operator}"
+            logger.info("%s/%d on %s", manifest.name, manifest.version, on)
+        gate = Gate(settings, engine.streams.ids)
+        self.bytes = gate.bytes
+        self.metrics = engine.streams.metrics
+        self.pipeline = Pipeline(gate, self.metrics)
+        self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
+        inference = Inference(engine, settings)
+        operators = Operators(settings)
+        repository = ModelRepository(engine, operators)
+        endpoints: list[Endpoint] = [
+            Classify(engine, settings),
+            StreamSteps(engine, settings),
+            Infer(inference, settings),
+        ]
+        self._routes = Routes(endpoints)
+        self.when_started: Callable[[], None] = lambda: None
+        """Called once, when the service is warm."""
+        self.refusal: StartupError | None = None
+        """Why it did not start."""
+        app = FastAPI(
+            title="LARNN inference service",
+            version=__version__,
+            lifespan=self._lifespan,
+            telemetry=otel.export(self.metrics),
+        )
+        app.openapi = lambda: openapi.document(app, endpoints)  # type: ignore[method-assign]
+        framework.surround(app, self.pipeline)
+        one_worker = OneWorker(settings)
+        app.include_router(health.router(engine))
+        app.include_router(metrics.router(self.metrics, one_worker))
+        app.include_router(model_admin.router(engine, operators, one_worker))
+        app.include_router(streams_rest.router(engine, settings))
+        app.include_router(stream_state.router(engine, settings))
+        app.include_router(rest.router(engine, repository, settings))
+        live_page.add_page(app)
+        self.framework: ASGIApp = app
+        self.grpc = _grpc_server(engine, inference, repository, gate, settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """For any ASGI server."""
+        if scope["type"] == "http":
+            await serve_http(self, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await serve_websocket(self, scope, receive, send)
+        else:
+            await self.framework(scope, receive, partial(self._tell_server, send))
+
+    def exchange(self, head: Head, respond: Callable[[Response], None]) -> Exchange | None:
+        """The request's exchange; None where the framework takes it."""
+        if (match := self._routes.match(head)) is None:
+            return None
+        return Exchange(self.pipeline, match.endpoint, match.route, match.parameters, head, respond)
+
+    def takes_websocket(self, head: Head) -> bool:
+        """Whether there is a websocket at this path."""
+        return head.path == PATH
+
+    def session(self, head: Head, channel: Channel) -> StreamSession:
+        """A websocket's session on this channel."""
+        return StreamSession(self.pipeline, self.engine, self._settings, head, channel)
+
+    async def _tell_server(self, send: Send, message: Message) -> None:
+        """Of the start and the end; a refusal is told in words by `process`, not as a traceback."""
+        if self.refusal is not None:
+            message.pop("message", None)
+        await send(message)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        engine, settings = self.engine, self._settings
         await engine.warm_up()
+        if self.grpc is not None:
+            try:
+                await self.grpc.start()
+            except StartupError as error:
+                self.refusal = error
+                raise
         idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
+        self.when_started()
         yield
         idle.cancel()
-        if app.state.short_way is not None:
-            app.state.short_way.close()
-            await asyncio.sleep(0)  # its connections close before the threads are waited for
+        await engine.drain(settings.drain_timeout)
+        if self.grpc is not None:
+            await self.grpc.stop()
+        self.pipeline.close()
+        await asyncio.sleep(0)  # what was refused just now lets go before the threads are awaited
         engine.close()
         await engine.streams.store.close()
 
-    engine.streams.metrics.watch(EngineGauges(engine))
-    exports = otel.export(engine.streams.metrics)
-    app = FastAPI(
-        title="LARNN inference service",
-        version=__version__,
-        lifespan=lifespan,
-        telemetry=exports,
-    )
-    operators, callers = Operators(settings), Callers(settings)
-    one_worker = OneWorker(settings)
-    inference, repository = Inference(engine, settings), ModelRepository(engine, operators)
-    app.state.engine = engine
-    app.state.grpc = _grpc_server(engine, inference, repository, callers, settings)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
-    error_responses.add_handlers(app)
-    door = classify.ClassifyDoor(engine, settings)
-    app.state.short_way = None
-    if exports is otel.OFF:  # else the framework's routing gives each span its name
-        app.state.short_way = ShortWay(
-            door,
-            Desk(engine),
-            RequestTurn(engine, settings),
-            callers,
-            engine.waiting_bytes,
-            engine.streams.metrics,
-        )
-    auth_middleware.guard(app, settings, engine.streams.ids, callers, engine.waiting_bytes)
-    app.add_middleware(metrics.Telemetry, metrics=engine.streams.metrics)
-    app.include_router(health.router(engine))
-    app.include_router(metrics.router(engine.streams.metrics, one_worker))
-    app.include_router(classify.router(door, settings))
-    app.include_router(model_admin.router(engine, operators, one_worker))
-    app.include_router(streams_rest.router(engine, settings))
-    app.include_router(stream_state.router(engine, settings))
-    app.include_router(stream_websocket.router(engine, settings))
-    app.include_router(rest.router(engine, inference, repository, settings))
-    live_page.add_page(app)
-    return app
+
+def create_app(settings: Settings) -> Service:
+    """The service as an ASGI application. Raises StartupError where it cannot serve."""
+    return Service(settings)
 
 
 def _grpc_server(
     engine: Engine,
     inference: Inference,
     repository: ModelRepository,
-    callers: Callers,
+    gate: Gate,
     settings: Settings,
 ) -> GrpcServer | None:
     """None where no port is set: the packages that it takes are imported here and nowhere else."""
@@ -131,7 +182,7 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install '.[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    return GrpcServer(Doors(calls, callers, engine), settings)
+    return GrpcServer(Doors(calls, gate, engine), settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

@@ -1,4 +1,4 @@
-"""What can go wrong, in the service's own words. How each reaches a client: `api/failures.py`."""
+"""What can go wrong, in the service's own words. `wire/error_responses.py` tells clients."""
 
 from __future__ import annotations
 

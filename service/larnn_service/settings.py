@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -119,6 +120,14 @@ class Settings(BaseSettings):
     """A stream that nobody touches for so long leaves memory: for its store, or for good."""
     drain_timeout: float = Field(10.0, gt=0)
     """How long running work may take to end after SIGTERM."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether none but this machine reaches the address to listen on."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @field_validator("store")
     @classmethod

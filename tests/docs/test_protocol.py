@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from websockets.sync.client import connect
 
 from larnn_service.settings import Settings
-from larnn_service.wire import openapi, state_file, stream_schemas
+from larnn_service.wire import http_schemas, state_file, stream_schemas
 from larnn_service.wire.error_responses import FAILURES
 from tests import live
 from tests.docs import page
@@ -22,7 +22,7 @@ BLOCKS = page.blocks(PROTOCOL)
 STRUCTS = sorted(
     {
         item
-        for module in (stream_schemas, openapi, state_file)
+        for module in (stream_schemas, http_schemas, state_file)
         for _, item in inspect.getmembers(module, inspect.isclass)
         if issubclass(item, msgspec.Struct)
         and item is not msgspec.Struct

@@ -5,6 +5,7 @@ import os
 from larnn_service.__main__ import main
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store import valkey
+from larnn_service.engine.streams.advancer import Answer
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 
@@ -21,20 +22,15 @@ def without_offsets() -> None:
     """A chunk is run whenever it comes, as if nothing of it had been counted before."""
     advance = Engine.advance
 
-    async def as_new(
-        self: Engine,
-        stream: Stream,
-        chunk: Chunk,
-        settled: bool = False,
-        explain: bool = False,
-        ends: bool = False,
-    ) -> Advanced:
+    def as_new(self: Engine, stream: Stream, chunk: Chunk, answer: Answer, **options: bool) -> None:
         here = chunk._replace(offset=stream.checkpoint.position, acked=None)
-        advanced = await advance(self, stream, here, settled, explain, ends)
-        return advanced._replace(position=chunk.end)
+
+        def then(told: Advanced | Exception) -> None:
+            answer(told._replace(position=chunk.end) if isinstance(told, Advanced) else told)
+
+        advance(self, stream, here, then, **options)
 
     Engine.advance = as_new  # type: ignore[method-assign]
-    Engine.begin = lambda *_: False  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

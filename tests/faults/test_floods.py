@@ -11,43 +11,44 @@ import pytest
 from websockets.sync.client import connect
 
 from tests import live
+from tests.server.raw import held_runs, read_by_now
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
 
 CLIENTS, CHUNKS = 8, 30
 
 
-@pytest.mark.parametrize(("places", "crowded"), [(2, False), (64, True)])
+@pytest.mark.parametrize(("places", "largest"), [(2, 2), (64, CLIENTS)])
 def test_chunks_sent_ahead_take_so_many_places_of_a_run(
-    toy_models: Path, places: int, crowded: bool
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch, places: int, largest: int
 ) -> None:
+    """The first chunk of each client is held until all are in line, and then the second ones."""
     settings = {"models": toy_models, "model": "toy", "concurrency": 1, "max_ahead": places}
     with ExitStack() as stack:
         url = stack.enter_context(live.running(**settings))
-        metrics = stack.enter_context(httpx.Client(base_url=url, timeout=60))
+        client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
         talks = [
             Talk(stack.enter_context(connect(live.websocket_url(url), compression=None)))
             for _ in range(CLIENTS)
         ]
-        before = _large_runs(metrics)
         for talk in talks:
             talk.hear()
-            for offset in range(CHUNKS):
-                chunk = {"type": "chunk", "offset": offset, "acked": 0, "steps": [[1, 2]]}
-                talk.socket.send(json.dumps(chunk))
+        with held_runs(monkeypatch):
+            for talk in talks:
+                for offset in range(CHUNKS):
+                    chunk = {"type": "chunk", "offset": offset, "acked": 0, "steps": [[1, 2]]}
+                    talk.socket.send(json.dumps(chunk))
+            read_by_now(client)
         for talk in talks:
             assert [talk.hear()["position"] for _ in range(CHUNKS)] == [*range(1, CHUNKS + 1)]
-        large = _large_runs(metrics) - before
+        of_toy = {"model": "toy", "version": "1"}
+        rows = sample(client, "larnn_run_rows_sum", **of_toy)
+        runs = sample(client, "larnn_run_rows_count", **of_toy)
     # A client's first chunk finds the service waiting for it: it is not ahead of an answer.
-    assert large > CLIENTS if crowded else large <= CLIENTS
-
-
-def _large_runs(metrics: httpx.Client) -> float:
-    """Runs of more than two rows."""
-    of_toy = {"model": "toy"}
-    return sample(metrics, "larnn_run_rows_count", **of_toy) - sample(
-        metrics, "larnn_run_rows_bucket", le="2.0", **of_toy
-    )
+    ahead = CLIENTS * (CHUNKS - 1)
+    if places < CLIENTS:
+        assert runs >= ahead / largest
+    assert rows >= CLIENTS * CHUNKS
 
 
 def test_a_chunk_that_came_in_part_with_others_is_read_to_its_end(toy_url: str) -> None:

@@ -26,7 +26,7 @@ async def test_who_leaves_before_the_stream_is_opened_leaves_no_connection(
 ) -> None:
     """As the server tells the application: what it sends next fails."""
     app = create_app(Settings(models=toy_models, model="toy"))
-    engine = app.state.engine
+    engine = app.engine
 
     async def receive() -> Message:
         return {"type": "websocket.connect"}

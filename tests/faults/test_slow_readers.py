@@ -73,7 +73,10 @@ def let_go() -> Iterator[threading.Event]:
         def emit(self, record: logging.LogRecord) -> None:
             event.set()
 
-    logger, listening = logging.getLogger("larnn_service.api.websocket"), Listening()
+    logger, listening = (
+        logging.getLogger("larnn_service.transport.websocket_connection"),
+        Listening(),
+    )
     logger.addHandler(listening)
     logger.setLevel(logging.INFO)
     yield event

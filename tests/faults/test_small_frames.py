@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import struct
 import threading
-from functools import partial
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
-from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 
 from larnn_service.admission.byte_budget import WaitingBytes
-from larnn_service.api.websocket import bounded
+from larnn_service.transport.http_connection import HttpConnection
+from larnn_service.transport.hub import Hub, Limits
 
 PIECE = 2**16
-"""Bytes that the service reads at once."""
 FLOOD = 4 * PIECE
 PING_FRAME = struct.pack(">BBI", 0x89, 0x80, 0)
 SMALL_FRAME = struct.pack(">BBIB", 0x81, 0x81, 0, ord("a"))
@@ -28,66 +23,105 @@ PING = 0.5
 MESSAGES = 2
 
 
-async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that has each message in work for several pings."""
-    await receive()
-    await send({"type": "websocket.accept"})
-    while (await receive())["type"] == "websocket.receive":
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), 3 * PING)
-        await send({"type": "websocket.send", "text": "answered"})
+class Session:
+    """Answers each message, after a while or at once."""
+
+    def __init__(self, channel: Any, wait: float) -> None:
+        self.channel, self.wait, self.handled = channel, wait, 0
+
+    def begin(self) -> None:
+        self.channel.receive_next()
+
+    def receive(self, message: bytes, is_text: bool, ahead: bool) -> None:
+        self.handled += 1
+        if self.wait:
+            asyncio.get_running_loop().call_later(self.wait, self.answer)
+        else:
+            self.answer()
+
+    def answer(self) -> None:
+        self.channel.send(b"answered")
+        self.channel.receive_next()
+
+    def gone(self) -> None:
+        pass
 
 
-async def serve(app: Any = slow, kind: Any = None, ping: float = PING) -> asyncio.Server:
-    config = uvicorn.Config(app, ws_ping_interval=ping, ws_ping_timeout=ping, log_config=None)
-    config.load()
-    protocol: Any = kind or bounded(60, WaitingBytes(2**20), 2**20)
-    made = partial(protocol, config, ServerState(), {})
-    return await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+class App:
+    """An application with websockets alone."""
+
+    framework: Any = None
+
+    def __init__(self, wait: float = 0) -> None:
+        self.bytes, self.wait = WaitingBytes(2**20), wait
+        self.sessions: list[Session] = []
+
+    def exchange(self, head: Any, respond: Any) -> Any:
+        raise NotImplementedError
+
+    def takes_websocket(self, head: Any) -> bool:
+        return True
+
+    def session(self, head: Any, channel: Any) -> Any:
+        self.sessions.append(Session(channel, self.wait))
+        return self.sessions[-1]
+
+
+class Serving:
+    """A server of connections on a free port."""
+
+    def __init__(self, app: App, ping: float = PING) -> None:
+        self.hub = Hub(app, Limits(2**20, 60, ping_interval=ping))
+
+    async def __aenter__(self) -> tuple[str, int]:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: HttpConnection(self.hub), "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        return host, port
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.hub.abort()
 
 
 async def test_who_sends_ahead_is_alive_behind_what_it_sent() -> None:
-    async with await serve() as server:
-        host, port = server.sockets[0].getsockname()
-        async with connect(f"ws://{host}:{port}", compression=None) as client:
-            for _ in range(MESSAGES):
-                await client.send("more")
-            assert [await client.recv() for _ in range(MESSAGES)] == ["answered"] * MESSAGES
+    async with (
+        Serving(App(wait=3 * PING)) as (host, port),
+        connect(f"ws://{host}:{port}", compression=None) as client,
+    ):
+        for _ in range(MESSAGES):
+            await client.send("more")
+        assert [await client.recv() for _ in range(MESSAGES)] == ["answered"] * MESSAGES
 
 
-@pytest.mark.parametrize(("frame", "most"), [(PING_FRAME, PIECE // 20), (SMALL_FRAME, 2)])
-async def test_a_flood_of_small_frames_leaves_others_their_turns(frame: bytes, most: int) -> None:
-    """So many at the most are worked off before anybody else has a turn."""
-    done = 0
-
-    class Counting(bounded(60, WaitingBytes(2**20), 2**20)):  # type: ignore[misc]
-        def handle_ping(self) -> None:
-            nonlocal done
-            done += 1
-            super().handle_ping()
-
-    async def quick(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal done
-        await receive()
-        await send({"type": "websocket.accept"})
-        while (await receive())["type"] == "websocket.receive":
-            done += 1
-            await send({"type": "websocket.send", "text": "a"})
-
-    async with await serve(quick, Counting, ping=60) as server:
-        host, port = server.sockets[0].getsockname()
+@pytest.mark.parametrize("frame", [PING_FRAME, SMALL_FRAME], ids=["pings", "messages"])
+async def test_a_flood_of_small_frames_leaves_others_their_turns(
+    frame: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many bytes of it at the most are parsed before anybody else has a turn."""
+    app, parsed = App(), 0
+    async with Serving(app, ping=60) as (host, port):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(handshake())
         await reader.readuntil(b"\r\n\r\n")
-        count = FLOOD // len(frame)
-        writer.write(frame * count)
+        connection = app.sessions[0].channel
+        receive = connection._protocol.receive_data
+
+        def counted(data: bytes) -> None:
+            nonlocal parsed
+            parsed += len(data)
+            receive(data)
+
+        monkeypatch.setattr(connection._protocol, "receive_data", counted)
+        size = FLOOD // len(frame) * len(frame)
+        writer.write(frame * (FLOOD // len(frame)))
         unread = asyncio.create_task(drained(reader))
         worst = 0
-        while done < count:
-            before = done
+        while parsed < size:
+            before = parsed
             await asyncio.sleep(0)
-            worst = max(worst, done - before)
-        assert 0 < worst <= most
+            worst = max(worst, parsed - before)
+        assert 0 < worst <= FLOOD // 2
         writer.close()
         await unread
 
@@ -105,27 +139,17 @@ def handshake() -> bytes:
 
 async def test_a_loop_that_was_held_does_not_blame_its_clients() -> None:
     """Whose answers it could not hear."""
-
-    class Held(bounded(60, WaitingBytes(2**20), 2**20)):  # type: ignore[misc]
-        held = False
-
-        def send_keepalive_ping(self) -> None:
-            super().send_keepalive_ping()
-            if not Held.held:
-                Held.held = True
-                threading.Event().wait(2 * PING)
-
-    async with await serve(kind=Held) as server:
-        host, port = server.sockets[0].getsockname()
-        async with connect(f"ws://{host}:{port}", compression=None) as client:
-            await client.send("more")
-            assert await client.recv() == "answered"
-    assert Held.held
+    async with (
+        Serving(App(wait=3 * PING)) as (host, port),
+        connect(f"ws://{host}:{port}", compression=None) as client,
+    ):
+        await client.send("more")
+        threading.Event().wait(2 * PING)
+        assert await client.recv() == "answered"
 
 
 async def test_who_answers_no_ping_and_sends_nothing_is_let_go() -> None:
-    async with await serve() as server:
-        host, port = server.sockets[0].getsockname()
+    async with Serving(App()) as (host, port):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(handshake())
         heard = await reader.read()  # to its end

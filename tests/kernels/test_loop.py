@@ -1,5 +1,5 @@
-"""The loop, the readers and the writer by themselves, compiled anew: under sanitizers, and the
-loop's instructions counted."""
+"""The loop and the reader of numbers by themselves, compiled anew: under sanitizers, and the loop's
+instructions counted."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_it_holds_on_aarch64(for_aarch64: Path, what: str) -> None:
     succeed(["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", for_aarch64, what, "baseline"])
 
 
-def test_readers_and_writer_of_texts_stay_in_their_memory(sanitized: Path) -> None:
+def test_the_reader_of_numbers_stays_in_its_memory(sanitized: Path) -> None:
     succeed([sanitized, "texts"])
 
 

@@ -16,8 +16,8 @@ from larnn_service.endpoints.oip import grpc_convert
 from larnn_service.endpoints.oip.inference import read_inputs
 from larnn_service.errors import ServiceError
 from larnn_service.interfaces import Model
+from tests.engine.bench import MANIFEST, Sums
 from tests.oip.chunks import TOTALS, WINDOW
-from tests.unit.bench import MANIFEST, Sums
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

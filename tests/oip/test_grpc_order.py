@@ -14,11 +14,11 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as stubs
 
-from larnn_service.admission.byte_budget import FREE
+from larnn_service.admission.byte_budget import FREE, WaitingBytes
 from larnn_service.app import create_app
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
-from tests.unit.test_pacer import turns_until
+from tests.engine.streams.test_fair_queue import turns_until
 
 LIMIT = 2**20
 LARGE = 2**13
@@ -52,6 +52,7 @@ class Service:
     """With one place for what is sent ahead, and gRPC, in the test's own loop."""
 
     engine: Engine
+    bytes: WaitingBytes
     stub: Any
 
 
@@ -61,11 +62,12 @@ async def service(toy_models: Path, caplog: pytest.LogCaptureFixture) -> AsyncIt
     limits |= {"max_ahead": 1, "max_chunk_steps": LARGE}
     app = create_app(Settings(models=toy_models, model="toy", grpc_port=0, **limits))
     with caplog.at_level(logging.INFO, "larnn_service.endpoints.oip.grpc_server"):
-        await app.state.grpc.start()
+        assert app.grpc is not None
+        await app.grpc.start()
     async with grpc.aio.insecure_channel(caplog.messages[-1].split()[-1]) as channel:
-        yield Service(app.state.engine, stubs.GRPCInferenceServiceStub(channel))
-    await app.state.grpc.stop()
-    app.state.engine.close()
+        yield Service(app.engine, app.bytes, stubs.GRPCInferenceServiceStub(channel))
+    await app.grpc.stop()
+    app.engine.close()
 
 
 async def begun(service: Service, *names: str) -> Any:
@@ -81,7 +83,7 @@ async def test_one_that_is_refused_lets_nobody_past_who_waits(service: Service) 
     """`slow` is in work, `own` waits for a place, `large` finds no room: `own` again comes last."""
     engine, conversation = service.engine, await begun(service, "slow", "own")
     slow = next(iter(engine.streams))
-    with engine.waiting_bytes.held() as held:
+    with service.bytes.held() as held:
         held.set(LIMIT)
         async with slow.lock, engine.pacer.ahead():
             for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):
@@ -96,19 +98,20 @@ async def test_one_that_is_refused_lets_nobody_past_who_waits(service: Service) 
 async def test_who_hangs_up_gives_back_all_that_waited(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In work, waiting for a place, and waiting for the turn of its sequence."""
+    """What is in work is finished, and counts; what waits for a place or its turn does not."""
     engine, conversation = service.engine, await begun(service, "own")
     own = next(iter(engine.streams))
     async with own.lock:
         for _ in range(3):
             await conversation.write(part("own", LARGE))
-        await turns_until(lambda: engine.waiting_bytes.total > 3 * (8 * LARGE - FREE))
+        await turns_until(lambda: service.bytes.total > 3 * (8 * LARGE - FREE))
         conversation.cancel()
-        await turns_until(lambda: engine.waiting_bytes.total == 0)
+        await turns_until(lambda: service.bytes.total == 0)
     again = await begun(service, "another")
     for _ in range(3):
         await again.write(part("another"))
     assert [count(await again.read()) for _ in range(3)] == [2, 3, 4]
-    assert own.checkpoint.position == 1
+    async with own.lock:
+        assert own.checkpoint.position == 1 + LARGE
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     again.cancel()

@@ -23,15 +23,16 @@ from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.interface import Outcome, Survives
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.checkpoint import Checkpoint
-from larnn_service.engine.streams.chunk import Chunk
+from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.engine.streams.stream_ids import StreamIds
 from larnn_service.errors import Expired, Moved, ServiceError
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
+from larnn_service.stream_ids import StreamIds
+from tests.awaited import advance
+from tests.engine.bench import MANIFEST, Sums
 from tests.served import served
-from tests.unit.bench import MANIFEST, Sums
 
 T = TypeVar("T")
 STEPS = 60
@@ -109,6 +110,9 @@ class Replicas(RuleBasedStateMachine):
 
         return self.runner.run(run())
 
+    def advance(self, stream: Stream, chunk: Chunk, settled: bool = False) -> Awaitable[Advanced]:
+        return advance(self.replicas[self.at], stream, chunk, settled=settled)
+
     @rule(replica=st.integers(0, REPLICAS - 1))
     def reconnect(self, replica: int) -> None:
         before, was = self.stream, self.at
@@ -127,7 +131,7 @@ class Replicas(RuleBasedStateMachine):
         if offset == STEPS:
             return
         try:
-            answer = self.do(self.replicas[self.at].advance(self.stream, chunk, settled))
+            answer = self.do(self.advance(self.stream, chunk, settled=settled))
         except (Moved, Expired):
             assert self.stream.lost is not None
             return self.reconnect(self.at)
@@ -141,7 +145,7 @@ class Replicas(RuleBasedStateMachine):
     @rule(steps=st.integers(1, 9), replica=st.integers(0, REPLICAS - 1))
     def send_and_lose_the_answer(self, steps: int, replica: int) -> None:
         if (chunk := self.chunk(steps)).offset < STEPS:
-            work = self.replicas[self.at].advance(self.stream, chunk)
+            work = self.advance(self.stream, chunk)
             try:
                 self.do(work)
             except (Moved, Expired):
@@ -155,7 +159,8 @@ class Replicas(RuleBasedStateMachine):
         replica, stream = data.draw(st.sampled_from(self.dozing))
         position = stream.checkpoint.position
         try:
-            self.do(self.replicas[replica].advance(stream, Chunk(position, GARBAGE), settled=True))
+            chunk = Chunk(position, GARBAGE)
+            self.do(advance(self.replicas[replica], stream, chunk, settled=True))
         except (Moved, Expired):
             return
         raise AssertionError("an owner of the past has written")

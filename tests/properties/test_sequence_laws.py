@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.sequences import Part, Sequences
-from larnn_service.engine.streams.stream_ids import StreamIds
 from larnn_service.errors import BadValue, Conflict, Expired, Gap, ServiceError, UnknownStream
 from larnn_service.interfaces import Floats, Model
 from larnn_service.settings import Settings
+from larnn_service.stream_ids import StreamIds
+from tests.engine.bench import MANIFEST, Sums
 from tests.properties.test_replica_laws import SIGNAL, STEPS, TRUTH, SharedStore
 from tests.properties.test_stream_laws import cuts
 from tests.served import served
-from tests.unit.bench import MANIFEST, Sums
 
 T = TypeVar("T")
 

@@ -19,9 +19,10 @@ from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.registry import Streams
-from larnn_service.engine.streams.stream_ids import StreamIds
 from larnn_service.errors import Gap
 from larnn_service.settings import Settings
+from larnn_service.stream_ids import StreamIds
+from tests.awaited import advance
 
 T = TypeVar("T")
 STEPS = 60
@@ -61,7 +62,7 @@ def chunks(cut: list[int]) -> list[Chunk]:
 def test_any_cut_gives_the_logits_of_one_run(models: Models, cut: list[int]) -> None:
     async def work(engine: Engine) -> NDArray[np.float32]:
         stream = await engine.open(engine.model(None))
-        answers = [await engine.advance(stream, chunk) for chunk in chunks(cut)]
+        answers = [await advance(engine, stream, chunk) for chunk in chunks(cut)]
         assert stream.checkpoint.state["total"].tolist() == SIGNAL.sum(0).tolist()
         assert [a.position for a in answers] == [*cut, STEPS]
         return np.concatenate([answer.logits for answer in answers])
@@ -83,10 +84,10 @@ def test_retries_overlaps_and_gaps_count_every_step_once(
             chunk = Chunk(start, SIGNAL[start:end], acked=0)
             if start > position:
                 with pytest.raises(Gap) as gap:
-                    await engine.advance(stream, chunk)
+                    await advance(engine, stream, chunk)
                 assert gap.value.extra["expected_offset"] == position
             else:
-                answer = await engine.advance(stream, chunk)
+                answer = await advance(engine, stream, chunk)
                 assert (answer.logits == TRUTH[start:end]).all()
                 assert stream.checkpoint.position == max(position, end)
 
@@ -101,7 +102,7 @@ def test_streams_advanced_together_equal_streams_advanced_alone(
     async def one(engine: Engine, cut: list[int], scale: int) -> None:
         stream = await engine.open(engine.model(None))
         for chunk in chunks(cut):
-            answer = await engine.advance(stream, Chunk(chunk.offset, chunk.steps * scale))
+            answer = await advance(engine, stream, Chunk(chunk.offset, chunk.steps * scale))
             expected = TRUTH[chunk.offset : chunk.end] * [scale, scale, 1]
             assert (answer.logits == expected).all()
 
@@ -121,13 +122,13 @@ def test_a_client_that_goes_away_mid_run_changes_nothing_or_all(
     async def work(engine: Engine) -> None:
         stream = await engine.open(engine.model(None))
         for chunk in chunks(data.draw(cuts)):
-            attempt = asyncio.ensure_future(engine.advance(stream, chunk))
+            attempt = asyncio.ensure_future(advance(engine, stream, chunk))
             for _ in range(data.draw(st.integers(0, 6), label="turns of the loop")):
                 await asyncio.sleep(0)
             attempt.cancel()
             await asyncio.wait({attempt})
             assert stream.checkpoint.position in (chunk.offset, chunk.end)
-            answer = await engine.advance(stream, chunk)
+            answer = await advance(engine, stream, chunk)
             assert (answer.logits == TRUTH[chunk.offset : chunk.end]).all()
 
     in_engine(models, work)

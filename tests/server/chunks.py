@@ -1,4 +1,4 @@
-"""Chunks for the toy as messages of each form, and which way they took."""
+"""Chunks for the toy as messages of each form."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ from websockets.sync.client import ClientConnection
 STEPS = [[1.0, 2.0]] * 3
 
 
-class Ways:
-    """Which way the chunks took."""
-
-    def __init__(self) -> None:
-        self.short = self.long = 0
-
-
 def chunk(offset: int, steps: list[list[float]] = STEPS, **more: Any) -> str:
     return json.dumps({"type": "chunk", "offset": offset, "steps": steps, **more})
 
@@ -28,10 +21,18 @@ def binary(offset: int, steps: list[list[float]] = STEPS) -> bytes:
     return struct.pack("<Q", offset) + np.array(steps, "<f4").tobytes()
 
 
-def masked(message: str) -> bytes:
-    return Frame(Opcode.TEXT, message.encode()).serialize(mask=True)
+def masked(message: str | bytes) -> bytes:
+    """The frame in which a client sends it."""
+    if isinstance(message, str):
+        return Frame(Opcode.TEXT, message.encode()).serialize(mask=True)
+    return Frame(Opcode.BINARY, message).serialize(mask=True)
 
 
-def in_pieces(socket: ClientConnection, message: str | bytes) -> None:
-    """As two fragments: what is not whole takes the long way."""
+def in_fragments(socket: ClientConnection, message: str | bytes) -> None:
     socket.send([message[:1], message[1:]])
+
+
+def in_bytes(socket: ClientConnection, message: str | bytes) -> None:
+    """Each byte of the frame by itself."""
+    for byte in masked(message):
+        socket.socket.sendall(bytes([byte]))

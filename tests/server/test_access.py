@@ -212,7 +212,7 @@ def test_no_key_and_no_stream_id_is_logged(
 ) -> None:
     """At the most talkative level, with a failure on the way."""
 
-    async def fail(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("made to fail")
 
     for name in ("httpx", "httpcore"):  # they are the caller's side, and name what it asks for
@@ -226,7 +226,7 @@ def test_no_key_and_no_stream_id_is_logged(
             stream.receive()
             stream.close()
         httpx.get(f"{url}/streams/{stream.id}", headers=bearer("guessed-key"), timeout=60)
-        monkeypatch.setattr("larnn_service.endpoints.streams_rest.predict", fail)
+        monkeypatch.setattr("larnn_service.endpoints.stream_steps.chunk_steps", fail)
         failed = httpx.post(
             f"{url}/streams/{stream.id}/steps",
             headers=bearer(PHONE),

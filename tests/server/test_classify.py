@@ -50,7 +50,7 @@ BAD_JSON_BODIES = [
     ("", "bad_json", "truncated"),
     ("\xff", "bad_json", "not valid JSON"),
     ("[" * 100_000, "bad_message", "object"),
-    ('{"sequences": ' + "[" * 100_000, "bad_shape", "sequences[0][0][0]"),
+    ('{"sequences": ' + "[" * 100_000, "bad_json", "nested too deeply"),
     ("[]", "bad_message", "object"),
     ("{}", "bad_message", "sequences"),
     ('{"sequences": [[[1, 2]]], "sequence": 1}', "bad_message", "sequence"),

@@ -16,7 +16,7 @@ import trustme
 from larnn_client import Client
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.errors import StartupError
-from larnn_service.process.server import make_server
+from larnn_service.process.server import Server
 from larnn_service.settings import Settings
 from tests import live
 
@@ -26,7 +26,7 @@ HASH = "ab" * 32
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
 def test_a_public_address_needs_keys_or_a_word(toy_models: Path, host: str) -> None:
     def server(**more: object) -> object:
-        return make_server(Settings.model_validate(base | more))
+        return Server(Settings.model_validate(base | more))
 
     base: dict[str, object] = {"models": toy_models, "model": "toy", "host": host}
     for keys in ("", ","):
@@ -38,7 +38,7 @@ def test_a_public_address_needs_keys_or_a_word(toy_models: Path, host: str) -> N
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_needs_neither(toy_models: Path, host: str) -> None:
-    make_server(Settings(models=toy_models, model="toy", host=host))
+    Server(Settings(models=toy_models, model="toy", host=host))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_new_key_opens_by_its_entry() -> None:
 @pytest.mark.parametrize("origins", ["app.example", "https://app.example/page", "*.example"])
 def test_an_origin_that_is_none_is_refused(toy_models: Path, origins: str) -> None:
     with pytest.raises(StartupError, match="LARNN_ALLOWED_ORIGINS"):
-        make_server(Settings(models=toy_models, model="toy", allowed_origins=origins))
+        Server(Settings(models=toy_models, model="toy", allowed_origins=origins))
 
 
 def test_https_and_wss_with_a_certificate(toy_models: Path, tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_a_certificate_that_cannot_be_used_is_refused(toy_models: Path, tmp_path
         ({"tls_cert": tmp_path / "empty.pem", "tls_key": tmp_path / "empty.pem"}, "empty.pem"),
     ):
         with pytest.raises(StartupError, match=text):
-            make_server(Settings.model_validate({"models": toy_models, "model": "toy"} | tls))
+            Server(Settings.model_validate({"models": toy_models, "model": "toy"} | tls))

@@ -44,8 +44,12 @@ class Workers:
         return [httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60) for port in self.ports]
 
     def alive(self) -> list[psutil.Process]:
-        children = psutil.Process(self.process.popen.pid).children()
-        return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+        found = []
+        for each in psutil.Process(self.process.popen.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended as it was looked at
+                if each.status() != psutil.STATUS_ZOMBIE:
+                    found.append(each)
+        return found
 
     def answered(self, door: str) -> list[float]:
         """Requests of this door, by worker."""

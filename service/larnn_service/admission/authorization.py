@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.errors import Forbidden, StartupError
-from larnn_service.process.bind_policy import is_loopback
 from larnn_service.settings import Settings
 
 
@@ -20,7 +19,7 @@ class Operators:
                 f"LARNN_OPERATORS: {', '.join(strangers)} has no key in LARNN_API_KEYS; "
                 "python -m service keys NAME makes one"
             )
-        self._anyone = not owners and is_loopback(settings.host) and not settings.allow_anyone
+        self._anyone = not owners and settings.is_local and not settings.allow_anyone
 
     def check(self, owner: str) -> None:
         """Raises Forbidden unless this caller may."""

@@ -58,7 +58,7 @@ class Held:
         self._waiting.check(size)
 
     def set(self, size: int) -> None:
-        """So many have come now. Raises Full, and counts those before."""
+        """Set the size that has come by now. Raises Full, and keeps the size before."""
         counted = max(size - FREE, 0)
         if counted != self._counted:
             self._waiting.change(counted - self._counted)

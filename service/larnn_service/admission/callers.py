@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.errors import Full, Unauthorized
@@ -43,15 +41,6 @@ class Callers:
         """Raises Full where the owner has as much at work as one key may."""
         if owner and self._at_work[owner] >= self._most:
             raise Full(f"this key has {self._most} requests and connections at work, its limit")
-
-    @contextlib.contextmanager
-    def at_work(self, owner: str) -> Iterator[None]:
-        """A request or connection of the owner's, while it lasts."""
-        self.begin(owner)
-        try:
-            yield
-        finally:
-            self.end(owner)
 
     def begin(self, owner: str) -> None:
         """One more of the owner's is at work, until its `end`."""

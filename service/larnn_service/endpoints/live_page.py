@@ -14,10 +14,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from larnn_service.admission.gate import PAGE
 from larnn_service.errors import StartupError
 
 FILES = Path(__file__).parent.parent / "web"
-PREFIX = "/web"
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -33,11 +33,6 @@ _UPLOT_PACKAGE = "metaflow-card-uplot"
 _UPLOT_FILES = "metaflow_extensions/card_uplot/plugins/cards/uplot/uplot"
 
 
-def is_open(path: str) -> bool:
-    """Whether the path belongs to the page, which needs no key: it asks for one."""
-    return path == "/" or path.startswith(f"{PREFIX}/")
-
-
 def add_page(app: FastAPI) -> None:
     """The page at /. Raises StartupError where the charting library is not installed."""
     files = _Files(directory=FILES)
@@ -47,8 +42,8 @@ def add_page(app: FastAPI) -> None:
 
     app.router.routes += [
         Route("/", page, include_in_schema=False),
-        Mount(f"{PREFIX}/uplot", _Files(directory=_uplot())),
-        Mount(PREFIX, files),
+        Mount(f"{PAGE}/uplot", _Files(directory=_uplot())),
+        Mount(PAGE, files),
     ]
 
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from larnn_service.admission.authorization import Operators
 from larnn_service.endpoints.health import VersionInfo, version_infos
+from larnn_service.endpoints.openapi import gives
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
-from larnn_service.wire.openapi import gives
 from larnn_service.wire.stream_schemas import OpenedMessage
 
 

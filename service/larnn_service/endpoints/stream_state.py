@@ -8,14 +8,14 @@ import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from larnn_service.admission.auth_middleware import own_key
-from larnn_service.api.body import read_body
-from larnn_service.endpoints.stream_inference import opened
+from larnn_service.endpoints.framework import own_key
+from larnn_service.endpoints.openapi import gives
+from larnn_service.endpoints.request_body import read_body
+from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams import snapshot
 from larnn_service.settings import Settings
 from larnn_service.wire import state_file
-from larnn_service.wire.openapi import gives
 from larnn_service.wire.stream_schemas import OpenedMessage
 
 _FILE = {
@@ -39,7 +39,9 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     async def get_state(stream_id: str) -> Response:
         """A safetensors file; the stream goes on."""
         checkpoint = await snapshot.take_out(engine.streams, stream_id)
-        return Response(state_file.write(checkpoint), media_type=state_file.MEDIA_TYPE)
+        told = checkpoint.model, checkpoint.version, checkpoint.position
+        file = state_file.write(*told, checkpoint.state, checkpoint.logits)
+        return Response(file, media_type=state_file.MEDIA_TYPE)
 
     @routes.put(
         "/state",
@@ -53,7 +55,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         stream = await engine.resume(stream_id)
         contract = stream.model.manifest.contract
         body = await read_body(request, state_file.largest(contract, max_kept))
-        taken = state_file.read(body, contract)
+        taken = snapshot.Snapshot(*state_file.read(body, contract))
         await snapshot.put_in(engine.streams, stream, taken, max_kept)
         return _json(opened(engine, stream), 200)
 

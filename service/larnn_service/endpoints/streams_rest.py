@@ -1,4 +1,4 @@
-"""/streams: the stream of /stream over plain HTTP, for clients without websockets."""
+"""/streams: streams over plain HTTP, for clients without websockets; their steps: stream_steps."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from larnn_service.admission.auth_middleware import own_key
-from larnn_service.api.body import read_body
-from larnn_service.endpoints.stream_inference import Wish, opened, predict
+from larnn_service.endpoints.framework import own_key
+from larnn_service.endpoints.openapi import gives, takes
+from larnn_service.endpoints.request_body import read_body
+from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
-from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.settings import Settings
-from larnn_service.wire.arrays import chunk_steps, decode_json
-from larnn_service.wire.openapi import OpenBody, gives, takes
-from larnn_service.wire.stream_schemas import OpenedMessage, PredictionMessage, StepsBody
+from larnn_service.wire.arrays import decode_json
+from larnn_service.wire.http_schemas import OpenBody
+from larnn_service.wire.stream_schemas import OpenedMessage
 
 _OPEN = msgspec.json.Decoder(OpenBody)
-_STEPS = msgspec.json.Decoder(StepsBody)
-_EXAMPLE = {"offset": 0, "steps": [[0.0] * 9] * 2, "emit": "last"}
 
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
@@ -44,22 +42,6 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         stream = await engine.open(model, key, request.state.owner)
         location = {"Location": f"/streams/{stream.id}"}
         return _json(opened(engine, stream), 201, location)
-
-    @routes.post(
-        "/{stream_id}/steps",
-        summary="Advance a stream by a chunk",
-        openapi_extra=takes(StepsBody, _EXAMPLE),
-        responses=gives(PredictionMessage, 404, 409, 410, 413, 422, 429, 503),
-        response_class=Response,
-    )
-    async def advance_stream(request: Request, stream_id: str) -> Response:
-        """Steps that the stream has consumed already are answered, not counted again."""
-        stream = await engine.resume(stream_id)
-        asked = decode_json(_STEPS, await read_body(request, settings.max_body))
-        steps = chunk_steps(asked, stream.model, settings.max_chunk_steps)
-        chunk = Chunk(asked.offset, steps, asked.acked)
-        wish = Wish().but(asked)
-        return _json(await predict(engine, stream, chunk, wish, settled=True))
 
     @routes.get(
         "/{stream_id}",

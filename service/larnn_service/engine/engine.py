@@ -1,39 +1,34 @@
-"""classify() and advance(): the only two doors from the web's side to the models."""
+"""The engine: sequences by `classify`, chunks by `advance`. Each answers exactly once."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 from weakref import ref
 
 import numpy as np
 
-from larnn_service.admission.byte_budget import WaitingBytes
-from larnn_service.engine.at_once import Waits, at_once
 from larnn_service.engine.batching.batcher import Batcher
-from larnn_service.engine.batching.executor import RunThreads
-from larnn_service.engine.batching.queue_entries import Outcome, Result, Then
-from larnn_service.engine.batching.timeouts import late
+from larnn_service.engine.batching.executor import Executor
+from larnn_service.engine.batching.queue_entries import Outcome, result_of_row
 from larnn_service.engine.models.lifecycle import ModelControl
 from larnn_service.engine.models.registry import Models, key
 from larnn_service.engine.streams import snapshot
-from larnn_service.engine.streams.checkpoint import Checkpoint
-from larnn_service.engine.streams.chunk import Advance, Advanced, Chunk
+from larnn_service.engine.streams.advancer import Advancer, Answer
+from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.fair_queue import Pacer
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.errors import BadMessage, BadValue, Draining, ServiceError
+from larnn_service.errors import BadValue, Draining
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
-from larnn_service.telemetry.calls import concerns
+from larnn_service.tasks import result_of
 from larnn_service.telemetry.runs import RunTelemetry
 
-T = TypeVar("T")
-Told = Advanced | Exception
-"""What comes of a chunk."""
+Logits = list[Floats]
+"""[classes] of each sequence's last step, or [steps, classes] of each sequence."""
 
 
 class Engine:
@@ -48,16 +43,13 @@ class Engine:
         self.alone: Callable[[], bool] = lambda: False
         """Whether there is but one client. For whoever knows its connections to say."""
         self.pacer = Pacer(settings.max_ahead)
-        self.waiting_bytes = WaitingBytes(settings.max_waiting_bytes)
-        self._timeout = settings.request_timeout
-        self._max_unacked_steps = settings.max_unacked_steps
-        self._threads = RunThreads(settings.concurrency)
+        self._executor = Executor(settings.concurrency)
         self._batchers: dict[int, tuple[ref[Model], Batcher]] = {}
         """By the identity of each version that runs: it goes with its model."""
         self._metrics = streams.metrics
         self._new_batcher = partial(
             Batcher,
-            threads=self._threads,
+            executor=self._executor,
             concurrency=settings.concurrency,
             max_batch_size=settings.max_batch_size,
             max_run_steps=settings.max_run_steps,
@@ -65,6 +57,13 @@ class Engine:
             max_waiting_steps=settings.max_waiting_steps,
             within=settings.request_timeout,
             alone=lambda: self.alone(),
+        )
+        self._advancer = Advancer(
+            streams,
+            self._batcher,
+            self._executor,
+            max_unacked_steps=settings.max_unacked_steps,
+            timeout=settings.request_timeout,
         )
 
     def model(self, name: str | None, version: int | None = None) -> Model:
@@ -74,37 +73,66 @@ class Engine:
         """
         return self.models.wanted(name, version)
 
-    async def classify(self, model: Model, sequences: Sequence[Steps]) -> list[Floats]:
-        """Logits [classes] of the last step of each sequence [steps, channels].
-
-        A window is a stream that starts from an empty queue and ends.
-        """
-        return last_logits(await self._run(model, sequences, last=True))
-
-    def begin_classify(
-        self, model: Model, sequences: Sequence[Steps], then: Then
+    def classify(
+        self,
+        model: Model,
+        sequences: Sequence[Steps],
+        answer: Callable[[Logits | Exception], None],
+        every_step: bool = False,
     ) -> Callable[[], None]:
-        """`classify` without a task: `then` gets what `last_logits` takes. Returns what calls it
-        off. Raises Full, Draining."""
-        self._admit()
+        """Run whole sequences [steps, channels], each of its own length.
+
+        A sequence is a stream that starts from the initial state and ends. `answer` gets the logits
+        [classes] of each sequence's last step, with `every_step` those [steps, classes] of all of
+        them, or the error: BadValue, Full, Internal. Returns a function that abandons the work,
+        after which there is no answer. Raises Full and Draining where nothing has begun.
+        """
+        self._check_draining()
         batcher = self._batcher(model)
-        submission = batcher.submit([(x, None) for x in sequences], then, ends=True)
+
+        def then(outcomes: list[Outcome]) -> None:
+            told: Logits | Exception
+            try:
+                told = _logits(outcomes)
+                if not every_step:
+                    told = [logits[-1] for logits in told]
+            except Exception as error:
+                told = error.with_traceback(None)  # its frames hold what it came through
+            answer(told)
+
+        submission = batcher.submit([(x, None) for x in sequences], then, ends=not every_step)
         return partial(batcher.drop, submission)
 
-    async def every_step(self, model: Model, sequences: Sequence[Floats]) -> list[Floats]:
-        """Logits [steps, classes] of every step of each sequence; else as `classify`."""
-        return _logits(await self._run(model, sequences, last=False))
+    def advance(
+        self,
+        stream: Stream,
+        chunk: Chunk,
+        answer: Answer,
+        *,
+        settled: bool = False,
+        explain: bool = False,
+        ends: bool = False,
+    ) -> None:
+        """Consume the steps that the stream has not seen, and answer for all of the chunk.
 
-    async def _run(self, model: Model, sequences: Sequence[Steps], last: bool) -> list[Outcome]:
-        concerns(*key(model))
-        self._admit()
-        return await self._batcher(model).outcomes([(x, None) for x in sequences], last)
+        `settled`: answer only when the store has all of it. `explain`: say where the last step
+        looked, which runs the fresh steps once more. `ends`: nothing follows; a stream that ended
+        so answers for this chunk again.
+
+        `answer` gets an Advanced, or the error: Gap where steps are missing before the chunk,
+        BadValue where it contradicts what was acknowledged, Backpressure where too much is
+        unacknowledged, Expired after the end, Moved where another replica owns the stream,
+        Unavailable where the store does not answer, Draining, Full, Internal.
+        """
+        if self.draining:
+            return answer(Draining())
+        self._advancer.begin(stream, chunk, answer, settled=settled, explain=explain, ends=ends)
 
     async def open(
         self, model: Model, idempotency_key: str | None = None, owner: str = ""
     ) -> Stream:
         """A new stream of this owner. Raises Full, Draining, Unavailable."""
-        self._admit()
+        self._check_draining()
         return await self.streams.open(model, idempotency_key, owner=owner)
 
     async def resume(self, stream_id: str) -> Stream:
@@ -112,99 +140,15 @@ class Engine:
 
         Raises UnknownStream, Expired, Draining, Full, Unavailable.
         """
-        self._admit()
+        self._check_draining()
         return await self.streams.resume(stream_id)
 
     async def fork(
         self, stream_id: str, idempotency_key: str | None = None, owner: str = ""
     ) -> Stream:
         """A new stream that stands where this one does. Raises as `open` and `resume`."""
-        self._admit()
+        self._check_draining()
         return await snapshot.fork(self.streams, stream_id, idempotency_key, owner)
-
-    async def advance(
-        self,
-        stream: Stream,
-        chunk: Chunk,
-        settled: bool = False,
-        explain: bool = False,
-        ends: bool = False,
-    ) -> Advanced:
-        """Consume the steps that the stream has not seen, and answer for all of the chunk.
-
-        `settled`: answer only when the store has all of it. `explain`: say where the last step
-        looked, which runs the fresh steps once more. `ends`: nothing follows; a stream that ended
-        so answers for this chunk again. Raises Gap where steps are missing before it, BadValue
-        where it contradicts what was acknowledged, Backpressure where too much is unacknowledged,
-        Expired after the end, Moved where another replica owns the stream,
-        Unavailable where the store does not answer.
-        """
-        concerns(*key(stream.model), stream.id)
-        self._admit()
-        async with stream.lock:
-            await self.streams.wake(stream)
-            work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
-            before = after = work.before
-            attention = None
-            if len(work.fresh):
-                if explain:
-                    attention = await self._in_time(self._explain(stream.model, work.fresh, before))
-                rows = [(work.fresh, before.state)]
-                [outcome] = await self._batcher(stream.model).outcomes(rows)
-                after = work.moved(*_result(outcome))
-            if ends and not before.ended:
-                after = work.ended(after)
-            if after is not before:
-                self.streams.commit(stream, after)
-            if settled:
-                await self.streams.checkpoints.write(stream)
-            return work.answer(stream.checkpoint, stream.durable, attention)
-
-    def begin(self, stream: Stream, chunk: Chunk, then: Callable[[Told], None]) -> bool:
-        """`advance` without a task, for a chunk that has to wait for its run alone.
-
-        `then` gets what comes of it. False where the chunk may be refused, or has to wait for
-        more: nothing has happened then, and `advance` tells.
-        """
-        if self.draining or stream.resting or stream.lost is not None or stream.lock.locked():
-            return False
-        try:
-            at_once(stream.lock.acquire())
-        except Waits:  # others are in line
-            return False
-        try:
-            work = Advance(stream.checkpoint, chunk, self._max_unacked_steps)
-            if begun := len(work.fresh) > 0:
-                rows = [(work.fresh, work.before.state)]
-                self._batcher(stream.model).submit(rows, partial(self._end, stream, work, then))
-        except Exception:  # `advance` raises it again
-            begun = False
-        if not begun:
-            stream.lock.release()
-        return begun
-
-    def _end(
-        self,
-        stream: Stream,
-        work: Advance,
-        then: Callable[[Told], None],
-        outcomes: list[Outcome],
-    ) -> None:
-        told: Told
-        try:
-            self.streams.commit(stream, work.moved(*_result(outcomes[0])))
-            told = work.answer(stream.checkpoint, stream.durable)
-        except ServiceError as error:  # it would keep the frames that it came through, and they it
-            told = error.with_traceback(None)
-        except Exception as error:
-            told = error
-        stream.lock.release()
-        then(told)
-
-    async def _explain(self, model: Model, steps: Floats, before: Checkpoint) -> Floats:
-        if model.attention is None:
-            raise BadMessage(f"{model.manifest.name} has no attention to show; ask without explain")
-        return await self._threads.run(partial(model.attention.run, steps, before.state))
 
     async def warm_up(self) -> None:
         """Run every model once, so that the first client does not wait for it."""
@@ -215,13 +159,15 @@ class Engine:
     async def _warm(self, model: Model) -> None:
         contract = model.manifest.contract
         steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
-        await self.classify(model, [steps] * 2)
+        await result_of(partial(self.classify, model, [steps] * 2))
 
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
 
-        Each of the two takes `within` seconds at most.
+        Each of the two takes `within` seconds at most. Drained again, it does nothing.
         """
+        if self.draining:
+            return
         self.ready, self.draining = False, True
         await self.streams.connections.close(Draining(), within)
         with contextlib.suppress(TimeoutError):
@@ -230,7 +176,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop the threads of the runs."""
-        self._threads.close()
+        self._executor.close()
 
     def _batcher(self, model: Model) -> Batcher:
         if (known := self._batchers.get(id(model))) is not None:
@@ -245,31 +191,13 @@ class Engine:
         each = [(of(), batcher) for of, batcher in list(self._batchers.values())]
         return [(model, batcher) for model, batcher in each if model is not None]
 
-    def _admit(self) -> None:
+    def _check_draining(self) -> None:
         if self.draining:
             raise Draining()
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await work
-        except TimeoutError:
-            raise late(self._timeout) from None
 
-
-def last_logits(outcomes: list[Outcome]) -> list[Floats]:
-    """Logits [classes] of the last step of each sequence. Raises what came of one instead."""
-    return [logits[-1] for logits in _logits(outcomes)]
-
-
-def _logits(outcomes: list[Outcome]) -> list[Floats]:
+def _logits(outcomes: list[Outcome]) -> Logits:
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, BadValue):
             raise BadValue(f"sequences[{index}]: {outcome.detail}")
-    return [_result(outcome)[0] for outcome in outcomes]
-
-
-def _result(outcome: Outcome) -> Result:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    return [result_of_row(outcome)[0] for outcome in outcomes]

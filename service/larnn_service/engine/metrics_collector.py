@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -16,8 +16,9 @@ from larnn_service.engine.models.registry import key
 class EngineGauges(Collector):
     """Streams, their state, connections, waiting steps, models, readiness."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, waiting_bytes: Callable[[], int]) -> None:
+        """`waiting_bytes`: those of requests and messages that are not answered yet."""
+        self._engine, self._waiting_bytes = engine, waiting_bytes
 
     def describe(self) -> Iterator[Metric]:
         """None, so that registering asks nothing."""
@@ -37,7 +38,7 @@ class EngineGauges(Collector):
         yield _gauge("larnn_state_bytes", "Their state and kept logits.", of_version, state)
         waiting = {key(model): batcher.waiting_steps for model, batcher in engine.batchers()}
         yield _gauge("larnn_waiting_steps", "Steps that wait for a run.", of_version, waiting)
-        size = {(): engine.waiting_bytes.total}
+        size = {(): self._waiting_bytes()}
         yield _gauge("larnn_waiting_bytes", "Bytes that came and are not answered.", [], size)
         connections = {(): len(engine.streams.connections)}
         yield _gauge("larnn_connections", "Websockets that are open on streams.", [], connections)

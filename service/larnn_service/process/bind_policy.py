@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 
 from larnn_service.admission.keys import ApiKeys
@@ -12,7 +11,7 @@ from larnn_service.settings import Settings
 
 def check_exposure(settings: Settings) -> None:
     """Raises StartupError where anyone could come in, and nobody said that anyone may."""
-    if ApiKeys(settings.api_keys) or settings.allow_anyone or is_loopback(settings.host):
+    if ApiKeys(settings.api_keys) or settings.allow_anyone or settings.is_local:
         return
     raise StartupError(
         f"LARNN_HOST={settings.host} can be reached from other machines, and no keys are set: "
@@ -35,11 +34,3 @@ def check_tls(settings: Settings) -> None:
         raise StartupError(
             f"LARNN_TLS_CERT={settings.tls_cert}, LARNN_TLS_KEY={settings.tls_key}: {error}"
         ) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether none but this machine reaches it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

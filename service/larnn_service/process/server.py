@@ -9,22 +9,20 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
-from larnn_service.api.direct import KEEP_ALIVE, direct
-from larnn_service.api.websocket import bounded
 from larnn_service.app import create_app
-from larnn_service.engine.engine import Engine
 from larnn_service.process.bind_policy import check_exposure, check_tls
+from larnn_service.process.sockets import BACKLOG
 from larnn_service.settings import Settings
+from larnn_service.tasks import Tasks
 from larnn_service.telemetry import logs
-
-if TYPE_CHECKING:
-    from larnn_service.endpoints.oip.grpc_server import GrpcServer
+from larnn_service.transport.http_connection import HttpConnection
+from larnn_service.transport.hub import Hub, Limits
 
 _LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
 
@@ -40,74 +38,103 @@ class NoHandshakes(logging.Filter):
 _NO_HANDSHAKES = NoHandshakes()
 
 
-class DrainingServer(uvicorn.Server):
-    """Lets running work end before the listener closes: streams are told to reconnect."""
+class Server:
+    """One process of the service. On SIGTERM it drains while it still listens, then ends."""
 
-    def __init__(self, app: FastAPI, settings: Settings, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._engine: Engine = app.state.engine
-        self._grpc: GrpcServer | None = app.state.grpc
-        self._drain_timeout = settings.drain_timeout
+    def __init__(self, settings: Settings) -> None:
+        """Raises StartupError."""
+        check_exposure(settings)
+        check_tls(settings)
+        self.app = app = create_app(settings)
+        self.hub = hub = Hub(app, Limits(settings.max_message, settings.send_timeout))
         self.when_ready: Callable[[], None] = lambda: None
-        """Called once it listens."""
-        if self._grpc is None:  # whose connections nobody counts
-            self._engine.alone = lambda: len(self.server_state.connections) == 1
+        """Called once it is warm; what has connected to a listening socket is served from now."""
+        self._drain_timeout = settings.drain_timeout
+        self._tasks = Tasks()
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        app.when_started = self._started
+        if app.grpc is None:  # whose connections nobody counts
+            app.engine.alone = lambda: len(hub.connections) == 1
+        protocol: Any = partial(HttpConnection, hub)
+        self.config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http=protocol,
+            ws="none",
+            backlog=BACKLOG,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=int(settings.drain_timeout),
+        )
+        logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
+        self._server = uvicorn.Server(self.config)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `stop`, or a signal where this is the main thread. Raises StartupError."""
+        for own in sockets or []:
+            own.listen(BACKLOG)
+        try:
+            self._server.run(sockets)
+        except SystemExit:
+            if self.app.refusal is not None:
+                raise self.app.refusal from None
+            raise
+
+    def stop(self) -> None:
+        """Drain, then end. From the event loop's thread; a second time it ends at once."""
+        if self._stopping:
+            self.hub.abort()
+            self._server.should_exit = True
+            return
+        self._stopping = True
+        self._tasks.start(self._drain())
+
+    def stop_from_elsewhere(self) -> None:
+        """`stop` from another thread."""
+        if self._loop is None:  # it is not warm yet, and has nothing to drain
+            self._server.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self.stop)
+
+    def _started(self) -> None:
+        self._loop = loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
-        if self._grpc is not None:
-            await self._grpc.start()
-        await super().startup(sockets)
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.stop)
         self.when_ready()
 
     def _reload(self) -> None:
-        self._reloading = asyncio.create_task(self._engine.control.reload())
+        self._tasks.start(self.app.engine.control.reload())
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._engine.drain(self._drain_timeout)
-        if self._grpc is not None:
-            await self._grpc.stop()
-        await super().shutdown(sockets)
+    async def _drain(self) -> None:
+        """Streams are told to reconnect, running work ends, and then the listener closes."""
+        try:
+            await self.app.engine.drain(self._drain_timeout)
+            await self.hub.drain(self._drain_timeout)
+            self.app.pipeline.close()
+            await asyncio.sleep(0)
+            self.hub.abort()
+        finally:
+            self._server.should_exit = True
 
 
-def prepare(settings: Settings) -> DrainingServer:
+def prepare(settings: Settings) -> Server:
     """The service of this process, with its log. Raises StartupError."""
     logs.configure(settings.log_level, settings.log_format)
-    server = make_server(settings)
+    server = Server(settings)
     _collect_seldom()
     return server
 
 
 def _collect_seldom() -> None:
-    """Models and doors stay for good, and a body of JSON is thousands of short-lived lists without
-    a cycle: looking through them for garbage again and again costs a fifth of a request."""
+    """Models and endpoints stay for good, and a body of JSON may be thousands of short-lived lists
+    without a cycle: looking through them for garbage again and again costs a fifth of a request."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def make_server(settings: Settings) -> DrainingServer:
-    """The service ready to run. Raises StartupError."""
-    check_exposure(settings)
-    check_tls(settings)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools" if app.state.short_way is None else direct(app.state.short_way),
-        ws=bounded(settings.send_timeout, app.state.engine.waiting_bytes, settings.max_message),
-        ws_max_size=settings.max_message,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
-        ws_per_message_deflate=False,
-        access_log=False,
-        proxy_headers=False,
-        log_config=None,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(settings.drain_timeout),
-    )
-    logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
-    return DrainingServer(app, settings, config)

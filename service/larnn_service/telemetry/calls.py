@@ -9,34 +9,36 @@ from typing import Any
 
 from larnn_service.telemetry.metrics import Metrics
 
-NO_DOOR = "none"
-UNROUTED = ("/classify", "/stream")
-"""Doors that are known before the router has looked, or without it."""
+NO_ROUTE = "none"
 
 
 class Call:
-    """An HTTP request, or a websocket from handshake to close."""
+    """An HTTP request, a gRPC call, or a websocket from handshake to close."""
 
-    __slots__ = ("_id", "_scope", "metrics", "model", "stream", "version")
+    __slots__ = ("_id", "_route", "_scope", "metrics", "model", "stream", "version")
 
     def __init__(
-        self, metrics: Metrics, scope: Mapping[str, Any], request_id: str | None = None
+        self,
+        metrics: Metrics,
+        route: str = "",
+        request_id: str | None = None,
+        scope: Mapping[str, Any] | None = None,
     ) -> None:
-        """`scope` is ASGI's, in which the router leaves the route that it takes."""
+        """`route` is the path's template; without it, it is the one that the framework's router
+        leaves in `scope`. `request_id` is the caller's own name for the request."""
         self.metrics = metrics
-        self._scope = scope
         self.model = ""
         self.version = 0
         self.stream = ""
-        self._id = request_id
+        self._route, self._scope, self._id = route, scope, request_id
 
     @property
     def door(self) -> str:
         """The template of the route, never the path: that may hold a stream's id."""
-        if (route := self._scope.get("route")) is not None:
-            return str(route.path)
-        path: str = self._scope["path"]
-        return path if path in UNROUTED else NO_DOOR
+        if self._route or self._scope is None:
+            return self._route
+        route = self._scope.get("route")
+        return NO_ROUTE if route is None else str(route.path)
 
     @property
     def id(self) -> str:
@@ -45,17 +47,25 @@ class Call:
             self._id = secrets.token_hex(8)
         return self._id
 
+    def concerns(self, model: str, version: int, stream: str = "") -> None:
+        """The call is about this version, and this stream."""
+        self.model, self.version, self.stream = model, version, stream
+
+    def failed(self, code: str) -> None:
+        """The caller is told this error."""
+        self.metrics.errors.labels(self.door, code).inc()
+
 
 CALL: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 def concerns(model: str, version: int, stream: str = "") -> None:
-    """The call is about this version, and this stream."""
+    """The call that goes on is about this version, and this stream."""
     if (call := CALL.get()) is not None:
-        call.model, call.version, call.stream = model, version, stream
+        call.concerns(model, version, stream)
 
 
 def failed(code: str) -> None:
     """The caller is told this error."""
     if (call := CALL.get()) is not None:
-        call.metrics.errors.labels(call.door, code).inc()
+        call.failed(code)

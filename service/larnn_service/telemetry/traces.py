@@ -1,17 +1,44 @@
-"""Spans of what the web's side does not see: chunks of a stream, and the runs that many share."""
+"""Spans of requests, connections and chunks, and of the runs that many of them share."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer, TracerProvider
+from opentelemetry.trace import (
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
 
 from larnn_service.telemetry.tags import tag
 
 _STREAM = re.compile(r"[0-9a-f]{48}(?:[0-9a-f]{16})?")
+
+
+class OpenSpan:
+    """A span that is ended by whoever answers."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+    def current(self) -> AbstractContextManager[Span]:
+        """What begins meanwhile is below this span."""
+        return trace.use_span(self.span)
+
+    def end(self, status: int | None = None, failed: bool = False) -> None:
+        """`status`: of the HTTP response."""
+        if status is not None:
+            self.span.set_attribute("http.response.status_code", status)
+        if failed or (status or 0) >= 500:
+            self.span.set_status(StatusCode.ERROR)
+        self.span.end()
 
 
 class Traces:
@@ -20,16 +47,34 @@ class Traces:
     def __init__(self, provider: TracerProvider) -> None:
         self._tracer: Tracer = provider.get_tracer("larnn")
 
-    @contextlib.contextmanager
-    def chunk(self, traceparent: str | None, about: Mapping[str, str | int]) -> Iterator[None]:
+    def request(
+        self, method: str, route: str, path: str, query: str, headers: Mapping[str, str]
+    ) -> OpenSpan:
+        """A request's span, or a connection's, in the trace that its headers name."""
+        about = {"http.request.method": method, "http.route": route, "url.path": path}
+        if query:
+            about["url.query"] = query
+        span = self._tracer.start_span(
+            f"{method} {route}",
+            context=propagate.extract(headers),
+            kind=SpanKind.SERVER,
+            attributes=about,
+        )
+        return OpenSpan(span)
+
+    def chunk(
+        self, connection: OpenSpan, traceparent: str | None, about: Mapping[str, str | int]
+    ) -> OpenSpan:
         """A chunk's span: in the trace that it names, else in its connection's."""
-        connection = trace.get_current_span().get_span_context()
-        named = None if traceparent is None else propagate.extract({"traceparent": traceparent})
-        links = [] if named is None else [Link(connection)]
-        with self._tracer.start_as_current_span(
-            "chunk", context=named, kind=SpanKind.SERVER, links=links, attributes=about
-        ):
-            yield
+        if traceparent is None:
+            context, links = trace.set_span_in_context(connection.span), []
+        else:
+            context = propagate.extract({"traceparent": traceparent})
+            links = [Link(connection.span.get_span_context())]
+        span = self._tracer.start_span(
+            "chunk", context=context, kind=SpanKind.SERVER, links=links, attributes=about
+        )
+        return OpenSpan(span)
 
     def run(self, model: str, version: int, rows: int, asked: Iterable[SpanContext]) -> Span:
         """A run's span: below the first of those that it serves, linked to the others."""

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -25,9 +25,12 @@ from larnn_service.errors import (
     TooLarge,
 )
 from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.wire.json_numbers import read_numbers
 from larnn_service.wire.stream_schemas import StepsBody, Version
 
 T = TypeVar("T")
+_SEQUENCES = msgspec.json.Decoder(list[list[list[float]]])
+_STEPS = msgspec.json.Decoder(list[list[float]])
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
 _FINITE = "every value is a finite number that fits float32"
@@ -41,16 +44,20 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(body, error) from None
 
 
-def _invalid(text: str) -> ServiceError:
+def invalid(text: str, root: str = "") -> ServiceError:
+    """What msgspec says of a value that is not as it should be, as an error with its place.
+
+    `root` is the field of numbers that the text is about; without it, it is about the rest.
+    """
     match = _PLACE.match(text)
     what, place = (match["what"], match["place"]) if match else (text, None)
-    detail = f"{place}: {what}" if place else what
-    if not (place or "").startswith(("sequences", "steps")):
+    detail = f"{root}{place or ''}: {what}" if root or place else what
+    if not root:
         return BadMessage(detail)
     if "array" in what:
         return BadShape(f"{detail}; numbers are nested [steps][channels]")
@@ -59,6 +66,8 @@ def _invalid(text: str) -> ServiceError:
 
 def _malformed(body: bytes | str, error: Exception) -> ServiceError:
     """JSON has no NaN, but clients send it: say where it is, rather than that a byte is wrong."""
+    if isinstance(error, RecursionError):
+        return BadJson("the text is nested too deeply")
     try:
         place = _first_not_finite(json.loads(body))
     except (ValueError, RecursionError):
@@ -90,7 +99,56 @@ def version_asked(query: Mapping[str, str]) -> int | None:
         raise BadMessage("in the address: version is a whole number, at least 1") from None
 
 
-def steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:
+def json_sequences(
+    raw: msgspec.Raw, model: Model, most: int, check: Callable[[list[int]], None]
+) -> list[Steps]:
+    """Sequences [steps, channels], from the JSON of numbers [batch][steps][channels].
+
+    `most`: sequences at the most. `check` gets the steps of each sequence, and refuses what is too
+    much before any value is looked at. Raises BadShape, BadValue with the place.
+    """
+    numbers = read_numbers(bytes(raw), most)
+    if numbers is not None and numbers.depth == 3 and numbers.width == _channels(model):
+        check(numbers.rows)
+        whole = numbers.values.reshape(-1, numbers.width)
+        sequences = np.split(whole, np.cumsum(numbers.rows[:-1])) if numbers.rows[1:] else [whole]
+        if model.manifest.contract.vocabulary is None:
+            return list(sequences)  # the numbers were read as finite ones
+        return [checked(x, model, f"sequences[{i}]") for i, x in enumerate(sequences)]
+    rows = _typed(_SEQUENCES, raw, "sequences")
+    check([len(steps) for steps in rows])
+    return [_steps_array(steps, model, f"sequences[{i}]") for i, steps in enumerate(rows)]
+
+
+def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
+    """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
+    numbers = read_numbers(bytes(raw), 1)
+    if numbers is not None and numbers.depth == 2 and numbers.width == _channels(model):
+        check_chunk_size(numbers.rows[0], limit)
+        steps = numbers.values.reshape(-1, numbers.width)
+        return (
+            steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
+        )
+    rows = _typed(_STEPS, raw, "steps")
+    check_chunk_size(len(rows), limit)
+    return _steps_array(rows, model, "steps")
+
+
+def _typed(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, root: str) -> T:
+    """Numbers as lists, for what the number reader refuses: to say what is wrong, or without it."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise invalid(str(error), root) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadJson(f"{root}: {error}") from None
+
+
+def _channels(model: Model) -> int:
+    return len(model.manifest.contract.channels)
+
+
+def _steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:
     """[steps, channels] from nested numbers. Raises BadShape, BadValue with the place."""
     channels = len(model.manifest.contract.channels)
     try:
@@ -140,8 +198,7 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
         return steps
     if isinstance(body.text, str) or isinstance(body.steps, UnsetType):
         raise BadMessage("a chunk has either steps or text")
-    check_chunk_size(len(body.steps), limit)
-    return steps_array(body.steps, model, "steps")
+    return _json_steps(body.steps, model, limit)
 
 
 def npy_array(body: bytes, model: Model) -> Steps:

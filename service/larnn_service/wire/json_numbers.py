@@ -1,4 +1,4 @@
-"""Sequences of numbers from JSON text, by the native library: no Python object for each number."""
+"""Numbers of a JSON array by the native library, without a Python object for each number."""
 
 from __future__ import annotations
 
@@ -12,37 +12,49 @@ import numpy as np
 from larnn_service.interfaces import Floats
 from larnn_service.native import door
 
-
-class Found(NamedTuple):
-    """What a text holds from some place on."""
-
-    sequences: list[Floats]
-    """Each [steps, width], of one width."""
-    end: int
-    """Where the text goes on."""
+_Address = ctypes.c_float * 0
+"""Stands for the memory of an array: numpy's own `ctypes.data` takes three times as long."""
 
 
-def read_sequences(text: bytes, start: int, most: int) -> Found | None:
-    """The array [sequences][steps][width] that begins there, of finite numbers, none of it empty.
+class Numbers(NamedTuple):
+    """The numbers of one JSON array, nested one, two or three deep."""
 
-    None where it is anything else, has more than so many sequences, or where no library is: this
-    says not why.
+    values: Floats
+    """All numbers in the order of the text: float32, one-dimensional, in memory of its own."""
+    depth: int
+    """1 for a row `[x, …]`, 2 for a sequence of rows, 3 for a list of sequences."""
+    width: int
+    """The length of each row, which is an innermost array."""
+    rows: list[int]
+    """The number of rows of each sequence. A row by itself is a sequence of one row."""
+
+
+def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | None:
+    """Read the numbers of a text that is one JSON array.
+
+    `text` is UTF-8; `most`, from 1 on, is the largest number of sequences to accept. The array has
+    depth 1, 2 or 3, holds no empty array, has rows of one width, and each of its numbers is finite
+    as float32.
+
+    Returns the numbers, or None where the text is anything else or where the native library is
+    missing or has no such function. Use another decoder then: it says what is wrong with the text.
     """
-    if (read := _door()) is None:
+    if (read := _native_reader()) is None:
         return None
-    values = np.empty((len(text) - start) // 2, dtype=np.float32)  # a digit and a comma each
-    steps, shape = np.empty(most, dtype=np.int64), np.empty(2, dtype=np.int64)
-    places = (values.ctypes.data, len(values), steps.ctypes.data, most, shape.ctypes.data)
-    if not (count := read(text, start, len(text), *places)):
+    if not isinstance(text, bytes):
+        text = bytes(text)
+    values = np.empty(len(text) // 2, dtype=np.float32)  # a number takes a digit and a separator
+    sizes, shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
+    place = _Address.from_buffer(values.data)
+    if not (count := read(text, len(text), place, len(values), sizes, most, shape)):
         return None
-    width, end = shape.tolist()
-    ends = np.cumsum(steps[:count])
-    whole = values[: ends[-1] * width].reshape(-1, width).copy()
-    return Found(np.split(whole, ends[:-1]) if count > 1 else [whole], end)
+    depth, width = shape
+    rows = sizes[:count]
+    return Numbers(values[: sum(rows) * width].copy(), depth, width, rows)
 
 
 @cache
-def _door() -> Callable[..., int] | None:
+def _native_reader() -> Callable[..., int] | None:
     size, address = ctypes.c_int64, ctypes.c_void_p
-    kinds = [ctypes.c_char_p, size, size, address, size, address, size, address]
-    return door("larnn_read_sequences", kinds, size)
+    kinds = [ctypes.c_char_p, size, address, size, address, size, address]
+    return door("larnn_read_numbers", kinds, size)

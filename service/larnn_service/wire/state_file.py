@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from larnn_service.contract import LOGITS, Contract
-from larnn_service.engine.streams.checkpoint import Checkpoint
-from larnn_service.engine.streams.snapshot import Snapshot
 from larnn_service.errors import BadMessage, BadShape
+from larnn_service.interfaces import Floats
 
 MEDIA_TYPE = "application/octet-stream"
 _HEADER = 64 * 1024
@@ -40,17 +41,30 @@ def largest(contract: Contract, max_kept: int) -> int:
     return _HEADER + contract.state_bytes + 4 * max_kept * len(contract.labels)
 
 
-def write(checkpoint: Checkpoint) -> bytes:
-    """Every state tensor [1, …], and the unacknowledged `logits` [1, kept, classes]."""
-    tensors = {**checkpoint.state, LOGITS: checkpoint.logits}
-    metadata = StateMetadata(checkpoint.model, str(checkpoint.version), str(checkpoint.position))
+def write(
+    model: str, version: int, position: int, state: Mapping[str, NDArray[Any]], logits: Floats
+) -> bytes:
+    """A file with every state tensor [1, …], and the unacknowledged `logits` [1, kept, classes]."""
+    tensors = {**state, LOGITS: logits}
+    metadata = StateMetadata(model, str(version), str(position))
     return save(
         {name: np.ascontiguousarray(tensor[None]) for name, tensor in tensors.items()},
         msgspec.structs.asdict(metadata),
     )
 
 
-def read(body: bytes, contract: Contract) -> Snapshot:
+class StateFile(NamedTuple):
+    """What a file says; none of it is checked against the contract yet."""
+
+    model: str
+    position: int
+    logits: Floats
+    """[kept, classes]"""
+    state: dict[str, NDArray[Any]]
+    """Without the batch axis."""
+
+
+def read(body: bytes, contract: Contract) -> StateFile:
     """The file as it claims to be, its tensors without the batch axis. Raises BadMessage, BadShape.
 
     `logits` may be missing: then no answer before the position can be had again.
@@ -71,4 +85,4 @@ def read(body: bytes, contract: Contract) -> Snapshot:
     if logits.ndim != 2:
         raise BadShape(f"{LOGITS}: {logits.ndim + 1} axes; it is [1, kept, classes]")
     state = {name: np.array(tensor[0]) for name, tensor in tensors.items()}
-    return Snapshot(metadata.model, int(metadata.position), logits, state)
+    return StateFile(metadata.model, int(metadata.position), logits, state)

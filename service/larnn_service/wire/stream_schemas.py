@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -13,6 +13,12 @@ Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 
 
+def array_schema(depth: int) -> dict[str, Any]:
+    """The JSON schema of numbers in arrays of this depth, for fields that are read as they come."""
+    items = {"type": "number"} if depth == 1 else array_schema(depth - 1)
+    return {"type": "array", "items": items}
+
+
 class Answer(Struct):
     """One classification: of a sequence, or of a step of a stream."""
 
@@ -21,11 +27,15 @@ class Answer(Struct):
     logits: list[float] | UnsetType = UNSET
 
 
+RawSteps = Annotated[msgspec.Raw, Meta(extra_json_schema=array_schema(2))]
+"""Numbers [steps][channels], which `wire.arrays` reads."""
+
+
 class StepsBody(Struct, forbid_unknown_fields=True):
     """Steps [steps][channels] of a stream, or a text of tokens, `offset` of them sent before."""
 
     offset: Position
-    steps: list[list[float]] | UnsetType = UNSET
+    steps: RawSteps | UnsetType = UNSET
     text: str | UnsetType = UNSET
     acked: Position | None = None
     logits: bool | None = None

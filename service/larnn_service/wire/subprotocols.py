@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from starlette.requests import HTTPConnection
+from collections.abc import Sequence
 
 BINARY = "larnn.f32.v1"
 JSON = "larnn.json.v1"
 _KEY = "larnn.key."
 
 
-def chosen(connection: HTTPConnection) -> str | None:
+def offered(header: str) -> list[str]:
+    """The names in a Sec-WebSocket-Protocol header."""
+    return [name.strip() for name in header.split(",")]
+
+
+def chosen(names: Sequence[str]) -> str | None:
     """The subprotocol to answer with; never the one that holds a key."""
-    offered = connection.scope["subprotocols"]
-    return next((name for name in (BINARY, JSON) if name in offered), None)
+    return next((name for name in (BINARY, JSON) if name in names), None)
 
 
-def key(connection: HTTPConnection) -> str | None:
+def key(names: Sequence[str]) -> str | None:
     """The key that a browser offers as larnn.key.KEY, since it can set no header."""
-    offered = connection.scope.get("subprotocols", [])
-    return next((name.removeprefix(_KEY) for name in offered if name.startswith(_KEY)), None)
+    return next((name.removeprefix(_KEY) for name in names if name.startswith(_KEY)), None)

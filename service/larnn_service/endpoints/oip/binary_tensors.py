@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
 from larnn_service.endpoints.oip.schemas import InferAnswer, InputTensor
 from larnn_service.errors import BadMessage
+from larnn_service.wire.http import Head, Response
 
 HEADER = "Inference-Header-Content-Length"
 
 
-def split(request: Request, body: bytes) -> tuple[bytes, memoryview]:
+def split(head: Head, body: bytes) -> tuple[bytes, memoryview]:
     """The JSON and what follows it. Raises BadMessage."""
-    length = request.headers.get(HEADER)
+    length = head.headers.get(HEADER.lower())
     if length is None:
         return body, memoryview(b"")
     if not (length.isascii() and length.isdecimal() and int(length[:10]) <= len(body)):
@@ -49,6 +48,5 @@ def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | Non
 def joined(answer: InferAnswer, data: bytes) -> Response:
     """The answer as JSON, and the bytes of its one tensor."""
     head = msgspec.json.encode(answer)
-    return Response(
-        head + data, headers={HEADER: str(len(head))}, media_type="application/octet-stream"
-    )
+    size = (HEADER.lower().encode(), str(len(head)).encode())
+    return Response(head + data, headers=(size, (b"content-type", b"application/octet-stream")))

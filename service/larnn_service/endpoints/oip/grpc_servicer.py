@@ -7,14 +7,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 from tritonclient.grpc import service_pb2 as pb
 
-from larnn_service.admission.callers import Callers
+from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.oip import grpc_convert
 from larnn_service.endpoints.oip.grpc_methods import Calls, Message
 from larnn_service.endpoints.oip.grpc_status import STATUS, Context, refuse
@@ -38,9 +37,9 @@ Asked = asyncio.Queue[asyncio.Task[Message] | None]
 class Doors:
     """Every call behind its door."""
 
-    def __init__(self, calls: Calls, callers: Callers, engine: Engine) -> None:
+    def __init__(self, calls: Calls, gate: Gate, engine: Engine) -> None:
         self._calls = calls
-        self._callers = callers
+        self._gate = gate
         self._engine = engine
         self._metrics = engine.streams.metrics
         self._closing = asyncio.Event()
@@ -61,8 +60,7 @@ class Doors:
             with self._observed(name) as outcome:
                 try:
                     owner = "" if name in OPEN else self._admit(context)
-                    waiting = self._engine.waiting_bytes
-                    with self._callers.at_work(owner), waiting.held() as held:
+                    with self._gate.at_work(owner) as held:
                         held.set(request.ByteSize())
                         return await call(request, owner)
                 except Exception as error:
@@ -74,9 +72,7 @@ class Doors:
     def _admit(self, context: Context) -> str:
         """The caller's name. Raises Unauthorized, Full."""
         sent = dict(context.invocation_metadata() or ())
-        owner = self._callers.owner(str(sent.get("authorization", "")))
-        self._callers.check_room(owner)
-        return owner
+        return self._gate.admit_grpc(str(sent.get("authorization", "")))
 
     async def _converse(self, _: Message, context: Context) -> None:
         """Answers in order. Requests of several sequences run together, those of one in turn."""
@@ -85,7 +81,7 @@ class Doors:
         except ServiceError as error:
             await self._end(context, error)
         asked: Asked = asyncio.Queue(AHEAD)
-        with self._callers.at_work(owner):
+        with self._gate.at_work(owner):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(context, owner, asked, group))
                 while (answer := await asked.get()) is not None:
@@ -127,7 +123,7 @@ class Doors:
         pacer = self._engine.pacer
         with self._observed(CONVERSATION) as outcome:
             try:
-                with self._engine.waiting_bytes.held() as held:
+                with self._gate.bytes.held() as held:
                     held.set(request.ByteSize())
                     async with pacer.ahead() if ahead else pacer.first():
                         inferred = await self._calls.infer(request, owner)
@@ -139,7 +135,7 @@ class Doors:
     @contextlib.contextmanager
     def _observed(self, name: str) -> Iterator[Outcome]:
         """Measure it as an HTTP request is: its door, its status by gRPC's name, its time."""
-        call, outcome = Call(self._metrics, {"route": SimpleNamespace(path=name)}), Outcome()
+        call, outcome = Call(self._metrics, name), Outcome()
         CALL.set(call)
         start, status = time.perf_counter(), "CANCELLED"
         try:

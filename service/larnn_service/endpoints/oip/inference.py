@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import INPUT, LENGTHS, LOGITS
-from larnn_service.endpoints.classify import check_sizes
 from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
 from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
-from larnn_service.engine.engine import Engine
+from larnn_service.engine.engine import Engine, Logits
+from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.sequences import Part, Sequences
 from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
+from larnn_service.tasks import Tasks, result_of
+from larnn_service.telemetry.calls import concerns
 from larnn_service.wire.arrays import check_chunk_size, checked
+from larnn_service.wire.classify import check_sizes
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,17 @@ class Inference:
         self._engine = engine
         self._settings = settings
         self._sequences = Sequences(engine)
+        self._tasks = Tasks()
 
     async def __call__(self, asked: Asked, owner: str) -> Inferred:
-        """Raises ServiceError."""
+        """`begin` for those who can wait. Raises ServiceError."""
+        return await result_of(partial(self.begin, asked, owner))
+
+    def begin(
+        self, asked: Asked, owner: str, answer: Callable[[Inferred | Exception], None]
+    ) -> Callable[[], object]:
+        """Run what is asked; `answer` is called once, unless this raises ServiceError. Returns what
+        abandons the work; a part of a sequence that has begun to run is finished, and counts."""
         if unknown := set(asked.outputs) - {LOGITS}:
             raise BadMessage(
                 f"output {min(unknown)}: the model gives {LOGITS} alone; its state stays here, and "
@@ -68,20 +81,41 @@ class Inference:
             )
         part = sequence_part(asked.parameters)
         if part is None:
-            return await self._whole(asked)
-        return await self._part(asked, part, owner)
+            return self._whole(asked, answer)
+        return self._tasks.start(self._part(asked, part, owner, answer))
 
-    async def _whole(self, asked: Asked) -> Inferred:
+    def _whole(
+        self, asked: Asked, answer: Callable[[Inferred | Exception], None]
+    ) -> Callable[[], None]:
         model = self._engine.model(asked.model, version_number(asked.version))
+        concerns(*key(model))
         x, lengths = read_inputs(asked.inputs, model)
         check_sizes(lengths, self._settings, INPUT)
         rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
-        logits = np.zeros((*x.shape[:2], len(model.manifest.contract.labels)), np.float32)
-        for row, answer in zip(logits, await self._engine.every_step(model, rows), strict=True):
-            row[: len(answer)] = answer
-        return Inferred(model, logits)
 
-    async def _part(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
+        def then(outcome: Logits | Exception) -> None:
+            if isinstance(outcome, Exception):
+                return answer(outcome)
+            logits = np.zeros((*x.shape[:2], len(model.manifest.contract.labels)), np.float32)
+            for row, told in zip(logits, outcome, strict=True):
+                row[: len(told)] = told
+            answer(Inferred(model, logits))
+
+        return self._engine.classify(model, rows, then, every_step=True)
+
+    async def _part(
+        self,
+        asked: Asked,
+        part: SequencePart,
+        owner: str,
+        answer: Callable[[Inferred | Exception], None],
+    ) -> None:
+        try:
+            answer(await self._advance(asked, part, owner))
+        except Exception as error:
+            answer(error)
+
+    async def _advance(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
         def steps(model: Model) -> Floats:
             x, lengths = read_inputs(asked.inputs, model)
             if len(x) != 1:

@@ -8,9 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from larnn_service.api.body import read_body
 from larnn_service.endpoints.oip import metadata, rest_models
-from larnn_service.endpoints.oip.inference import Inference
 from larnn_service.endpoints.oip.openapi_examples import EXAMPLES
 from larnn_service.endpoints.oip.repository import ModelRepository
 from larnn_service.endpoints.oip.rest_models import errors, json, says
@@ -22,12 +20,13 @@ from larnn_service.endpoints.oip.schemas import (
     ServerMetadata,
     ServerReady,
 )
+from larnn_service.endpoints.openapi import reference, takes
+from larnn_service.endpoints.request_body import read_body
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
 from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.error_responses import OIP
-from larnn_service.wire.openapi import reference, takes
 
 _INDEXED = {
     "description": "Every version, of one model after the other.",
@@ -42,9 +41,7 @@ _INDEX = msgspec.json.Decoder(IndexBody)
 _REPOSITORY = msgspec.json.Decoder(RepositoryBody)
 
 
-def router(
-    engine: Engine, inference: Inference, repository: ModelRepository, settings: Settings
-) -> APIRouter:
+def router(engine: Engine, repository: ModelRepository, settings: Settings) -> APIRouter:
     routes = APIRouter(
         prefix=OIP, tags=["Open Inference Protocol"], default_response_class=Response
     )
@@ -99,7 +96,7 @@ def router(
         body = await read_body(request, settings.max_body)
         return decode_json(_REPOSITORY, body or b"{}").parameters
 
-    models = rest_models.router(engine, inference, settings)
+    models = rest_models.router(engine, settings)
     routes.include_router(models, prefix="/models/{name}")
     routes.include_router(models, prefix="/models/{name}/versions/{version}")
     return routes

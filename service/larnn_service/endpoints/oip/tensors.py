@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, BadShape, BadValue
+from larnn_service.wire.json_numbers import read_numbers
 
 FP32, INT64 = "FP32", "INT64"
 DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
@@ -24,6 +25,8 @@ _NUMBERS: dict[str, list[Any]] = {
 _DECODERS = {name: [msgspec.json.Decoder(kind) for kind in _NUMBERS[name]] for name in _NUMBERS}
 _BRACKETS = re.compile(rb"\s*(?:\[\s*)+")
 _LARGEST_AXIS = 2**31
+_MOST_SEQUENCES = 2**16
+"""Outermost arrays that the number reader has room for."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def from_bytes(name: str, datatype: str, data: bytes | memoryview) -> NDArray[An
 
 def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
     """An array of JSON numbers, flat or nested. Raises BadShape, BadValue."""
+    if datatype == FP32 and (numbers := read_numbers(bytes(data), _MOST_SEQUENCES)) is not None:
+        return numbers.values
     opening = _BRACKETS.match(data)
     depth = opening[0].count(b"[") if opening else 0
     decoders = _DECODERS[datatype]

@@ -23,7 +23,7 @@ import numpy as np
 from larnn_service.backend.providers import CPU
 from larnn_service.engine.batching.batch_runner import Ran, run
 from larnn_service.engine.batching.batch_sizing import Shares
-from larnn_service.engine.batching.executor import RunThreads, outcome_of
+from larnn_service.engine.batching.executor import Executor, outcome_of
 from larnn_service.engine.batching.inline_policy import LONGEST, ShortRuns
 from larnn_service.engine.batching.queue_entries import Outcome, Row, Submission, Then
 from larnn_service.engine.batching.row_state import RowState
@@ -43,7 +43,7 @@ class Batcher:
     def __init__(
         self,
         model: Model,
-        threads: RunThreads,
+        executor: Executor,
         telemetry: RunTelemetry,
         *,
         concurrency: int,
@@ -58,7 +58,7 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._backend = model.backend
         self._arena = Arena(model.manifest.contract)
-        self._threads = threads
+        self._executor = executor
         self._telemetry = telemetry
         self._shares = Shares(concurrency, max_batch_size)
         self._short_runs = ShortRuns(
@@ -101,22 +101,6 @@ class Batcher:
         self._shares.came()
         self._start_soon()  # what else this turn of the loop brings goes along
         return submission
-
-    async def outcomes(
-        self, rows: Sequence[tuple[Steps, RowState | None]], ends: bool = False
-    ) -> list[Outcome]:
-        """`submit` for those who can wait."""
-        reply: asyncio.Future[list[Outcome]] = self._loop.create_future()
-
-        def then(outcomes: list[Outcome]) -> None:
-            if not reply.done():
-                reply.set_result(outcomes)
-
-        submission = self.submit(rows, then, ends)
-        try:
-            return await reply
-        finally:
-            self.drop(submission)
 
     def drop(self, submission: Submission) -> None:
         """Nobody wants it any more: its rows are skipped, and `then` is not called, unless it is
@@ -167,7 +151,7 @@ class Batcher:
             if short and self._short_runs.is_short(len(rows), max(counts), only=waiting == 1):
                 _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
                 return self._start_soon()
-            self._threads.start(work, partial(self._end, rows, counts, telemetry))
+            self._executor.start(work, partial(self._end, rows, counts, telemetry))
 
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
         waits = [now - row.submission.since for row in rows if row.whole]

@@ -24,7 +24,7 @@ def outcome_of(run: Callable[[], T]) -> T | Exception:
         return error
 
 
-class RunThreads:
+class Executor:
     """A leaner executor: no futures, and its threads end with the process."""
 
     def __init__(self, count: int) -> None:

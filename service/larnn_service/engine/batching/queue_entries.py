@@ -19,6 +19,13 @@ Then = Callable[[list[Outcome]], None]
 """Gets what comes of each row of a submission, once, in the event loop."""
 
 
+def result_of_row(outcome: Outcome) -> Result:
+    """What the run gave for the row. Raises the error that came of it instead."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 @dataclass(eq=False, slots=True)
 class Submission:
     """Rows that came together and are answered together."""

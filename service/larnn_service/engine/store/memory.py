@@ -67,6 +67,10 @@ class MemoryStore:
         return replace(entry.checkpoint, fence=entry.fence)
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
+        return self.put(checkpoint)
+
+    def put(self, checkpoint: Checkpoint) -> Outcome:
+        """`save` where there is no task to wait in."""
         if (entry := self._entry(checkpoint.stream)) is None:
             return "gone"
         if entry.fence != checkpoint.fence:

@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from larnn_service.engine.at_once import at_once
 from larnn_service.engine.store.interface import Outcome, Store
+from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import Expired, Moved, ServiceError, Unavailable
@@ -76,8 +76,9 @@ class Checkpoints:
 
     def keep(self, stream: Stream) -> None:
         """`write` to the memory of this process, which nobody has to wait for."""
+        assert isinstance(self._store, MemoryStore)
         checkpoint, start = stream.checkpoint, time.perf_counter()
-        outcome = at_once(self._store.save(checkpoint))
+        outcome = self._store.put(checkpoint)
         self._observe(outcome, start)
         self._written(stream, checkpoint, outcome)
 

@@ -36,7 +36,7 @@ class Connections:
     async def close(self, reason: ServiceError, within: float) -> None:
         """Interrupt every connection and wait, `within` seconds at most, until they have gone."""
         self._last_detached.clear()
-        for connection in self._connections:
+        for connection in list(self._connections):  # some detach at once
             connection.interrupt(reason)
         if self._connections:
             with contextlib.suppress(TimeoutError):

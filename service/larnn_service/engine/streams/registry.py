@@ -16,9 +16,9 @@ from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoin
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
 from larnn_service.engine.streams.stream import Connection, Stream
-from larnn_service.engine.streams.stream_ids import StreamIds
 from larnn_service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
 from larnn_service.interfaces import Model
+from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -115,17 +115,21 @@ class Streams:
         checkpoint = await self._read(stream_id, self.store.load(stream_id))
         return Stream(model, checkpoint, durable=checkpoint.position)
 
-    async def wake(self, stream: Stream) -> None:
-        """Have the state of a stream that rests. With its lock held. Raises Moved, Expired."""
+    def check(self, stream: Stream) -> None:
+        """Note that the stream is used. Raises Moved or Expired where it was lost."""
         if stream.lost is not None:
             raise stream.lost
+        stream.last_used = self._clock()
+
+    async def wake(self, stream: Stream) -> None:
+        """Have the state of a stream that rests. With its lock held. Raises Moved, Expired."""
+        self.check(stream)
         if stream.resting:
             checkpoint = await self._read(stream.id, self.store.load(stream.id))
             if checkpoint.fence != stream.checkpoint.fence:
                 self._lose(stream, moved())
                 raise moved()
             stream.checkpoint, stream.resting = checkpoint, False
-        stream.last_used = self._clock()
 
     def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
         """The only place where a stream moves; it is written at once or soon.

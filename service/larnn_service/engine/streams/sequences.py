@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakValueDictionary
 
 from larnn_service.engine.engine import Engine
+from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadValue, Conflict, UnknownStream
 from larnn_service.interfaces import Floats, Model
+from larnn_service.tasks import finished, result_of
+from larnn_service.telemetry.calls import concerns
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,14 @@ class Sequences:
         Raises Conflict where a living sequence is started again or runs on another version than the
         one asked for, UnknownStream where it was not started, else as `Engine.advance`.
         """
-        key = f"sequence\n{owner}\n{model}\n{part.name!r}"
-        async with self._turns.setdefault(key, asyncio.Lock()):
+        name = f"sequence\n{owner}\n{model}\n{part.name!r}"
+        async with self._turns.setdefault(name, asyncio.Lock()):
             if part.starts:
                 starting = self._engine.model(model, version)
                 steps = part.steps(starting)
-                stream = await self._start(starting, key, part, len(steps), owner)
+                stream = await self._start(starting, name, part, len(steps), owner)
             else:
-                stream = await self._find(key, part)
+                stream = await self._find(name, part)
                 steps = part.steps(stream.model)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
@@ -63,8 +67,10 @@ class Sequences:
                 )
             offset = stream.checkpoint.position if part.offset is None else part.offset
             chunk = Chunk(offset, steps, part.acked)
-            advanced = await self._engine.advance(stream, chunk, settled=True, ends=part.ends)
-            return stream.model, advanced
+            concerns(*key(stream.model), stream.id)
+            begin = partial(self._engine.advance, stream, chunk, settled=True, ends=part.ends)
+            # the next part goes on where this one ends, whether or not its client is still there
+            return stream.model, await finished(result_of(begin))
 
     async def _start(self, model: Model, key: str, part: Part, steps: int, owner: str) -> Stream:
         """A stream before its first step, or the one that the same request has started."""

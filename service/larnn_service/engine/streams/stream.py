@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.stream_lock import StreamLock
 from larnn_service.errors import ServiceError
 from larnn_service.interfaces import Model
 
@@ -36,7 +37,7 @@ class Stream:
     """Why this replica may not go on with the stream: another owns it, or it is gone."""
     last_used: float = 0.0
     connection: Connection | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: StreamLock = field(default_factory=StreamLock)
     """Held while a chunk runs: chunks of one stream go one after the other, in order."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a checkpoint is written: one at a time, the newest last."""

@@ -1,0 +1,186 @@
+"""python -m benchmarks trees OTHER: the service of this tree beside that of another one.
+
+In every round both services are started anew, and each row measures one right after the other;
+which of them is first changes from round to round.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.measure import Round, Rounds, machine, measure, summary, write
+from benchmarks.server import ROOT, Server, ServerError, serving
+from benchmarks.ways import WAYS, asked
+from larnn_service.backend.model_repository import Repository
+from larnn_service.contract import MANIFEST_FILE, Manifest
+from larnn_service.errors import StartupError
+
+MODEL = "larnn-har"
+MOST_SECONDS, MOST_ROUNDS = 30.0, 50
+WARM_UP = 256
+"""Messages of a row, over all its connections, before it is measured."""
+THIS, OTHER = "this", "other"
+AT_LEAST = 0.92
+FASTER = 1.4
+SLOWER = 1.10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to ask over so many connections, and what is demanded of this tree there."""
+
+    way: str
+    connections: int
+    gate: float | None
+    """Of messages per CPU-second, no less than so many times the other's; of p50, no more."""
+    figure: str = "per_cpu_second"
+
+    @property
+    def name(self) -> str:
+        return f"{self.way}-{self.connections}"
+
+    def is_met(self, ratio: float) -> bool | None:
+        if self.gate is None:
+            return None
+        return ratio >= self.gate if self.figure == "per_cpu_second" else ratio <= self.gate
+
+
+ROWS = (
+    Row("classify-npy", 64, AT_LEAST),
+    Row("classify-json", 64, AT_LEAST),
+    Row("classify-npy", 1, SLOWER, "p50_ms"),
+    Row("classify-json", 1, SLOWER, "p50_ms"),
+    Row("chunks-binary", 64, AT_LEAST),
+    Row("chunks-json", 64, AT_LEAST),
+    Row("chunks-binary", 1, None, "p50_ms"),
+    Row("v2-binary", 16, FASTER),
+    Row("v2-binary", 64, FASTER),
+    Row("steps-json", 64, FASTER),
+)
+assert {row.way for row in ROWS} == set(WAYS)
+
+
+def trees(
+    other: Annotated[Path, typer.Argument(help="root of the other tree", exists=True)],
+    rounds: Annotated[int, typer.Option(min=1, max=MOST_ROUNDS, help="over all rows")] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=0.05, max=MOST_SECONDS, help="time for each row of a tree's round")
+    ] = 1.5,
+    only: Annotated[list[str] | None, typer.Option(help="just these rows")] = None,
+    output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
+        ROOT / "benchmarks/results/trees.json"
+    ),
+) -> None:
+    """Messages per CPU-second of the server, p50 and p99 of two trees' services, with gates."""
+    chosen = _chosen(only)
+    folders = {THIS: ROOT, OTHER: other.resolve()}
+    about = {name: _about(folder) for name, folder in folders.items()}
+    if about[THIS]["graph_sha256"] != about[OTHER]["graph_sha256"]:
+        print(f"the trees have different graphs of {MODEL}: the figures differ by them too")
+    results: dict[tuple[str, str], Rounds] = defaultdict(dict)
+    for number in range(rounds):
+        print(f"round {number + 1}/{rounds}", flush=True)
+        order = (THIS, OTHER) if number % 2 == 0 else (OTHER, THIS)
+        with _started(folders, order) as servers:
+            for row in chosen:
+                for name in order:
+                    results[row.name, name][number] = _measured(servers[name], row, name, seconds)
+    rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in chosen]
+    _print(rows)
+    record = {"command": "trees", "model": MODEL, "rounds": rounds, "seconds": seconds}
+    write(machine() | record | {"trees": about, "rows": rows}, output)
+
+
+def _chosen(only: list[str] | None) -> list[Row]:
+    names = [row.name for row in ROWS]
+    for name in only or []:
+        if name not in names:
+            raise typer.BadParameter(f"{name} is no row; there are: {', '.join(names)}")
+    return [row for row in ROWS if not only or row.name in only]
+
+
+@contextmanager
+def _started(folders: dict[str, Path], order: tuple[str, str]) -> Iterator[dict[str, Server]]:
+    """Both services, ready, the first of the order started first."""
+    cores = len(os.sched_getaffinity(0))
+    alone = {"PYTHONPATH": ""}  # else one tree would import the sources of the other
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                serving(folders[name] / "models", MODEL, cores, more=alone, tree=folders[name])
+            )
+            for name in order
+        }
+
+
+def _measured(server: Server, row: Row, name: str, seconds: float) -> Round:
+    askers = asked(row.way, server.port, MODEL, row.connections)
+    try:
+        return measure(server, askers, seconds, 10**9, -(-WARM_UP // row.connections))
+    except ServerError as error:
+        raise ServerError(f"{row.name} of {name} tree: {error}") from None
+
+
+def _record(row: Row, mine: Rounds, others: Rounds) -> dict[str, Any]:
+    ratios = [getattr(mine[n], row.figure) / getattr(others[n], row.figure) for n in mine]
+    return {
+        "name": row.name,
+        "figure": row.figure,
+        "ratio": median(ratios),
+        "ratio_spread": [min(ratios), max(ratios)],
+        "gate": row.gate,
+        "met": row.is_met(median(ratios)),
+        THIS: summary(mine, {}),
+        OTHER: summary(others, {}),
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """The figures as this tree/the other one, the ratio that counts, and whether it is enough."""
+    print(f"{'':18}{'/CPU-s':>13}{'p50 ms':>14}{'p99 ms':>14}{'client busy':>13}  ", end="")
+    print(f"{'ratio of':10}{'median (least to most)':24}gate")
+    for row in rows:
+        mine, others, (least, most) = row[THIS], row[OTHER], row["ratio_spread"]
+        print(f"{row['name']:18}", end="")
+        print(f"{mine['per_cpu_second']:6.0f}/{others['per_cpu_second']:<6.0f}", end="")
+        for name in ("p50_ms", "p99_ms"):
+            print(f"{mine[name]:7.2f}/{others[name]:<6.2f}", end="")
+        print(f"{mine['client_busy']:8.0%}/{others['client_busy']:<4.0%}  ", end="")
+        figure = "p50" if row["figure"] == "p50_ms" else "/CPU-s"
+        print(f"{figure:10}{row['ratio']:.3f} ({least:.3f} to {most:.3f})  ", end="")
+        print("none" if row["gate"] is None else f"{row['gate']:g} {_verdict(row['met'])}")
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def _about(tree: Path) -> dict[str, str]:
+    """What is compared: the folder, its commit and whether that is all, and its model."""
+    try:
+        folder = Repository(tree / "models").newest(MODEL)
+    except StartupError as error:
+        raise typer.BadParameter(f"{tree}: {error}") from error
+    manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+    return {
+        "folder": str(tree),
+        "commit": _git(tree, "rev-parse", "HEAD"),
+        "changed": _git(tree, "diff", "HEAD", "--shortstat"),
+        "graph_sha256": manifest.graph.sha256,
+    }
+
+
+def _git(tree: Path, *arguments: str) -> str:
+    """What git says of the tree; nothing where it is none of git's."""
+    done = subprocess.run(["git", "-C", tree, *arguments], capture_output=True, text=True)
+    return done.stdout.strip()

@@ -1,0 +1,81 @@
+"""The gate: who may come in and with how much, asked in one place for HTTP, websocket and gRPC."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from larnn_service.admission.byte_budget import Held, WaitingBytes
+from larnn_service.admission.callers import Callers
+from larnn_service.admission.origins import Origins
+from larnn_service.errors import UnknownStream
+from larnn_service.settings import Settings
+from larnn_service.stream_ids import StreamIds
+from larnn_service.wire import subprotocols
+from larnn_service.wire.http import Head
+
+OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
+"""Endpoints without a key: they say nothing of anyone."""
+PAGE = "/web"
+"""The live page and its files need no key: the page asks for one."""
+
+
+class Gate:
+    """Keys, origins, owners of streams, and what each caller and all together may have at work."""
+
+    def __init__(self, settings: Settings, ids: StreamIds) -> None:
+        """Raises StartupError where the settings cannot be read."""
+        self.origins = Origins(settings.allowed_origins)
+        self.bytes = WaitingBytes(settings.max_waiting_bytes)
+        self._callers = Callers(settings)
+        self._ids = ids
+
+    def admit(self, head: Head) -> str:
+        """The caller's name, empty where no keys are set, or where none is asked for.
+
+        Raises Forbidden, Unauthorized, UnknownStream where the stream is not the caller's, Full.
+        """
+        if head.path in OPEN or head.path == "/" or head.path.startswith(f"{PAGE}/"):
+            return ""
+        self.origins.check(head)
+        offered = head.headers.get("sec-websocket-protocol")
+        key = None if offered is None else subprotocols.key(subprotocols.offered(offered))
+        owner = self._callers.owner(head.headers.get("authorization", ""), key)
+        stream = _stream_asked_for(head)
+        if stream is not None and not self._ids.belongs_to(stream, owner):
+            raise UnknownStream()
+        self._callers.check_room(owner)
+        return owner
+
+    def admit_grpc(self, authorization: str) -> str:
+        """The same for a gRPC call, of which only the key is known. Raises Unauthorized, Full."""
+        owner = self._callers.owner(authorization)
+        self._callers.check_room(owner)
+        return owner
+
+    def begin(self, owner: str) -> Held:
+        """A request or connection of the caller's begins; its bytes are counted by what returns."""
+        self._callers.begin(owner)
+        return Held(self.bytes)
+
+    def end(self, owner: str, held: Held) -> None:
+        """It has ended, and holds nothing any more."""
+        held.set(0)
+        self._callers.end(owner)
+
+    @contextlib.contextmanager
+    def at_work(self, owner: str) -> Iterator[Held]:
+        """From `begin` to `end`."""
+        held = self.begin(owner)
+        try:
+            yield held
+        finally:
+            self.end(owner, held)
+
+
+def _stream_asked_for(head: Head) -> str | None:
+    """The id in /streams/ID/… or /stream?stream=ID."""
+    first, *rest = head.path.removeprefix("/").split("/")
+    if first == "streams" and rest:
+        return rest[0]
+    return head.query.get("stream") if first == "stream" else None

@@ -1,1 +1,0 @@
-"""The web's side: one file per door, no logic."""

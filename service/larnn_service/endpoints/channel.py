@@ -1,0 +1,21 @@
+"""A websocket as the session on it sees it, whatever transport carries it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Channel(Protocol):
+    """A websocket as a session sees it."""
+
+    def send(self, text: bytes) -> None:
+        """Send a text message, UTF-8."""
+        ...
+
+    def close(self, code: int) -> None:
+        """Close behind what was sent."""
+        ...
+
+    def receive_next(self) -> None:
+        """Hand over the next message, by `Session.receive`, when there is one."""
+        ...

@@ -1,0 +1,142 @@
+"""Around the framework's routes: the gate before them, their errors, metrics and request ids."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from larnn_service.admission.gate import Gate
+from larnn_service.admission.origins import EXPOSED
+from larnn_service.endpoints.exchange import CLIENT_GONE, REQUEST_ID, Pipeline, request_id
+from larnn_service.errors import BadMessage, Internal, ServiceError
+from larnn_service.telemetry.calls import CALL, Call, failed
+from larnn_service.wire import http
+from larnn_service.wire.error_responses import problem, response_of
+from larnn_service.wire.http import head_of
+
+logger = logging.getLogger(__name__)
+
+
+def surround(app: FastAPI, pipeline: Pipeline) -> None:
+    """Put every route of the framework behind the gate, and measure and answer what it raises."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_parameter)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_middleware(Admission, gate=pipeline.gate)
+    if pipeline.gate.origins.allowed:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=pipeline.gate.origins.allowed,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(Measured, pipeline=pipeline)
+
+
+def own_key(request: Request, idempotency_key: str | None) -> str | None:
+    """An Idempotency-Key is the owner's: another's same key is another."""
+    return None if idempotency_key is None else f"{request.state.owner}/{idempotency_key}"
+
+
+class Admission:
+    """ASGI middleware: asks the gate. Leaves the caller's name in `state.owner`, and in
+    `state.held` what is counted of the body."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app, self._gate = app, gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        try:
+            owner = self._gate.admit(head_of(scope))
+        except ServiceError as error:
+            failed(error.code)
+            return await starlette(response_of(error, scope["path"]))(scope, receive, send)
+        state = scope.setdefault("state", {})
+        with self._gate.at_work(owner) as held:
+            state["owner"], state["held"] = owner, held
+            await self._app(scope, receive, send)
+
+
+class Measured:
+    """ASGI middleware, the outermost: a Call for each request, and its route, status and time."""
+
+    def __init__(self, app: ASGIApp, pipeline: Pipeline) -> None:
+        self._app, self._metrics = app, pipeline.metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        given = request_id(head_of(scope).headers)
+        call = Call(self._metrics, request_id=given, scope=scope)
+        CALL.set(call)
+        start, started, status = time.perf_counter(), False, 500
+
+        async def noted(message: Message) -> None:
+            nonlocal started, status
+            if message["type"] == "http.response.start":
+                started, status = True, message["status"]
+                if given is not None or status >= 400:
+                    id = (REQUEST_ID.encode(), call.id.encode())
+                    message["headers"] = [*message["headers"], id]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if started:  # the rest of the response cannot be told
+                raise
+            logger.error("%s %s failed", scope["method"], call.door, exc_info=error)
+            failed(Internal.code)
+            response = starlette(response_of(Internal(), scope["path"]))
+            await response(scope, receive, noted)
+        finally:
+            seconds = time.perf_counter() - start
+            labels = call.door, call.model, str(status)
+            self._metrics.observer(self._metrics.requests, *labels).observe(seconds)
+            logger.debug("%s %s %d in %.4f s", scope["method"], call.door, status, seconds)
+
+
+def starlette(response: http.Response) -> Response:
+    """A response as the framework sends it."""
+    made = Response(response.body, response.status)
+    for name, value in response.headers:
+        made.headers[name.decode()] = value.decode()
+    return made
+
+
+async def _service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    failed(error.code)
+    return starlette(response_of(error, request.scope["path"]))
+
+
+async def _client_gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_GONE)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    detail = f"{request.method} {request.url.path}: {error.detail}; GET /docs lists the doors"
+    code = codes.get(error.status_code, "http_error")
+    headers = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
+    return starlette(problem(error.status_code, code, detail, request.scope["path"], headers))
+
+
+async def _invalid_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = " ".join(str(part) for part in first["loc"])
+    return await _service_error(request, BadMessage(f"{place}: {first['msg']}"))

@@ -1,0 +1,104 @@
+"""POST /v2/models/NAME/infer: whole sequences, or the next steps of a named one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from larnn_service.contract import LOGITS
+from larnn_service.endpoints.exchange import Answer, Request, answering
+from larnn_service.endpoints.oip import binary_tensors
+from larnn_service.endpoints.oip.inference import Asked, Inference, Inferred
+from larnn_service.endpoints.oip.parameters import check_offered
+from larnn_service.endpoints.oip.rest_models import errors, says
+from larnn_service.endpoints.oip.schemas import InferAnswer, InferBody, InputTensor, OutputTensor
+from larnn_service.endpoints.oip.tensors import DTYPES, FP32, Tensor, from_bytes, from_json
+from larnn_service.endpoints.openapi import operation, takes
+from larnn_service.errors import BadMessage
+from larnn_service.settings import Settings
+from larnn_service.wire.arrays import decode_json
+from larnn_service.wire.http import Response
+
+_INFER = msgspec.json.Decoder(InferBody)
+_EXAMPLE = {
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 9], "data": [0.0] * 18}],
+}
+
+
+class Infer:
+    """Steps [batch, steps, channels] to logits of each; `sequence_id` carries state on."""
+
+    method = "POST"
+    routes: tuple[str, ...] = (
+        "/v2/models/{name}/infer",
+        "/v2/models/{name}/versions/{version}/infer",
+    )
+
+    documentation: dict[str, Any] = operation(
+        "Run whole sequences, or the next steps of one",
+        "Open Inference Protocol",
+        takes(InferBody, _EXAMPLE),
+        says(InferAnswer) | errors(400, 404, 409, 410, 413, 429, 503),
+        description=__doc__,
+    )
+
+    def __init__(self, inference: Inference, settings: Settings) -> None:
+        self.max_body = settings.max_body
+        self._inference = inference
+
+    def begin(self, request: Request, answer: Answer) -> Callable[[], object] | None:
+        """Decode, run, encode. Raises what the decoder and the engine raise."""
+        if request.head.headers.get("content-encoding", "identity") != "identity":
+            raise BadMessage("Content-Encoding: send the body as it is, not compressed")
+        head, data = binary_tensors.split(request.head, request.body)
+        body = decode_json(_INFER, head)
+        name, version = request.parameters["name"], request.parameters.get("version", "")
+        asked = Asked(name, version, _tensors(body, data), _outputs(body), body.parameters)
+        then = answering(answer, partial(_answer, body))
+        return self._inference.begin(asked, request.owner, then)
+
+
+def _tensors(body: InferBody, data: memoryview) -> list[Tensor]:
+    parts = binary_tensors.parts(body.inputs, data)
+    for tensor in body.inputs:
+        check_offered(tensor.name, tensor.parameters)
+    return [
+        Tensor(each.name, each.datatype, tuple(each.shape), _reader(each, part))
+        for each, part in zip(body.inputs, parts, strict=True)
+    ]
+
+
+def _reader(tensor: InputTensor, part: memoryview | None) -> Callable[[], NDArray[Any]]:
+    if isinstance(tensor.data, msgspec.Raw):
+        numbers = tensor.data
+        return lambda: from_json(tensor.name, tensor.datatype, numbers)
+    assert part is not None
+    return lambda: from_bytes(tensor.name, tensor.datatype, part)
+
+
+def _outputs(body: InferBody) -> list[str]:
+    outputs = [] if body.outputs is UNSET else body.outputs
+    for output in outputs:
+        check_offered(output.name, output.parameters)
+    return [output.name for output in outputs]
+
+
+def _answer(body: InferBody, inferred: Inferred) -> Response:
+    manifest, logits = inferred.model.manifest, inferred.logits
+    tensor = OutputTensor(LOGITS, FP32, list(logits.shape))
+    answer = InferAnswer(
+        manifest.name, str(manifest.version), [tensor], body.id, inferred.parameters
+    )
+    by_default = body.parameters.get("binary_data_output", False)
+    asked = body.outputs[0].parameters if body.outputs else {}
+    if asked.get("binary_data", by_default):
+        data = logits.astype(DTYPES[FP32], copy=False).tobytes()
+        tensor.parameters = {"binary_data_size": len(data)}
+        return binary_tensors.joined(answer, data)
+    tensor.data = logits.ravel().tolist()
+    return Response(msgspec.json.encode(answer))

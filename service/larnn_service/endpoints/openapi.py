@@ -1,0 +1,102 @@
+"""The OpenAPI document of every HTTP endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from msgspec import Struct
+
+from larnn_service.endpoints.oip import openapi_examples as oip_examples
+from larnn_service.endpoints.oip import schemas as oip
+from larnn_service.endpoints.openapi_examples import EXAMPLES
+from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody, OpenBody, Problem
+from larnn_service.wire.stream_schemas import OpenedMessage, PredictionMessage, StepsBody
+
+if TYPE_CHECKING:
+    from larnn_service.endpoints.exchange import Endpoint
+
+BODIES = (
+    ClassifyBody,
+    ClassifyAnswer,
+    OpenBody,
+    StepsBody,
+    OpenedMessage,
+    PredictionMessage,
+    Problem,
+)
+
+
+def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
+    """OpenAPI for a door that decodes its own body."""
+    content = {"application/json": {"schema": reference(body), "example": example}, **other_types}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def gives(
+    body: type[Struct], *statuses: int, success: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI for a door's answer, and the errors it may give instead."""
+    problem = {"description": "what is wrong", "content": content(Problem, "problem+json")}
+    answer = {"description": body.__doc__ or "", "content": content(body, "json")}
+    return {success: answer, **dict.fromkeys(statuses, problem)}
+
+
+def operation(
+    summary: str, tag: str, body: dict[str, Any], responses: dict[Any, Any], **more: Any
+) -> dict[str, Any]:
+    """OpenAPI for an endpoint that is reached before the framework."""
+    told = {str(status): response for status, response in responses.items()}
+    return {"summary": summary, "tags": [tag], **body, "responses": told, **more}
+
+
+def document(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of every endpoint, with the bodies' schemas in it."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        for endpoint in endpoints:
+            for route in endpoint.routes:
+                path = schema["paths"].setdefault(route, {})
+                told = endpoint.documentation
+                named = [_path_parameter(name) for name in re.findall(r"{(\w+)}", route)]
+                parameters = [*named, *told.get("parameters", [])]
+                path[endpoint.method.lower()] = told | {"parameters": parameters}
+        _, components = msgspec.json.schema_components(
+            (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
+        )
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(components)
+        for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
+            schemas[name]["examples"] = [example]
+        _refuse_by_problems(schema)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _refuse_by_problems(schema: dict[str, Any]) -> None:
+    """A parameter that does not fit is refused like everything else, not in FastAPI's own way."""
+    for methods in schema["paths"].values():
+        for door in methods.values():
+            refusal = door["responses"].get("422")
+            if refusal is not None:
+                refusal["content"] = content(Problem, "problem+json")
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+
+
+def content(body: type[Struct], kind: str) -> dict[str, Any]:
+    """OpenAPI for a body of the type application/`kind`."""
+    return {f"application/{kind}": {"schema": reference(body)}}
+
+
+def reference(body: type[Struct]) -> dict[str, str]:
+    """Where the OpenAPI document has the body's schema."""
+    return {"$ref": f"#/components/schemas/{body.__name__}"}

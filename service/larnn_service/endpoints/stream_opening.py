@@ -1,0 +1,22 @@
+"""What a client is told of a stream that it opens, resumes, or asks after."""
+
+from __future__ import annotations
+
+from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.stream import Stream
+from larnn_service.wire.stream_schemas import OpenedMessage
+
+
+def opened(engine: Engine, stream: Stream) -> OpenedMessage:
+    """The stream as its client sees it."""
+    contract = stream.model.manifest.contract
+    return OpenedMessage(
+        stream=stream.id,
+        model=stream.checkpoint.model,
+        version=stream.checkpoint.version,
+        position=stream.checkpoint.position,
+        durable=stream.durable,
+        survives=engine.streams.store.survives,
+        channels=[channel.name for channel in contract.channels],
+        labels=list(contract.labels),
+    )

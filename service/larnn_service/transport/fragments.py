@@ -1,0 +1,38 @@
+"""Frames of a websocket put together to messages."""
+
+from __future__ import annotations
+
+from websockets.frames import Frame, Opcode
+
+
+class Fragments:
+    """The frames of the message that is on its way."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes that have come of it."""
+        self._parts: list[bytes] = []
+        self._is_text = False
+
+    def add(self, frame: Frame) -> tuple[bytes, bool] | None:
+        """The message and whether it is text, where this frame is its last.
+
+        Control frames belong to no message. Raises UnicodeDecodeError where a text is not UTF-8.
+        """
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._is_text = frame.opcode is Opcode.TEXT
+        elif frame.opcode is not Opcode.CONT:
+            return None
+        self._parts.append(bytes(frame.data))
+        self.size += len(frame.data)
+        if not frame.fin:
+            return None
+        whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self.clear()
+        if self._is_text and not whole.isascii():
+            whole.decode()
+        return whole, self._is_text
+
+    def clear(self) -> None:
+        """Forget what has come."""
+        self._parts, self.size = [], 0

@@ -1,0 +1,308 @@
+"""A connection that speaks websocket, over the sans-IO protocol of the package websockets.
+
+What waits of a client's is counted and bounded, and whoever does not read is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections import deque
+
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from larnn_service.admission.byte_budget import Held
+from larnn_service.endpoints.stream_session import StreamSession
+from larnn_service.errors import Backpressure, Full, ServiceError
+from larnn_service.transport.fragments import Fragments
+from larnn_service.transport.hub import Hub
+from larnn_service.wire.error_responses import FAILURES, message
+from larnn_service.wire.http import Head, Response
+
+logger = logging.getLogger(__name__)
+
+PARSED = 2**12
+"""Bytes parsed at once."""
+TURN = 0.001
+"""Seconds of parsing, then others have theirs: a read may hold ten thousand small frames."""
+SEND_BUFFER = 2**17
+"""Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
+CLOSE_TIMEOUT = 10.0
+"""Seconds in which a client must answer a close frame."""
+_INVALID_UTF8, _NO_PONG = 1007, 1011
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """A session's channel: one message at a time, the next when the session asks for it."""
+
+    def __init__(self, hub: Hub, head: Head) -> None:
+        self._hub, self._limits = hub, hub.limits
+        self._protocol = ServerProtocol(state=State.OPEN, max_size=self._limits.max_message)
+        self._session: StreamSession | None = hub.app.session(head, self)
+        self._held = Held(hub.app.bytes)
+        self._unparsed = b""
+        self._fragments = Fragments()
+        self._messages: deque[tuple[bytes, bool]] = deque()
+        """Whole ones that wait, and whether each is text."""
+        self._at_work = 0
+        """Bytes of the message that the session has."""
+        self._wanted = False
+        """The session takes the next message."""
+        self._ahead = False
+        """What comes next had come before the last answer."""
+        self._closing = self._reading_paused = self._writing_paused = False
+        self._later: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Of a client that does not read, or does not answer the close frame."""
+        self._pinged = self._heard = self._doubted = False
+        self.transport: asyncio.Transport
+
+    def begin(self, transport: asyncio.Transport, response: Response, behind: bytes) -> None:
+        """Accept the handshake; `behind` is what came behind it."""
+        self.transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._hub.add(self)
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        lines = [name + b": " + value + b"\r\n" for name, value in response.headers]
+        transport.write(b"".join([self._hub.head_of_response(101), *lines, b"\r\n"]))
+        self._hub.pings.add(self, self._loop.time())
+        assert self._session is not None
+        self._session.begin()
+        if behind:
+            self.data_received(behind)
+
+    # The session's side.
+
+    def send(self, text: bytes) -> None:
+        """Send a text message, unless the connection is closing."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_text(text)
+            self._flush()
+
+    def close(self, code: int) -> None:
+        """Send a close frame, and end when the client has answered it."""
+        try:
+            self._protocol.send_close(code)
+        except InvalidState:  # it is being closed already
+            return
+        self._flush()
+        self._stop_working()
+        self._start_timer(CLOSE_TIMEOUT, self.transport.abort)
+
+    def receive_next(self) -> None:
+        """The session takes the next message; one that waits in the next turn of the loop."""
+        self._wanted, self._at_work = True, 0
+        self._ahead = bool(self._messages)
+        if self._messages or self._unparsed:
+            self._go_on_later()
+        else:
+            self._count()
+            self._resume_reading()
+
+    # The transport's side.
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        self._unparsed = self._unparsed + data if self._unparsed else data
+        if self._later is None:
+            self._parse()
+        else:
+            self._pause_reading()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._hub.pings.remove(self)
+        self._hub.remove(self)
+        self._stop_timer()
+        if self._later is not None:
+            self._later.cancel()
+        self._closing = True
+        self._held.set(0)
+        session, self._session = self._session, None
+        if session is not None:  # they hold each other
+            session.gone()
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        if not self._closing:
+            self._start_timer(self._limits.send_timeout, self._give_up)
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        if not self._closing:
+            self._stop_timer()
+            self._go_on_later()
+
+    # Frames to messages.
+
+    def _parse(self) -> None:
+        """As far as to the next whole message, for a bounded time."""
+        until = time.perf_counter() + TURN
+        while self._unparsed and (self._closing or not self._messages):
+            if len(self._unparsed) <= PARSED:
+                data, self._unparsed = self._unparsed, b""
+            else:
+                data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
+            self._protocol.receive_data(data)
+            for event in self._protocol.events_received():
+                assert isinstance(event, Frame)
+                self._take(event)
+            self._flush()
+            if self._unparsed and time.perf_counter() > until:
+                self._go_on_later()
+                break
+        self._deliver()
+        if self._unparsed or self._messages:
+            self._pause_reading()
+        elif self._later is None:
+            self._resume_reading()
+        self._count()
+
+    def _go_on_later(self) -> None:
+        if self._later is None and not self.transport.is_closing():
+            self._later = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._later = None
+        self._deliver()
+        self._parse()
+
+    def _take(self, frame: Frame) -> None:
+        """A frame that the protocol has answered, where it is a ping or a close frame."""
+        if self._closing:
+            return
+        try:
+            message = self._fragments.add(frame)
+        except UnicodeDecodeError:
+            self._protocol.fail(_INVALID_UTF8, "a text message is not UTF-8")
+            return self._stop_working()
+        if message is not None:
+            self._messages.append(message)
+
+    def _deliver(self) -> None:
+        """Hand the next message over, if the session takes one and the client reads."""
+        if not self._wanted or not self._messages or self._closing or self._writing_paused:
+            return
+        message, is_text = self._messages.popleft()
+        ahead, self._ahead = self._ahead, False
+        self._wanted, self._at_work = False, len(message)
+        assert self._session is not None
+        self._session.receive(message, is_text, ahead)
+
+    def _count(self) -> None:
+        """All that came and is not answered."""
+        if self._closing:
+            return
+        incomplete = self._fragments.size + len(self._unparsed)
+        waiting = sum([len(message) for message, _ in self._messages]) if self._messages else 0
+        try:
+            self._held.set(self._at_work + waiting + incomplete)
+        except Full as error:
+            self._let_go(error)
+
+    # Keeping alive.
+
+    def ping(self) -> None:
+        """The ping interval is over: ping, or look after the ping that was sent.
+
+        Whoever sends ahead is alive: its pong lies behind what is not read yet. A client that was
+        not heard has the interval once more: it may be the loop that was held, with the pong before
+        it.
+        """
+        if self._closing:
+            return
+        now = self._loop.time()
+        alive = self._heard or self._reading_paused or not self._pinged
+        if not alive and self._doubted:
+            self._protocol.fail(_NO_PONG, "keepalive ping timeout")
+            self._flush()
+            self._stop_working()
+            self.transport.close()
+            return
+        self._doubted = not alive
+        if alive:
+            self._protocol.send_ping(b"")
+            self._flush()
+            self._pinged, self._heard = True, False
+        self._hub.pings.add(self, now)
+
+    # The end.
+
+    def drain(self) -> None:
+        """The engine's drain has told the session; what has none is closed."""
+        if self._session is None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abort()
+
+    def close_idle(self) -> None:
+        """A websocket may be idle."""
+
+    def _give_up(self) -> None:
+        patience = self._limits.send_timeout
+        logger.info("a client that read no answer for %g s is let go", patience)
+        self._let_go(Backpressure(f"no answer was read for {patience:g} s; resume, and read them"))
+
+    def _let_go(self, error: ServiceError) -> None:
+        """The close frame waits behind the answers; closing alone would wait for ever."""
+        try:
+            self._protocol.send_text(message(error))
+            self._protocol.send_close(FAILURES[error.code].close)
+        except InvalidState:  # it was being closed already
+            pass
+        self._flush()
+        self._stop_working()
+        self._start_timer(self._limits.send_timeout, self.transport.abort)
+        session, self._session = self._session, None
+        if session is not None:
+            session.gone()
+
+    def _stop_working(self) -> None:
+        """No message counts any more; the client's close frame is still to be heard."""
+        self._closing = True
+        self._messages.clear()
+        self._fragments.clear()
+        self._held.set(0)
+        self._resume_reading()
+        if self._unparsed:
+            self._go_on_later()
+
+    def _flush(self) -> None:
+        data = self._protocol.data_to_send()
+        if data and not self.transport.is_closing():
+            self.transport.write(data[0] if len(data) == 1 else b"".join(data))
+        if not self._closing and self._protocol.state is not State.OPEN:  # the client closes
+            self._stop_working()
+        if self._protocol.state is State.CLOSED or b"" in data:
+            self.transport.close()
+        elif self._closing and self._timer is None:
+            self._start_timer(CLOSE_TIMEOUT, self.transport.abort)
+
+    def _start_timer(self, seconds: float, then: object) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_later(seconds, then)  # type: ignore[arg-type]
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self._closing:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
+            self.transport.resume_reading()

@@ -1,0 +1,31 @@
+"""The handshake of a websocket, answered by the sans-IO protocol of the package websockets."""
+
+from __future__ import annotations
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from larnn_service.transport.hub import Application
+from larnn_service.wire import subprotocols
+from larnn_service.wire.error_responses import problem
+from larnn_service.wire.http import Head, Response
+
+
+def handshake_response(app: Application, head: Head) -> tuple[Response, bool]:
+    """The response to a handshake, and whether it accepts."""
+    if not app.takes_websocket(head):
+        detail = "there is no websocket at this address; streams are at /stream"
+        return problem(403, "forbidden", detail, head.path), False
+    offered = subprotocols.offered(head.headers.get("sec-websocket-protocol", ""))
+    chosen = subprotocols.chosen(offered)
+    names = {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}
+    fields = Headers((name, value) for name, value in head.headers.items() if name in names)
+    made = ServerProtocol().accept(Request(head.path, fields))
+    more = [] if chosen is None else [("Sec-WebSocket-Protocol", chosen)]
+    kept = [
+        (name.lower().encode(), value.encode())
+        for name, value in [*made.headers.raw_items(), *more]
+        if name.lower() not in ("date", "content-length", "connection" if made.body else "")
+    ]
+    return Response(bytes(made.body or b""), made.status_code, tuple(kept)), made.status_code == 101

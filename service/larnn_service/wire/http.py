@@ -1,0 +1,50 @@
+"""An HTTP request's head and a whole response, free of any transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+Headers = tuple[tuple[bytes, bytes], ...]
+JSON: Headers = ((b"content-type", b"application/json"),)
+
+
+class Head:
+    """Method, path, query and headers. Of a header that comes twice the first counts."""
+
+    def __init__(self, method: str, path: str, query: str, headers: dict[str, str]) -> None:
+        """`path` without percent escapes, `query` with them, header names in lower case."""
+        self.method, self.path, self.query_string, self.headers = method, path, query, headers
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of one that comes twice the last counts."""
+        if not self.query_string:
+            return {}
+        return dict(parse_qsl(self.query_string, keep_blank_values=True))
+
+    @property
+    def content_length(self) -> int:
+        """What the request announces, 0 where it announces nothing."""
+        text = self.headers.get("content-length", "")
+        return int(text[:20]) if text.isascii() and text.isdigit() else 0
+
+
+def head_of(scope: Mapping[str, Any]) -> Head:
+    """The head of an ASGI scope of HTTP or a websocket."""
+    headers = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Head(scope.get("method", "GET"), scope["path"], query, headers)
+
+
+class Response(NamedTuple):
+    """A whole response but for the headers that every response has."""
+
+    body: bytes
+    status: int = 200
+    headers: Headers = JSON

@@ -1,0 +1,49 @@
+"""The bodies of the HTTP endpoints beside a stream's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, UnsetType
+
+from larnn_service.wire.stream_schemas import Answer, Version, array_schema
+
+RawSequences = Annotated[msgspec.Raw, Meta(extra_json_schema=array_schema(3))]
+"""Numbers [batch][steps][channels], which `wire.arrays` reads."""
+
+
+class ClassifyBody(Struct, forbid_unknown_fields=True):
+    """Sequences [batch][steps][channels], each of its own length, or texts [batch]."""
+
+    sequences: RawSequences | UnsetType = msgspec.UNSET
+    texts: list[str] | UnsetType = msgspec.UNSET
+    model: str | None = None
+    version: Version | None = None
+    logits: bool = False
+
+
+class ClassifyAnswer(Struct):
+    """One prediction a sequence, in order."""
+
+    model: str
+    version: int
+    predictions: list[Answer]
+
+
+class OpenBody(Struct, forbid_unknown_fields=True):
+    """Which model a new stream runs on."""
+
+    model: str | None = None
+    version: Version | None = None
+
+
+class Problem(Struct):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    expected_offset: int | UnsetType = msgspec.UNSET

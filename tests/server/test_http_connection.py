@@ -1,0 +1,490 @@
+"""Connections that speak HTTP/1.1: bytes in any pieces, order, endings, and what they leave."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from larnn_service.endpoints.exchange import Exchange
+from larnn_service.engine.engine import Engine
+from larnn_service.process import server
+from larnn_service.transport.framework_request import FrameworkRequest
+from larnn_service.transport.http_connection import HttpConnection
+from larnn_service.transport.http_message import Message
+from larnn_service.transport.hub import Limits
+from tests import live
+from tests.server.raw import (
+    GOOD,
+    answers,
+    chunked,
+    connected,
+    held_runs,
+    read_by_now,
+    request,
+    responses,
+    until_closed,
+)
+from tests.server.test_classify import BAD_JSON_BODIES, npy
+from tests.server.test_metrics import sample
+
+NPY_BODY = npy(np.ones((1, 3, 2), dtype=np.float32))
+JSON_BODIES = [
+    GOOD,
+    b'{"sequences": [[[1, 2], [3, 4]]], "logits": true}',
+    b'{"sequences": [[[1, 2]]], "model": "other"}',
+    b'{"texts": ["a"]}',
+    *(text.encode("latin-1") for text, *_ in BAD_JSON_BODIES if len(text) < 1000),
+]
+NPY_BODIES = [
+    npy(np.ones((2, 3, 2), dtype=np.float32)),
+    NPY_BODY,
+    GOOD,
+    npy(np.full((1, 3, 2), np.nan, dtype=np.float32)),
+    npy(np.ones((1, 3, 3), dtype=np.float32)),
+    NPY_BODY[:-1],
+]
+REQUESTS = "larnn_http_request_duration_seconds_count"
+
+
+def with_logits(value: int) -> bytes:
+    return b'{"sequences": [[[%d, 0]]], "logits": true}' % value
+
+
+def first_logit(body: bytes) -> float:
+    logit: float = json.loads(body)["predictions"][0]["logits"][0]
+    return logit
+
+
+@pytest.mark.parametrize("query", ["", "?logits=true&model=toy", "?logits=maybe", "?%6Codel=x"])
+@pytest.mark.parametrize(
+    ("kind", "bodies"), [("application/json", JSON_BODIES), ("application/x-npy", NPY_BODIES)]
+)
+def test_each_body_is_answered_as_on_a_new_connection(
+    client: httpx.Client, query: str, kind: str, bodies: list[bytes]
+) -> None:
+    with connected(client) as kept:
+        for body in bodies:
+            asked = request(body, f"Content-Type: {kind}", path=f"/classify{query}")
+            with connected(client) as new:
+                new.sendall(asked)
+                expected = answers(new, 1)
+            for _ in range(2):
+                kept.sendall(asked)
+                assert answers(kept, 1) == expected
+
+
+def test_in_any_pieces(client: httpx.Client) -> None:
+    with connected(client) as own:
+        whole = request(with_logits(7))
+        head = len(whole) - len(with_logits(7))
+        for cuts in ([head], [head + 9], [20, head], [20, head - 1, head + 1]):
+            for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+                own.sendall(whole[start:end])
+            assert [first_logit(body) for body in answers(own, 1)] == [7]
+        for asked in (whole, chunked(with_logits(7))):
+            for byte in asked:
+                own.sendall(bytes([byte]))
+            assert [first_logit(body) for body in answers(own, 1)] == [7]
+
+
+def test_requests_behind_one_another_are_answered_in_order(client: httpx.Client) -> None:
+    """Whoever answers them, good ones and bad ones, whether their bodies are in chunks."""
+    page = request(method="GET", path="/readyz")
+    with connected(client) as own:
+        asked = [request(with_logits(1)), page, chunked(with_logits(2)), request(b"{"), page]
+        own.sendall(b"".join([*asked, *asked, request(with_logits(3))]))
+        told = answers(own, 11)
+        assert [first_logit(told[at]) for at in (0, 2, 5, 7, 10)] == [1, 2, 1, 2, 3]
+        assert [json.loads(told[at])["code"] for at in (3, 8)] == ["bad_json"] * 2
+        assert told[1] == told[4] == told[6] == told[9]
+
+
+@pytest.mark.parametrize("piece", [1, 60, 90])
+def test_one_that_comes_in_part_behind_another_is_read_to_its_end(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """Reading was paused for the one before it."""
+    with connected(client) as own:
+        with held_runs(monkeypatch) as (begun, _):
+            own.sendall(request(with_logits(1)))
+            assert begun.wait(100)
+            own.sendall(request(with_logits(2))[:piece])
+            read_by_now(client)
+        own.sendall(request(with_logits(2))[piece:])
+        assert [first_logit(body) for body in answers(own, 2)] == [1, 2]
+
+
+def test_many_connections_at_once(client: httpx.Client) -> None:
+    """Each gets its own answer, whoever else asks."""
+    bodies = [b'{"sequences": [[[%d, 1], [0, 1]]], "logits": true}' % n for n in range(40)]
+    bodies[7], bodies[8] = b'{"sequences": [[[1]]]}', b"{"
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(connected(client)) for _ in bodies]
+        for _ in range(4):
+            for each, body in zip(kept, bodies, strict=True):
+                each.sendall(request(body))
+            for number, each in enumerate(kept):
+                [body] = answers(each, 1)
+                if number in (7, 8):
+                    assert json.loads(body)["code"] == {7: "bad_shape", 8: "bad_json"}[number]
+                else:
+                    assert first_logit(body) == number
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",  # TLS
+        b"POST /classify HTTP/9.9\r\n\r\n",
+        b"POST /classify HTTP/1.1\r\nno colon\r\n\r\n",
+        b"POST /classify HTTP/1.1\r\nContent-Length: some\r\n\r\n",
+        b"POST /classify HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /classify HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_told_and_closed_behind_what_was_asked_before(
+    client: httpx.Client, head: bytes
+) -> None:
+    with connected(client) as own:
+        own.sendall(request(with_logits(1)) + head)
+        told = until_closed(own)
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert told.count(b"HTTP/1.1 ") == 2
+    last = told[told.rindex(b"HTTP/1.1 ") :]
+    assert last.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert last.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    assert b"\r\nconnection: close\r\n" in last
+    with connected(client) as own:
+        own.sendall(head)
+        assert until_closed(own).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_body_that_is_no_longer_http_in_its_middle_closes(client: httpx.Client) -> None:
+    with connected(client) as own:
+        own.sendall(chunked()[:-5] + b"not a size\r\n")
+        assert until_closed(own).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.parametrize("path", ["/classify", "/readyz"])
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [("1.0", ()), ("1.0", ("Connection: keep-alive",)), ("1.1", ("Connection: close",))],
+)
+def test_a_connection_that_shall_close_is_closed(
+    client: httpx.Client, path: str, version: str, headers: tuple[str, ...]
+) -> None:
+    with connected(client) as own:
+        method = "GET" if path == "/readyz" else "POST"
+        own.sendall(request(GOOD, *headers, method=method, path=path, version=version))
+        told = until_closed(own)
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in told
+    assert re.search(rb"\r\ndate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n", told)
+
+
+def test_a_head_is_answered_without_a_body(client: httpx.Client) -> None:
+    for path, status in (("/docs", 200), ("/classify", 405), ("/", 200)):
+        with connected(client) as own:
+            asked = request(b"", "Connection: close", method="HEAD", path=path)
+            own.sendall(asked)
+            told = until_closed(own)
+        assert told.startswith(b"HTTP/1.1 %d " % status), told
+        assert told.endswith(b"\r\n\r\n")
+        assert re.search(rb"\r\ncontent-length: [1-9]", told)
+
+
+@pytest.mark.parametrize("path", ["/classify", "/v2/repository/index"])
+def test_a_client_that_waits_to_be_told_to_go_on_is(client: httpx.Client, path: str) -> None:
+    """By an endpoint of ours, and by one of the framework's."""
+    body = GOOD if path == "/classify" else b"{}"
+    with connected(client) as own:
+        own.sendall(request(b"", "Expect: 100-continue", path=path, size=len(body)))
+        [(head, _)] = responses(own, 1)
+        assert head == b"HTTP/1.1 100 Continue\r\n\r\n"
+        own.sendall(body)
+        [(head, _)] = responses(own, 1)
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_what_is_too_large_is_told_before_it_comes(client: httpx.Client) -> None:
+    """And a client that waits to be told to go on is not."""
+    for headers in ((), ("Expect: 100-continue",)):
+        with connected(client) as own:
+            own.sendall(request(b"", *headers, size=2**40))
+            [body] = answers(own, 1)
+            assert json.loads(body)["code"] == "too_large"
+
+
+def test_what_is_refused_before_its_body_came_is_no_reason_to_close(client: httpx.Client) -> None:
+    with connected(client) as own:
+        asked = request(GOOD, method="PUT")
+        own.sendall(asked[: -len(GOOD)])
+        [body] = answers(own, 1)
+        assert json.loads(body)["code"] == "method_not_allowed"
+        own.sendall(GOOD + request(with_logits(4)))
+        [body] = answers(own, 1)
+        assert first_logit(body) == 4
+
+
+@pytest.mark.parametrize("path", ["/classify", "/readyz"])
+def test_the_name_of_a_request_is_told_again(client: httpx.Client, path: str) -> None:
+    method = "GET" if path == "/readyz" else "POST"
+    with connected(client) as own:
+        for name, echoed in (("mine", True), ("not fit for a log!", False), ("x" * 65, False)):
+            own.sendall(request(GOOD, f"X-Request-Id: {name}", method=method, path=path))
+            [(head, _)] = responses(own, 1)
+            assert (f"\r\nx-request-id: {name}\r\n".encode() in head) is echoed
+        own.sendall(request(GOOD, method="PUT", path=path))
+        [(head, _)] = responses(own, 1)
+        assert re.search(rb"\r\nx-request-id: [\w.-]+\r\n", head), "an error has a name always"
+
+
+def test_the_fragment_of_an_address_asks_for_nothing(client: httpx.Client) -> None:
+    with connected(client) as own:
+        own.sendall(request(GOOD, path="/classify?logits=false#x"))
+        [answer] = answers(own, 1)
+    assert json.loads(answer)["model"] == "toy"
+
+
+def test_an_escaped_path_is_the_path(client: httpx.Client) -> None:
+    with connected(client) as own:
+        own.sendall(request(GOOD, path="/c%6Cassify"))
+        [answer] = answers(own, 1)
+    assert json.loads(answer)["model"] == "toy"
+
+
+def test_an_upgrade_to_something_else_is_none(client: httpx.Client) -> None:
+    """The request is answered in HTTP/1.1, and so is the next one."""
+    with connected(client) as own:
+        upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA")
+        own.sendall(
+            request(b"", *upgrade, method="GET", path="/readyz").replace(
+                b"Content-Length: 0\r\n", b""
+            )
+        )
+        own.sendall(request(GOOD, *upgrade))
+        own.sendall(request(with_logits(5)))
+        assert first_logit(answers(own, 3)[2]) == 5
+
+
+def test_idle_connections_are_closed_and_none_that_is_at_work(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "Limits", partial(Limits, keep_alive=0.3))
+    with (
+        live.running(models=toy_models, model="toy") as url,
+        httpx.Client(base_url=url, timeout=120) as client,
+        contextlib.ExitStack() as stack,
+    ):
+        made = [stack.enter_context(connected(client)) for _ in range(5)]
+        busy, behind, idle, silent, early = made
+        with held_runs(monkeypatch) as (begun, _):
+            busy.sendall(request(GOOD))
+            assert begun.wait(100)
+            behind.sendall(request(b"{") + request(GOOD))
+            early.sendall(request(b"", method="PUT", size=len(GOOD)))
+            assert len(answers(early, 1)) == 1
+            early.sendall(GOOD)
+            for _ in range(2):
+                idle.sendall(request(b"{"))
+                assert len(answers(idle, 1)) == 1
+            for each in (idle, silent, early):
+                assert until_closed(each) == b""
+        assert len(answers(busy, 1)) == 1
+        assert len(answers(behind, 2)) == 2
+        for each in (busy, behind):
+            assert until_closed(each) == b""
+
+
+def test_an_error_that_nobody_foresaw_tells_nothing_and_harms_nobody_else(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classify = Engine.classify
+
+    def fails(self: Engine, model: object, sequences: list[np.ndarray], *rest: object) -> object:
+        if sequences[0][0, 0] == 4:
+            raise RuntimeError("a secret")
+        return classify(self, model, sequences, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Engine, "classify", fails)
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(connected(client)) for _ in range(9)]
+        for value, each in enumerate(kept):
+            each.sendall(request(with_logits(value)) + request(with_logits(0)))
+        for value, each in enumerate(kept):
+            (head, body), (_, next_body) = responses(each, 2)
+            if value == 4:
+                assert head.startswith(b"HTTP/1.1 500 ")
+                assert json.loads(body)["code"] == "internal"
+                assert b"secret" not in body
+            else:
+                assert first_logit(body) == value
+            assert first_logit(next_body) == 0
+
+
+def test_who_hangs_up_is_counted_and_leaves_nothing(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With part of a head, with half of a body, and with one that is run."""
+
+    def gone(model: str) -> float:
+        try:
+            return sample(client, REQUESTS, door="/classify", status="499", model=model)
+        except ValueError:
+            return 0
+
+    def waiting(name: str) -> float:
+        return sample(client, name)
+
+    before = gone(""), gone("toy")
+    with connected(client) as part:
+        part.sendall(request(GOOD)[:30])
+    with connected(client) as half:
+        half.sendall(request(b" " * 40_000, size=50_000))
+        while waiting("larnn_waiting_bytes") < 20_000:
+            pass
+    while waiting("larnn_waiting_bytes") > 0:
+        pass
+    with held_runs(monkeypatch) as (begun, _), connected(client) as whole:
+        whole.sendall(request(GOOD))
+        assert begun.wait(100)
+        assert sample(client, "larnn_waiting_steps", model="toy") == 1
+        whole.close()
+        while sample(client, "larnn_waiting_steps", model="toy") > 0:
+            pass
+    while (gone(""), gone("toy")) != (before[0] + 1, before[1] + 1):
+        pass
+
+
+def left(*kinds: type) -> int:
+    """How many there are."""
+    everything = gc.get_objects()  # some warn, or raise, when `isinstance` asks them
+    return sum(type(thing) in kinds for thing in everything)
+
+
+@contextlib.contextmanager
+def leaving_nothing() -> Iterator[None]:
+    """Without the collector of cycles, no exchange and no connection more than before."""
+    kinds = Exchange, Message, FrameworkRequest, HttpConnection
+    gc.collect()
+    gc.disable()
+    try:
+        before = left(*kinds)
+        yield
+        while left(*kinds) > before:
+            pass
+    finally:
+        gc.enable()
+
+
+def closes(client: httpx.Client) -> None:
+    for body in (GOOD, b"{") * 5:
+        with connected(client) as own:
+            own.sendall(request(body, "Connection: close"))
+            assert until_closed(own)
+
+
+def hangs_up(client: httpx.Client) -> None:
+    for asked in (request(GOOD), request(GOOD, size=100), b"POST", request(GOOD) + b"\0"):
+        with connected(client) as own:
+            own.sendall(asked)
+            read_by_now(client)
+
+
+def asks_the_framework(client: httpx.Client) -> None:
+    for path in ("/readyz", "/nowhere", "/"):
+        with connected(client) as own:
+            own.sendall(request(method="GET", path=path))
+            assert answers(own, 1)
+
+
+@pytest.mark.parametrize("does", [closes, hangs_up, asks_the_framework])
+def test_a_connection_that_is_lost_leaves_nothing(
+    client: httpx.Client, does: Callable[[httpx.Client], None]
+) -> None:
+    read_by_now(client)
+    with leaving_nothing():
+        does(client)
+
+
+def test_late_answers_are_full_and_leave_nothing(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        live.running(models=toy_models, model="toy", request_timeout=0.3) as url,
+        leaving_nothing(),
+        httpx.Client(base_url=url, timeout=120) as client,
+        held_runs(monkeypatch),
+        connected(client) as kept,
+    ):
+        for _ in range(3):
+            kept.sendall(request(GOOD))
+            [(head, body)] = responses(kept, 1)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert json.loads(body)["code"] == "full"
+            assert "within 0.3 s" in json.loads(body)["detail"]
+
+
+def test_what_runs_at_the_drain_is_answered_and_its_connection_closed(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes meanwhile is told of the drain, and an idle connection is closed at once."""
+    service = contextlib.ExitStack()
+    url = service.enter_context(live.running(models=toy_models, model="toy", drain_timeout=60))
+    stopping = threading.Thread(target=service.close)
+    client = httpx.Client(base_url=url)
+    with (
+        client,
+        held_runs(monkeypatch) as (begun, go_on),
+        connected(client) as own,
+        connected(client) as idle,
+    ):
+        own.sendall(request(GOOD))
+        assert begun.wait(100)
+        stopping.start()
+        assert until_closed(idle) == b""
+        with connected(client) as late:
+            late.sendall(request(GOOD))
+            told = until_closed(late)
+        assert told.startswith(b"HTTP/1.1 503 ") and b'"draining"' in told
+        go_on.set()
+        answer = until_closed(own)
+    stopping.join(100)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_a_drain_that_takes_too_long_is_told(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = contextlib.ExitStack()
+    url = service.enter_context(live.running(models=toy_models, model="toy", drain_timeout=1))
+    stopping = threading.Thread(target=service.close)
+    with (
+        httpx.Client(base_url=url, timeout=120) as client,
+        connected(client) as one,
+        connected(client) as other,
+        held_runs(monkeypatch) as (begun, _),
+    ):
+        for each in (one, other):
+            each.sendall(request(GOOD))
+        assert begun.wait(100)
+        while sample(client, "larnn_waiting_steps", model="toy") < 2:
+            pass
+        stopping.start()
+        told = [until_closed(each) for each in (one, other)]
+    stopping.join(100)
+    for answer in told:
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "draining"
