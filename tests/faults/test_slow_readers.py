@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from tests import live
+from tests.server.chunks import HANDSHAKE
 
 STEPS = 512
 ROOM = 4096
@@ -62,6 +64,22 @@ def test_who_sends_ahead_and_reads_nothing_is_held_back_and_let_go(impatient_url
         assert json.loads(again.recv())["position"] == STEPS
         again.send(json.dumps({"type": "chunk", "offset": STEPS, "steps": [[0, 0]]}))
         assert json.loads(again.recv())["position"] == STEPS + 1
+
+
+def test_who_pings_and_reads_no_answer_is_held_back(impatient_url: str) -> None:
+    """Each ping is answered: what is not read of that waits in memory too."""
+    pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 2**13
+    host, port = impatient_url.removeprefix("http://").split(":")
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        own.connect((host, int(port)))
+        own.sendall(HANDSHAKE)
+        while b'"opened"' not in own.recv(ROOM):
+            pass
+        own.settimeout(1)  # before the service loses its patience and discards it all
+        with pytest.raises(TimeoutError):
+            for _ in range(100):
+                own.sendall(pings)
 
 
 @pytest.fixture

@@ -11,6 +11,11 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection
 
 STEPS = [[1.0, 2.0]] * 3
+HANDSHAKE = (
+    b"GET /stream HTTP/1.1\r\nHost: larnn\r\nConnection: keep-alive, Upgrade\r\n"
+    b"Upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 def chunk(offset: int, steps: list[list[float]] = STEPS, **more: Any) -> str:

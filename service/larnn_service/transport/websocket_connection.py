@@ -47,6 +47,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._held = Held(hub.app.bytes)
         self._unparsed = b""
         self._fragments = Fragments()
+        self._in_parser = 0
+        """Bytes of a frame that is not whole yet."""
         self._messages: deque[tuple[bytes, bool]] = deque()
         """Whole ones that wait, and whether each is text."""
         self._at_work = 0
@@ -144,15 +146,17 @@ class WebSocketConnection(asyncio.Protocol):
     # Frames to messages.
 
     def _parse(self) -> None:
-        """As far as to the next whole message, for a bounded time."""
+        """As far as to the next whole message, for a bounded time, while the client reads."""
         until = time.perf_counter() + TURN
-        while self._unparsed and (self._closing or not self._messages):
+        while self._unparsed and (self._closing or not (self._messages or self._writing_paused)):
             if len(self._unparsed) <= PARSED:
                 data, self._unparsed = self._unparsed, b""
             else:
                 data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
             self._protocol.receive_data(data)
+            self._in_parser += len(data)
             for event in self._protocol.events_received():
+                self._in_parser = 0  # but for less than PARSED bytes of the next one
                 assert isinstance(event, Frame)
                 self._take(event)
             self._flush()
@@ -201,7 +205,7 @@ class WebSocketConnection(asyncio.Protocol):
         """All that came and is not answered."""
         if self._closing:
             return
-        incomplete = self._fragments.size + len(self._unparsed)
+        incomplete = self._fragments.size + self._in_parser + len(self._unparsed)
         waiting = sum([len(message) for message, _ in self._messages]) if self._messages else 0
         try:
             self._held.set(self._at_work + waiting + incomplete)
