@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -96,3 +97,12 @@ def read_by_now(client: httpx.Client) -> None:
     """What others had sent before has been read when this is over."""
     for _ in range(2):
         assert client.get("/healthz").is_success
+
+
+def with_logits(value: int) -> bytes:
+    return b'{"sequences": [[[%d, 0]]], "logits": true}' % value
+
+
+def first_logit(body: bytes) -> float:
+    logit: float = json.loads(body)["predictions"][0]["logits"][0]
+    return logit

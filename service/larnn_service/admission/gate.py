@@ -14,7 +14,9 @@ from larnn_service.stream_ids import StreamIds
 from larnn_service.wire import subprotocols
 from larnn_service.wire.http import Head
 
-OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
+OPEN = frozenset(
+    ("/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
+)
 """Endpoints without a key: they say nothing of anyone."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
@@ -35,7 +37,7 @@ class Gate:
 
         Raises Forbidden, Unauthorized, UnknownStream where the stream is not the caller's, Full.
         """
-        if head.path in OPEN or head.path == "/" or head.path.startswith(f"{PAGE}/"):
+        if head.path in OPEN or head.path.startswith(f"{PAGE}/"):
             return ""
         self.origins.check(head)
         offered = head.headers.get("sec-websocket-protocol")
@@ -75,7 +77,9 @@ class Gate:
 
 def _stream_asked_for(head: Head) -> str | None:
     """The id in /streams/ID/… or /stream?stream=ID."""
-    first, *rest = head.path.removeprefix("/").split("/")
+    if not head.path.startswith("/stream"):
+        return None
+    _, first, *rest = head.path.split("/")
     if first == "streams" and rest:
         return rest[0]
     return head.query.get("stream") if first == "stream" else None

@@ -6,7 +6,6 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -72,8 +71,8 @@ def answering(answer: Answer, encode: Callable[[T], Response]) -> Callable[[T | 
 
 def request_id(headers: dict[str, str]) -> str | None:
     """The caller's own name for the request, where it is fit for a log."""
-    given = headers.get(REQUEST_ID, "")
-    return given if _FIT_FOR_A_LOG.fullmatch(given) else None
+    given = headers.get(REQUEST_ID)
+    return given if given is not None and _FIT_FOR_A_LOG.fullmatch(given) else None
 
 
 @dataclass(frozen=True)
@@ -170,8 +169,11 @@ class Exchange:
         del body
         token = CALL.set(self._call)
         try:
-            with self._traced():
+            if self._span is None:
                 abandon = self._endpoint.begin(request, self.answer)
+            else:
+                with self._span.current():
+                    abandon = self._endpoint.begin(request, self.answer)
             if not self.answered:
                 self._abandon = abandon
         except Exception as error:
@@ -215,14 +217,10 @@ class Exchange:
             self._abandon()
             self._abandon = None
         seconds = time.perf_counter() - self._since
-        observer = pipeline.metrics.observer
-        observer(pipeline.metrics.requests, call.door, call.model, str(status)).observe(seconds)
+        call.answered(str(status), seconds)
         if self._span is not None:
             self._span.end(status)
         if logger.isEnabledFor(logging.DEBUG):
             token = CALL.set(call)
             logger.debug("%s %s %d in %.4f s", self._head.method, call.door, status, seconds)
             CALL.reset(token)
-
-    def _traced(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self._span is None else self._span.current()

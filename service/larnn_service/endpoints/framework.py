@@ -103,8 +103,7 @@ class Measured:
             await response(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - start
-            labels = call.door, call.model, str(status)
-            self._metrics.observer(self._metrics.requests, *labels).observe(seconds)
+            call.answered(str(status), seconds)
             logger.debug("%s %s %d in %.4f s", scope["method"], call.door, status, seconds)
 
 

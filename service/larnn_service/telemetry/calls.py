@@ -51,6 +51,11 @@ class Call:
         """The call is about this version, and this stream."""
         self.model, self.version, self.stream = model, version, stream
 
+    def answered(self, status: str, seconds: float) -> None:
+        """It is answered with this status, of HTTP or gRPC, and took so long."""
+        observer = self.metrics.observer
+        observer(self.metrics.requests, self.door, self.model, status).observe(seconds)
+
     def failed(self, code: str) -> None:
         """The caller is told this error."""
         self.metrics.errors.labels(self.door, code).inc()

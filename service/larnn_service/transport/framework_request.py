@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 HIGH_WATER = 2**16
 """Bytes of a body that wait for the framework before reading is paused."""
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class FrameworkRequest:
@@ -27,8 +27,8 @@ class FrameworkRequest:
         self._body, self._whole, self._gone = bytearray(), False, False
         self._changed = asyncio.Event()
         self._start: dict[str, Any] | None = None
-        self._chunked = self._done = self._told_whole = False
-        self._expects = message.head.headers.get("expect") == "100-continue"
+        self._chunked = self._done = self._told_whole = self._head_sent = False
+        self._expects = message.head.expects_continue
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     # The connection's side.
@@ -72,7 +72,6 @@ class FrameworkRequest:
             "method": head.method,
             "scheme": "https" if transport.get_extra_info("sslcontext") else "http",
             "path": head.path,
-            "raw_path": head.path.encode(),
             "query_string": head.query_string.encode("latin-1"),
             "root_path": "",
             "headers": message.raw,
@@ -83,7 +82,7 @@ class FrameworkRequest:
 
     async def _receive(self) -> dict[str, Any]:
         if self._expects and not self._whole and self._start is None:
-            self._connection.transport.write(_CONTINUE)
+            self._connection.transport.write(CONTINUE)
             self._expects = False
         while not (self._gone or self._done or self._has_more()):
             self._changed.clear()
@@ -108,7 +107,7 @@ class FrameworkRequest:
             return
         body, more = event.get("body", b""), event.get("more_body", False)
         assert self._start is not None
-        parts = [] if self._start.get("sent") else [self._head(body, more)]
+        parts = [] if self._head_sent else [self._head(body, more)]
         if self._message.head.method != "HEAD":
             if not self._chunked:
                 parts.append(body)
@@ -126,7 +125,7 @@ class FrameworkRequest:
     def _head(self, body: bytes, more: bool) -> bytes:
         """Status line and headers; a body of unknown length is sent in chunks."""
         assert self._start is not None
-        self._start["sent"] = True
+        self._head_sent = True
         status = self._start["status"]
         parts = [self._hub.head_of_response(status)]
         names = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from functools import partial
 from typing import Any, cast
@@ -10,14 +11,15 @@ from urllib.parse import unquote
 
 import httptools
 
-from larnn_service.transport.framework_request import FrameworkRequest
+from larnn_service.transport.framework_request import CONTINUE, FrameworkRequest
 from larnn_service.transport.http_message import Message, RawHeaders
 from larnn_service.transport.hub import Hub
 from larnn_service.transport.websocket_connection import WebSocketConnection
 from larnn_service.transport.websocket_handshake import handshake_response
 from larnn_service.wire.http import Head, Response
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+logger = logging.getLogger(__name__)
+
 _BAD_REQUEST = Response(
     b"Invalid HTTP request received.", 400, ((b"content-type", b"text/plain; charset=utf-8"),)
 )
@@ -68,15 +70,15 @@ class HttpConnection(asyncio.Protocol):
                     if len(self._messages) == 1:
                         self._begin_next()
                     return
+            except httptools.HttpParserCallbackError:  # what was called by the parser failed
+                logger.exception("a request could not be taken")
+                return self.transport.abort()
             except httptools.HttpParserError:
                 self._bad = True
         if self._bad and self._incoming in self._messages:  # its body will never be whole
             self._messages.pop().abandon()
         if self._bad and not self._messages:
             self._refuse()
-
-    def eof_received(self) -> bool:
-        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.idle.remove(self)
@@ -174,8 +176,8 @@ class HttpConnection(asyncio.Protocol):
         if exchange is None:
             message.begin(FrameworkRequest(self, self._hub, message))
             return
-        if not exchange.answered and message.head.headers.get("expect") == "100-continue":
-            self.transport.write(_CONTINUE)
+        if message.head.expects_continue and not exchange.answered:
+            self.transport.write(CONTINUE)
         message.begin(exchange)
 
     def _respond(self, message: Message, response: Response) -> None:

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp
 
 from larnn_service.admission.byte_budget import WaitingBytes
+from larnn_service.deadlines import Deadlines
 from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.exchange import Exchange
 from larnn_service.endpoints.stream_session import StreamSession
-from larnn_service.engine.batching.timeouts import Deadlines
 from larnn_service.wire.http import Head, Response
 
 KEEP_ALIVE = 5.0

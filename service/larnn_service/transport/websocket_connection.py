@@ -21,6 +21,7 @@ from larnn_service.endpoints.stream_session import StreamSession
 from larnn_service.errors import Backpressure, Full, ServiceError
 from larnn_service.transport.fragments import Fragments
 from larnn_service.transport.hub import Hub
+from larnn_service.transport.keepalive import Keepalive
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head, Response
 
@@ -61,7 +62,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._later: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Of a client that does not read, or does not answer the close frame."""
-        self._pinged = self._heard = self._doubted = False
+        self._keepalive = Keepalive()
         self.transport: asyncio.Transport
 
     def begin(self, transport: asyncio.Transport, response: Response, behind: bytes) -> None:
@@ -100,8 +101,8 @@ class WebSocketConnection(asyncio.Protocol):
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
         self._wanted, self._at_work = True, 0
-        self._ahead = bool(self._messages)
-        if self._messages or self._unparsed:
+        self._ahead = bool(self._messages or self._unparsed)
+        if self._ahead:
             self._go_on_later()
         else:
             self._count()
@@ -110,15 +111,12 @@ class WebSocketConnection(asyncio.Protocol):
     # The transport's side.
 
     def data_received(self, data: bytes) -> None:
-        self._heard = True
+        self._keepalive.heard = True
         self._unparsed = self._unparsed + data if self._unparsed else data
         if self._later is None:
             self._parse()
         else:
             self._pause_reading()
-
-    def eof_received(self) -> bool:
-        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.pings.remove(self)
@@ -176,7 +174,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         self._later = None
-        self._deliver()
         self._parse()
 
     def _take(self, frame: Frame) -> None:
@@ -215,28 +212,19 @@ class WebSocketConnection(asyncio.Protocol):
     # Keeping alive.
 
     def ping(self) -> None:
-        """The ping interval is over: ping, or look after the ping that was sent.
-
-        Whoever sends ahead is alive: its pong lies behind what is not read yet. A client that was
-        not heard has the interval once more: it may be the loop that was held, with the pong before
-        it.
-        """
+        """The ping interval is over: ping, or look after the ping that was sent."""
         if self._closing:
             return
-        now = self._loop.time()
-        alive = self._heard or self._reading_paused or not self._pinged
-        if not alive and self._doubted:
+        what = self._keepalive.next(behind=self._reading_paused)
+        if what == "dead":
             self._protocol.fail(_NO_PONG, "keepalive ping timeout")
             self._flush()
             self._stop_working()
-            self.transport.close()
-            return
-        self._doubted = not alive
-        if alive:
+            return self.transport.close()
+        if what == "ping":
             self._protocol.send_ping(b"")
             self._flush()
-            self._pinged, self._heard = True, False
-        self._hub.pings.add(self, now)
+        self._hub.pings.add(self, self._loop.time())
 
     # The end.
 
@@ -248,9 +236,6 @@ class WebSocketConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close now."""
         self.transport.abort()
-
-    def close_idle(self) -> None:
-        """A websocket may be idle."""
 
     def _give_up(self) -> None:
         patience = self._limits.send_timeout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -17,13 +16,13 @@ class Head:
     def __init__(self, method: str, path: str, query: str, headers: dict[str, str]) -> None:
         """`path` without percent escapes, `query` with them, header names in lower case."""
         self.method, self.path, self.query_string, self.headers = method, path, query, headers
-
-    @cached_property
-    def query(self) -> dict[str, str]:
+        self.query = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
         """The query's parameters; of one that comes twice the last counts."""
-        if not self.query_string:
-            return {}
-        return dict(parse_qsl(self.query_string, keep_blank_values=True))
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client sends its body only when it is told to go on."""
+        return self.headers.get("expect", "").lower() == "100-continue"
 
     @property
     def content_length(self) -> int:

@@ -142,9 +142,7 @@ class Doors:
             yield outcome
             status = "OK" if outcome.error is None else STATUS[outcome.error.code].name
         finally:
-            seconds = time.perf_counter() - start
-            metrics = self._metrics
-            metrics.observer(metrics.requests, name, call.model, status).observe(seconds)
+            call.answered(status, time.perf_counter() - start)
 
 
 class Outcome:

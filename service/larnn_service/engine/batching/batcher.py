@@ -21,6 +21,7 @@ from typing import cast
 import numpy as np
 
 from larnn_service.backend.providers import CPU
+from larnn_service.deadlines import Deadlines, late
 from larnn_service.engine.batching.batch_runner import Ran, run
 from larnn_service.engine.batching.batch_sizing import Shares
 from larnn_service.engine.batching.executor import Executor, outcome_of
@@ -28,7 +29,6 @@ from larnn_service.engine.batching.inline_policy import LONGEST, ShortRuns
 from larnn_service.engine.batching.queue_entries import Outcome, Row, Submission, Then
 from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.batching.state_pool import Arena, Slot
-from larnn_service.engine.batching.timeouts import Deadlines, late
 from larnn_service.errors import BadValue, Full, Internal
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.telemetry.runs import Run, RunTelemetry

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from larnn_service.deadlines import late
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
 from larnn_service.engine.batching.queue_entries import Outcome, result_of_row
-from larnn_service.engine.batching.timeouts import late
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.chunk import Advance, Advanced, Chunk
 from larnn_service.engine.streams.registry import Streams
@@ -37,7 +37,6 @@ class _Work:
     explain: bool
     ends: bool
     attention: Floats | None = None
-    advance: Advance | None = None
 
 
 class Advancer:
@@ -116,7 +115,7 @@ class Advancer:
         stream = work.stream
         try:
             self._streams.check(stream)
-            work.advance = advance = Advance(stream.checkpoint, work.chunk, self._max_unacked_steps)
+            advance = Advance(stream.checkpoint, work.chunk, self._max_unacked_steps)
             if len(advance.fresh):
                 rows = [(advance.fresh, advance.before.state)]
                 self._batcher(stream.model).submit(rows, partial(self._ran, work, advance))
