@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier, Event
 
-from benchmarks.standin import signal
+from benchmarks.signals import signal
 
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

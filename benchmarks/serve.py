@@ -24,7 +24,8 @@ from benchmarks.peers.base import Ask, Floats, Peer, Place
 from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.registry import PEERS
 from benchmarks.server import Server, ServerError, free_port, resident_bytes, running
-from benchmarks.standin import StandIn, signal, write_standin
+from benchmarks.signals import signal
+from benchmarks.standin import StandIn, write_standin
 from larnn_service.contract import INPUT, LOGITS, MANIFEST_FILE, Manifest
 
 STEPS = 128

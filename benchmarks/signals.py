@@ -7,5 +7,5 @@ from numpy.typing import NDArray
 
 
 def signal(steps: int, channels: int = 9) -> NDArray[np.float32]:
-    """Random numbers [steps, channels]: those that `standin.signal` gives."""
+    """Random numbers [steps, channels], as large as normalised measurements."""
     return np.random.default_rng(0).normal(size=(steps, channels)).astype(np.float32)

@@ -82,11 +82,6 @@ def write_standin(root: Path) -> StandIn:
     return standin
 
 
-def signal(steps: int, channels: int = len(CHANNELS)) -> Floats:
-    """Something to send [steps, channels], the same each time."""
-    return np.random.default_rng(0).normal(size=(steps, channels)).astype(np.float32)
-
-
 def _stateful_graph() -> ModelProto:
     pen, z, weights = Pen(), INPUT, _weights()
     for layer in range(LAYERS):

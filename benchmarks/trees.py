@@ -1,7 +1,8 @@
 """python -m benchmarks trees OTHER: the service of this tree beside that of another one.
 
 In every round both services are started anew, and each row measures one right after the other;
-which of them is first changes from round to round.
+which of them is first changes from round to round. An older tree may want a native library of its
+own: `pip install --no-deps --target DIR OTHER/kernels`, then `--packages DIR`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ def trees(
         float, typer.Option(min=0.05, max=MOST_SECONDS, help="time for each row of a tree's round")
     ] = 1.5,
     only: Annotated[list[str] | None, typer.Option(help="just these rows")] = None,
+    packages: Annotated[
+        Path | None, typer.Option(help="packages that the other tree has before the installed ones")
+    ] = None,
     output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
         ROOT / "benchmarks/results/trees.json"
     ),
@@ -91,7 +95,7 @@ def trees(
     for number in range(rounds):
         print(f"round {number + 1}/{rounds}", flush=True)
         order = (THIS, OTHER) if number % 2 == 0 else (OTHER, THIS)
-        with _started(folders, order) as servers:
+        with _started(folders, order, packages) as servers:
             for row in chosen:
                 for name in order:
                     results[row.name, name][number] = _measured(servers[name], row, name, seconds)
@@ -110,14 +114,23 @@ def _chosen(only: list[str] | None) -> list[Row]:
 
 
 @contextmanager
-def _started(folders: dict[str, Path], order: tuple[str, str]) -> Iterator[dict[str, Server]]:
+def _started(
+    folders: dict[str, Path], order: tuple[str, str], packages: Path | None
+) -> Iterator[dict[str, Server]]:
     """Both services, ready, the first of the order started first."""
     cores = len(os.sched_getaffinity(0))
-    alone = {"PYTHONPATH": ""}  # else one tree would import the sources of the other
+    # Neither tree may import the sources of the other.
+    paths = {THIS: "", OTHER: "" if packages is None else str(packages.resolve())}
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(
-                serving(folders[name] / "models", MODEL, cores, more=alone, tree=folders[name])
+                serving(
+                    folders[name] / "models",
+                    MODEL,
+                    cores,
+                    more={"PYTHONPATH": paths[name]},
+                    tree=folders[name],
+                )
             )
             for name in order
         }

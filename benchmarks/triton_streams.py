@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.client import Asker, Connection, post
 from benchmarks.peers import oip
 from benchmarks.peers.triton_stream import MODEL
-from benchmarks.standin import signal
+from benchmarks.signals import signal
 
 
 @dataclass(frozen=True)

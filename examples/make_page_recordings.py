@@ -46,6 +46,7 @@ def activities(labels: NDArray[Any], experiment: int, first: int, last: int) -> 
 
 
 def main() -> None:
+    """Write the page's recordings from HAPT, whose folder is the argument or $LARNN_DATA."""
     default = os.environ.get("LARNN_DATA", HERE.parent.parent / "shared" / "data")
     data = Path(sys.argv[1] if len(sys.argv) > 1 else default)
     recordings = []

@@ -35,6 +35,7 @@ def longest_segment(rows: NDArray[np.intp], segment: NDArray[Any]) -> NDArray[np
 
 
 def main() -> None:
+    """Write the samples from UCI HAR, whose folder is the argument or $LARNN_DATA."""
     default = os.environ.get("LARNN_DATA", HERE.parent.parent / "shared" / "data")
     data = Path(sys.argv[1] if len(sys.argv) > 1 else default)
     with np.load(data / "uci-har" / "uci_har_test.npz") as test:

@@ -29,6 +29,7 @@ class Result:
 
 
 def as_json(results: Sequence[Result]) -> str:
+    """The results as one JSON array."""
     return json.dumps([asdict(result) for result in results])
 
 

@@ -139,6 +139,7 @@ def decode(text: str | bytes) -> Opened | Prediction | Ended | Refused:
 
 
 def opened(message: dict[str, Any]) -> Opened:
+    """The service's word of a stream that it opened or resumed."""
     return Opened(
         stream=message["stream"],
         model=message["model"],
@@ -152,6 +153,7 @@ def opened(message: dict[str, Any]) -> Opened:
 
 
 def error(message: dict[str, Any], retry_after: float | None = None) -> Refused:
+    """The exception for an error that the service tells."""
     return refused(
         message["code"],
         message["detail"],
@@ -161,11 +163,13 @@ def error(message: dict[str, Any], retry_after: float | None = None) -> Refused:
 
 
 def classification(message: dict[str, Any]) -> Classification:
+    """The answer to a classify request."""
     predictions = tuple(_answer(item) for item in message["predictions"])
     return Classification(message["model"], message["version"], predictions)
 
 
 def models(message: dict[str, Any]) -> Models:
+    """The models that the service serves."""
     return Models(message["default"], tuple(_model(item) for item in message["models"]))
 
 

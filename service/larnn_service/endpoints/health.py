@@ -61,6 +61,7 @@ def _status(text: str) -> dict[str, Any]:
 
 
 def router(engine: Engine) -> APIRouter:
+    """The routes of health and of the served models."""
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz", summary="Alive", responses={200: _status("alive")})

@@ -11,6 +11,7 @@ from larnn_service.telemetry.metrics import Metrics
 
 
 def router(metrics: Metrics, one_worker: OneWorker) -> APIRouter:
+    """The route of the metrics."""
     routes = APIRouter(tags=["health"], dependencies=[Depends(one_worker)])
 
     @routes.get("/metrics", summary="What was measured, for Prometheus", response_class=Response)

@@ -42,6 +42,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def router(engine: Engine, operators: Operators, one_worker: OneWorker) -> APIRouter:
+    """The routes by which an operator changes the models."""
+
     def operator(request: Request) -> None:
         operators.check(request.state.owner)
 

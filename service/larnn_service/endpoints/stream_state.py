@@ -26,6 +26,7 @@ _FILE = {
 
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
+    """The routes of a stream's state."""
     routes = APIRouter(prefix="/streams/{stream_id}", tags=["streams"])
     max_kept = settings.max_unacked_steps
     file: dict[int | str, dict[str, Any]] = {200: {"description": "the state", "content": _FILE}}

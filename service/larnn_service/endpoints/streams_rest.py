@@ -22,6 +22,7 @@ _OPEN = msgspec.json.Decoder(OpenBody)
 
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
+    """The routes that open, show and erase a stream."""
     routes = APIRouter(prefix="/streams", tags=["streams"])
 
     @routes.post(

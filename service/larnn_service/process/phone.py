@@ -28,6 +28,7 @@ _OUTSIDE = ("192.0.2.1", 9)  # reserved for documentation: nothing is sent there
 
 
 def main(arguments: list[str]) -> None:
+    """Serve by https until SIGTERM; `arguments` are settings as flags."""
     with refusals(), TemporaryDirectory(prefix="larnn-") as folder:
         settings = CliApp.run(Settings, cli_args=arguments)
         host = settings.host if "host" in settings.model_fields_set else own_address()

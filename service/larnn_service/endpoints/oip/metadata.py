@@ -24,6 +24,7 @@ EXTENSIONS = [
 
 
 def server() -> ServerMetadata:
+    """What answers, and which extensions of the protocol it has."""
     return ServerMetadata("larnn-service", __version__, EXTENSIONS)
 
 

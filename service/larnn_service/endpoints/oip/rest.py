@@ -42,6 +42,7 @@ _REPOSITORY = msgspec.json.Decoder(RepositoryBody)
 
 
 def router(engine: Engine, repository: ModelRepository, settings: Settings) -> APIRouter:
+    """The routes of the server, its health and its repository."""
     routes = APIRouter(
         prefix=OIP, tags=["Open Inference Protocol"], default_response_class=Response
     )

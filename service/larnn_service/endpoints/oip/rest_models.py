@@ -23,6 +23,7 @@ _CONFIGURED = {
 
 
 def router(engine: Engine, settings: Settings) -> APIRouter:
+    """The routes of one model, and of one of its versions."""
     routes = APIRouter(default_response_class=Response)
 
     @routes.get(
@@ -62,4 +63,5 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def json(body: Any, status: int = 200) -> Response:
+    """A response with this body as JSON."""
     return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -138,6 +138,7 @@ class Models(Mapping[str, Model]):
 
 
 def key(model: Model) -> Key:
+    """Name and version of a model."""
     return model.manifest.name, model.manifest.version
 
 
