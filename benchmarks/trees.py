@@ -115,7 +115,7 @@ def _chosen(only: list[str] | None) -> list[Row]:
 
 @contextmanager
 def _started(
-    folders: dict[str, Path], order: tuple[str, str], packages: Path | None
+    folders: dict[str, Path], order: tuple[str, str], packages: Path | None = None
 ) -> Iterator[dict[str, Server]]:
     """Both services, ready, the first of the order started first."""
     cores = len(os.sched_getaffinity(0))

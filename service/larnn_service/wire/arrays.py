@@ -24,6 +24,7 @@ from larnn_service.errors import (
     ServiceError,
     TooLarge,
 )
+from larnn_service.finite import all_finite
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.wire.json_numbers import read_numbers
 from larnn_service.wire.stream_schemas import StepsBody, Version
@@ -166,8 +167,12 @@ def _steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:
 
 def checked(array: Floats, model: Model, place: str) -> Steps:
     """The array itself, or the tokens that it counts. Raises BadValue with the first bad index."""
-    good, rule = np.isfinite(array), _FINITE
-    if (vocabulary := model.manifest.contract.vocabulary) is not None:
+    vocabulary = model.manifest.contract.vocabulary
+    if vocabulary is None:
+        if all_finite(array):
+            return array
+        good, rule = np.isfinite(array), _FINITE
+    else:
         good = (array >= 0) & (array < vocabulary.size) & (array == np.trunc(array))
         rule = f"{model.manifest.name} takes tokens, whole numbers from 0 to {vocabulary.size - 1}"
     if np.count_nonzero(good) < good.size:  # half the time of `all`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from larnn_service.engine.batching.queue_entries import Row
 from larnn_service.engine.batching.state_pool import Arena, Slot
+from larnn_service.finite import all_finite
 from larnn_service.interfaces import Backend, Floats, Steps
 
 
@@ -44,14 +44,9 @@ def run(backend: Backend, arena: Arena, rows: Sequence[Row], counts: Sequence[in
             logits[index, count - 1 if row.ends else 0 : count].copy()
             for index, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
-    whole = _finite(logits)
-    each = [own if whole or _finite(own) else None for own in kept]
+    whole = all_finite(logits)
+    each = [own if whole or all_finite(own) else None for own in kept]
     return Ran(list(zip(each, after, strict=True)), seconds)
-
-
-def _finite(values: Floats) -> bool:
-    """A sum of squares is quick, and finite only where all of them are."""
-    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
 def _padded(pieces: Sequence[Steps]) -> Steps:
