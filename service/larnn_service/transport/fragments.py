@@ -19,16 +19,18 @@ class Fragments:
 
         Control frames belong to no message. Raises UnicodeDecodeError where a text is not UTF-8.
         """
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._is_text = frame.opcode is Opcode.TEXT
-        elif frame.opcode is not Opcode.CONT:
+        opcode, whole = frame.opcode, bytes(frame.data)
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            self._is_text = opcode is Opcode.TEXT
+        elif opcode is not Opcode.CONT:
             return None
-        self._parts.append(bytes(frame.data))
-        self.size += len(frame.data)
-        if not frame.fin:
-            return None
-        whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self.clear()
+        if self._parts or not frame.fin:
+            self._parts.append(whole)
+            self.size += len(whole)
+            if not frame.fin:
+                return None
+            whole = b"".join(self._parts)
+            self.clear()
         if self._is_text and not whole.isascii():
             whole.decode()
         return whole, self._is_text

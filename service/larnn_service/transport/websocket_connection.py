@@ -84,7 +84,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """Send a text message, unless the connection is closing."""
-        if self._protocol.state is State.OPEN:
+        if not self._closing:
             self._protocol.send_text(text)
             self._flush()
 
@@ -267,14 +267,19 @@ class WebSocketConnection(asyncio.Protocol):
             self._go_on_later()
 
     def _flush(self) -> None:
-        data = self._protocol.data_to_send()
-        if data and not self.transport.is_closing():
+        """Write what the protocol has to send, and see whether that was the end."""
+        if not (data := self._protocol.data_to_send()):
+            return
+        if not self.transport.is_closing():
             self.transport.write(data[0] if len(data) == 1 else b"".join(data))
-        if not self._closing and self._protocol.state is not State.OPEN:  # the client closes
+        state = self._protocol.state
+        if state is State.OPEN:
+            return
+        if not self._closing:  # the client closes
             self._stop_working()
-        if self._protocol.state is State.CLOSED or b"" in data:
+        if state is State.CLOSED or b"" in data:
             self.transport.close()
-        elif self._closing and self._timer is None:
+        elif self._timer is None:
             self._start_timer(CLOSE_TIMEOUT, self.transport.abort)
 
     def _start_timer(self, seconds: float, then: object) -> None:

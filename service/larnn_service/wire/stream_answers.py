@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from larnn_service.errors import BadMessage
 from larnn_service.interfaces import Floats
-from larnn_service.wire.predictions import answer, answers
+from larnn_service.wire.predictions import answers, classified
 from larnn_service.wire.stream_schemas import Emit, PredictionMessage, StepsBody
 
 _TRUTH = {"true": True, "false": False}
@@ -63,20 +63,21 @@ def encode_prediction(
     `logits` [steps, classes] are those of the chunk's steps, the last of which ends at `position`;
     `attention` [layers, heads, k] is that of the last step.
     """
-    last = answer(logits[-1].tolist(), labels, options.logits)
-    return msgspec.json.encode(
-        PredictionMessage(
-            label=last.label,
-            probabilities=last.probabilities,
-            logits=last.logits,
-            position=position,
-            durable=durable,
-            predictions=UNSET
-            if options.emit == "last"
-            else answers(_emitted(logits, position, options.emit), labels, options.logits),
-            attention=UNSET if attention is None else _rounded(attention),
-        )
+    last = logits[-1].tolist()
+    label, probabilities = classified(last, labels)
+    told = PredictionMessage(
+        label,
+        probabilities,
+        last if options.logits else UNSET,
+        position=position,
+        durable=durable,
     )
+    if options.emit != "last":
+        emitted = _emitted(logits, position, options.emit)
+        told.predictions = answers(emitted, labels, options.logits)
+    if attention is not None:
+        told.attention = _rounded(attention)
+    return msgspec.json.encode(told)
 
 
 def _emitted(logits: Floats, position: int, emit: Emit) -> Floats:
