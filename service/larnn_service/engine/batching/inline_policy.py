@@ -9,7 +9,7 @@ HANDED_OVER = 3e-4
 """Seconds for which a run is passed to a thread and back, and waits for the interpreter there."""
 HANDED_ROW = 1e-4
 """As many more for each row: about what the loop itself has to do for it."""
-LONGEST = 2e-3
+LONGEST = 5e-3
 """Seconds for which the loop may stand still for a run."""
 PART = 4
 """Of those who wait, a part of at least one in so many goes into a short run: else a long one
