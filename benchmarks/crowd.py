@@ -100,7 +100,7 @@ async def _crowd(
     alive = sum(socket.is_open for socket in sockets)
     memory = resident_bytes(server.pid)
     for socket in sockets:
-        socket._transport.disconnect()
+        socket._transport.disconnect()  # noqa: SLF001
     return {
         "alone": asdict(alone),
         "beside": asdict(beside),

@@ -99,7 +99,7 @@ def _app(kind: str, collector: str) -> Service:
 
             assert isinstance(service.framework, FastAPI)
             # as it does when a server starts it
-            _configure_from_environment(service.framework._telemetry)
+            _configure_from_environment(service.framework._telemetry)  # noqa: SLF001
     if kind == "nothing":
         _silence(service.metrics)
     return service

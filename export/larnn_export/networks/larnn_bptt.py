@@ -157,7 +157,7 @@ class LARNNOverTime(torch.autograd.Function):
             window, weights = slice(t, t + k), kept["weights"][t]
             d_values[:, window].addcmul_(torch.matmul(weights, spread), d_raw)
             d_weights = torch.matmul(values[:, window] * d_raw, spread.t())
-            d_scores = aten._softmax_backward_data(d_weights, weights, 1, weights.dtype)
+            d_scores = aten._softmax_backward_data(d_weights, weights, 1, weights.dtype)  # noqa: SLF001
             spreaded = torch.matmul(d_scores, gather.t())
             d_keys[:, window].addcmul_(spreaded, kept["query"][t][:, None])
             d_query = spreaded.mul_(keys[:, window]).sum(1)
