@@ -120,6 +120,11 @@ class Service:
             return None
         return Exchange(self.pipeline, match.endpoint, match.route, match.parameters, head, respond)
 
+    def is_reserved(self, head: Head) -> bool:
+        """Whether it is answered on the connections that are kept back for health and
+        management."""
+        return self.pipeline.gate.is_reserved(head)
+
     def takes_websocket(self, head: Head) -> bool:
         """Whether there is a websocket at this path."""
         return head.path == PATH

@@ -34,6 +34,10 @@ class Deadlines(Generic[T]):
         """It is done."""
         self._since.pop(work, None)
 
+    def oldest(self) -> T | None:
+        """What was added first."""
+        return next(iter(self._since), None)
+
     def _look(self) -> None:
         latest = asyncio.get_running_loop().time() - self._within
         while self._since:

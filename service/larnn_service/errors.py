@@ -50,6 +50,10 @@ class BadModel(ServiceError):
     code = "bad_model"
 
 
+class TooSlow(ServiceError):
+    code = "too_slow"
+
+
 class UnknownModel(ServiceError):
     code = "unknown_model"
 

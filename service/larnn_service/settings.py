@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     request_timeout: float = Field(30.0, gt=0)
     """How long work may wait and run before the service answers `full`."""
 
+    max_connections: int = Field(10_000, ge=1)
+    """Open HTTP connections and websockets, or as many as the system's limit of open files leaves
+    room for. Those that have been silent for longest make room for new ones."""
     max_body: int = Field(32 * 2**20, ge=1)
     """Size of an HTTP body."""
     max_sequences: int = Field(1_024, ge=1)
@@ -114,8 +117,10 @@ class Settings(BaseSettings):
     max_ahead: int = Field(16, ge=1)
     """Chunks in work at a time of all clients that send before they are answered; beside live
     streams an eighth of it."""
+    arrival_timeout: float = Field(10.0, gt=0)
+    """How long a request's head may take to come, and each 10 KiB of its body."""
     send_timeout: float = Field(10.0, gt=0)
-    """How long a websocket's client may leave waiting answers unread before it is closed."""
+    """How long a client may leave waiting answers unread before its connection is closed."""
     idle_timeout: float = Field(300.0, gt=0)
     """A stream that nobody touches for so long leaves memory: for its store, or for good."""
     drain_timeout: float = Field(10.0, gt=0)

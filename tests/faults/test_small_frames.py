@@ -59,6 +59,9 @@ class App:
     def exchange(self, head: Any, respond: Any) -> Any:
         raise NotImplementedError
 
+    def is_reserved(self, head: Any) -> bool:
+        raise NotImplementedError
+
     def takes_websocket(self, head: Any) -> bool:
         return True
 

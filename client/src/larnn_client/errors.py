@@ -109,6 +109,7 @@ CODES: dict[str, type[Refused]] = {
     **dict.fromkeys(("bad_json", "bad_message", "bad_shape", "bad_value"), BadInput),
     "empty_chunk": BadInput,
     "too_large": TooLarge,
+    "too_slow": Refused,  # its connection is closed, as if it had broken
     "bad_model": Refused,  # told an operator alone
     "unknown_model": UnknownModel,
     "unknown": Unknown,
@@ -130,6 +131,7 @@ CLOSE_CODES = {
     4401: "unauthorized",
     4403: "forbidden",
     4404: "unknown",
+    4408: "too_slow",
     4410: "expired",
     4411: "moved",
     4422: "bad_message",

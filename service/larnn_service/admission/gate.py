@@ -18,6 +18,8 @@ OPEN = frozenset(
     ("/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json")
 )
 """Endpoints without a key: they say nothing of anyone."""
+RESERVED = ("/healthz", "/readyz", "/metrics", "/models", "/v2/health", "/v2/repository")
+"""Where probes and operators ask: some connections are kept back for them."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
 
@@ -48,6 +50,10 @@ class Gate:
             raise UnknownStream()
         self._callers.check_room(owner)
         return owner
+
+    def is_reserved(self, head: Head) -> bool:
+        """Whether an operator or a probe needs it, however many others there are."""
+        return head.path.startswith(RESERVED)
 
     def admit_grpc(self, authorization: str) -> str:
         """The same for a gRPC call, of which only the key is known. Raises Unauthorized, Full."""

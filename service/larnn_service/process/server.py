@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -22,9 +24,35 @@ from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks
 from larnn_service.telemetry import logs
 from larnn_service.transport.http_connection import HttpConnection
-from larnn_service.transport.hub import Hub, Limits
+from larnn_service.transport.hub import RESERVE, Hub, Limits
+
+logger = logging.getLogger(__name__)
 
 _LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
+
+
+FILES = 128
+"""Open files that are kept for what is no client's: models, stores, logs."""
+
+
+def limits(settings: Settings) -> Limits:
+    """What clients may hold of the transport; as many connections as there can be open files.
+
+    The limit of open files is raised to what the system allows this process.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # not everywhere may it be raised so far
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    room = max(soft - FILES - RESERVE, 1)
+    if room < settings.max_connections:
+        logger.warning("%d open files leave room for %d connections", soft, room)
+    return Limits(
+        settings.max_message,
+        settings.send_timeout,
+        arrival_timeout=settings.arrival_timeout,
+        max_connections=min(settings.max_connections, room),
+    )
 
 
 class NoHandshakes(logging.Filter):
@@ -46,7 +74,7 @@ class Server:
         check_exposure(settings)
         check_tls(settings)
         self.app = app = create_app(settings)
-        self.hub = hub = Hub(app, Limits(settings.max_message, settings.send_timeout))
+        self.hub = hub = Hub(app, limits(settings))
         self.when_ready: Callable[[], None] = lambda: None
         """Called once it is warm; what has connected to a listening socket is served from now."""
         self._drain_timeout = settings.drain_timeout

@@ -39,7 +39,7 @@ class FrameworkRequest:
             return
         self._body += part
         if len(self._body) > HIGH_WATER:
-            self._connection.pause_body()
+            self._connection.reading.pause()
         self._changed.set()
 
     def finish(self) -> None:
@@ -125,7 +125,7 @@ class FrameworkRequest:
     def _head(self, body: bytes, more: bool) -> bytes:
         """Status line and headers; a body of unknown length is sent in chunks."""
         assert self._start is not None
-        self._head_sent = True
+        self._head_sent = self._message.responding = True
         status = self._start["status"]
         parts = [self._hub.head_of_response(status)]
         names = set()

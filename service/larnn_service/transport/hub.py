@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +20,19 @@ from larnn_service.deadlines import Deadlines
 from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.exchange import Exchange
 from larnn_service.endpoints.stream_session import StreamSession
+from larnn_service.errors import Full
 from larnn_service.wire.http import Head, Response
 
+logger = logging.getLogger(__name__)
+
+LEAST_ARRIVAL = 10 * 2**10
+"""Bytes of a body that must come in each arrival timeout, till it is whole."""
+HALF_CLOSED = 1.0
+"""Seconds in which a client that sends no more is answered; then it is taken to be gone."""
+RESERVE = 64
+"""Connections above the limit that may ask for health and management."""
+SAID = 60.0
+"""Seconds between two log lines that say the same of all connections."""
 KEEP_ALIVE = 5.0
 """Seconds for which a connection is kept that asks nothing."""
 PING = 20.0
@@ -35,6 +48,11 @@ class Application(Protocol):
 
     def exchange(self, head: Head, respond: Callable[[Response], None]) -> Exchange | None:
         """The request's exchange; None where the framework takes it."""
+        ...
+
+    def is_reserved(self, head: Head) -> bool:
+        """Whether it is answered on the connections that are kept back for health and
+        management."""
         ...
 
     def takes_websocket(self, head: Head) -> bool:
@@ -54,6 +72,11 @@ class Limits:
     """Of a websocket."""
     send_timeout: float
     """How long answers may wait unread."""
+    max_connections: int = 10_000
+    """Open at once; a few more are taken for health and management alone."""
+    arrival_timeout: float = 10.0
+    """How long the head of a request may take to come, and each `least_arrival` of its body."""
+    least_arrival: int = LEAST_ARRIVAL
     keep_alive: float = KEEP_ALIVE
     ping_interval: float = PING
 
@@ -76,19 +99,54 @@ class Hub:
     def __init__(self, app: Application, limits: Limits) -> None:
         self.app, self.limits = app, limits
         self.connections: set[Closing] = set()
+        self._said = -math.inf
         self.draining = False
         self.idle: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.close_idle())
+        self.arriving: Deadlines[Any] = Deadlines(limits.arrival_timeout, lambda each: each.late())
+        """Those with a request that is on its way."""
+        self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, lambda each: each.abort())
+        """Those that do not read what they are answered."""
         self.pings: Deadlines[Any] = Deadlines(limits.ping_interval, lambda each: each.ping())
+        self.half_closed: Deadlines[Any] = Deadlines(HALF_CLOSED, lambda each: each.abort())
         self._empty = asyncio.Event()
         self._second, self._lines = 0, b""
 
+    def admit(self, connection: Closing) -> bool | None:
+        """A connection is made. Whether it may ask anything: false where it may ask but for what
+        the reserve is kept for, None where it may ask nothing.
+
+        Where there is no room, the connection is closed that has been silent for longest.
+        """
+        most = self.limits.max_connections
+        if len(self.connections) >= most:
+            self._make_room()
+        if len(self.connections) >= most + RESERVE:
+            return None
+        self.connections.add(connection)
+        return len(self.connections) <= most
+
+    def _make_room(self) -> None:
+        if time.monotonic() - self._said > SAID:
+            self._said = time.monotonic()
+            logger.warning("%d connections are open, the most that may be", len(self.connections))
+        oldest = self.idle.oldest() or self.arriving.oldest()
+        if oldest is not None:
+            self.remove(oldest)
+            oldest.abort()
+
+    def crowded(self) -> Full:
+        """What is told on a connection of the reserve."""
+        return Full(f"{self.limits.max_connections} connections are open, the most that may be")
+
     def add(self, connection: Closing) -> None:
-        """A connection is made, or has become a websocket."""
+        """A connection has become a websocket."""
         self.connections.add(connection)
 
     def remove(self, connection: Closing) -> None:
         """It is lost, or has become a websocket."""
         self.connections.discard(connection)
+        for waiting in (self.idle, self.arriving, self.deaf, self.half_closed):
+            waiting.remove(connection)
         if not self.connections:
             self._empty.set()
 

@@ -22,6 +22,7 @@ from larnn_service.errors import Backpressure, Full, ServiceError
 from larnn_service.transport.fragments import Fragments
 from larnn_service.transport.hub import Hub
 from larnn_service.transport.keepalive import Keepalive
+from larnn_service.transport.reading import Reading
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head, Response
 
@@ -58,16 +59,17 @@ class WebSocketConnection(asyncio.Protocol):
         """The session takes the next message."""
         self._ahead = False
         """What comes next had come before the last answer."""
-        self._closing = self._reading_paused = self._writing_paused = False
+        self._closing = self._writing_paused = False
         self._later: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Of a client that does not read, or does not answer the close frame."""
         self._keepalive = Keepalive()
         self.transport: asyncio.Transport
+        self._reading: Reading
 
     def begin(self, transport: asyncio.Transport, response: Response, behind: bytes) -> None:
         """Accept the handshake; `behind` is what came behind it."""
-        self.transport = transport
+        self.transport, self._reading = transport, Reading(transport)
         self._loop = asyncio.get_running_loop()
         self._hub.add(self)
         own = transport.get_extra_info("socket")
@@ -106,7 +108,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._go_on_later()
         else:
             self._count()
-            self._resume_reading()
+            self._reading.resume()
 
     # The transport's side.
 
@@ -116,7 +118,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._later is None:
             self._parse()
         else:
-            self._pause_reading()
+            self._reading.pause()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.pings.remove(self)
@@ -134,6 +136,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._writing_paused = True
         if not self._closing:
             self._start_timer(self._limits.send_timeout, self._give_up)
+            self._count()
 
     def resume_writing(self) -> None:
         self._writing_paused = False
@@ -163,9 +166,9 @@ class WebSocketConnection(asyncio.Protocol):
                 break
         self._deliver()
         if self._unparsed or self._messages:
-            self._pause_reading()
+            self._reading.pause()
         elif self._later is None:
-            self._resume_reading()
+            self._reading.resume()
         self._count()
 
     def _go_on_later(self) -> None:
@@ -204,8 +207,9 @@ class WebSocketConnection(asyncio.Protocol):
             return
         incomplete = self._fragments.size + self._in_parser + len(self._unparsed)
         waiting = sum([len(message) for message, _ in self._messages]) if self._messages else 0
+        unread = self.transport.get_write_buffer_size() if self._writing_paused else 0
         try:
-            self._held.set(self._at_work + waiting + incomplete)
+            self._held.set(self._at_work + waiting + incomplete + unread)
         except Full as error:
             self._let_go(error)
 
@@ -215,7 +219,7 @@ class WebSocketConnection(asyncio.Protocol):
         """The ping interval is over: ping, or look after the ping that was sent."""
         if self._closing:
             return
-        what = self._keepalive.next(behind=self._reading_paused)
+        what = self._keepalive.next(behind=self._reading.paused)
         if what == "dead":
             self._protocol.fail(_NO_PONG, "keepalive ping timeout")
             self._flush()
@@ -262,7 +266,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._messages.clear()
         self._fragments.clear()
         self._held.set(0)
-        self._resume_reading()
+        self._reading.resume()
         if self._unparsed:
             self._go_on_later()
 
@@ -290,13 +294,3 @@ class WebSocketConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _pause_reading(self) -> None:
-        if not self._reading_paused and not self._closing:
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = False
-            self.transport.resume_reading()

@@ -27,6 +27,7 @@ FAILURES = {
     "empty_chunk": Failure(422, 4422, "INVALID_ARGUMENT"),
     "bad_model": Failure(422, 4422, "INVALID_ARGUMENT"),
     "too_large": Failure(413, 1009, "OUT_OF_RANGE"),
+    "too_slow": Failure(408, 4408, "DEADLINE_EXCEEDED"),
     "unknown_model": Failure(404, 4404, "NOT_FOUND"),
     "unknown": Failure(404, 4404, "NOT_FOUND"),
     "expired": Failure(410, 4410, "NOT_FOUND"),
