@@ -28,6 +28,7 @@ from larnn_service.endpoints import (
 )
 from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.classify import Classify
+from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.exchange import Endpoint, Exchange, Pipeline
 from larnn_service.endpoints.oip import rest
 from larnn_service.endpoints.oip.inference import Inference
@@ -74,12 +75,13 @@ class Service:
         self.pipeline = Pipeline(gate, self.metrics)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
         inference = Inference(engine, settings)
+        self._decoding = decoding = Decoding()
         operators = Operators(settings)
         repository = ModelRepository(engine, operators)
         endpoints: list[Endpoint] = [
-            Classify(engine, settings),
-            StreamSteps(engine, settings),
-            Infer(inference, settings),
+            Classify(engine, settings, decoding),
+            StreamSteps(engine, settings, decoding),
+            Infer(inference, settings, decoding),
         ]
         self._routes = Routes(endpoints)
         self.when_started: Callable[[], None] = lambda: None
@@ -159,6 +161,7 @@ class Service:
         self.pipeline.close()
         await asyncio.sleep(0)  # what was refused just now lets go before the threads are awaited
         engine.close()
+        self._decoding.close()
         await engine.streams.store.close()
 
 

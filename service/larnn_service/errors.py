@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+SHOWN = 100
+"""Characters of what a client sent that an error repeats."""
+MOST = 600
+"""Characters of an error."""
+
+
+def quoted(value: object) -> str:
+    """What a client sent, for an error: as text that can be encoded, and not much of it."""
+    text = value if isinstance(value, str) else repr(value)
+    shown = text[:SHOWN].encode("utf-8", "replace").decode()
+    return shown if len(text) <= SHOWN else f"{shown}…"
+
 
 class StartupError(Exception):
     """The service refuses to start; the text says what to do."""
@@ -15,6 +27,7 @@ class ServiceError(Exception):
     code: ClassVar[str]
 
     def __init__(self, detail: str, **extra: int | str) -> None:
+        detail = detail[:MOST]
         super().__init__(detail)
         self.detail = detail
         self.extra = extra

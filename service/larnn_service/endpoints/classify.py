@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
 from larnn_service.endpoints.openapi import gives, operation, takes
 from larnn_service.engine.engine import Engine
@@ -45,14 +45,18 @@ class Classify:
         parameters=_PARAMETERS,
     )
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, decoding: Decoding) -> None:
         self.max_body = settings.max_body
-        self._engine = engine
+        self._engine, self._decoding = engine, decoding
         self._decoder = ClassifyDecoder(engine.model, settings)
 
-    def begin(self, request: Request, answer: Answer) -> Callable[[], None]:
+    def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
-        asked = self._decoder.decode(request.head, request.body)
+        decode = partial(self._decoder.decode, request.head, request.body)
+        run = partial(self._run, answer)
+        return self._decoding.begin(len(request.body), decode, run, answer)
+
+    def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))
         then = answering(answer, partial(_response, asked))
         return self._engine.classify(asked.model, asked.sequences, then)

@@ -34,7 +34,7 @@ class Request(NamedTuple):
     head: Head
     parameters: dict[str, str]
     """What stands in the path in the place of the route's names."""
-    body: bytes
+    body: bytes | bytearray
     owner: str
 
 
@@ -108,8 +108,7 @@ class Exchange:
         self._head, self._respond = head, respond
         self._request_id = request_id(head.headers)
         self._call = Call(pipeline.metrics, route, self._request_id)
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._held: Held | None = None
         self._owner = ""
         self._abandon: Callable[[], object] | None = None
@@ -151,22 +150,25 @@ class Exchange:
         """More of the body has come; it is counted until the request is answered."""
         if self.answered or self._held is None:
             return
-        self._size += len(part)
+        size = len(self._body) + len(part)
         try:
-            self._check_size(self._size)
-            self._held.set(self._size)
+            self._check_size(size)
+            self._held.set(size)
         except (TooLarge, Full) as error:
             return self.answer(error)
-        self._parts.append(part)
+        if not self._body:
+            self._body = part
+        else:  # many small parts take no more than they hold
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += part
 
     def finish(self) -> None:
         """The body is whole: let the endpoint begin."""
         if self.answered:
             return
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
-        request = Request(self._head, self._parameters, body, self._owner)
-        del body
+        request = Request(self._head, self._parameters, self._body, self._owner)
+        self._body = b""
         token = CALL.set(self._call)
         try:
             if self._span is None:
@@ -208,7 +210,7 @@ class Exchange:
 
     def _end(self, status: int) -> None:
         """Nothing is left of it, in the engine neither; it is measured."""
-        self.answered, self._parts = True, []
+        self.answered, self._body = True, b""
         pipeline, call = self._pipeline, self._call
         pipeline.at_work.discard(self)
         if self._held is not None:

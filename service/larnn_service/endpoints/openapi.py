@@ -14,7 +14,13 @@ from msgspec import Struct
 from larnn_service.endpoints.oip import openapi_examples as oip_examples
 from larnn_service.endpoints.oip import schemas as oip
 from larnn_service.endpoints.openapi_examples import EXAMPLES
-from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody, OpenBody, Problem
+from larnn_service.wire.http_schemas import (
+    ClassifyAnswer,
+    ClassifyBody,
+    OpenBody,
+    Problem,
+    WhichBody,
+)
 from larnn_service.wire.stream_schemas import OpenedMessage, PredictionMessage, StepsBody
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ BODIES = (
     OpenedMessage,
     PredictionMessage,
     Problem,
+    WhichBody,
 )
 
 

@@ -6,6 +6,10 @@ from starlette.requests import Request
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.errors import TooLarge
+from larnn_service.wire.http import head_of
+
+SMALL = 2**16
+"""Bytes of a body that names a few things and holds no numbers."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -14,17 +18,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     Its bytes are counted until the request is answered.
     """
     held: Held = request.state.held
-    if (announced := int(request.headers.get("content-length", 0))) > limit:
+    if (announced := head_of(request.scope).content_length) > limit:
         raise _too_large(limit)
     held.check(announced)
-    parts, size = [], 0
+    body = bytearray()
     async for part in request.stream():
-        size += len(part)
-        if size > limit:
+        if len(body) + len(part) > limit:
             raise _too_large(limit)
-        held.set(size)
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        held.set(len(body) + len(part))
+        body += part
+    return bytes(body)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
 from larnn_service.endpoints.openapi import gives, operation, takes
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
+from larnn_service.interfaces import Model, Steps
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import concerns
@@ -38,21 +41,26 @@ class StreamSteps:
         description=__doc__,
     )
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, decoding: Decoding) -> None:
         self.max_body = settings.max_body
         self._engine, self._max_chunk_steps = engine, settings.max_chunk_steps
+        self._decoding = decoding
         self._tasks = Tasks()
 
     def begin(self, request: Request, answer: Answer) -> None:
         """Find the stream, decode, run, encode."""
         self._tasks.start(self._advance(request, answer))
 
+    def _decode(self, body: bytes | bytearray, model: Model) -> tuple[StepsBody, Steps]:
+        asked = decode_json(_STEPS, body)
+        return asked, chunk_steps(asked, model, self._max_chunk_steps)
+
     async def _advance(self, request: Request, answer: Answer) -> None:
         try:
             stream = await self._engine.resume(request.parameters["stream_id"])
             concerns(*key(stream.model), stream.id)
-            asked = decode_json(_STEPS, request.body)
-            steps = chunk_steps(asked, stream.model, self._max_chunk_steps)
+            decode = partial(self._decode, request.body, stream.model)
+            asked, steps = await self._decoding.result(len(request.body), decode)
             options = AnswerOptions().but(asked)
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], stream.model.manifest.name)

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from larnn_service.endpoints.framework import own_key
 from larnn_service.endpoints.openapi import gives, takes
-from larnn_service.endpoints.request_body import read_body
+from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
@@ -37,7 +37,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         request: Request, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
     ) -> Response:
         """The same Idempotency-Key again answers with the same stream while it lives."""
-        body = await read_body(request, settings.max_body)
+        body = await read_body(request, SMALL)
         asked = decode_json(_OPEN, body or b"{}")
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         stream = await engine.open(model, key, request.state.owner)

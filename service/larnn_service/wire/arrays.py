@@ -23,57 +23,49 @@ from larnn_service.errors import (
     EmptyChunk,
     ServiceError,
     TooLarge,
+    quoted,
 )
 from larnn_service.finite import all_finite
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.wire.json_numbers import read_numbers
+from larnn_service.wire.json_pieces import FINITE, Sequences
+from larnn_service.wire.large_json import LARGE, decode_large
 from larnn_service.wire.stream_schemas import StepsBody, Version
 
 T = TypeVar("T")
-_SEQUENCES = msgspec.json.Decoder(list[list[list[float]]])
-_STEPS = msgspec.json.Decoder(list[list[float]])
+_LARGEST_AXIS = 2**31
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
-_FINITE = "every value is a finite number that fits float32"
+_SHORT = 2**14
+"""Bytes of a text that is looked through for what JSON does not know."""
 _CHARACTERS = 16
 """Of text for each step that may be: how long a token is at most, so that none is refused early."""
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
 
 
-def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
-    """The typed body. Raises BadJson, BadMessage, or BadShape and BadValue inside the numbers."""
+def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
+    """The typed body. Raises BadJson, BadMessage, TooLarge."""
     try:
-        return decoder.decode(body)
+        return decode_large(decoder, body) if len(body) > LARGE else decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(str(error)) from None
+        match = _PLACE.match(str(error))
+        assert match is not None
+        what, place = quoted(match["what"]), quoted(match["place"] or "")
+        raise BadMessage(f"{place}: {what}" if place else what) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(body, error) from None
 
 
-def invalid(text: str, root: str = "") -> ServiceError:
-    """What msgspec says of a value that is not as it should be, as an error with its place.
-
-    `root` is the field of numbers that the text is about; without it, it is about the rest.
-    """
-    match = _PLACE.match(text)
-    what, place = (match["what"], match["place"]) if match else (text, None)
-    detail = f"{root}{place or ''}: {what}" if root or place else what
-    if not root:
-        return BadMessage(detail)
-    if "array" in what:
-        return BadShape(f"{detail}; numbers are nested [steps][channels]")
-    return BadValue(f"{detail}; {_FINITE}")
-
-
-def _malformed(body: bytes | str, error: Exception) -> ServiceError:
+def _malformed(body: bytes | bytearray, error: Exception) -> ServiceError:
     """JSON has no NaN, but clients send it: say where it is, rather than that a byte is wrong."""
     if isinstance(error, RecursionError):
         return BadJson("the text is nested too deeply")
-    try:
-        place = _first_not_finite(json.loads(body))
-    except (ValueError, RecursionError):
-        return BadJson(f"the text is not valid JSON: {error}")
-    return BadValue(f"{place}: {_FINITE}")
+    if len(body) <= _SHORT:
+        try:
+            return BadValue(f"{_first_not_finite(json.loads(body))}: {FINITE}")
+        except (ValueError, RecursionError):
+            pass
+    return BadJson(f"the text is not valid JSON: {error}")
 
 
 def _first_not_finite(value: Any) -> str | None:
@@ -81,7 +73,7 @@ def _first_not_finite(value: Any) -> str | None:
         return None if math.isfinite(value) else ""
     items: Iterable[tuple[str, Any]] = ()
     if isinstance(value, dict):
-        items = ((f".{key}", item) for key, item in value.items())
+        items = ((f".{quoted(key)}", item) for key, item in value.items())
     elif isinstance(value, list):
         items = ((f"[{index}]", item) for index, item in enumerate(value))
     for name, item in items:
@@ -101,68 +93,40 @@ def version_asked(query: Mapping[str, str]) -> int | None:
 
 
 def json_sequences(
-    raw: msgspec.Raw, model: Model, most: int, check: Callable[[list[int]], None]
+    raw: msgspec.Raw, model: Model, most: int, most_steps: int, check: Callable[[list[int]], None]
 ) -> list[Steps]:
     """Sequences [steps, channels], from the JSON of numbers [batch][steps][channels].
 
-    `most`: sequences at the most. `check` gets the steps of each sequence, and refuses what is too
-    much before any value is looked at. Raises BadShape, BadValue with the place.
+    `most`: sequences at the most, `most_steps`: steps of all of them. `check` gets the steps of
+    each sequence, and refuses what is too much. Raises BadJson, BadShape, BadValue with the place.
     """
-    numbers = read_numbers(bytes(raw), most)
+    numbers = read_numbers(memoryview(raw), most)
     if numbers is not None and numbers.depth == 3 and numbers.width == _channels(model):
         check(numbers.rows)
         whole = numbers.values.reshape(-1, numbers.width)
         sequences = np.split(whole, np.cumsum(numbers.rows[:-1])) if numbers.rows[1:] else [whole]
-        if model.manifest.contract.vocabulary is None:
-            return list(sequences)  # the numbers were read as finite ones
-        return [checked(x, model, f"sequences[{i}]") for i, x in enumerate(sequences)]
-    rows = _typed(_SEQUENCES, raw, "sequences")
-    check([len(steps) for steps in rows])
-    return [_steps_array(steps, model, f"sequences[{i}]") for i, steps in enumerate(rows)]
+    else:
+        reader = Sequences("sequences", _channels(model), model.manifest.name, nested=True)
+        sequences = reader.read(memoryview(raw), check, most_steps)
+    if model.manifest.contract.vocabulary is None:
+        return list(sequences)  # the numbers were read as finite ones
+    return [checked(x, model, f"sequences[{i}]") for i, x in enumerate(sequences)]
 
 
 def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
-    numbers = read_numbers(bytes(raw), 1)
+    numbers = read_numbers(memoryview(raw), 1)
     if numbers is not None and numbers.depth == 2 and numbers.width == _channels(model):
         check_chunk_size(numbers.rows[0], limit)
         steps = numbers.values.reshape(-1, numbers.width)
-        return (
-            steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
-        )
-    rows = _typed(_STEPS, raw, "steps")
-    check_chunk_size(len(rows), limit)
-    return _steps_array(rows, model, "steps")
-
-
-def _typed(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, root: str) -> T:
-    """Numbers as lists, for what the number reader refuses: to say what is wrong, or without it."""
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise invalid(str(error), root) from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadJson(f"{root}: {error}") from None
+    else:
+        reader = Sequences("steps", _channels(model), model.manifest.name, nested=False)
+        [steps] = reader.read(memoryview(raw), lambda s: check_chunk_size(sum(s), limit), limit)
+    return steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
 
 
 def _channels(model: Model) -> int:
     return len(model.manifest.contract.channels)
-
-
-def _steps_array(rows: list[list[float]], model: Model, place: str) -> Steps:
-    """[steps, channels] from nested numbers. Raises BadShape, BadValue with the place."""
-    channels = len(model.manifest.contract.channels)
-    try:
-        with np.errstate(over="ignore"):
-            array = np.array(rows, dtype=np.float32)
-    except ValueError:  # rows of different lengths
-        array = np.empty((0, 0), dtype=np.float32)
-    if array.ndim != 2 or array.shape[1] != channels:
-        index, row = next((i, row) for i, row in enumerate(rows) if len(row) != channels)
-        raise BadShape(
-            f"{place}[{index}] has {len(row)} channels; {model.manifest.name} takes {channels}"
-        )
-    return checked(array, model, place)
 
 
 def checked(array: Floats, model: Model, place: str) -> Steps:
@@ -171,7 +135,7 @@ def checked(array: Floats, model: Model, place: str) -> Steps:
     if vocabulary is None:
         if all_finite(array):
             return array
-        good, rule = np.isfinite(array), _FINITE
+        good, rule = np.isfinite(array), FINITE
     else:
         good = (array >= 0) & (array < vocabulary.size) & (array == np.trunc(array))
         rule = f"{model.manifest.name} takes tokens, whole numbers from 0 to {vocabulary.size - 1}"
@@ -206,17 +170,17 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
     return _json_steps(body.steps, model, limit)
 
 
-def npy_array(body: bytes, model: Model) -> Steps:
+def npy_array(body: bytes | bytearray, model: Model) -> Steps:
     """[batch, steps, channels] from an npy file, measured values without a copy."""
     channels = len(model.manifest.contract.channels)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
-    shape, fortran_order, dtype = _npy_header(body[:end])
+    shape, fortran_order, dtype = _npy_header(bytes(body[:end]))
     if dtype != np.dtype("<f4") or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    if len(shape) != 3 or shape[2] != channels or min(shape) < 0:
+    if len(shape) != 3 or shape[2] != channels or not all(_is_size(size) for size in shape):
         raise BadShape(
-            f"the array is {list(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
+            f"the array is {quoted(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
         )
     if len(body) - end != 4 * shape[0] * shape[1] * shape[2]:
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
@@ -236,7 +200,12 @@ def _npy_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         }[version]
         return read_header(stream)
     except Exception as error:  # on a damaged header numpy's parser fails in many ways
-        raise BadMessage(f"the body is not an npy file: {error}") from None
+        raise BadMessage(f"the body is not an npy file: {quoted(error)}") from None
+
+
+def _is_size(size: object) -> bool:
+    """A header may say True, or any number of digits."""
+    return type(size) is int and 0 <= size < _LARGEST_AXIS
 
 
 def binary_chunk(frame: bytes, model: Model) -> tuple[int, Steps]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 from msgspec import UnsetType
 
-from larnn_service.errors import BadMessage, BadShape, TooLarge
+from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.arrays import (
@@ -45,7 +46,7 @@ class ClassifyDecoder:
     def __init__(self, model_of: ModelOf, settings: Settings) -> None:
         self._model_of, self._settings = model_of, settings
 
-    def decode(self, head: Head, body: bytes) -> ClassifyRequest:
+    def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
         logits = _flag(query.get("logits", "false"))
@@ -64,7 +65,8 @@ class ClassifyDecoder:
             raise BadMessage("send either sequences or texts")
         if not isinstance(numbers, UnsetType):
             most = settings.max_sequences
-            return json_sequences(numbers, model, most, lambda s: check_sizes(s, settings))
+            check = partial(check_sizes, settings=settings)
+            return json_sequences(numbers, model, most, settings.max_request_steps, check)
         assert not isinstance(texts, UnsetType)
         _check_count(len(texts), settings, "texts")
         limit = settings.max_sequence_steps
@@ -85,7 +87,7 @@ def encode(request: ClassifyRequest, logits: list[Floats]) -> bytes:
 
 def _flag(text: str) -> bool:
     if (value := _TRUTH.get(text.lower())) is None:
-        raise BadMessage(f"query logits: {text!r} is neither true nor false")
+        raise BadMessage(f"query logits: {quoted(text)} is neither true nor false")
     return value
 
 

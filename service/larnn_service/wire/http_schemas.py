@@ -38,6 +38,12 @@ class OpenBody(Struct, forbid_unknown_fields=True):
     version: Version | None = None
 
 
+class WhichBody(Struct, forbid_unknown_fields=True):
+    """One version of the model, or without it what the endpoint says."""
+
+    version: Version | None = None
+
+
 class Problem(Struct):
     """An error, as RFC 9457 has it."""
 

@@ -41,12 +41,11 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
     """
     if (read := _native_reader()) is None:
         return None
-    if not isinstance(text, bytes):
-        text = bytes(text)
     values = np.empty(len(text) // 2, dtype=np.float32)  # a number takes a digit and a separator
     sizes, shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
     place = _Address.from_buffer(values.data)
-    if not (count := read(text, len(text), place, len(values), sizes, most, shape)):
+    start = text if isinstance(text, bytes) else np.frombuffer(text, np.uint8).ctypes.data
+    if not (count := read(start, len(text), place, len(values), sizes, most, shape)):
         return None
     depth, width = shape
     rows = sizes[:count]
@@ -56,5 +55,5 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
 @cache
 def _native_reader() -> Callable[..., int] | None:
     size, address = ctypes.c_int64, ctypes.c_void_p
-    kinds = [ctypes.c_char_p, size, address, size, address, size, address]
+    kinds = [ctypes.c_void_p, size, address, size, address, size, address]
     return door("larnn_read_numbers", kinds, size)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from larnn_service.contract import LOGITS, Contract
-from larnn_service.errors import BadMessage, BadShape
+from larnn_service.errors import BadMessage, BadShape, quoted
 from larnn_service.interfaces import Floats
 
 MEDIA_TYPE = "application/octet-stream"
@@ -75,11 +75,12 @@ def read(body: bytes, contract: Contract) -> StateFile:
         metadata = _HEADERS.decode(header).metadata
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadMessage(
-            f"the body is no state as GET gives it, a safetensors file: {error}"
+            f"the body is no state as GET gives it, a safetensors file: {quoted(error)}"
         ) from None
     for name, tensor in tensors.items():
         if tensor.ndim == 0 or len(tensor) != 1:
-            raise BadShape(f"{name}: shape {list(tensor.shape)}; the first axis is the batch, of 1")
+            shape = quoted(list(tensor.shape))
+            raise BadShape(f"{quoted(name)}: shape {shape}; the first axis is the batch, of 1")
     none = np.empty((1, 0, len(contract.labels)), dtype=np.float32)
     logits = np.array(tensors.pop(LOGITS, none)[0])
     if logits.ndim != 2:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Position = Annotated[int, Meta(ge=0)]
-Version = Annotated[int, Meta(ge=1)]
-Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1)]
+Position = Annotated[int, Meta(ge=0, le=2**62)]
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 
 

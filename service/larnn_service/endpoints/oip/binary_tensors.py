@@ -5,20 +5,21 @@ from __future__ import annotations
 import msgspec
 
 from larnn_service.endpoints.oip.schemas import InferAnswer, InputTensor
-from larnn_service.errors import BadMessage
+from larnn_service.errors import BadMessage, quoted
 from larnn_service.wire.http import Head, Response
 
 HEADER = "Inference-Header-Content-Length"
 
 
-def split(head: Head, body: bytes) -> tuple[bytes, memoryview]:
+def split(head: Head, body: bytes | bytearray) -> tuple[bytes | bytearray, memoryview]:
     """The JSON and what follows it. Raises BadMessage."""
     length = head.headers.get(HEADER.lower())
     if length is None:
         return body, memoryview(b"")
-    if not (length.isascii() and length.isdecimal() and int(length[:10]) <= len(body)):
+    number = int(length) if length.isascii() and length.isdecimal() and len(length) < 10 else -1
+    if not 0 <= number <= len(body):
         raise BadMessage(f"{HEADER}: it is the size in bytes of the JSON that the body begins with")
-    return body[: int(length)], memoryview(body)[int(length) :]
+    return body[:number], memoryview(body)[number:]
 
 
 def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | None]:
@@ -35,8 +36,8 @@ def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | Non
         left = len(data) - place
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= left:
             raise BadMessage(
-                f"input {tensor.name}: binary_data_size {size}; {left} bytes are left behind the "
-                f"JSON, whose size {HEADER} says"
+                f"input {tensor.name}: binary_data_size {quoted(size)}; {left} bytes are left "
+                f"behind the JSON, whose size {HEADER} says"
             )
         found.append(data[place : place + size])
         place += size

@@ -10,6 +10,7 @@ from tritonclient.grpc import service_pb2 as pb
 from larnn_service.contract import LOGITS
 from larnn_service.endpoints.oip.inference import Asked, Inferred
 from larnn_service.endpoints.oip.parameters import Value, check_offered
+from larnn_service.endpoints.oip.schemas import MOST_TENSORS
 from larnn_service.endpoints.oip.tensors import (
     DTYPES,
     FP32,
@@ -18,18 +19,22 @@ from larnn_service.endpoints.oip.tensors import (
     from_bytes,
     from_numbers,
 )
-from larnn_service.errors import BadMessage, ServiceError
+from larnn_service.errors import BadMessage, ServiceError, quoted
 
+MOST_AXES = 9
+"""Of a shape: one more than any that is looked at."""
 _CONTENTS = {FP32: "fp32_contents", INT64: "int64_contents"}
 
 
 def asked(request: Any) -> Asked:
     """What a ModelInferRequest asks. Raises BadMessage."""
     raw = request.raw_input_contents
+    if max(len(request.inputs), len(request.outputs)) > MOST_TENSORS:
+        raise BadMessage(f"more than {MOST_TENSORS} inputs or outputs")
     if raw and len(raw) != len(request.inputs):
         raise BadMessage(f"{len(raw)} raw_input_contents for {len(request.inputs)} inputs")
     for tensor in (*request.inputs, *request.outputs):
-        check_offered(tensor.name, _parameters(tensor))
+        check_offered(quoted(tensor.name), _parameters(tensor))
     return Asked(
         request.model_name,
         request.model_version,
@@ -37,13 +42,13 @@ def asked(request: Any) -> Asked:
             _tensor(tensor, raw[index] if raw else None)
             for index, tensor in enumerate(request.inputs)
         ],
-        [output.name for output in request.outputs],
+        [quoted(output.name) for output in request.outputs],
         _parameters(request),
     )
 
 
 def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
-    name, datatype = tensor.name, tensor.datatype
+    name, datatype = quoted(tensor.name), quoted(tensor.datatype)
     if raw is not None:
         if tensor.HasField("contents"):
             raise BadMessage(f"input {name}: send contents or raw_input_contents, not both")
@@ -51,7 +56,7 @@ def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
     else:
         numbers = getattr(tensor.contents, _CONTENTS.get(datatype, "fp32_contents"))
         read = partial(from_numbers, name, datatype, numbers)
-    return Tensor(name, datatype, tuple(tensor.shape), read)
+    return Tensor(name, datatype, tuple(tensor.shape[:MOST_AXES]), read)
 
 
 def _parameters(message: Any) -> dict[str, Value]:

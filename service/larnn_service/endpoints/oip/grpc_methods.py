@@ -78,11 +78,13 @@ class Calls:
         return ParseDict({"models": to_builtins(entries)}, pb.RepositoryIndexResponse())
 
     async def _load(self, request: Message, owner: str) -> Message:
-        await self._repository.load(request.model_name, owner, request.parameters)
+        self._repository.check(owner)
+        await self._repository.load(request.model_name, request.parameters)
         return pb.RepositoryModelLoadResponse()
 
     async def _unload(self, request: Message, owner: str) -> Message:
-        await self._repository.unload(request.model_name, owner)
+        self._repository.check(owner)
+        await self._repository.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
     def _model(self, request: Message) -> Model:

@@ -15,7 +15,7 @@ from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
 from larnn_service.engine.engine import Engine, Logits
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.sequences import Part, Sequences
-from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel
+from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel, quoted
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, result_of
@@ -52,7 +52,7 @@ def version_number(version: str) -> int | None:
     if not version:
         return None
     if not (version.isascii() and version.isdecimal() and len(version) < 10):
-        raise UnknownModel(f"there is no version {version[:20]!r}; versions are numbers")
+        raise UnknownModel(f"there is no version {quoted(version)}; versions are numbers")
     return int(version)
 
 
@@ -76,8 +76,8 @@ class Inference:
         abandons the work; a part of a sequence that has begun to run is finished, and counts."""
         if unknown := set(asked.outputs) - {LOGITS}:
             raise BadMessage(
-                f"output {min(unknown)}: the model gives {LOGITS} alone; its state stays here, and "
-                "goes on where requests carry a sequence_id"
+                f"output {quoted(min(unknown))}: the model gives {LOGITS} alone; its state stays "
+                "here, and goes on where requests carry a sequence_id"
             )
         part = sequence_part(asked.parameters)
         if part is None:
@@ -141,7 +141,7 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
     channels = len(contract.channels)
     if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - {INPUT, LENGTHS}:
         raise BadMessage(
-            f"inputs {', '.join(tensor.name for tensor in inputs) or 'none'}: "
+            f"inputs {quoted(', '.join(tensor.name for tensor in inputs) or 'none')}: "
             f"{model.manifest.name} takes {INPUT} [batch, steps, {channels}] and, if rows differ, "
             f"{LENGTHS} [batch]; its state stays here"
         )

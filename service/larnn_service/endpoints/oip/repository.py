@@ -9,7 +9,7 @@ from larnn_service.admission.authorization import Operators
 from larnn_service.endpoints.oip.schemas import IndexEntry
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.lifecycle import VersionState
-from larnn_service.errors import BadMessage
+from larnn_service.errors import BadMessage, quoted
 
 _STATES: dict[str, Any] = {
     "serving": ("READY", ""),
@@ -31,19 +31,21 @@ class ModelRepository:
         entries = map(_entry, await self._engine.control.index())
         return [entry for entry in entries if entry.state == "READY" or not ready]
 
-    async def load(self, name: str, owner: str, parameters: Mapping[str, Any]) -> None:
-        """The newest version of the folder answers from now on. Raises as `ModelControl.load`."""
+    def check(self, owner: str) -> None:
+        """Raises Forbidden unless this caller may load and unload: asked before a body is read."""
         self._operators.check(owner)
+
+    async def load(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """The newest version of the folder answers from now on. Raises as `ModelControl.load`."""
         if parameters:
             raise BadMessage(
-                f"parameter {min(parameters)}: a model is loaded as its folder has it, with no "
-                "other configuration or file; publish a version"
+                f"parameter {quoted(min(parameters))}: a model is loaded as its folder has it, "
+                "with no other configuration or file; publish a version"
             )
         await self._engine.control.load(name)
 
-    async def unload(self, name: str, owner: str) -> None:
-        """Let all of its versions take no new work. Raises Forbidden, UnknownModel."""
-        self._operators.check(owner)
+    async def unload(self, name: str) -> None:
+        """Let all of its versions take no new work. Raises UnknownModel."""
         await self._engine.control.unload(name)
 
 

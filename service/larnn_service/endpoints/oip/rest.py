@@ -21,7 +21,7 @@ from larnn_service.endpoints.oip.schemas import (
     ServerReady,
 )
 from larnn_service.endpoints.openapi import reference, takes
-from larnn_service.endpoints.request_body import read_body
+from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
@@ -67,7 +67,7 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
         responses={200: _INDEXED, **errors(400, 413)},
     )
     async def repository_index(request: Request) -> Response:
-        asked = decode_json(_INDEX, await read_body(request, settings.max_body) or b"{}")
+        asked = decode_json(_INDEX, await read_body(request, SMALL) or b"{}")
         return json(await repository.index(asked.ready))
 
     @routes.post(
@@ -78,7 +78,8 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
         dependencies=one_worker,
     )
     async def load(request: Request, name: str) -> Response:
-        await repository.load(name, request.state.owner, await parameters(request))
+        repository.check(request.state.owner)
+        await repository.load(name, await parameters(request))
         return Response()
 
     @routes.post(
@@ -89,12 +90,13 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
         dependencies=one_worker,
     )
     async def unload(request: Request, name: str) -> Response:
+        repository.check(request.state.owner)
         await parameters(request)
-        await repository.unload(name, request.state.owner)
+        await repository.unload(name)
         return Response()
 
     async def parameters(request: Request) -> dict[str, Any]:
-        body = await read_body(request, settings.max_body)
+        body = await read_body(request, SMALL)
         return decode_json(_REPOSITORY, body or b"{}").parameters
 
     models = rest_models.router(engine, settings)

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from larnn_service.contract import LOGITS
+from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
 from larnn_service.endpoints.oip import binary_tensors
 from larnn_service.endpoints.oip.inference import Asked, Inference, Inferred
@@ -23,6 +24,7 @@ from larnn_service.errors import BadMessage
 from larnn_service.settings import Settings
 from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.http import Response
+from larnn_service.wire.large_json import LARGE
 
 _INFER = msgspec.json.Decoder(InferBody)
 _EXAMPLE = {
@@ -47,20 +49,34 @@ class Infer:
         description=__doc__,
     )
 
-    def __init__(self, inference: Inference, settings: Settings) -> None:
+    def __init__(self, inference: Inference, settings: Settings, decoding: Decoding) -> None:
         self.max_body = settings.max_body
-        self._inference = inference
+        self._inference, self._decoding = inference, decoding
 
-    def begin(self, request: Request, answer: Answer) -> Callable[[], object] | None:
+    def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
-        if request.head.headers.get("content-encoding", "identity") != "identity":
-            raise BadMessage("Content-Encoding: send the body as it is, not compressed")
-        head, data = binary_tensors.split(request.head, request.body)
-        body = decode_json(_INFER, head)
-        name, version = request.parameters["name"], request.parameters.get("version", "")
-        asked = Asked(name, version, _tensors(body, data), _outputs(body), body.parameters)
-        then = answering(answer, partial(_answer, body))
-        return self._inference.begin(asked, request.owner, then)
+        size, decode = len(request.body), partial(_decode, request)
+
+        def run(decoded: tuple[InferBody, Asked]) -> Abandon:
+            body, asked = decoded
+            then = answering(answer, partial(_answer, body))
+            return self._inference.begin(asked, request.owner, then)
+
+        return self._decoding.begin(size, decode, run, answer)
+
+
+def _decode(request: Request) -> tuple[InferBody, Asked]:
+    """The body, and what it asks for. Numbers of a large body are read here, of a small one when
+    it is known what the model takes."""
+    if request.head.headers.get("content-encoding", "identity") != "identity":
+        raise BadMessage("Content-Encoding: send the body as it is, not compressed")
+    head, data = binary_tensors.split(request.head, request.body)
+    body = decode_json(_INFER, head)
+    name, version = request.parameters["name"], request.parameters.get("version", "")
+    tensors = _tensors(body, data)
+    if len(request.body) > LARGE:
+        tensors = [tensor.at_once() for tensor in tensors]
+    return body, Asked(name, version, tensors, _outputs(body), body.parameters)
 
 
 def _tensors(body: InferBody, data: memoryview) -> list[Tensor]:

@@ -7,16 +7,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Parameters = dict[str, bool | int | float | str]
-Size = Annotated[int, Meta(ge=0)]
+Name = Annotated[str, Meta(max_length=256)]
+Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Parameters = dict[str, bool | Number | float | Annotated[str, Meta(max_length=1024)]]
+Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Shape = Annotated[list[Size], Meta(max_length=8)]
+MOST_TENSORS = 16
+"""Of one request, inputs and outputs each."""
 
 
 class InputTensor(Struct):
     """A tensor of a request: `data`, or `binary_data_size` bytes behind the JSON."""
 
-    name: str
-    datatype: str
-    shape: list[Size]
+    name: Name
+    datatype: Name
+    shape: Shape
     data: msgspec.Raw | UnsetType = UNSET
     parameters: Parameters = {}
 
@@ -24,17 +29,17 @@ class InputTensor(Struct):
 class AskedOutput(Struct):
     """A tensor that the client wants."""
 
-    name: str
+    name: Name
     parameters: Parameters = {}
 
 
 class InferBody(Struct):
     """Tensors to run: whole sequences, or the next steps of one that `sequence_id` names."""
 
-    inputs: list[InputTensor]
-    id: str = ""
+    inputs: Annotated[list[InputTensor], Meta(max_length=MOST_TENSORS)]
+    id: Annotated[str, Meta(max_length=1024)] = ""
     parameters: Parameters = {}
-    outputs: list[AskedOutput] | UnsetType = UNSET
+    outputs: Annotated[list[AskedOutput], Meta(max_length=MOST_TENSORS)] | UnsetType = UNSET
 
 
 class OutputTensor(Struct, omit_defaults=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
-from larnn_service.errors import BadMessage, BadShape, BadValue
+from larnn_service.errors import BadMessage, BadShape, BadValue, quoted
 from larnn_service.wire.json_numbers import read_numbers
+from larnn_service.wire.json_pieces import PIECE
+from larnn_service.wire.large_json import LARGE
 
 FP32, INT64 = "FP32", "INT64"
 DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
@@ -25,6 +27,8 @@ _NUMBERS: dict[str, list[Any]] = {
 _DECODERS = {name: [msgspec.json.Decoder(kind) for kind in _NUMBERS[name]] for name in _NUMBERS}
 _BRACKETS = re.compile(rb"\s*(?:\[\s*)+")
 _LARGEST_AXIS = 2**31
+_SHOWN = 8
+"""Axes that an error repeats."""
 _MOST_SEQUENCES = 2**16
 """Outermost arrays that the number reader has room for."""
 
@@ -38,6 +42,13 @@ class Tensor:
     shape: tuple[int, ...]
     read: Callable[[], NDArray[Any]]
 
+    def at_once(self) -> Tensor:
+        """The same, its numbers read now. Raises BadShape, BadValue."""
+        if self.datatype not in DTYPES:
+            return self
+        array = self.read()
+        return replace(self, read=lambda: array)
+
     def array(self, datatype: str, *axes: str | int) -> NDArray[Any]:
         """Its axes are these: a number is a size, a word says what any size is of.
 
@@ -45,10 +56,11 @@ class Tensor:
         """
         if self.datatype != datatype:
             raise BadMessage(f"input {self.name}: its datatype is {self.datatype}; send {datatype}")
-        size = math.prod(self.shape)
-        if not self._fits(axes) or (not size and self.shape[0] > 1):
-            expected = ", ".join(map(str, axes))
-            raise BadShape(f"input {self.name}: shape {list(self.shape)}; send [{expected}]")
+        fits = self._fits(axes)
+        size = math.prod(self.shape) if fits else 0
+        if not fits or (not size and self.shape[0] > 1):
+            shape, expected = quoted(list(self.shape[:_SHOWN])), ", ".join(map(str, axes))
+            raise BadShape(f"input {self.name}: shape {shape}; send [{expected}]")
         array = self.read()
         if array.size != size:
             raise BadShape(
@@ -78,8 +90,11 @@ def from_bytes(name: str, datatype: str, data: bytes | memoryview) -> NDArray[An
 
 def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
     """An array of JSON numbers, flat or nested. Raises BadShape, BadValue."""
-    if datatype == FP32 and (numbers := read_numbers(bytes(data), _MOST_SEQUENCES)) is not None:
+    text = memoryview(data)
+    if datatype == FP32 and (numbers := read_numbers(text, _MOST_SEQUENCES)) is not None:
         return numbers.values
+    if len(text) > LARGE:
+        return _in_pieces(name, datatype, text)
     opening = _BRACKETS.match(data)
     depth = opening[0].count(b"[") if opening else 0
     decoders = _DECODERS[datatype]
@@ -88,7 +103,29 @@ def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
     try:
         return from_numbers(name, datatype, decoders[depth - 1].decode(data))
     except msgspec.ValidationError as error:
-        raise BadValue(f"input {name}: data: {error}") from None
+        raise BadValue(f"input {name}: data: {quoted(error)}") from None
+
+
+def _in_pieces(name: str, datatype: str, text: memoryview) -> NDArray[Any]:
+    """The numbers of a large text one after the other, however they are nested."""
+    arrays, place = [], 0
+    while place < len(text):
+        end = _end_of_number(text, place + PIECE)
+        piece = bytes(text[place:end]).translate(None, b"[]").strip(b", \t\r\n")
+        place = end
+        try:
+            numbers = _DECODERS[datatype][0].decode(b"[%b]" % piece)
+        except msgspec.DecodeError as error:
+            raise BadValue(f"input {name}: data: {quoted(error)}, near byte {end}") from None
+        arrays.append(from_numbers(name, datatype, numbers))
+    return np.concatenate(arrays)
+
+
+def _end_of_number(text: memoryview, place: int) -> int:
+    """Behind the number that stands at this place."""
+    while place < len(text) and text[place] not in b",]":
+        place += 1
+    return min(place, len(text))
 
 
 def from_numbers(name: str, datatype: str, numbers: Sequence[Any]) -> NDArray[Any]:

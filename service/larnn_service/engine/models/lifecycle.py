@@ -20,6 +20,7 @@ from larnn_service.errors import (
     ServiceError,
     StartupError,
     UnknownModel,
+    quoted,
 )
 from larnn_service.interfaces import Model
 
@@ -213,4 +214,5 @@ class ModelControl:
 
 
 def _said(name: str, version: int | None) -> str:
+    name = quoted(name)
     return name if version is None else f"{name}/{version}"

@@ -15,7 +15,7 @@ from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.errors import BadValue, Conflict, UnknownStream
+from larnn_service.errors import BadValue, Conflict, UnknownStream, quoted
 from larnn_service.interfaces import Floats, Model
 from larnn_service.tasks import finished, result_of
 from larnn_service.telemetry.calls import concerns
@@ -62,7 +62,7 @@ class Sequences:
                 steps = part.steps(stream.model)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
-                    f"sequence {part.name!r} runs on version {stream.checkpoint.version}; "
+                    f"sequence {quoted(part.name)!r} runs on version {stream.checkpoint.version}; "
                     "ask for that one, or for none"
                 )
             offset = stream.checkpoint.position if part.offset is None else part.offset
@@ -83,8 +83,9 @@ class Sequences:
         repeated = part.offset == 0 and stream.checkpoint.position <= steps
         if stream.checkpoint.position and not repeated:
             raise Conflict(
-                f"sequence {part.name!r} has begun and is at {stream.checkpoint.position}: go on "
-                "without sequence_start, end it, or take another sequence_id"
+                f"sequence {quoted(part.name)!r} has begun and is at "
+                f"{stream.checkpoint.position}: go on without sequence_start, end it, "
+                "or take another sequence_id"
             )
         return stream
 
@@ -92,7 +93,7 @@ class Sequences:
         stream_id = await self._engine.streams.store.named(key)
         if stream_id is None:
             raise UnknownStream(
-                f"sequence {part.name!r} has not begun here or was idle for too long: send "
+                f"sequence {quoted(part.name)!r} has not begun here or was idle for too long: send "
                 "sequence_start with its first request"
             )
         return await self._engine.resume(stream_id)

@@ -14,7 +14,7 @@ from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved
+from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved, quoted
 from larnn_service.interfaces import Floats
 
 MAX_POSITION = 2**53
@@ -72,9 +72,11 @@ def _living(stream: Stream) -> Checkpoint:
 def check(contract: Contract, model: str, snapshot: Snapshot, max_kept: int) -> None:
     """Raises BadMessage, BadShape or BadValue where a stream of this contract cannot be so."""
     if snapshot.model != model:
-        raise BadValue(f"model: this is the state of {snapshot.model}; the stream runs on {model}")
+        raise BadValue(
+            f"model: this is the state of {quoted(snapshot.model)}; the stream runs on {model}"
+        )
     if not 0 <= snapshot.position <= MAX_POSITION:
-        raise BadValue(f"position: {snapshot.position} is not within 0 and {MAX_POSITION}")
+        raise BadValue(f"position: {quoted(snapshot.position)} is not within 0 and {MAX_POSITION}")
     kept = len(snapshot.logits)
     if kept > min(snapshot.position, max_kept):
         raise BadValue(f"logits: of {kept} steps; at most the position, and at most {max_kept}")
@@ -91,7 +93,7 @@ def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:
     names = {tensor.name for tensor in contract.state}
     for name in sorted(names ^ state.keys()):
         what = "missing" if name in names else "no state tensor of this model"
-        raise BadMessage(f"{name}: {what}; GET /models lists them")
+        raise BadMessage(f"{quoted(name)}: {what}; GET /models lists them")
 
 
 def _check_tensor(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
@@ -99,7 +101,7 @@ def _check_tensor(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype:
         raise BadValue(f"{name}: dtype {value.dtype}; the model's is {dtype}")
     if value.shape != shape:
         raise BadShape(
-            f"{name}: shape {[1, *value.shape]}; the model's is {[1, *shape]}, batch first"
+            f"{name}: shape {quoted([1, *value.shape])}; the model's is {[1, *shape]}, batch first"
         )
     if dtype != "int64" and not np.isfinite(value).all():
         raise BadValue(f"{name}: a value is not finite")
@@ -109,4 +111,6 @@ def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> N
     """An integer tensor counts steps: never more than there were, nor than it may hold."""
     most = position if tensor.maximum is None else min(position, tensor.maximum)
     if value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
-        raise BadValue(f"{tensor.name}: {value.tolist()} is not within 0 and {most}")
+        raise BadValue(
+            f"{tensor.name}: {quoted(value.ravel()[:8].tolist())} is not within 0 and {most}"
+        )

@@ -1,0 +1,146 @@
+"""Sequences of numbers from JSON, piece after piece: it says what is wrong, and where.
+
+A piece is small, so that what is refused costs little, and other threads have their turns between.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from larnn_service.errors import BadJson, BadShape, BadValue, ServiceError
+from larnn_service.interfaces import Floats
+
+PIECE = 2**14
+"""Bytes decoded at once, and whatever is left of a row."""
+FINITE = "every value is a finite number that fits float32"
+_DECODER = msgspec.json.Decoder(list[list[list[float]]])
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+class Sequences:
+    """The sequences [steps, channels] of a text, as they come."""
+
+    def __init__(self, root: str, channels: int, who: str, nested: bool) -> None:
+        """`root` is the field of the text, `who` the model that takes so many channels. `nested`:
+        the text is a list of sequences, otherwise it is one sequence."""
+        self._root, self._channels, self._who, self._nested = root, channels, who, nested
+        self._parts: list[list[Floats]] = []
+        self.steps: list[int] = []
+        """Of each sequence by now."""
+
+    def read(self, text: memoryview, check: Callable[[list[int]], None], most: int) -> list[Floats]:
+        """All sequences. `check` refuses what is too much: it is asked at the end, and as soon as
+        there are more than `most` steps or sequences. Raises BadJson, BadShape, BadValue."""
+        place, depth = 0, 0 if self._nested else 1
+        while place < len(text):
+            end = _end_of_piece(text, place)
+            piece = bytes(text[place:end])
+            before, depth = depth, depth + piece.count(b"[") - piece.count(b"]")
+            last = end == len(text)
+            if last and depth != (0 if self._nested else 1):
+                raise BadJson(f"{self._root}: the brackets do not match")
+            inside = piece.lstrip(b" \t\r\n,") if place else piece
+            self._take(
+                b"[" * before + inside + b"]" * max(depth, 0), goes_on=place > 0 and before > 1
+            )
+            place = end
+            if len(self.steps) > most or sum(self.steps) > most:
+                break
+        check(self.steps)
+        return [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in self._parts]
+
+    def _take(self, piece: bytes, goes_on: bool) -> None:
+        """`goes_on`: the first sequence of the piece goes on with the last one."""
+        base = len(self.steps) - goes_on, self.steps[-1] if goes_on else 0
+        try:
+            sequences = _DECODER.decode(piece)
+        except msgspec.ValidationError as error:
+            raise self._invalid(str(error), base) from None
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._malformed(piece, error, base) from None
+        for index, rows in enumerate(sequences):
+            if index or not goes_on:
+                self.steps.append(0)
+                self._parts.append([])
+            if rows:
+                self._parts[-1].append(self._array(rows, len(self.steps) - 1, self.steps[-1]))
+                self.steps[-1] += len(rows)
+        for parts in self._parts[base[0] :]:
+            if not parts:  # `check` says that it has no steps
+                parts.append(np.empty((0, self._channels), np.float32))
+
+    def _array(self, rows: list[list[float]], index: int, step: int) -> Floats:
+        for row, values in enumerate(rows):
+            if len(values) != self._channels:
+                raise BadShape(
+                    f"{self._at(index, step + row)} has {len(values)} channels; {self._who} takes "
+                    f"{self._channels}"
+                )
+        with np.errstate(over="ignore"):
+            array = np.array(rows, dtype=np.float32)
+        good = np.isfinite(array)
+        if not good.all():
+            row, channel = np.argwhere(~good)[0]
+            raise BadValue(f"{self._at(index, step + row)}[{channel}]: {FINITE}")
+        return array
+
+    def _at(self, *indices: int) -> str:
+        """The place in the text; one sequence by itself has no index."""
+        shown = indices if self._nested else indices[1:]
+        return self._root + "".join(f"[{index}]" for index in shown)
+
+    def _moved(self, indices: list[int], base: tuple[int, int]) -> str:
+        """A place of a piece as a place of the text."""
+        if indices:
+            if indices[0] == 0 and len(indices) > 1:
+                indices[1] += base[1]
+            indices[0] += base[0]
+        return self._at(*indices)
+
+    def _invalid(self, text: str, base: tuple[int, int]) -> ServiceError:
+        match = _PLACE.match(text)
+        what, place = (match["what"], match["place"] or "") if match else (text, "")
+        at = self._moved([int(index) for index in _INDEX.findall(place)], base)
+        if "array" in what:
+            return BadShape(f"{at}: {what}; numbers are nested [steps][channels]")
+        return BadValue(f"{at}: {what}; {FINITE}")
+
+    def _malformed(self, piece: bytes, error: Exception, base: tuple[int, int]) -> ServiceError:
+        """JSON has no NaN, but clients send it: say where it is."""
+        if isinstance(error, RecursionError):
+            return BadJson(f"{self._root}: the text is nested too deeply")
+        try:
+            indices = _first_not_finite(json.loads(piece))
+        except (ValueError, RecursionError):
+            return BadJson(f"{self._root}: the text is not valid JSON")
+        return BadValue(f"{self._moved(indices or [], base)}: {FINITE}")
+
+
+def _end_of_piece(text: memoryview, start: int) -> int:
+    """Behind the last row that ends in the piece which begins there, or the next one that ends."""
+    end = start + PIECE
+    if end >= len(text):
+        return len(text)
+    found = bytes(text[start:end]).rfind(b"]")
+    while found < 0 and end < len(text):
+        found, start, end = bytes(text[end : end + PIECE]).find(b"]"), end, end + PIECE
+    return len(text) if found < 0 else start + found + 1
+
+
+def _first_not_finite(value: Any) -> list[int] | None:
+    """The indices of the first number that is not finite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else []
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if (rest := _first_not_finite(item)) is not None:
+                return [index, *rest]
+    return None
