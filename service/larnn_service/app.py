@@ -190,7 +190,7 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install '.[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    return GrpcServer(Doors(calls, gate, engine), settings)
+    return GrpcServer(Doors(calls, gate, engine, settings), settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

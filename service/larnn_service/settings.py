@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     max_chunk_steps: int = Field(1_024, ge=1)
     """Steps in one chunk of a stream."""
     max_message: int = Field(4 * 2**20, ge=1)
-    """Size of a websocket message."""
+    """Size of a message, by websocket and by gRPC."""
     max_streams: int = Field(10_000, ge=1)
     """Open streams."""
     max_at_work_per_key: int = Field(1_000, ge=1)

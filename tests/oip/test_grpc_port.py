@@ -23,7 +23,7 @@ from tests.server.test_waiting_bytes import LIMIT, half_a_body
 
 
 def test_too_large_a_message_is_refused(toy_models: Path) -> None:
-    with live.process(models=toy_models, model="toy", grpc_port=0, max_body=1000) as process:
+    with live.process(models=toy_models, model="toy", grpc_port=0, max_message=1000) as process:
         client = triton.InferenceServerClient(process.grpc)
         with pytest.raises(InferenceServerException) as raised:
             infer(client, np.zeros((1, 200, 2)))

@@ -63,7 +63,7 @@ EXAMPLES: dict[str, Any] = {
         ],
         "versions": [_VERSION],
     },
-    "Which": {"version": 1},
+    "WhichBody": {"version": 1},
     "Operated": {"versions": [_VERSION]},
     "Migrated": {"versions": [_VERSION], "migrated": 3},
 }

@@ -62,7 +62,8 @@ def _malformed(body: bytes | bytearray, error: Exception) -> ServiceError:
         return BadJson("the text is nested too deeply")
     if len(body) <= _SHORT:
         try:
-            return BadValue(f"{_first_not_finite(json.loads(body))}: {FINITE}")
+            if (place := _first_not_finite(json.loads(body))) is not None:
+                return BadValue(f"{place}: {FINITE}")
         except (ValueError, RecursionError):
             pass
     return BadJson(f"the text is not valid JSON: {error}")
@@ -107,7 +108,7 @@ def json_sequences(
         sequences = np.split(whole, np.cumsum(numbers.rows[:-1])) if numbers.rows[1:] else [whole]
     else:
         reader = Sequences("sequences", _channels(model), model.manifest.name, nested=True)
-        sequences = reader.read(memoryview(raw), check, most_steps)
+        sequences = reader.read(memoryview(raw), check, most, most_steps)
     if model.manifest.contract.vocabulary is None:
         return list(sequences)  # the numbers were read as finite ones
     return [checked(x, model, f"sequences[{i}]") for i, x in enumerate(sequences)]
@@ -121,7 +122,8 @@ def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
         steps = numbers.values.reshape(-1, numbers.width)
     else:
         reader = Sequences("steps", _channels(model), model.manifest.name, nested=False)
-        [steps] = reader.read(memoryview(raw), lambda s: check_chunk_size(sum(s), limit), limit)
+        text, check = memoryview(raw), lambda steps: check_chunk_size(sum(steps), limit)
+        [steps] = reader.read(text, check, 1, limit)
     return steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
 
 

@@ -36,9 +36,11 @@ class Sequences:
         self.steps: list[int] = []
         """Of each sequence by now."""
 
-    def read(self, text: memoryview, check: Callable[[list[int]], None], most: int) -> list[Floats]:
+    def read(
+        self, text: memoryview, check: Callable[[list[int]], None], most: int, most_steps: int
+    ) -> list[Floats]:
         """All sequences. `check` refuses what is too much: it is asked at the end, and as soon as
-        there are more than `most` steps or sequences. Raises BadJson, BadShape, BadValue."""
+        there are more sequences or steps than these. Raises BadJson, BadShape, BadValue."""
         place, depth = 0, 0 if self._nested else 1
         while place < len(text):
             end = _end_of_piece(text, place)
@@ -52,7 +54,7 @@ class Sequences:
                 b"[" * before + inside + b"]" * max(depth, 0), goes_on=place > 0 and before > 1
             )
             place = end
-            if len(self.steps) > most or sum(self.steps) > most:
+            if len(self.steps) > most or sum(self.steps) > most_steps:
                 break
         check(self.steps)
         return [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in self._parts]

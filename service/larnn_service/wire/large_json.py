@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from larnn_service.errors import TooLarge
+from larnn_service.errors import BadValue, TooLarge
 
 T = TypeVar("T")
 LARGE = 2**17
@@ -52,7 +52,7 @@ def _split(text: bytes | bytearray) -> tuple[bytes, list[memoryview]]:
             place = len(text) if place + WINDOW >= len(text) else place + WINDOW - 64
         else:
             start = field.end()
-            place = _end_of_run(text, start)
+            place = _end_of_array(text, start)
             if place - start > _SHORT:
                 rest += whole[kept:start]
                 rest += b'"\\u0000%d"' % len(arrays)
@@ -64,12 +64,18 @@ def _split(text: bytes | bytearray) -> tuple[bytes, list[memoryview]]:
     return bytes(rest), arrays
 
 
-def _end_of_run(text: bytes | bytearray, start: int) -> int:
-    """Behind the last bracket of the array of numbers that begins there."""
+def _end_of_array(text: bytes | bytearray, start: int) -> int:
+    """Behind the array that begins there, where it is a long one of numbers; else further on.
+
+    Raises BadValue where something else stands among the numbers.
+    """
     end = start
     while (run := _RUN.match(text, end, end + WINDOW)) is not None and run.end() > end:
         end = run.end()
-    return max(text.rfind(b"]", start, end), start) + 1
+    last = max(text.rfind(b"]", start, end), start) + 1
+    if last - start > _SHORT and text.find(b"[", last, end) >= 0:
+        raise BadValue(f"byte {end}: numbers alone stand in such an array")
+    return last
 
 
 def _restore(value: Any, arrays: list[memoryview]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from larnn_service.errors import BadMessage
+from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from larnn_service.wire.stream_answers import AnswerOptions
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
 from larnn_service.wire.subprotocols import BINARY
+
+NUMBER, TOKEN, BESIDE = 32, 96, 2**12
+"""Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
 
 
 class ChunkRequest(NamedTuple):
@@ -33,7 +36,8 @@ class StreamDecoder:
     def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
         """The chunk that the message holds, or None for the end.
 
-        Raises BadJson, BadMessage, BadShape, BadValue, EmptyChunk, TooLarge.
+        What is larger than any chunk is refused unread. Raises BadJson, BadMessage, BadShape,
+        BadValue, EmptyChunk, TooLarge.
         """
         if not is_text:
             if not self._binary:
@@ -41,6 +45,13 @@ class StreamDecoder:
             offset, steps = binary_chunk(message, model)
             check_chunk_size(len(steps), self._max_chunk_steps)
             return ChunkRequest(offset, steps, self._options)
+        channels = len(model.manifest.contract.channels)
+        most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
+        if len(message) > most:
+            raise TooLarge(
+                f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
+                f"the most that may be, takes no more than {most}"
+            )
         decoded = decode_json(FROM_CLIENT, message)
         if not isinstance(decoded, ChunkMessage):
             return None

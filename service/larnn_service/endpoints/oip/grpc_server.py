@@ -15,6 +15,14 @@ from larnn_service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+MAX_METADATA = 2**14
+"""Bytes of a call's metadata."""
+MAX_CALLS = 256
+"""Of one connection at a time."""
+HANDSHAKE = 10_000
+"""Milliseconds until a connection must speak HTTP/2."""
+IDLE = 300_000
+"""Milliseconds for which a connection is kept that asks nothing."""
 PING = 20_000
 """Milliseconds between two pings, and until an unanswered one ends the connection."""
 
@@ -31,7 +39,12 @@ class GrpcServer:
         settings = self._settings
         self._server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", settings.max_body),
+                ("grpc.max_receive_message_length", settings.max_message),
+                ("grpc.max_metadata_size", MAX_METADATA),
+                ("grpc.max_concurrent_streams", MAX_CALLS),
+                ("grpc.http2.bdp_probe", 0),  # a call's message comes only when it is read
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE),
+                ("grpc.max_connection_idle_ms", IDLE),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.keepalive_time_ms", PING),

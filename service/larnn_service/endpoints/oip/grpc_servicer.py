@@ -18,7 +18,8 @@ from larnn_service.endpoints.oip import grpc_convert
 from larnn_service.endpoints.oip.grpc_methods import Calls, Message
 from larnn_service.endpoints.oip.grpc_status import STATUS, Context, refuse
 from larnn_service.engine.engine import Engine
-from larnn_service.errors import Draining, Internal, ServiceError
+from larnn_service.errors import BadMessage, Draining, Internal, ServiceError, TooSlow
+from larnn_service.settings import Settings
 from larnn_service.telemetry.calls import CALL, Call, failed
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,13 @@ Asked = asyncio.Queue[asyncio.Task[Message] | None]
 class Doors:
     """Every call behind its door."""
 
-    def __init__(self, calls: Calls, gate: Gate, engine: Engine) -> None:
+    def __init__(self, calls: Calls, gate: Gate, engine: Engine, settings: Settings) -> None:
         self._calls = calls
+        self._arrival_timeout = settings.arrival_timeout
+        self._arriving = asyncio.Semaphore(
+            max(settings.max_waiting_bytes // settings.max_message, 1)
+        )
+        """So many messages come at a time: until one is whole, nobody can count it."""
         self._gate = gate
         self._engine = engine
         self._metrics = engine.streams.metrics
@@ -56,11 +62,12 @@ class Doors:
     def _answering(self, name: str) -> Callable[[Message, Context], Awaitable[Message]]:
         call = self._calls.by_name[name]
 
-        async def answer(request: Message, context: Context) -> Message:
+        async def answer(_: Message, context: Context) -> Message:
             with self._observed(name) as outcome:
                 try:
                     owner = "" if name in OPEN else self._admit(context)
                     with self._gate.at_work(owner) as held:
+                        request = await self._message(context)
                         held.set(request.ByteSize())
                         return await call(request, owner)
                 except Exception as error:
@@ -68,6 +75,17 @@ class Doors:
             await refuse(context, outcome.error)
 
         return answer
+
+    async def _message(self, context: Context) -> Message:
+        """The message of a call, which is read when its caller is known. Raises TooSlow."""
+        try:
+            async with asyncio.timeout(self._arrival_timeout), self._arriving:
+                request = await context.read()
+        except TimeoutError:
+            raise TooSlow("the message came too slowly; send it again") from None
+        if request is grpc.aio.EOF:
+            raise BadMessage("a call has one message")
+        return request
 
     def _admit(self, context: Context) -> str:
         """The caller's name. Raises Unauthorized, Full."""
@@ -153,10 +171,10 @@ class Outcome:
 
 def _handler(name: str, behavior: Any) -> grpc.RpcMethodHandler[Any, Any]:
     method = SERVICE.methods_by_name[name]
-    kind = (
+    kind = (  # not unary: grpc would read the message before the caller's key
         grpc.stream_stream_rpc_method_handler
-        if method.client_streaming
-        else grpc.unary_unary_rpc_method_handler
+        if method.server_streaming
+        else grpc.stream_unary_rpc_method_handler
     )
     return kind(
         behavior,
