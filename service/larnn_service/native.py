@@ -37,14 +37,17 @@ def installed() -> str | None:
     return LIBRARY
 
 
-def door(name: str, takes: Sequence[Any], gives: Any) -> Callable[..., int] | None:
+def door(
+    name: str, takes: Sequence[Any], gives: Any, *, long: bool = False
+) -> Callable[..., int] | None:
     """A function of the library, with ctypes' types; an older library may not have it.
 
-    It keeps the interpreter while it works, since to pass it on takes longer.
+    It keeps the interpreter while it works, since to pass it on takes longer; `long`: it passes the
+    interpreter on, for what takes longer than that.
     """
     if (path := installed()) is None:
         return None
-    function = getattr(ctypes.PyDLL(path), name, None)
+    function = getattr((ctypes.CDLL if long else ctypes.PyDLL)(path), name, None)
     if function is not None:
         function.argtypes, function.restype = takes, gives
     return function

@@ -183,5 +183,5 @@ def test_numbers_of_any_length_are_rounded_as_numpy_does(text: str) -> None:
 
 
 def test_without_the_library_no_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_numbers, "_native_reader", lambda: None)
+    monkeypatch.setattr(json_numbers, "_native_reader", lambda long: None)
     assert read_numbers(GOOD[0], MOST) is None

@@ -64,7 +64,7 @@ class HttpConnection(asyncio.Protocol):
         if room is None:
             return self.transport.abort()
         self._crowded = not room
-        self._hub.idle.add(self, asyncio.get_running_loop().time())
+        self._hub.silent.add(self, asyncio.get_running_loop().time())
 
     def data_received(self, data: bytes) -> None:
         self._unparsed = self._unparsed + data if self._unparsed else data
@@ -157,7 +157,7 @@ class HttpConnection(asyncio.Protocol):
         if arriving is not self._arriving:
             self._arriving, self._arrived = arriving, 0
             if arriving:
-                self._hub.idle.remove(self)
+                self._rest_no_more()
                 self._hub.arriving.add(self, asyncio.get_running_loop().time())
             else:
                 self._hub.arriving.remove(self)
@@ -165,10 +165,15 @@ class HttpConnection(asyncio.Protocol):
     def request_begun(self, message: Message) -> None:
         """The parser has a request's head."""
         self._messages.append(message)
-        self._hub.idle.remove(self)
+        self._rest_no_more()
         self._discarded = 0
         if len(self._messages) == 1 and not self._writing_paused and not message.upgrade:
             self._begin(message)
+
+    def _rest_no_more(self) -> None:
+        """It is neither silent nor idle."""
+        self._hub.silent.remove(self)
+        self._hub.idle.remove(self)
 
     def request_whole(self, message: Message) -> None:
         """The parser has all of it."""

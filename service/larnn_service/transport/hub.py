@@ -102,6 +102,8 @@ class Hub:
         self._said = -math.inf
         self.draining = False
         self.idle: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.close_idle())
+        self.silent: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.close_idle())
+        """Those that have asked nothing yet."""
         self.arriving: Deadlines[Any] = Deadlines(limits.arrival_timeout, lambda each: each.late())
         """Those with a request that is on its way."""
         self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, lambda each: each.abort())
@@ -115,7 +117,8 @@ class Hub:
         """A connection is made. Whether it may ask anything: false where it may ask but for what
         the reserve is kept for, None where it may ask nothing.
 
-        Where there is no room, the connection is closed that has been silent for longest.
+        Where there is no room, a connection is closed: the oldest that has asked nothing yet, else
+        the oldest whose request is not whole, else the one that has been idle for longest.
         """
         most = self.limits.max_connections
         if len(self.connections) >= most:
@@ -129,7 +132,7 @@ class Hub:
         if time.monotonic() - self._said > SAID:
             self._said = time.monotonic()
             logger.warning("%d connections are open, the most that may be", len(self.connections))
-        oldest = self.idle.oldest() or self.arriving.oldest()
+        oldest = self.silent.oldest() or self.arriving.oldest() or self.idle.oldest()
         if oldest is not None:
             self.remove(oldest)
             oldest.abort()
@@ -145,7 +148,7 @@ class Hub:
     def remove(self, connection: Closing) -> None:
         """It is lost, or has become a websocket."""
         self.connections.discard(connection)
-        for waiting in (self.idle, self.arriving, self.deaf, self.half_closed):
+        for waiting in (self.silent, self.idle, self.arriving, self.deaf, self.half_closed):
             waiting.remove(connection)
         if not self.connections:
             self._empty.set()

@@ -12,6 +12,8 @@ import numpy as np
 from larnn_service.interfaces import Floats
 from larnn_service.native import door
 
+_LONG = 2**16
+"""Bytes of a text while whose reading others have the interpreter."""
 _Address = ctypes.c_float * 0
 """Stands for the memory of an array: numpy's own `ctypes.data` takes three times as long."""
 
@@ -39,7 +41,7 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
     Returns the numbers, or None where the text is anything else or where the native library is
     missing or has no such function. Use another decoder then: it says what is wrong with the text.
     """
-    if (read := _native_reader()) is None:
+    if (read := _native_reader(len(text) > _LONG)) is None:
         return None
     values = np.empty(len(text) // 2, dtype=np.float32)  # a number takes a digit and a separator
     sizes, shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
@@ -53,7 +55,7 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
 
 
 @cache
-def _native_reader() -> Callable[..., int] | None:
+def _native_reader(long: bool) -> Callable[..., int] | None:
     size, address = ctypes.c_int64, ctypes.c_void_p
     kinds = [ctypes.c_void_p, size, address, size, address, size, address]
-    return door("larnn_read_numbers", kinds, size)
+    return door("larnn_read_numbers", kinds, size, long=long)

@@ -1,0 +1,239 @@
+"""The table of attacks: what hostile clients send, on many connections at once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+KIB, MIB = 2**10, 2**20
+CONNECTIONS = 40
+Writer = asyncio.StreamWriter
+Reader = asyncio.StreamReader
+
+
+@dataclass(frozen=True)
+class Target:
+    """The service under attack, and how long."""
+
+    host: str
+    port: int
+    grpc: tuple[str, int] | None
+    seconds: float
+    answers: dict[str, int] = field(default_factory=dict)
+    """How often each status came."""
+
+    def heard(self, told: bytes) -> None:
+        """Count the statuses of responses; a fault of the service's own is a finding."""
+        for part in told.split(b"HTTP/1.1 ")[1:]:
+            status = part[:3].decode("latin-1")
+            assert status != "500", told[:1000]
+            self.answers[status] = self.answers.get(status, 0) + 1
+
+
+Assault = Callable[[Target], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One row of the table."""
+
+    name: str
+    rule: int
+    """Of the rules in docs/reliability.md that it tries to break."""
+    assault: Assault
+    connections: int = CONNECTIONS
+
+
+@contextlib.asynccontextmanager
+async def connected(host: str, port: int) -> AsyncIterator[tuple[Reader, Writer]]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+def endless(begin: bytes, again: bytes = b"") -> Assault:
+    """Send the beginning, then the same again and again, and read what comes."""
+
+    async def assault(target: Target) -> None:
+        async with connected(target.host, target.port) as (reader, writer):
+            listening = asyncio.create_task(reader.read())
+            writer.write(begin)
+            while again and not listening.done():
+                writer.write(again)
+                await writer.drain()
+            target.heard(await listening)
+
+    return assault
+
+
+def deaf(request: bytes) -> Assault:
+    """Ask again and again, and read nothing."""
+
+    async def assault(target: Target) -> None:
+        async with connected(target.host, target.port) as (reader, writer):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            while not writer.transport.is_closing():
+                writer.write(request)
+                await writer.drain()
+
+    return assault
+
+
+def refused(path: str, body: bytes, *headers: str) -> Assault:
+    """Send the same request again and again, each on the kept connection."""
+
+    async def assault(target: Target) -> None:
+        async with connected(target.host, target.port) as (reader, writer):
+            while True:
+                writer.write(request(path, body, *headers))
+                told = await reader.readuntil(b"\r\n\r\n")
+                target.heard(told)
+                length = int(told.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                await reader.readexactly(length)
+                if b"connection: close" in told.lower():
+                    return
+
+    return assault
+
+
+def request(path: str, body: bytes, *headers: str, size: int | None = None) -> bytes:
+    announced = f"Content-Length: {len(body) if size is None else size}"
+    lines = (f"POST {path} HTTP/1.1", "Host: localhost", announced, *headers, "", "")
+    return "\r\n".join(lines).encode() + body
+
+
+def frame(payload: bytes, opcode: int = 1, fin: bool = True, size: int | None = None) -> bytes:
+    """A client's frame; `size` is what it announces, if that is not the payload's."""
+    announced = len(payload) if size is None else size
+    head = bytes([fin << 7 | opcode, 0x80 | 127]) + announced.to_bytes(8, "big")
+    return head + b"\0\0\0\0" + payload
+
+
+def handshake(*headers: str) -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = (
+        "GET /stream HTTP/1.1",
+        "Host: localhost",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {key}",
+        *headers,
+    )
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def half_a_grpc_message(target: Target) -> None:
+    """A call whose message announces 4 MiB, and stops a byte before its end."""
+    assert target.grpc is not None
+    path = b"/inference.GRPCInferenceService/ModelInfer"
+    fields = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path),
+        (b":authority", b"localhost"),
+        (b"content-type", b"application/grpc"),
+        (b"te", b"trailers"),
+    ]
+    # Literal fields without indexing, of HPACK: no table and no Huffman code is needed.
+    block = b"".join(
+        b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in fields
+    )
+    async with connected(*target.grpc) as (reader, writer):
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + http2(4, 0, 0, b""))
+        writer.write(http2(1, 4, 1, block))
+        message = b"\0" + (4 * MIB - 1).to_bytes(4, "big") + b"\0" * (16 * KIB - 5)
+        writer.write(http2(0, 0, 1, message))
+        for _ in range(3):  # as much as the first window takes
+            writer.write(http2(0, 0, 1, b"\0" * (15 * KIB)))
+        await reader.read()
+
+
+def http2(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """A frame of HTTP/2."""
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
+
+
+async def silent_grpc(target: Target) -> None:
+    """A connection to the gRPC port that never says anything."""
+    assert target.grpc is not None
+    async with connected(*target.grpc) as (reader, _):
+        await reader.read()
+
+
+HEAD = b"POST /classify HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+BIG = [2**63 - 1] * 50_000
+SHAPE = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": BIG, "data": [1]}]})
+ROWS = "[" + ",".join(["[1, 2]"] * 200_000)
+NAN = ('{"sequences": [' + ROWS + ", [NaN, 1]]]}").encode()
+EMPTY = ('{"sequences": [' + ",".join(["[[]]"] * 300_000) + "]}").encode()
+NAMED = b'{"%s": 1}' % (b"x" * MIB)
+NPY = (
+    b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 1, 2), }"
+)
+NPY = NPY.ljust(127) + b"\n" + b"\0" * 8
+GOOD = b'{"sequences": [[[1, 2]]]}'
+INFER = "/v2/models/toy/infer"
+
+ATTACKS = (
+    Attack("headers without end", 1, endless(HEAD, b"a:b\r\n" * 1000)),
+    Attack("a header's value without end", 1, endless(HEAD + b"X: ", b"x" * 10_000)),
+    Attack("a request line without end", 1, endless(b"GET /", b"x" * 10_000)),
+    Attack("trailers without end", 1, endless(CHUNKED + b"0\r\n", b"a:b\r\n" * 1000)),
+    Attack("an extension of a chunk without end", 1, endless(CHUNKED + b"1;a=", b"x" * 10_000)),
+    Attack("the smallest of chunks", 1, endless(CHUNKED, b"1\r\n \r\n" * 1000), 8),
+    Attack("empty lines", 1, endless(b"", b"\r\n" * 5000)),
+    Attack("requests behind one another", 1, endless(b"", request("/classify", GOOD) * 100), 8),
+    Attack("a body of 1 GiB for an operator", 1, endless(request("/models/toy/load", b"", size=2**30), b" " * 10_000)),
+    Attack("a body of 1 GiB for a stream", 1, endless(request("/streams", b"", size=2**30), b" " * 10_000)),
+    Attack("bodies that are never whole", 1, endless(request("/classify", b" " * MIB, size=2 * MIB))),
+    Attack("messages that are never whole", 1, endless(handshake() + frame(b" " * MIB, size=2 * MIB))),
+    Attack("fragments of no byte", 1, endless(handshake() + frame(b"", 1, fin=False), frame(b"", 0, fin=False) * 1000), 8),
+    Attack("pings, answers unread", 1, deaf(handshake() + frame(b"x" * 125, 9) * 1000), 8),
+    Attack("answers unread over HTTP", 1, deaf(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)),
+    Attack("silent connections", 2, endless(b""), 400),
+    Attack("half a request line", 2, endless(b"GET /hea"), 400),
+    Attack("half a head", 2, endless(HEAD), 400),
+    Attack("half a body", 2, endless(request("/classify", b"{", size=100)), 400),
+    Attack("half a handshake", 2, endless(handshake()[:-4]), 400),
+    Attack("handshakes that nobody can read", 2, endless(handshake("X: " + "x" * 9000))),
+    Attack("half a gRPC message", 2, half_a_grpc_message),
+    Attack("silent gRPC connections", 2, silent_grpc, 200),
+    Attack("large numbers in a shape", 3, refused(INFER, SHAPE.encode()), 4),
+    Attack("a NaN at the end", 3, refused("/classify", NAN), 4),
+    Attack("empty rows", 3, refused("/classify", EMPTY), 4),
+    Attack("a long field name", 3, refused("/classify", NAMED), 4),
+    Attack("truth as a size of an array", 3, refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
+    Attack("brackets", 3, refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
+    Attack("offers of h2c", 8, refused("/classify", GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 4),
+    Attack("garbage behind a request", 8, endless(request("/classify", GOOD) + b"\0\1\2")),
+)  # fmt: skip
+
+
+async def carry_out(attack: Attack, target: Target) -> None:
+    """All of the attack's connections at once, each opened anew when it is closed, to the end."""
+    assault = partial(attack.assault, target)
+
+    async def again() -> None:
+        while True:
+            with contextlib.suppress(
+                OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+            ):
+                await assault()
+            await asyncio.sleep(0.01)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(target.seconds), asyncio.TaskGroup() as group:
+            for _ in range(attack.connections):
+                group.create_task(again())
