@@ -89,6 +89,9 @@ class Service:
         app = FastAPI(
             title="LARNN inference service",
             version=__version__,
+            docs_url=None,  # the live page's folder has it, without scripts from elsewhere
+            redoc_url=None,
+            redirect_slashes=False,  # a redirect would repeat the request's Host
             lifespan=self._lifespan,
             telemetry=otel.export(self.metrics),
         )

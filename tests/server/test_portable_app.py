@@ -149,7 +149,7 @@ def test_streams_are_stored_when_the_server_ends(
 
 def test_a_test_client_reaches_everything(toy_models: Path) -> None:
     app = create_app(Settings(models=toy_models, model="toy"))
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/classify", json={"sequences": [STEPS]})
         assert answer.json()["predictions"][0]["label"]
         with client.websocket_connect("/stream") as socket:

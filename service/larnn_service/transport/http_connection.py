@@ -58,7 +58,7 @@ class HttpConnection(asyncio.Protocol):
         while data and not self._bad:
             try:
                 self._parser.feed_data(data)
-                return
+                break
             except httptools.HttpParserUpgrade as upgrade:
                 data = data[upgrade.args[0] :]
                 if self._ignored is not None:  # the parser skips the body: read it again, without
@@ -120,10 +120,14 @@ class HttpConnection(asyncio.Protocol):
             path = unquote(path)
         head = Head(parser.get_method().decode(), path, query, headers)
         upgrade = headers.get("upgrade", "").lower() == "websocket"
+        version = parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self._raw)
+        if self._bad or hosts > 1 or (not hosts and version != "1.0"):  # RFC 9112, 3.2
+            self._bad = True
+            return
         if parser.should_upgrade() and not upgrade:
             self._ignored = self._without_upgrade()
             return
-        version = parser.get_http_version()
         keep_alive = version != "1.0" and parser.should_keep_alive()
         message = Message(head, self._raw, version, keep_alive, upgrade)
         self._messages.append(message)
