@@ -52,6 +52,26 @@ def test_without_a_right_key_nobody_comes_in(key: str | None) -> None:
         doors.admit_grpc("" if key is None else f"Bearer {key}")
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+@pytest.mark.parametrize("spaces", [1, 2, 5])
+def test_a_key_stands_behind_its_scheme_and_spaces(scheme: str, spaces: int) -> None:
+    """One space or more (RFC 9110, 11.4); nothing else comes between, nothing behind."""
+    before, doors = scheme + " " * spaces, gate()
+    assert doors.admit(head("/classify", authorization=before + ANNAS)) == "anna"
+    assert doors.admit_grpc(before + ANNAS) == "anna"
+    for value in (
+        f"{before}{ANNAS} {BERTS}",
+        f"{before}{ANNAS},{BERTS}",
+        f"{scheme}\t{ANNAS}",
+        f"{scheme} \t{ANNAS}",
+        f"{scheme}{ANNAS}",
+        before,
+        f" {before}{ANNAS}\n",
+    ):
+        with pytest.raises(Unauthorized):
+            doors.admit(head("/classify", authorization=value))
+
+
 @pytest.mark.parametrize("path", [*sorted(OPEN), "/web/index.html"])
 def test_what_says_nothing_of_anyone_is_open(path: str) -> None:
     assert gate().admit(head(path, origin="https://anywhere")) == ""

@@ -152,7 +152,7 @@ def test_a_test_client_reaches_everything(toy_models: Path) -> None:
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/classify", json={"sequences": [STEPS]})
         assert answer.json()["predictions"][0]["label"]
-        with client.websocket_connect("/stream") as socket:
+        with client.websocket_connect("ws://localhost/stream") as socket:
             assert socket.receive_json()["type"] == "opened"
             socket.send_json({"type": "chunk", "offset": 0, "steps": STEPS})
             assert socket.receive_json()["position"] == 2
