@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
@@ -147,10 +147,11 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins")
     @classmethod
-    def _a_list_that_is_set_has_entries(cls, setting: str) -> str:
+    def _a_list_that_is_set_has_entries(cls, setting: str, info: ValidationInfo) -> str:
         """What was meant to keep others out is not taken for nothing."""
         if not entries(setting):
-            raise ValueError("it is set and names nothing; name what it lists, or leave it out")
+            name = f"LARNN_{info.field_name}".upper()
+            raise ValueError(f"{name} is set and names nothing; leave it out, or name its entries")
         return setting
 
     @model_validator(mode="after")
