@@ -17,8 +17,6 @@ from tests import live
 PROJECT = "larnn-test"
 STAND_INS = {"nginx:stable": "nginx:1.26"}
 """What an engine may have that reaches no registry, in the place of an image: for tests alone."""
-SHARED = ("networks", "volumes")
-"""What services of the file share."""
 
 
 def need_engine() -> None:
@@ -90,7 +88,10 @@ def prepare(folder: Path, project: str = PROJECT, profile: str | None = None) ->
         if "ports" in service:
             service["ports"] = ["127.0.0.1::" + service["ports"][0].rpartition(":")[2]]
     file = folder / "docker-compose.yml"
-    file.write_text(json.dumps({"services": wanted} | {k: house[k] for k in SHARED}))
+    used = {network for service in wanted.values() for network in service.get("networks", ())}
+    networks = {name: house["networks"][name] for name in used}
+    made = {"services": wanted, "networks": networks, "volumes": house["volumes"]}
+    file.write_text(json.dumps(made))
     return Compose(file, project)
 
 
