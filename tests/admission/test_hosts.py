@@ -125,6 +125,14 @@ def test_any_name_may_where_the_setting_says_so() -> None:
         assert may(hosts(allowed_hosts="*"), host)
 
 
+def test_one_name_that_may_opens_to_no_other() -> None:
+    named = hosts(allowed_hosts="larnn.example")
+    for _ in range(2):
+        for host in ("larnn.example", "localhost:8000", "127.0.0.1"):
+            assert may(named, host)
+            assert not any(may(named, name) for name in (*NAMES, *MALFORMED, host + ".evil"))
+
+
 def test_a_request_of_before_hosts_had_names_comes_from_no_page() -> None:
     assert may(hosts(), None)
 

@@ -121,7 +121,7 @@ class HttpConnection(asyncio.Protocol):
         head = Head(parser.get_method().decode(), path, query, headers)
         upgrade = headers.get("upgrade", "").lower() == "websocket"
         version = parser.get_http_version()
-        hosts = sum(name == b"host" for name, _ in self._raw)
+        hosts = [name for name, _ in self._raw].count(b"host")
         if self._bad or hosts > 1 or (not hosts and version != "1.0"):  # RFC 9112, 3.2
             self._bad = True
             return
