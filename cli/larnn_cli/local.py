@@ -18,9 +18,8 @@ def serving() -> Iterator[str]:
     from larnn_service.settings import Settings
 
     with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes early waits in its queue
-        server = Server(
-            Settings(store="memory", workers=1, api_keys="", tls_cert=None, tls_key=None)
-        )
+        settings = Settings(store="memory", workers=1, tls_cert=None, tls_key=None)
+        server = Server(settings.model_copy(update={"api_keys": "", "operators": ""}))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -91,6 +91,9 @@ class Service:
         app = FastAPI(
             title="LARNN inference service",
             version=__version__,
+            docs_url=None,  # a page of our own is there: these load scripts from elsewhere
+            redoc_url=None,
+            redirect_slashes=False,  # a redirect would repeat the request's Host
             lifespan=self._lifespan,
             telemetry=otel.export(self.metrics),
         )
@@ -103,7 +106,7 @@ class Service:
         app.include_router(streams_rest.router(engine, settings))
         app.include_router(stream_state.router(engine, settings))
         app.include_router(rest.router(engine, repository, settings))
-        live_page.add_page(app)
+        live_page.add_pages(app)
         self.framework: ASGIApp = app
         self.grpc = _grpc_server(engine, inference, repository, gate, settings)
 

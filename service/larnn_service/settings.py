@@ -9,10 +9,15 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
+
+
+def entries(setting: str) -> list[str]:
+    """Those of a setting that lists them: `A,B,…`."""
+    return [entry for part in setting.split(",") if (entry := part.strip())]
 
 
 class Settings(BaseSettings):
@@ -23,6 +28,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
+        validate_default=False,  # a list's default is empty, and nobody may set it so
         cli_prog_name="python -m service",
         cli_kebab_case=True,
         cli_implicit_flags=True,
@@ -66,8 +72,11 @@ class Settings(BaseSettings):
     """Names of keys that may load, unload and migrate models, as NAME,…"""
     allow_anyone: bool = False
     """Listen on a public address without keys."""
+    allowed_hosts: str = ""
+    """Names by which the service may be asked beside localhost, as NAME,*.NAME,… or * for any."""
     allowed_origins: str = ""
-    """Origins whose web pages may use the service, as https://host,…; its own always may."""
+    """Origins whose web pages may use the service, as https://host,https://*.host,…; its own
+    always may."""
     tls_cert: Path | None = None
     """Certificate chain, PEM: the service then speaks https."""
     tls_key: Path | None = None
@@ -140,6 +149,15 @@ class Settings(BaseSettings):
         if not _STORE.fullmatch(store):
             raise ValueError("say memory, sqlite:////absolute/path or redis://host:port/0")
         return store
+
+    @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins")
+    @classmethod
+    def _a_list_that_is_set_has_entries(cls, setting: str, info: ValidationInfo) -> str:
+        """What was meant to keep others out is not taken for nothing."""
+        if not entries(setting):
+            name = f"LARNN_{info.field_name}".upper()
+            raise ValueError(f"{name} is set and names nothing; leave it out, or name its entries")
+        return setting
 
     @model_validator(mode="after")
     def _the_largest_has_room(self) -> Settings:

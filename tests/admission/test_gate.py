@@ -20,15 +20,11 @@ LIMIT = 2**20
 
 
 def gate(keys: bool = True, origins: str = "") -> Gate:
+    named = {"api_keys": f"{ANNAS_ENTRY},{BERTS_ENTRY}" if keys else "", "allowed_origins": origins}
     settings = Settings(
-        api_keys=f"{ANNAS_ENTRY},{BERTS_ENTRY}" if keys else "",
-        allowed_origins=origins,
-        max_at_work_per_key=2,
-        max_waiting_bytes=LIMIT,
-        max_body=LIMIT,
-        max_message=LIMIT,
+        max_at_work_per_key=2, max_waiting_bytes=LIMIT, max_body=LIMIT, max_message=LIMIT
     )
-    return Gate(settings, IDS)
+    return Gate(settings.model_copy(update=named), IDS)
 
 
 def head(path: str, key: str | None = None, query: str = "", **headers: str) -> Head:
@@ -54,6 +50,26 @@ def test_without_a_right_key_nobody_comes_in(key: str | None) -> None:
         doors.admit(head("/classify", key))
     with pytest.raises(Unauthorized):
         doors.admit_grpc("" if key is None else f"Bearer {key}")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+@pytest.mark.parametrize("spaces", [1, 2, 5])
+def test_a_key_stands_behind_its_scheme_and_spaces(scheme: str, spaces: int) -> None:
+    """One space or more (RFC 9110, 11.4); nothing else comes between, nothing behind."""
+    before, doors = scheme + " " * spaces, gate()
+    assert doors.admit(head("/classify", authorization=before + ANNAS)) == "anna"
+    assert doors.admit_grpc(before + ANNAS) == "anna"
+    for value in (
+        f"{before}{ANNAS} {BERTS}",
+        f"{before}{ANNAS},{BERTS}",
+        f"{scheme}\t{ANNAS}",
+        f"{scheme} \t{ANNAS}",
+        f"{scheme}{ANNAS}",
+        before,
+        f" {before}{ANNAS}\n",
+    ):
+        with pytest.raises(Unauthorized):
+            doors.admit(head("/classify", authorization=value))
 
 
 @pytest.mark.parametrize("path", [*sorted(OPEN), "/web/index.html"])
@@ -108,13 +124,38 @@ def test_the_list_of_streams_and_a_new_one_ask_for_none() -> None:
 @pytest.mark.parametrize("path", ["/classify", "/stream", "/unknown"])
 def test_pages_come_from_where_they_may(path: str) -> None:
     doors = gate(keys=False, origins="https://there.example")
-    for origin in ("https://there.example", "https://here.example"):
-        assert doors.admit(head(path, host="here.example", origin=origin)) == ""
-    with pytest.raises(Forbidden):
-        doors.admit(head(path, host="here.example", origin="https://elsewhere.example"))
-    with pytest.raises(Forbidden):
-        doors.admit(head(path, host="here.example", origin="null"))
+    for origin in ("https://there.example", "https://localhost"):
+        assert doors.admit(head(path, host="localhost", origin=origin)) == ""
+    with pytest.raises(Forbidden, match="LARNN_ALLOWED_ORIGINS"):
+        doors.admit(head(path, host="localhost", origin="https://elsewhere.example"))
+    with pytest.raises(Forbidden, match="LARNN_ALLOWED_ORIGINS"):
+        doors.admit(head(path, host="localhost", origin="null"))
     assert gate(keys=False, origins="*").admit(head(path, origin="null")) == ""
+
+
+@pytest.mark.parametrize("path", [*sorted(OPEN), "/web/app.js", "/classify", "/stream", "/unknown"])
+def test_without_keys_nothing_is_open_to_a_page_that_has_made_its_name_lead_here(path: str) -> None:
+    rebound = head(path, host="rebound.example", origin="http://rebound.example")
+    with pytest.raises(Forbidden, match="LARNN_ALLOWED_HOSTS"):
+        gate(keys=False, origins="*").admit(rebound)
+    if path not in OPEN and not path.startswith("/web/"):
+        with pytest.raises(Unauthorized):
+            gate().admit(rebound)
+
+
+def test_a_preflight_needs_no_key_where_its_page_may_ask() -> None:
+    doors = gate(origins="https://there.example")
+
+    def preflight(origin: str, method: str = "OPTIONS") -> Head:
+        asks = {"access-control-request-method": "POST", "host": "localhost", "origin": origin}
+        return Head(method, "/classify", "", asks)
+
+    assert doors.admit(preflight("https://there.example")) == ""
+    with pytest.raises(Forbidden):
+        doors.admit(preflight("https://elsewhere.example"))
+    for method in ("GET", "POST"):
+        with pytest.raises(Unauthorized):
+            doors.admit(preflight("https://there.example", method))
 
 
 def test_a_key_has_so_much_at_work_and_no_more() -> None:

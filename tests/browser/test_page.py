@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests import live
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OTHER_NAME, OpenPage
 from tests.browser.person import start, wait_for_position
 
 PHONE = {"width": 360, "height": 740}
@@ -107,6 +107,24 @@ def test_with_keys_it_asks_for_one(toy_models: Path, open_page: OpenPage) -> Non
         wait_for_position(page, 100)
         page.reload()
         expect(page.get_by_role("button", name="Start")).to_be_enabled()
+
+
+def test_a_page_that_has_made_its_name_lead_here_gets_nothing(
+    toy_url: str, open_page: OpenPage
+) -> None:
+    """DNS rebinding, as a browser sees it: the page's origin is the service's own."""
+    page = open_page(toy_url.replace("127.0.0.1", OTHER_NAME), expected="403")
+    expect(page.locator("body")).to_contain_text("LARNN_ALLOWED_HOSTS")
+    told = page.evaluate(
+        """async () => {
+          const asks = [["GET", "/models"], ["POST", "/streams"], ["POST", "/models/toy/unload"]];
+          const ask = async ([method, path]) => (await fetch(path, { method })).status;
+          const socket = new WebSocket(`ws://${location.host}/stream`);
+          const heard = new Promise((settled) => (socket.onmessage = ({ data }) => settled(data)));
+          return [...(await Promise.all(asks.map(ask))), JSON.parse(await heard).code];
+        }"""
+    )
+    assert told == [403, 403, 403, "forbidden"]
 
 
 def test_a_key_in_the_address_is_taken_out_of_it(open_page: OpenPage) -> None:

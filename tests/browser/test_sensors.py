@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import CDPSession, Page, Route, expect
 
 from larnn_service.endpoints.live_page import FILES
+from tests import live
 from tests.browser.conftest import OTHER_NAME, OpenPage
 from tests.browser.person import fact
 
@@ -102,7 +103,9 @@ def test_a_choice_made_before_the_recordings_come_stays(har_url: str, open_page:
     expect(phone).to_be_checked()
 
 
-def test_sensors_need_https(har_url: str, open_page: OpenPage) -> None:
-    page = open_page(har_url.replace("127.0.0.1", OTHER_NAME))
-    start_phone(page)
-    expect(page.get_by_role("alert")).to_contain_text("https pages only")
+def test_sensors_need_https(open_page: OpenPage) -> None:
+    with live.running(models=live.ROOT / "models", allowed_hosts=OTHER_NAME) as url:
+        page = open_page(url.replace("127.0.0.1", OTHER_NAME))
+        start_phone(page)
+        expect(page.get_by_role("alert")).to_contain_text("https pages only")
+        page.close()  # before its service goes

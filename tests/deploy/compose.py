@@ -15,6 +15,8 @@ import yaml
 from tests import live
 
 PROJECT = "larnn-test"
+STAND_INS = {"nginx:stable": "nginx:1.26"}
+"""What an engine may have that reaches no registry, in the place of an image: for tests alone."""
 
 
 def need_engine() -> None:
@@ -81,8 +83,24 @@ def prepare(folder: Path, project: str = PROJECT, profile: str | None = None) ->
         if "build" in service:
             service["build"] = {"context": service["build"], "network": "host"}
             service["image"] = f"{PROJECT}-image"
+        else:
+            service["image"] = available(service["image"])
         if "ports" in service:
             service["ports"] = ["127.0.0.1::" + service["ports"][0].rpartition(":")[2]]
     file = folder / "docker-compose.yml"
-    file.write_text(json.dumps({"services": wanted, "volumes": house["volumes"]}))
+    used = {network for service in wanted.values() for network in service.get("networks", ())}
+    networks = {name: house["networks"][name] for name in used}
+    made = {"services": wanted, "networks": networks, "volumes": house["volumes"]}
+    file.write_text(json.dumps(made))
     return Compose(file, project)
+
+
+def available(image: str) -> str:
+    """The image, or what stands in for it where the engine has that and not this."""
+
+    def is_here(name: str) -> bool:
+        command = ["docker", "image", "inspect", name]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    stand_in = STAND_INS.get(image)
+    return stand_in if stand_in and is_here(stand_in) and not is_here(image) else image

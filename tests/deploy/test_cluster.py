@@ -54,6 +54,19 @@ def test_streams_survive_a_kill_and_a_rolling_restart(compose: Compose) -> None:
             wait_until_healthy(replica)
 
 
+def test_the_store_answers_to_its_password_alone_and_the_gateway_does_not_reach_it(
+    compose: Compose,
+) -> None:
+    def valkey(*arguments: str) -> str:
+        return compose("exec", "-T", *arguments, check=False)
+
+    assert valkey("valkey", "valkey-cli", "ping") == "PONG"
+    assert "NOAUTH" in valkey("-e", "REDISCLI_AUTH=", "valkey", "valkey-cli", "ping")
+    resolves = ("getent", "hosts", "valkey")
+    assert "valkey" in valkey("replica", *resolves)
+    assert "valkey" not in valkey("gateway", *resolves)
+
+
 def hit_the_busiest(replicas: list[str], fault: list[str]) -> None:
     """The gateway knows replicas for two seconds: one that came back may have nobody yet."""
     docker(*fault, max(replicas, key=connections))

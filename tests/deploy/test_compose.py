@@ -110,6 +110,17 @@ def test_it_is_nobody_on_a_read_only_root(url: str, compose: Compose, container:
     assert host["ReadonlyRootfs"]
     assert host["CapDrop"] == ["ALL"]
     assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert (host["Memory"], host["PidsLimit"], host["CpuQuota"]) == (2 * 2**30, 512, 200_000)
+
+
+def test_it_answers_to_its_names_and_to_no_page_that_has_made_its_own_lead_here(
+    url: str, compose: Compose
+) -> None:
+    port = url.rpartition(":")[2]
+    for host in (f"localhost:{port}", "larnn:8000", "10.1.2.3:8000"):
+        assert httpx.get(f"{url}/models", headers={"Host": host}, timeout=60).status_code == 200
+    refused = httpx.get(f"{url}/models", headers={"Host": "rebound.example"}, timeout=60)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
 def test_torch_and_what_trains_is_not_inside(url: str, compose: Compose) -> None:

@@ -57,10 +57,38 @@ def test_the_cluster_is_two_replicas_behind_8080_on_a_store_that_forgets_nothing
     cluster = {name: s for name, s in services.items() if s.get("profiles") == ["cluster"]}
     assert set(cluster) == {"replica", "valkey", "gateway"}
     assert cluster["replica"]["scale"] == 2
-    assert cluster["replica"]["environment"]["LARNN_STORE"] == "redis://valkey:6379/0"
     assert cluster["gateway"]["ports"] == ["127.0.0.1:8080:8080"]
     assert "--appendonly yes --appendfsync always" in cluster["valkey"]["command"]
     assert "ports" not in cluster["valkey"]
+
+
+def test_the_store_has_a_password_and_a_network_of_its_replicas() -> None:
+    house = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())
+    services = house["services"]
+    [password] = set(re.findall(r"\$\{[^}]*PASSWORD[^}]*\}", str(services)))
+    assert services["replica"]["environment"]["LARNN_STORE"] == f"redis://:{password}@valkey:6379/0"
+    assert f"--protected-mode yes --requirepass {password}" in services["valkey"]["command"]
+    assert services["valkey"]["networks"] == ["store"] and house["networks"]["store"]["internal"]
+    reached_by = [name for name in services if "store" in services[name].get("networks", [])]
+    assert reached_by == ["replica", "valkey"]
+
+
+def test_every_service_has_limits_and_no_more_rights_than_it_needs() -> None:
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        assert {"mem_limit", "pids_limit", "cpu_quota"} <= service.keys(), name
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert all("size=" in mount for mount in service.get("tmpfs", [])), name
+        if "LARNN_CONCURRENCY" in service.get("environment", {}):
+            runs = int(service["environment"]["LARNN_CONCURRENCY"])
+            assert runs * 100_000 == service["cpu_quota"], name
+
+
+def test_the_gateway_is_a_branch_of_nginx_that_is_supported() -> None:
+    """Whichever that is: a number would be out of date within a year."""
+    services = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())["services"]
+    assert services["gateway"]["image"] == "nginx:stable"
 
 
 def test_who_may_come_in_without_a_key_comes_from_this_machine() -> None:
@@ -71,3 +99,7 @@ def test_who_may_come_in_without_a_key_comes_from_this_machine() -> None:
             port.startswith("127.0.0.1:") for port in service.get("ports", [])
         )
     assert services["larnn"]["environment"]["LARNN_ALLOW_ANYONE"] == "true"
+    for name, service in services.items():
+        hosts = service.get("environment", {}).get("LARNN_ALLOWED_HOSTS", name)
+        assert name in hosts.split(","), "it answers to its own name"
+        assert "*" not in hosts

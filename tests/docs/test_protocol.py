@@ -31,7 +31,7 @@ STRUCTS = sorted(
     key=lambda struct: struct.__name__,
 )
 DEFAULTS = {"secret": "random", "concurrency": "number of cores"} | dict.fromkeys(
-    ("api_keys", "allowed_origins", "operators"), "none"
+    ("api_keys", "allowed_hosts", "allowed_origins", "operators"), "none"
 )
 
 

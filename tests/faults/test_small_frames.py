@@ -137,7 +137,7 @@ async def drained(reader: asyncio.StreamReader) -> None:
 def handshake() -> bytes:
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13"
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
-    return f"GET / HTTP/1.1\r\nHost: larnn\r\n{upgrade}\r\n{key}\r\n\r\n".encode()
+    return f"GET / HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n{key}\r\n\r\n".encode()
 
 
 async def test_a_loop_that_was_held_does_not_blame_its_clients() -> None:

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 STEPS = [[1.0, 2.0]] * 3
 HANDSHAKE = (
-    b"GET /stream HTTP/1.1\r\nHost: larnn\r\nConnection: keep-alive, Upgrade\r\n"
+    b"GET /stream HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\n"
     b"Upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     b"Sec-WebSocket-Version: 13\r\n\r\n"
 )

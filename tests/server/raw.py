@@ -48,13 +48,13 @@ def request(
 ) -> bytes:
     """A request's bytes; `size` is what it announces, if that is not the body's."""
     announced = f"Content-Length: {len(body) if size is None else size}"
-    lines = (f"{method} {path} HTTP/{version}", "Host: larnn", announced, *headers, "", "")
+    lines = (f"{method} {path} HTTP/{version}", "Host: localhost", announced, *headers, "", "")
     return "\r\n".join(lines).encode() + body
 
 
 def chunked(*parts: bytes) -> bytes:
     """A request whose body comes in these chunks."""
-    head = b"POST /classify HTTP/1.1\r\nHost: larnn\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     return head + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
 
 

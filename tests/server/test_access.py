@@ -191,7 +191,7 @@ def test_pages_of_allowed_origins_may_ask(guarded: str) -> None:
         },
         timeout=60,
     )
-    assert preflight.status_code == 200
+    assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == PAGE
     headers = bearer(PHONE) | {"Origin": PAGE}
     answer = httpx.post(f"{guarded}/streams", headers=headers, timeout=60)

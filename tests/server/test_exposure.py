@@ -29,9 +29,8 @@ def test_a_public_address_needs_keys_or_a_word(toy_models: Path, host: str) -> N
         return Server(Settings.model_validate(base | more))
 
     base: dict[str, object] = {"models": toy_models, "model": "toy", "host": host}
-    for keys in ("", ","):
-        with pytest.raises(StartupError, match=r"LARNN_API_KEYS .*LARNN_ALLOW_ANYONE=true"):
-            server(api_keys=keys)
+    with pytest.raises(StartupError, match=r"LARNN_API_KEYS .*LARNN_ALLOW_ANYONE=true"):
+        server()
     server(allow_anyone=True)
     server(api_keys=f"phone:{HASH}")
 
@@ -71,10 +70,33 @@ def test_a_new_key_opens_by_its_entry() -> None:
     assert done.returncode == 2
 
 
-@pytest.mark.parametrize("origins", ["app.example", "https://app.example/page", "*.example"])
-def test_an_origin_that_is_none_is_refused(toy_models: Path, origins: str) -> None:
-    with pytest.raises(StartupError, match="LARNN_ALLOWED_ORIGINS"):
-        Server(Settings(models=toy_models, model="toy", allowed_origins=origins))
+@pytest.mark.parametrize("name", ["API_KEYS", "OPERATORS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"])
+@pytest.mark.parametrize("setting", ["", ",", " ", " , ,"])
+def test_a_list_that_is_set_and_names_nothing_is_refused(name: str, setting: str) -> None:
+    """It was meant to keep somebody out: the service does not start open."""
+    done = subprocess.run(
+        [sys.executable, "-m", "service"],
+        env=os.environ | {f"LARNN_{name}": setting},
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("the service does not start: ")
+    assert f"LARNN_{name} is set and names nothing; leave it out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("allowed_origins", "app.example"),
+        ("allowed_hosts", "https://app.example"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_at_start(toy_models: Path, setting: str, name: str) -> None:
+    settings = Settings.model_validate({"models": toy_models, "model": "toy", setting: name})
+    with pytest.raises(StartupError, match=f"LARNN_{setting.upper()}: '{name}'"):
+        Server(settings)
 
 
 def test_https_and_wss_with_a_certificate(toy_models: Path, tmp_path: Path) -> None:

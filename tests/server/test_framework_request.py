@@ -17,7 +17,7 @@ from larnn_service.transport.hub import Application, Hub, Limits
 
 PART = b"x" * 2**16
 PARTS = 200
-GET = b"GET / HTTP/1.1\r\nHost: larnn\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class OnlyFramework:
@@ -106,7 +106,7 @@ async def test_a_body_waits_for_an_application_that_does_not_read() -> None:
 
     async with client_of(app) as (reader, writer):
         length = len(PART) * PARTS
-        writer.write(b"POST / HTTP/1.1\r\nHost: larnn\r\nContent-Length: %d\r\n\r\n" % length)
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % length)
         writer.write(PART * PARTS)
         go_on.set()
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -138,7 +138,7 @@ async def test_who_answers_before_the_body_has_come_is_not_told_of_it() -> None:
 
     async with client_of(app) as (reader, writer):
         for path in (b"/a", b"/b"):
-            writer.write(b"POST %s HTTP/1.1\r\nHost: larnn\r\nContent-Length: 4\r\n\r\n" % path)
+            writer.write(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n" % path)
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(2) == path
             writer.write(b"body")

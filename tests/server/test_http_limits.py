@@ -28,8 +28,8 @@ from tests.server.raw import (
 )
 
 LINE = b"GET /healthz HTTP/1.1\r\n"
-HEAD = LINE + b"Host: larnn\r\n"
-CHUNKED = b"POST /classify HTTP/1.1\r\nHost: larnn\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEAD = LINE + b"Host: localhost\r\n"
+CHUNKED = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 MANY = b"a: b\r\n" * 10 * MAX_LINES
 LONG = b"x" * 2 * MAX_HEAD
 ENDLESS = {
@@ -41,7 +41,7 @@ ENDLESS = {
     "the name of a header": HEAD + LONG,
     "the value of a header": HEAD + b"X: " + LONG,
     "the spaces before a value": HEAD + b"X:" + b" " * 2 * MAX_HEAD,
-    "headers of a handshake": b"GET /stream HTTP/1.1\r\nUpgrade: websocket\r\n" + MANY,
+    "headers of a handshake": b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n" + MANY,
     "trailers": CHUNKED + b"0\r\n" + MANY,
     "the value of a trailer": CHUNKED + b"0\r\nX: " + LONG,
     "the extension of a chunk": CHUNKED + b"1;a=" + LONG,
@@ -127,7 +127,7 @@ SLOW = {
     "a part of the chunks": (CHUNKED + b"5\r\nhel", b" 408 "),
     "the rest of a refused body": (request(path="/nowhere", size=100), b" 404 "),
     "a part of the next request": (request(GOOD) + HEAD, b" 408 "),
-    "a part of a handshake": (b"GET /stream HTTP/1.1\r\nUpgrade: websocket\r\n", b" 408 "),
+    "a part of a handshake": (b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n", b" 408 "),
 }
 
 

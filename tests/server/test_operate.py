@@ -149,11 +149,10 @@ def test_nobody_may_where_no_operator_is_named(
 
 
 def test_an_operator_without_a_key_is_a_mistake(own_models: Path) -> None:
-    for keys in ("", KEYS):
+    for keys in ({}, {"api_keys": KEYS}):
+        named = {"models": own_models, "model": "toy", "operators": "stranger"} | keys
         with pytest.raises(StartupError, match="LARNN_OPERATORS: stranger has no key"):
-            create_app(
-                Settings(models=own_models, model="toy", api_keys=keys, operators="stranger")
-            )
+            create_app(Settings.model_validate(named))
 
 
 def test_sighup_follows_the_folder(own_models: Path) -> None:

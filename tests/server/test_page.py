@@ -1,4 +1,4 @@
-"""The live page's doors: open to all, loading nothing from elsewhere."""
+"""The live page's doors and that of /docs: open to all, loading nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests import live
 
 ASSETS = [
     "/",
+    "/docs",
     *sorted(f"/web/{path.name}" for path in FILES.iterdir() if path.is_file()),
     "/web/recordings/index.json",
     "/web/uplot/uPlot.iife.min.js",
@@ -38,8 +39,11 @@ def test_it_loads_nothing_from_elsewhere_and_is_framed_by_nobody(
     assert again.status_code == 304
 
 
-def test_its_links_lead_somewhere_and_say_what_they_lead_to(client: httpx.Client) -> None:
-    page = client.get("/").text
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_its_links_lead_somewhere_and_say_what_they_lead_to(
+    client: httpx.Client, path: str
+) -> None:
+    page = client.get(path).text
     for path in re.findall(r'(?:src|href)="([^"#]+)"', page):
         assert client.get(f"/{path}").status_code == 200, path
     for path, digest in re.findall(r'"(web/uplot/[^"]+)" integrity="sha384-([^"]+)"', page):

@@ -149,10 +149,10 @@ def test_streams_are_stored_when_the_server_ends(
 
 def test_a_test_client_reaches_everything(toy_models: Path) -> None:
     app = create_app(Settings(models=toy_models, model="toy"))
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/classify", json={"sequences": [STEPS]})
         assert answer.json()["predictions"][0]["label"]
-        with client.websocket_connect("/stream") as socket:
+        with client.websocket_connect("ws://localhost/stream") as socket:
             assert socket.receive_json()["type"] == "opened"
             socket.send_json({"type": "chunk", "offset": 0, "steps": STEPS})
             assert socket.receive_json()["position"] == 2

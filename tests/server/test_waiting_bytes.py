@@ -46,7 +46,7 @@ def half_a_body(client: httpx.Client) -> Iterator[None]:
     """A request whose body has come but for its last byte, all that while."""
     address = (client.base_url.host, client.base_url.port)
     with socket.create_connection(address) as holder:
-        head = f"POST /classify HTTP/1.1\r\nHost: larnn\r\nContent-Length: {MOST + 1}\r\n\r\n"
+        head = f"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MOST + 1}\r\n\r\n"
         holder.sendall(head.encode() + b" " * MOST)
         until(client, MOST)
         yield

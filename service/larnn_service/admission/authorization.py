@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.errors import Forbidden, StartupError
-from larnn_service.settings import Settings
+from larnn_service.settings import Settings, entries
 
 
 class Operators:
@@ -13,7 +13,7 @@ class Operators:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError where it names an owner without a key."""
         owners = ApiKeys(settings.api_keys).owners()
-        self._names = {name.strip() for name in settings.operators.split(",") if name.strip()}
+        self._names = set(entries(settings.operators))
         if strangers := sorted(self._names - owners):
             raise StartupError(
                 f"LARNN_OPERATORS: {', '.join(strangers)} has no key in LARNN_API_KEYS; "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from larnn_service.admission.byte_budget import Held, WaitingBytes
 from larnn_service.admission.callers import Callers
+from larnn_service.admission.hosts import Hosts
 from larnn_service.admission.origins import Origins
 from larnn_service.errors import UnknownStream
 from larnn_service.settings import Settings
@@ -25,10 +26,11 @@ PAGE = "/web"
 
 
 class Gate:
-    """Keys, origins, owners of streams, and what each caller and all together may have at work."""
+    """Hosts, origins, keys, owners of streams, and what each caller and all may have at work."""
 
     def __init__(self, settings: Settings, ids: StreamIds) -> None:
         """Raises StartupError where the settings cannot be read."""
+        self._hosts = Hosts(settings)
         self.origins = Origins(settings.allowed_origins)
         self.bytes = WaitingBytes(settings.max_waiting_bytes)
         self._callers = Callers(settings)
@@ -39,7 +41,10 @@ class Gate:
 
         Raises Forbidden, Unauthorized, UnknownStream where the stream is not the caller's, Full.
         """
+        self._hosts.check(head)
         if head.path in OPEN or head.path.startswith(f"{PAGE}/"):
+            return ""
+        if self.origins.is_preflight(head):
             return ""
         self.origins.check(head)
         offered = head.headers.get("sec-websocket-protocol")

@@ -9,6 +9,7 @@ import secrets
 import sys
 
 from larnn_service.errors import StartupError
+from larnn_service.settings import entries
 
 _ENTRY = re.compile(r"(?P<owner>[A-Za-z0-9._-]{1,64}):(?P<digest>[0-9a-fA-F]{64})")
 
@@ -19,8 +20,8 @@ class ApiKeys:
     def __init__(self, setting: str) -> None:
         """`OWNER:SHA256,…`. Raises StartupError, without what may be a key written by mistake."""
         self._digests: list[tuple[str, bytes]] = []
-        for number, entry in enumerate(filter(None, setting.split(",")), start=1):
-            match = _ENTRY.fullmatch(entry.strip())
+        for number, entry in enumerate(entries(setting), start=1):
+            match = _ENTRY.fullmatch(entry)
             if match is None:
                 raise StartupError(
                     f"LARNN_API_KEYS: entry {number} is not NAME:HASH with the 64 hex digits of a "

@@ -9,12 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from larnn_service.admission.gate import Gate
-from larnn_service.admission.origins import EXPOSED
+from larnn_service.admission.origins import PREFLIGHT
 from larnn_service.endpoints.exchange import CLIENT_GONE, REQUEST_ID, Pipeline, request_id
 from larnn_service.errors import BadMessage, Internal, ServiceError
 from larnn_service.telemetry.calls import CALL, Call, failed
@@ -32,14 +31,6 @@ def surround(app: FastAPI, pipeline: Pipeline) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
     app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_middleware(Admission, gate=pipeline.gate)
-    if pipeline.gate.origins.allowed:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=pipeline.gate.origins.allowed,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-            expose_headers=EXPOSED,
-        )
     app.add_middleware(Measured, pipeline=pipeline)
 
 
@@ -49,8 +40,10 @@ def own_key(request: Request, idempotency_key: str | None) -> str | None:
 
 
 class Admission:
-    """ASGI middleware: asks the gate. Leaves the caller's name in `state.owner`, and in
-    `state.held` what is counted of the body."""
+    """ASGI middleware: asks the gate, and tells browsers which pages may read the response.
+
+    Leaves the caller's name in `state.owner`, and in `state.held` what is counted of the body.
+    """
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app, self._gate = app, gate
@@ -58,15 +51,25 @@ class Admission:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        head = head_of(scope)
+        readable = self._gate.origins.response_headers(head)
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *readable]
+            await send(message)
+
         try:
-            owner = self._gate.admit(head_of(scope))
+            owner = self._gate.admit(head)
         except ServiceError as error:
             failed(error.code)
-            return await starlette(response_of(error, scope["path"]))(scope, receive, send)
+            return await starlette(response_of(error, scope["path"]))(scope, receive, told)
+        if self._gate.origins.is_preflight(head):
+            return await starlette(http.Response(b"", 204, PREFLIGHT))(scope, receive, told)
         state = scope.setdefault("state", {})
         with self._gate.at_work(owner) as held:
             state["owner"], state["held"] = owner, held
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, told)
 
 
 class Measured:
@@ -128,10 +131,11 @@ async def _client_gone(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed"}
-    detail = f"{request.method} {request.url.path}: {error.detail}; GET /docs lists the doors"
+    path = request.scope["path"]  # the request's address would have its Host in it
+    detail = f"{request.method} {path}: {error.detail}; GET /docs lists the doors"
     code = codes.get(error.status_code, "http_error")
     headers = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
-    return starlette(problem(error.status_code, code, detail, request.scope["path"], headers))
+    return starlette(problem(error.status_code, code, detail, path, headers))
 
 
 async def _invalid_parameter(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""GET / and /web/…: the live page, its recordings, the charting library from its package."""
+"""GET /, /docs and /web/…: the pages, their recordings, the charting library from its package."""
 
 from __future__ import annotations
 
@@ -33,15 +33,22 @@ _UPLOT_PACKAGE = "metaflow-card-uplot"
 _UPLOT_FILES = "metaflow_extensions/card_uplot/plugins/cards/uplot/uplot"
 
 
-def add_page(app: FastAPI) -> None:
-    """The page at /. Raises StartupError where the charting library is not installed."""
+def add_pages(app: FastAPI) -> None:
+    """The live page at /, that of the endpoints at /docs.
+
+    Raises StartupError where the charting library is not installed.
+    """
     files = _Files(directory=FILES)
 
-    async def page(request: Request) -> Response:
-        return await files.get_response("index.html", request.scope)
+    def page(path: str, name: str) -> Route:
+        async def get(request: Request) -> Response:
+            return await files.get_response(name, request.scope)
+
+        return Route(path, get, include_in_schema=False)
 
     app.router.routes += [
-        Route("/", page, include_in_schema=False),
+        page("/", "index.html"),
+        page("/docs", "docs.html"),
         Mount(f"{PAGE}/uplot", _Files(directory=_uplot())),
         Mount(PAGE, files),
     ]

@@ -118,6 +118,12 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         parser, self.in_head = self._parser, False
         self._head_size = self._lines = self._swallowed = 0
+        version = parser.get_http_version()
+        hosts = [name for name, _ in self._raw].count(b"host")
+        if hosts > 1 or (not hosts and version != "1.0"):  # RFC 9112, section 3.2
+            self.refusal = self.refusal or BAD_REQUEST
+        if self.refusal is not None:
+            return
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in reversed(self._raw)}
         path, _, query = self._url.decode("latin-1").partition("#")[0].partition("?")
         if "%" in path:
@@ -127,7 +133,6 @@ class RequestParser:
         if parser.should_upgrade() and not upgrade:
             self._ignored = self._without_upgrade()
             return
-        version = parser.get_http_version()
         keep_alive = version != "1.0" and parser.should_keep_alive()
         self.incoming = Message(head, self._raw, version, keep_alive, upgrade)
         self._requests.request_begun(self.incoming)
