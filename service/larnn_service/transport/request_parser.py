@@ -72,6 +72,8 @@ class RequestParser:
                 break
             except httptools.HttpParserUpgrade as upgrade:
                 data = bytes(data[upgrade.args[0] :])
+                if self.refusal is not None:
+                    break
                 if self._ignored is None:
                     return data
                 # The parser skips the body of such a request: read all of it again.
