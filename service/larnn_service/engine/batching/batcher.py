@@ -199,6 +199,8 @@ class Batcher:
         """The submissions to answer."""
         over: list[Submission] = []
         answered: list[int] = []
+        if isinstance(outcome, Exception):
+            self._short_runs.took(len(rows), max(counts), math.inf)  # it may have been ended
         if not isinstance(outcome, Exception):
             self._short_runs.took(len(rows), max(counts), outcome.seconds)
             for row, steps, (logits, state) in zip(rows, counts, outcome.rows, strict=True):
