@@ -10,6 +10,7 @@ import asyncio
 import mmap
 import threading
 import time
+from collections.abc import Callable
 
 LOOKS = 4
 """Of the parent, in the time that a worker may be silent."""
@@ -18,13 +19,16 @@ LOOKS = 4
 class Heartbeats:
     """One count for each worker, by its number. Made before they are forked."""
 
-    def __init__(self, workers: int, timeout: float) -> None:
+    def __init__(
+        self, workers: int, timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`timeout`: seconds for which a worker may be silent."""
+        self._clock = clock
         self._counts = memoryview(mmap.mmap(-1, 8 * workers)).cast("Q")
         self._every = timeout / LOOKS
         self._seen = [(0, 0)] * workers
         """Of each worker its count as it was seen last, and how often it was the same."""
-        self._next_look = time.monotonic() + self._every
+        self._next_look = clock() + self._every
         self._in_loop = threading.Event()
 
     def begin(self, number: int) -> None:
@@ -43,7 +47,7 @@ class Heartbeats:
 
     def silent(self) -> list[int]:
         """In the parent, asked often: who has been silent for too long."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next_look:
             return []
         self._next_look = now + self._every
@@ -54,7 +58,7 @@ class Heartbeats:
 
     def until_next_look(self) -> float:
         """Seconds."""
-        return max(self._next_look - time.monotonic(), 0)
+        return max(self._next_look - self._clock(), 0)
 
     def _count_until_a_loop_does(self, number: int) -> None:
         while not self._in_loop.wait(self._every / 2):

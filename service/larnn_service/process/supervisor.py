@@ -70,15 +70,19 @@ class Parent:
         return min(PAUSE, self.heartbeats.until_next_look(), late)
 
     def _look(self) -> None:
-        """Whether any worker hangs. Stopped or not, SIGKILL ends it."""
+        """Whether any worker hangs."""
         silent = self.heartbeats.silent()
         if hang := {process for process, number in self._running.items() if number in silent}:
-            logger.error("processes give no sign of life and are ended: %s", sorted(hang))
-            self._tell(hang, signal.SIGKILL)
+            self._kill(hang, "give no sign of life")
         if time.monotonic() >= self._ended_by:
-            logger.error("processes have not ended and are ended: %s", sorted(self._running))
-            self._tell(self._running, signal.SIGKILL)
-            self._ended_by, self._status = math.inf, 1
+            self._ended_by = math.inf
+            self._kill(self._running, "have not ended in time")
+
+    def _kill(self, processes: Iterable[int], why: str) -> None:
+        """Even where they are stopped."""
+        logger.error("processes %s, and are killed: %s", why, ", ".join(map(str, processes)))
+        self._tell(processes, signal.SIGKILL)
+        self._status = int(self._ending)
 
     def _may_start(self) -> bool:
         waits = self._starting is not None or time.monotonic() < self._not_before
