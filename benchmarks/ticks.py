@@ -19,7 +19,7 @@ from benchmarks.runs import cpu_ms, open_session
 from larnn_export.graph import build_graph
 from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from larnn_export.publish import contract_of
-from larnn_service.backend.onnx_backend import OnnxBackend
+from larnn_service.backend.onnx_backend import Graph, OnnxBackend
 from larnn_service.engine.batching.state_pool import Arena, Slot
 from larnn_service.native import LEVEL, library
 
@@ -50,7 +50,7 @@ class EngineStreams:
         environment = {} if level is None else {LEVEL: level}
         graph = build_graph(network, contract).SerializeToString()
         with patch.dict(os.environ, environment):
-            self._backend = OnnxBackend(graph, contract, "cpu")
+            self._backend = OnnxBackend(Graph(graph), contract, "cpu")
         self._arena = Arena(contract)
         self._slots: list[Slot] = [self._arena.initial] * streams
 

@@ -15,6 +15,7 @@ from pydantic_settings import CliApp
 
 from larnn_service.errors import StartupError
 from larnn_service.process import workers
+from larnn_service.process.ending import leaving_threads_behind
 from larnn_service.process.sockets import listen
 from larnn_service.settings import Settings
 
@@ -52,10 +53,11 @@ def refusals() -> Iterator[None]:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
-    try:
-        yield
-    except (StartupError, ValidationError) as error:
-        sys.exit(f"the service does not start: {error}")
+    with leaving_threads_behind():
+        try:
+            yield
+        except (StartupError, ValidationError) as error:
+            sys.exit(f"the service does not start: {error}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from larnn_service.endpoints.stream_steps import StreamSteps
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.metrics_collector import EngineGauges
+from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.streams.registry import Streams
@@ -62,8 +63,15 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError where it cannot serve."""
         self._settings = settings
-        folder = Repository(settings.models, settings.provider, settings.concurrency)
-        models = at_start(folder, settings.model, settings.versions)
+        folder = Repository(
+            settings.models,
+            settings.provider,
+            settings.concurrency,
+            max_bytes=settings.max_model,
+            run_within=settings.request_timeout,
+        )
+        threads = LoadThreads(settings.load_timeout)
+        models = at_start(folder, settings.model, settings.versions, threads)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
             manifest, backend = model.manifest, model.backend
@@ -147,25 +155,31 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         engine, settings = self.engine, self._settings
-        await engine.warm_up()
         if self.grpc is not None:
             try:
                 await self.grpc.start()
             except StartupError as error:
                 self.refusal = error
                 raise
+        engine.ready = True
         idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
         self.when_started()
         yield
         idle.cancel()
-        await engine.drain(settings.drain_timeout)
+        soon = settings.drain_timeout / 8
+        within = soon if engine.draining else settings.drain_timeout  # our own server has drained
+        await engine.drain(within)
         if self.grpc is not None:
-            await self.grpc.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self.grpc.stop()
         self.pipeline.close()
         await asyncio.sleep(0)  # what was refused just now lets go before the threads are awaited
-        engine.close()
+        engine.close(soon)
         self._decoding.close()
-        await engine.streams.store.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(soon):
+                await engine.streams.store.close()
 
 
 def create_app(settings: Settings) -> Service:

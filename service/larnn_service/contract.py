@@ -193,11 +193,18 @@ class Contract(_Strict):
                 raise ContractError(field, f"the graph says {theirs}, the manifest says {mine}")
 
 
-class GraphFile(_Strict):
-    """The ONNX file beside the manifest."""
+class File(_Strict):
+    """A file beside the manifest."""
 
     file: FileName
     sha256: Sha256
+
+
+class GraphFile(File):
+    """An ONNX file."""
+
+    data: tuple[File, ...] = Field((), exclude_if=lambda value: not value)
+    """The files that it calls its external data: weights that are not in it."""
 
 
 class Manifest(_Strict):

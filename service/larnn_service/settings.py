@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     """The model that answers a request which names none."""
     versions: int = Field(1, ge=1)
     """Versions of one model that serve side by side: those that were loaded last."""
+    load_timeout: float = Field(60.0, gt=0)
+    """How long a version may take to be read, loaded and run for the first time."""
+    max_model: int = Field(2 * 2**30, ge=1)
+    """Size of a version's files together."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
     store: str = Field("memory", repr=False)
@@ -87,6 +91,8 @@ class Settings(BaseSettings):
     worker_port: int | None = Field(None, ge=1, le=65535)
     """First of as many ports, at which each of several processes is reached alone: for metrics and
     operators."""
+    worker_timeout: float = Field(30.0, gt=0)
+    """One of several processes whose event loop stands still for so long is replaced."""
     concurrency: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     """Runs of the model side by side in a process; one thread each. The default is its cores."""
     max_batch_size: int = Field(64, ge=1)
@@ -100,7 +106,7 @@ class Settings(BaseSettings):
     max_waiting_bytes: int = Field(256 * 2**20, ge=1)
     """Bytes of all requests and messages that are not answered yet; beyond it `full`."""
     request_timeout: float = Field(30.0, gt=0)
-    """How long work may wait and run before the service answers `full`."""
+    """How long work may wait and run before the service answers `full`; a run is then ended."""
 
     max_connections: int = Field(10_000, ge=1)
     """Open HTTP connections and websockets, or as many as the system's limit of open files leaves
@@ -133,7 +139,7 @@ class Settings(BaseSettings):
     idle_timeout: float = Field(300.0, gt=0)
     """A stream that nobody touches for so long leaves memory: for its store, or for good."""
     drain_timeout: float = Field(10.0, gt=0)
-    """How long running work may take to end after SIGTERM."""
+    """How long running work may take to end after SIGTERM; the process ends within twice that."""
 
     @property
     def is_local(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,14 @@ async def finished(work: Coroutine[Any, Any, T]) -> T:
         with contextlib.suppress(Exception):
             await task
         raise
+
+
+def do(work: Callable[[], T], result: Future[T]) -> None:
+    """Do the work in this thread, and let others have what comes of it."""
+    try:
+        result.set_result(work())
+    except BaseException as error:
+        result.set_exception(error)
 
 
 async def outcome_of(begin: Callable[[Callable[[T], None]], Callable[[], object] | None]) -> T:

@@ -84,7 +84,6 @@ async def service() -> AsyncIterator[int]:
     """The port of a service in this event loop, over its own transport."""
     made = create_app(Settings(models=live.ROOT / "models"))
     hub = Hub(made, Limits(max_message=2**20, send_timeout=10))
-    await made.engine.warm_up()
     server = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(hub), "127.0.0.1", 0
     )
@@ -94,7 +93,7 @@ async def service() -> AsyncIterator[int]:
         await hub.drain(10)
         server.close()
         await made.engine.drain(10)
-        made.engine.close()
+        made.engine.close(10)
 
 
 @asynccontextmanager

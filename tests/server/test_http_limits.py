@@ -29,6 +29,7 @@ from tests.server.raw import (
 
 LINE = b"GET /healthz HTTP/1.1\r\n"
 HEAD = LINE + b"Host: localhost\r\n"
+HANDSHAKE = b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
 CHUNKED = b"POST /classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 MANY = b"a: b\r\n" * 10 * MAX_LINES
 LONG = b"x" * 2 * MAX_HEAD
@@ -41,7 +42,7 @@ ENDLESS = {
     "the name of a header": HEAD + LONG,
     "the value of a header": HEAD + b"X: " + LONG,
     "the spaces before a value": HEAD + b"X:" + b" " * 2 * MAX_HEAD,
-    "headers of a handshake": b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n" + MANY,
+    "headers of a handshake": HANDSHAKE + MANY,
     "trailers": CHUNKED + b"0\r\n" + MANY,
     "the value of a trailer": CHUNKED + b"0\r\nX: " + LONG,
     "the extension of a chunk": CHUNKED + b"1;a=" + LONG,
@@ -127,7 +128,10 @@ SLOW = {
     "a part of the chunks": (CHUNKED + b"5\r\nhel", b" 408 "),
     "the rest of a refused body": (request(path="/nowhere", size=100), b" 404 "),
     "a part of the next request": (request(GOOD) + HEAD, b" 408 "),
-    "a part of a handshake": (b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n", b" 408 "),
+    "a part of a handshake": (
+        b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n",
+        b" 408 ",
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from larnn_service.errors import StartupError
 from larnn_service.process.sockets import locked
-from tests import live, toy
+from tests import endless, live, toy
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
 
@@ -133,6 +133,47 @@ def test_all_drain_on_sigterm_and_close_their_streams(workers: Workers) -> None:
     assert not psutil.wait_procs(processes, timeout=60)[1]
 
 
+@pytest.fixture
+def hasty(own_models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workers]:
+    """Two that are replaced when they are silent for a second, or as a test says, and that have two
+    to end."""
+    port = two_ports()
+    with live.process(
+        models=own_models,
+        model="toy",
+        workers=2,
+        worker_port=port,
+        store=f"sqlite:///{tmp_path / 'streams.db'}",
+        worker_timeout=getattr(request, "param", 1),
+        drain_timeout=1,
+    ) as process:
+        yield Workers(process, (port, port + 1))
+
+
+def test_a_worker_that_hangs_is_replaced(hasty: Workers) -> None:
+    first, second = hasty.alive()
+    first.suspend()
+    while first in (now := hasty.alive()) or len(now) < 2:
+        pass
+    assert second in now
+    while True:  # at the port of the one that hung, too
+        with contextlib.suppress(httpx.TransportError):
+            if all(answer.status_code == 200 for answer in hasty.own("/readyz")):
+                break
+    assert hasty.process.stop() == 0
+
+
+@pytest.mark.parametrize("hasty", [1, 60], indirect=True, ids=["silent", "late"])
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_the_end_does_not_wait_for_workers_that_hang(hasty: Workers, how_many: int) -> None:
+    processes = hasty.alive()
+    for process in processes[:how_many]:
+        process.suspend()
+    hasty.process.popen.terminate()
+    assert hasty.process.popen.wait(20) == 1
+    assert not psutil.wait_procs(processes, timeout=10)[1]
+
+
 def test_whoever_kills_the_parent_leaves_no_worker(workers: Workers) -> None:
     processes = workers.alive()
     workers.process.kill()
@@ -192,23 +233,30 @@ def test_what_cannot_start_says_so_once(
     assert "Traceback" not in done.stderr
 
 
-def test_what_fails_as_it_warms_up_ends_all(toy_models: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends_when_told", [True, False])
+def test_what_does_not_load_in_any_worker_ends_all(
+    own_models: Path, tmp_path: Path, ends_when_told: bool
+) -> None:
+    endless.publish(own_models, version=2, ends_when_told=ends_when_told)
     settings = {
-        "models": toy_models,
+        "models": own_models,
         "model": "toy",
         "port": 0,
         "workers": 2,
         "store": f"sqlite:///{tmp_path / 'streams.db'}",
-        "max_waiting_steps": 1,
+        "request_timeout": 1,
+        "load_timeout": 2,
     }
     done = subprocess.run(
         [sys.executable, "-m", "service"],
         cwd=live.ROOT,
         env=os.environ | live.environment(**settings),
         capture_output=True,
+        text=True,
         timeout=120,
     )
-    assert done.returncode not in (0, None)
+    assert done.returncode == 1
+    assert done.stderr.count("the service does not start: ") == 1
 
 
 def test_two_services_do_not_start_at_one_port() -> None:

@@ -22,7 +22,9 @@ class BoundSession:
     into memory of the session's own, which stays bound from run to run while its shape stays.
     """
 
-    def __init__(self, session: Any, contract: Contract) -> None:
+    def __init__(self, session: Any, contract: Contract, run: Callable[..., Any]) -> None:
+        """`run` calls the session's method that it gets, with the arguments behind it."""
+        self._run = run
         self._session, self._contract = session, contract
         self._outputs = [LOGITS, *(tensor.next_name for tensor in contract.state)]
         self._binding = session.io_binding()
@@ -34,7 +36,8 @@ class BoundSession:
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""
-        outputs = self._session.run(self._outputs, {INPUT: x, LENGTHS: lengths, **state})
+        feeds = {INPUT: x, LENGTHS: lengths, **state}
+        outputs = self._run(self._session.run, self._outputs, feeds)
         names = (tensor.name for tensor in self._contract.state)
         return outputs[0], dict(zip(names, outputs[1:], strict=True))
 
@@ -54,7 +57,7 @@ class BoundSession:
             self._take(x.shape, x.dtype)
             self._shape = x.shape
         self._x[:], self._lengths[:], self._rows[:], self._to[:] = x, lengths, rows, to
-        self._session.run_with_iobinding(self._binding)
+        self._run(self._session.run_with_iobinding, self._binding)
         logits: Floats = self._logits.copy()
         return logits
 

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import math
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from larnn_service.backend.onnx_backend import OnnxAttention, OnnxBackend, Provider
+from larnn_service.backend.first_run import run_first
+from larnn_service.backend.model_files import VersionFolder
+from larnn_service.backend.onnx_backend import Graph, OnnxAttention, OnnxBackend, Provider
 from larnn_service.backend.tokenizer import SentencePieceTokenizer
 from larnn_service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest, Vocabulary
 from larnn_service.errors import StartupError
-from larnn_service.interfaces import Attention, Model, Tokenizer
+from larnn_service.interfaces import Model, Tokenizer
+
+MAX_BYTES = 2**31
+"""Of the files of one version together, where nothing else is said: what one ONNX file may have."""
 
 
 class Repository:
     """The folder models/<name>/<version>/, as it is now: nothing is kept of it."""
 
-    def __init__(self, root: Path, provider: Provider = "auto", runs: int = 1) -> None:
-        """Each model that is loaded is ready for `runs` concurrent runs."""
+    def __init__(
+        self,
+        root: Path,
+        provider: Provider = "auto",
+        runs: int = 1,
+        *,
+        max_bytes: int = MAX_BYTES,
+        run_within: float = math.inf,
+    ) -> None:
+        """Each model that is loaded is ready for `runs` concurrent runs; others as `load_model`."""
         self.root = root
-        self._provider = provider
-        self._runs = runs
+        self._max_bytes = max_bytes
+        self._load = partial(
+            load_model, provider=provider, runs=runs, max_bytes=max_bytes, run_within=run_within
+        )
 
     def names(self) -> list[str]:
         """Every model with a version, whole or not; hidden folders are nobody's."""
@@ -42,11 +60,11 @@ class Repository:
 
     def load(self, name: str, version: int) -> Model:
         """A verified version; raises StartupError with the file and the field."""
-        return load_model(self.root / name / str(version), self._provider, self._runs)
+        return self._load(self.root / name / str(version))
 
     def manifest(self, name: str, version: int) -> Manifest:
         """What a version says of itself; raises StartupError with the file and the field."""
-        return _manifest(self.root / name / str(version))
+        return _manifest(VersionFolder(self.root / name / str(version), self._max_bytes))
 
 
 def _versions(folder: Path) -> list[int]:
@@ -59,52 +77,51 @@ def _is_version(path: Path) -> bool:
     return path.name.isascii() and path.name.isdecimal() and path.name[0] != "0" and path.is_dir()
 
 
-def load_model(folder: Path, provider: Provider, runs: int = 1) -> Model:
+def load_model(
+    folder: Path,
+    provider: Provider,
+    runs: int = 1,
+    *,
+    max_bytes: int = MAX_BYTES,
+    run_within: float = math.inf,
+) -> Model:
     """Load models/<name>/<version>/; raises StartupError with the file and the field.
 
-    Each graph is read once: what was verified is what runs, whatever happens to the file.
+    Each file is read once: what was verified is what runs, whatever happens to the file. It has run
+    once. `max_bytes`: of its files together. `run_within`: seconds after which a run is ended.
     """
-    manifest = _manifest(folder)
-    path, graph = _whole(folder, manifest.graph)
+    files = VersionFolder(folder, max_bytes)
+    manifest = _manifest(files)
+    contract, graph, second = manifest.contract, manifest.graph, manifest.attention
+    with _blamed(folder / graph.file):
+        whole = _graph(files, graph)
+        backend = OnnxBackend(whole, contract, provider, runs, run_within)
+    attention = None
+    if second is not None:
+        with _blamed(folder / second.file):
+            attention = OnnxAttention(_graph(files, second), contract, run_within)
+    with _blamed(folder / graph.file):
+        run_first(backend, attention, contract)
+    return Model(manifest, backend, attention, _tokenizer(files, contract.vocabulary))
+
+
+@contextlib.contextmanager
+def _blamed(path: Path) -> Iterator[None]:
+    """What contradicts the contract in there is this file's fault."""
     try:
-        backend = OnnxBackend(graph, manifest.contract, provider, runs)
+        yield
     except ContractError as error:
         raise StartupError(f"{path}: {error}") from error
-    return Model(manifest, backend, _attention(folder, manifest), _tokenizer(folder, manifest))
 
 
-def _attention(folder: Path, manifest: Manifest) -> Attention | None:
-    if manifest.attention is None:
-        return None
-    path, graph = _whole(folder, manifest.attention)
+def _graph(files: VersionFolder, file: GraphFile) -> Graph:
+    return Graph(files.verified(file), {each.file: files.verified(each) for each in file.data})
+
+
+def _manifest(files: VersionFolder) -> Manifest:
+    folder, path = files.path, files.path / MANIFEST_FILE
     try:
-        return OnnxAttention(graph, manifest.contract)
-    except ContractError as error:
-        raise StartupError(f"{path}: {error}") from error
-
-
-def _whole(folder: Path, file: GraphFile | Vocabulary) -> tuple[Path, bytes]:
-    """Where the file is and what is in it. Raises StartupError where that is not as published."""
-    path = folder / file.file
-    try:
-        graph = path.read_bytes()
-    except OSError as error:
-        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
-    digest = hashlib.sha256(graph).hexdigest()
-    if digest != file.sha256:
-        raise StartupError(
-            f"{path}: its SHA-256 is {digest}, {MANIFEST_FILE} says {file.sha256}; "
-            "the file is damaged or half copied: publish or copy it again"
-        )
-    return path, graph
-
-
-def _manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST_FILE
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise StartupError(f"{path}: cannot be read ({error.strerror})") from error
+        manifest = Manifest.model_validate_json(files.read(MANIFEST_FILE))
     except ValidationError as error:
         raise StartupError(f"{path}: {_first_problem(error)}") from error
     if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
@@ -115,15 +132,11 @@ def _manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _tokenizer(folder: Path, manifest: Manifest) -> Tokenizer | None:
-    vocabulary = manifest.contract.vocabulary
+def _tokenizer(files: VersionFolder, vocabulary: Vocabulary | None) -> Tokenizer | None:
     if vocabulary is None:
         return None
-    path, tokenizer = _whole(folder, vocabulary)
-    try:
-        return SentencePieceTokenizer(tokenizer, vocabulary)
-    except ContractError as error:
-        raise StartupError(f"{path}: {error}") from error
+    with _blamed(files.path / vocabulary.file):
+        return SentencePieceTokenizer(files.verified(vocabulary), vocabulary)
 
 
 def _first_problem(error: ValidationError) -> str:

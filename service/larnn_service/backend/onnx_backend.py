@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from larnn_service.backend.io_binding import BoundSession
 from larnn_service.backend.providers import CPU, CUDA, candidates, missing_cuda
+from larnn_service.backend.watchdog import Watchdog
 from larnn_service.contract import (
     ATTENTION,
     INPUT,
@@ -31,8 +34,21 @@ from larnn_service.native import library, takes_over
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Provider = Literal["auto", "cpu", "cuda"]
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
+
+_WATCHDOG = Watchdog()
+_FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
+_NOWHERE = os.path.join(os.devnull, "none")
+"""A folder that cannot be: no weights are read from a disk, least of all the working folder's."""
+
+
+class Graph(NamedTuple):
+    """An ONNX file, and by name the files that it calls its external data."""
+
+    file: bytes
+    data: Mapping[str, bytes] = {}
 
 
 class OnnxBackend:
@@ -42,8 +58,18 @@ class OnnxBackend:
     node, where they take memory from its one arena. With two of them that is a third of the time.
     """
 
-    def __init__(self, graph: bytes, contract: Contract, provider: Provider, runs: int = 1) -> None:
-        """Raises ContractError where graph and contract disagree, StartupError without provider."""
+    def __init__(
+        self,
+        graph: Graph,
+        contract: Contract,
+        provider: Provider,
+        runs: int = 1,
+        run_within: float = math.inf,
+    ) -> None:
+        """`run_within`: seconds after which a run is ended, and fails.
+
+        Raises ContractError where graph and contract disagree, StartupError without provider.
+        """
         session, self.provider = _open(graph, provider)
         metadata = session.get_modelmeta().custom_metadata_map
         contract.check_metadata(metadata.get(METADATA_KEY))
@@ -55,10 +81,11 @@ class OnnxBackend:
         native = self.provider == CPU and takes_over(metadata.get(OPERATORS_KEY, ""))
         self.operator: Operator = "native" if native else "graph"
         self._in_place = native and {ROWS, NEXT_ROWS} <= optional
-        self._another = partial(BoundSession, session, contract)
+        bound = partial(BoundSession, contract=contract, run=partial(_run_within, run_within))
+        self._another = partial(bound, session)
         self._idle = [self._another()]
         if self.provider == CPU:
-            self._idle += [BoundSession(_open(graph, "cpu")[0], contract) for _ in range(runs - 1)]
+            self._idle += [bound(_open(graph, "cpu")[0]) for _ in range(runs - 1)]
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → logits, next state."""
@@ -94,8 +121,10 @@ class OnnxBackend:
 class OnnxAttention:
     """The graph that says where a step looked, for those who ask; always on the CPU."""
 
-    def __init__(self, graph: bytes, contract: Contract) -> None:
-        """Raises ContractError where the graph cannot take what the model's takes."""
+    def __init__(self, graph: Graph, contract: Contract, run_within: float = math.inf) -> None:
+        """`run_within` as for OnnxBackend. Raises ContractError where the graph cannot take what
+        the model's takes."""
+        self._run = partial(_run_within, run_within)
         self._session, _ = _open(graph, "cpu")
         expected = {signature.name: signature for signature in contract.expected_inputs()}
         for tensor in self._session.get_inputs():
@@ -109,22 +138,32 @@ class OnnxAttention:
         given: Mapping[str, NDArray[Any]]
         given = {INPUT: steps, LENGTHS: np.array(len(steps), dtype=np.int64), **state}
         feeds = {name: given[name][None] for name in self._names}
-        weights: Floats = self._session.run([ATTENTION], feeds)[0][0]
+        weights: Floats = self._run(self._session.run, [ATTENTION], feeds)[0][0]
         return weights
 
 
-def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
+def _run_within(within: float, run: Callable[..., T], *arguments: Any) -> T:
+    """Run with these arguments and options, which end it after so many seconds."""
+    options = onnxruntime.RunOptions()
+    _WATCHDOG.begin(options, within)
+    try:
+        return run(*arguments, options)
+    finally:
+        _WATCHDOG.end(options)
+
+
+def _open(graph: Graph, requested: Provider) -> tuple[Any, str]:
     available = onnxruntime.get_available_providers()
     if CUDA in available and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     for provider in candidates(requested, available):
         try:
             session = onnxruntime.InferenceSession(
-                graph, sess_options=_options(provider), providers=[provider]
+                graph.file, sess_options=_options(provider, graph.data), providers=[provider]
             )
         except Exception as error:  # onnxruntime's errors share no base class
             if provider == CPU:
-                raise ContractError("graph", f"onnxruntime cannot load it: {error}") from error
+                raise ContractError("graph", _why(error)) from error
             logger.warning("%s did not load the graph: %s", provider, error)
             continue
         if provider in session.get_providers():
@@ -133,8 +172,21 @@ def _open(graph: bytes, requested: Provider) -> tuple[Any, str]:
     raise missing_cuda()
 
 
-def _options(provider: str) -> Any:
+def _why(error: Exception) -> str:
+    if "external" in str(error).lower():
+        return (
+            "weights outside of it must be files of its folder that the manifest names in the "
+            f"graph's `data`, each with its sha256; onnxruntime says: {error}"
+        )
+    return f"onnxruntime cannot load it: {error}"
+
+
+def _options(provider: str, data: Mapping[str, bytes]) -> Any:
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(_FOLDER_OF_DATA, _NOWHERE)
+    if data:
+        names, files = list(data), list(data.values())
+        options.add_external_initializers_from_files_in_memory(names, files, [*map(len, files)])
     if provider == CPU and (operators := library()) is not None:
         options.register_custom_ops_library(operators)
     options.intra_op_num_threads = 1

@@ -16,6 +16,7 @@ from larnn_service.telemetry.calls import concerns
 from larnn_service.wire.classify import NPY, ClassifyDecoder, ClassifyRequest, encode
 from larnn_service.wire.http import Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
+from larnn_service.wire.large_json import LARGE
 
 _EXAMPLE = {"sequences": [[[0.0] * 9] * 2], "logits": True}
 _NPY_SCHEMA = {
@@ -53,8 +54,9 @@ class Classify:
     def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
         decode = partial(self._decoder.decode, request.head, request.body)
-        run = partial(self._run, answer)
-        return self._decoding.begin(len(request.body), decode, run, answer)
+        if len(request.body) > LARGE:
+            return self._decoding.begin(decode, partial(self._run, answer), answer)
+        return self._run(answer, decode())
 
     def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))

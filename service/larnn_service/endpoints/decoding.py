@@ -1,4 +1,4 @@
-"""Decoding of bodies: small ones at once, large ones in a thread while others go on."""
+"""Decoding of large bodies, in a thread while others go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from larnn_service.tasks import Tasks
-from larnn_service.wire.large_json import LARGE
 
 T = TypeVar("T")
 Abandon = Callable[[], object]
@@ -23,22 +22,19 @@ class Decoding:
 
     def begin(
         self,
-        size: int,
         decode: Callable[[], T],
         run: Callable[[T], Abandon],
         failed: Callable[[Exception], None],
     ) -> Abandon:
-        """Decode a body of so many bytes, then `run` what it says. Returns what abandons the work.
+        """Decode in the thread, then `run` what it gives. Returns what abandons the work.
 
-        Of a small body this raises what `decode` and `run` raise; of a large one `failed` gets it.
+        `failed` gets what `decode` and `run` raise.
         """
-        if size <= LARGE:
-            return run(decode())
         running: list[Abandon] = []
 
         async def work() -> None:
             try:
-                running.append(run(await self.result(size, decode)))
+                running.append(run(await self.result(decode)))
             except Exception as error:
                 failed(error)
 
@@ -51,10 +47,8 @@ class Decoding:
 
         return abandon
 
-    async def result(self, size: int, decode: Callable[[], T]) -> T:
+    async def result(self, decode: Callable[[], T]) -> T:
         """The same for those who can wait. Raises what `decode` raises."""
-        if size <= LARGE:
-            return decode()
         return await asyncio.get_running_loop().run_in_executor(self._thread, decode)
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import concerns
 from larnn_service.wire.arrays import chunk_steps, decode_json
 from larnn_service.wire.http import Response
+from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.stream_answers import AnswerOptions, encode_prediction
 from larnn_service.wire.stream_schemas import PredictionMessage, StepsBody
 
@@ -60,7 +61,8 @@ class StreamSteps:
             stream = await self._engine.resume(request.parameters["stream_id"])
             concerns(*key(stream.model), stream.id)
             decode = partial(self._decode, request.body, stream.model)
-            asked, steps = await self._decoding.result(len(request.body), decode)
+            large = len(request.body) > LARGE
+            asked, steps = await self._decoding.result(decode) if large else decode()
             options = AnswerOptions().but(asked)
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], stream.model.manifest.name)

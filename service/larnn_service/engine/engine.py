@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from weakref import ref
-
-import numpy as np
 
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
@@ -24,7 +23,6 @@ from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadValue, Draining
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
-from larnn_service.tasks import result_of
 from larnn_service.telemetry.runs import RunTelemetry
 
 Logits = list[Floats]
@@ -37,7 +35,7 @@ class Engine:
     def __init__(self, models: Models, streams: Streams, settings: Settings) -> None:
         self.models = models
         self.streams = streams
-        self.control = ModelControl(models, streams, self._warm)
+        self.control = ModelControl(models, streams)
         self.ready = False
         self.draining = False
         self.alone: Callable[[], bool] = lambda: False
@@ -150,17 +148,6 @@ class Engine:
         self._check_draining()
         return await snapshot.fork(self.streams, stream_id, idempotency_key, owner)
 
-    async def warm_up(self) -> None:
-        """Run every model once, so that the first client does not wait for it."""
-        for model in self.models.loaded().values():
-            await self._warm(model)
-        self.ready = True
-
-    async def _warm(self, model: Model) -> None:
-        contract = model.manifest.contract
-        steps = np.zeros((2, len(contract.channels)), dtype=contract.input_dtype)
-        await result_of(partial(self.classify, model, [steps] * 2))
-
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
 
@@ -174,9 +161,9 @@ class Engine:
             async with asyncio.timeout(within):
                 await self.streams.checkpoints.write_all(self.streams)
 
-    def close(self) -> None:
-        """Stop the threads of the runs."""
-        self._executor.close()
+    def close(self, within: float = math.inf) -> None:
+        """Stop the threads of the runs, and wait for them so many seconds at most."""
+        self._executor.close(within)
 
     def _batcher(self, model: Model) -> Batcher:
         if (known := self._batchers.get(id(model))) is not None:

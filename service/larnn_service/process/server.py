@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,20 @@ import uvicorn
 
 from larnn_service.app import create_app
 from larnn_service.process.bind_policy import check_exposure, check_tls
+from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.sockets import BACKLOG
 from larnn_service.settings import Settings
-from larnn_service.tasks import Tasks
+from larnn_service.tasks import Tasks, do
 from larnn_service.telemetry import logs
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import RESERVE, Hub, Limits
 
 logger = logging.getLogger(__name__)
 
+logger = logging.getLogger(__name__)
+
+DRAINING = 1.5
+"""Times the drain timeout that all of the drain may take; the rest is for closing."""
 _LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
 
 
@@ -79,7 +85,7 @@ class Server:
         """Called once it is warm; what has connected to a listening socket is served from now."""
         self._drain_timeout = settings.drain_timeout
         self._tasks = Tasks()
-        self._stopping = False
+        self._stopping = self._ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         app.when_started = self._started
         if app.grpc is None:  # whose connections nobody counts
@@ -97,21 +103,43 @@ class Server:
             ssl_keyfile=settings.tls_key,
             access_log=False,
             log_config=None,
-            timeout_graceful_shutdown=int(settings.drain_timeout),
+            timeout_graceful_shutdown=max(int(settings.drain_timeout / 8), 1),
         )
         logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
         self._server = uvicorn.Server(self.config)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until `stop`, or a signal where this is the main thread. Raises StartupError."""
+        """Serve until `stop`, or a signal where this is the main thread. Raises StartupError.
+
+        The main thread gives the event loop a thread of its own, so that a signal is heard whatever
+        the loop does.
+        """
         for own in sockets or []:
             own.listen(BACKLOG)
+        if threading.current_thread() is not threading.main_thread():
+            return self._serve(sockets)
+        ended: Future[None] = Future()
+        serve = partial(self._serve, sockets)
+        thread = threading.Thread(target=do, args=[serve, ended], name="loop", daemon=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, self._reload)
+        thread.start()
+        ended.result()
+
+    def _serve(self, sockets: list[socket.socket] | None) -> None:
         try:
             self._server.run(sockets)
         except SystemExit:
             if self.app.refusal is not None:
                 raise self.app.refusal from None
             raise
+
+    def _end(self, *_: object) -> None:
+        if not self._ending:
+            self._ending = True
+            end_after(PATIENCE * self._drain_timeout)
+        self.stop_from_elsewhere()
 
     def stop(self) -> None:
         """Drain, then end. From the event loop's thread; a second time it ends at once."""
@@ -127,29 +155,40 @@ class Server:
         if self._loop is None:  # it is not warm yet, and has nothing to drain
             self._server.should_exit = True
         else:
-            self._loop.call_soon_threadsafe(self.stop)
+            self._soon(self.stop)
 
     def _started(self) -> None:
-        self._loop = loop = asyncio.get_running_loop()
-        if threading.current_thread() is threading.main_thread():
-            loop.add_signal_handler(signal.SIGHUP, self._reload)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self.stop)
+        self._loop = asyncio.get_running_loop()
         self.when_ready()
 
-    def _reload(self) -> None:
-        self._tasks.start(self.app.engine.control.reload())
+    def _reload(self, *_: object) -> None:
+        if self._loop is not None:  # else it loads what is there anyway
+            self._soon(lambda: self._tasks.start(self.app.engine.control.reload()))
+
+    def _soon(self, work: Callable[[], object]) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # it is closed: all is over
+            self._loop.call_soon_threadsafe(work)
 
     async def _drain(self) -> None:
         """Streams are told to reconnect, running work ends, and then the listener closes."""
+        within = self._drain_timeout
         try:
-            await self.app.engine.drain(self._drain_timeout)
-            await self.hub.drain(self._drain_timeout)
+            async with asyncio.timeout(DRAINING * within):
+                await self.app.engine.drain(within)
+                closing = [self.hub.drain(within)]
+                if self.app.grpc is not None:
+                    closing.append(self.app.grpc.stop())
+                await asyncio.gather(*closing)
+        except TimeoutError:
+            logger.warning("some work has not ended in time, and is given up")
+        except Exception:
+            logger.exception("the drain has not gone to its end")
+        finally:
+            self._server.should_exit = True
             self.app.pipeline.close()
             await asyncio.sleep(0)
             self.hub.abort()
-        finally:
-            self._server.should_exit = True
 
 
 def prepare(settings: Settings) -> Server:

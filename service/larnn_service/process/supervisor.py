@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable
+
+from larnn_service.process.heartbeat import Heartbeats
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +31,12 @@ class Parent:
     """The process that starts the workers. It holds one end of two pipes: they listen when the one
     closes, and end when the other does."""
 
-    def __init__(self, workers: int, address: str) -> None:
+    def __init__(self, workers: int, address: str, timeout: float, patience: float) -> None:
+        """`timeout`: seconds for which a worker may be silent. `patience`: those after which one
+        that was asked to end is ended."""
         self._workers, self._address = workers, address
+        self.heartbeats = Heartbeats(workers, timeout)
+        self._patience, self._ended_by = patience, math.inf
         self._missing = list(range(workers))
         self._running: dict[int, int] = {}
         """By process id the worker's number."""
@@ -39,6 +46,7 @@ class Parent:
         """Those that were to reload before they could hear of it."""
         self._not_before, self._pause = 0.0, PAUSE
         self._open = self._served = self._ending = False
+        self._status = 0
         self.process = os.getpid()
         self._life, self._life_here = os.pipe()
         self.gate, self._gate_here = os.pipe()
@@ -51,10 +59,30 @@ class Parent:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 return number
             if self._ending and not self._running:
-                sys.exit(0)
-            heard = signal.sigtimedwait(HEARD, PAUSE)
+                sys.exit(self._status)
+            heard = signal.sigtimedwait(HEARD, self._until_next_look())
             if heard is not None:
                 self._hear(signal.Signals(heard.si_signo), heard.si_pid)
+            self._look()
+
+    def _until_next_look(self) -> float:
+        late = max(self._ended_by - time.monotonic(), 0)
+        return min(PAUSE, self.heartbeats.until_next_look(), late)
+
+    def _look(self) -> None:
+        """Whether any worker hangs."""
+        silent = self.heartbeats.silent()
+        if hang := {process for process, number in self._running.items() if number in silent}:
+            self._kill(hang, "give no sign of life")
+        if time.monotonic() >= self._ended_by:
+            self._ended_by = math.inf
+            self._kill(self._running, "have not ended in time")
+
+    def _kill(self, processes: Iterable[int], why: str) -> None:
+        """Even where they are stopped."""
+        logger.error("processes %s, and are killed: %s", why, ", ".join(map(str, processes)))
+        self._tell(processes, signal.SIGKILL)
+        self._status = int(self._ending)
 
     def _may_start(self) -> bool:
         waits = self._starting is not None or time.monotonic() < self._not_before
@@ -70,7 +98,9 @@ class Parent:
             return None
         if process == 0:
             self._become_worker()
+            self.heartbeats.begin(number)
             return number
+        self.heartbeats.forget(number)
         self._running[process] = number
         self._starting = process
         return None
@@ -103,6 +133,8 @@ class Parent:
             self._reload_late = self._running.keys() - self._listening
             self._tell(self._listening, signal.SIGHUP)
         elif number in ENDING:
+            if not self._ending:
+                self._ended_by = time.monotonic() + self._patience
             self._ending = True
             self._tell(self._running, signal.SIGTERM)
             self._open_gate()  # one may have missed the signal just before it began to wait

@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 
 from larnn_service.errors import StartupError
+from larnn_service.process.ending import PATIENCE
+from larnn_service.process.heartbeat import Heartbeats
 from larnn_service.process.sockets import bound, locked
 from larnn_service.process.supervisor import LISTENS, LOADED, Parent
 from larnn_service.settings import Settings
@@ -31,6 +33,7 @@ class Worker:
     gate: int
     """A pipe that the parent closes when all are ready."""
     parent: int
+    heartbeats: Heartbeats
 
     def sockets(self) -> list[socket.socket]:
         """At the port of all, and at its own where there is one. Raises StartupError."""
@@ -47,6 +50,8 @@ class Worker:
         self._tell(0)
 
     def tell_listening(self) -> None:
+        """In the event loop."""
+        self.heartbeats.go_on(self.number)
         self._tell(LISTENS)
 
     def _tell(self, number: int) -> None:
@@ -73,11 +78,13 @@ def started(settings: Settings) -> Worker:
     settings = settings.model_copy(update=changes)
     scheme = "http" if settings.tls_cert is None else "https"
     place = f"[{host}]" if ":" in host else host
-    parent = Parent(settings.workers, f"{scheme}://{place}:{port}")
+    address = f"{scheme}://{place}:{port}"
+    patience = PATIENCE * settings.drain_timeout
+    parent = Parent(settings.workers, address, settings.worker_timeout, patience)
     number = parent.watch()
     held.close()
     lock.close()
-    return Worker(settings, number, parent.gate, parent.process)
+    return Worker(settings, number, parent.gate, parent.process, parent.heartbeats)
 
 
 def wanted(settings: Settings) -> bool:

@@ -6,6 +6,8 @@ from larnn_service.engine.batching.inline_policy import HANDED_OVER, HANDED_ROW,
 
 SHORT = HANDED_OVER
 LONG = LONGEST + HANDED_OVER
+MANY = min(HANDED_OVER + 32 * HANDED_ROW, LONGEST)
+"""Seconds that a short run of 32 rows may take."""
 
 
 def test_a_run_that_is_not_known_is_not_short() -> None:
@@ -48,7 +50,7 @@ def test_more_rows_than_are_known_take_as_much_longer() -> None:
 
 def test_more_work_of_a_size_takes_as_much_longer() -> None:
     runs = ShortRuns(64)
-    runs.took(32, 8, LONGEST)
+    runs.took(32, 8, MANY)
     assert runs.is_short(32, 8)
     assert not runs.is_short(33, 8)
     assert not runs.is_short(32, 9)
@@ -56,7 +58,7 @@ def test_more_work_of_a_size_takes_as_much_longer() -> None:
 
 def test_one_slow_run_does_not_count_for_ever() -> None:
     runs = ShortRuns(64)
-    runs.took(32, 10, 2 * LONGEST)
+    runs.took(32, 10, 2 * MANY)
     runs.took(16, 10, SHORT)
     asked = [runs.rows(32, 10) for _ in range(100)]
     assert (asked[0], asked[-1]) == (16, 32)

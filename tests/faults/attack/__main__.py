@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         models = Path(name) / "models"
         toy.publish(models)
-        kinds = {
+        kinds: dict[str, dict[str, Any]] = {
             "one process": {},
             "without kernels": {"kernels_level": "none"},
             "two workers": {"workers": 2, "store": f"sqlite:///{name}/streams.db"},

@@ -22,7 +22,12 @@ PAUSE = 0.02
 def main(url: str) -> None:
     """Ask until the standard input ends."""
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def listen() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     requests: list[float] = []
     chunks: list[float] = []
     total = 0

@@ -55,14 +55,16 @@ class Infer:
 
     def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
-        size, decode = len(request.body), partial(_decode, request)
+        decode = partial(_decode, request)
 
         def run(decoded: tuple[InferBody, Asked]) -> Abandon:
             body, asked = decoded
             then = answering(answer, partial(_answer, body))
             return self._inference.begin(asked, request.owner, then)
 
-        return self._decoding.begin(size, decode, run, answer)
+        if len(request.body) > LARGE:
+            return self._decoding.begin(decode, run, answer)
+        return run(decode())
 
 
 def _decode(request: Request) -> tuple[InferBody, Asked]:

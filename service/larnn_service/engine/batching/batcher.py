@@ -199,8 +199,9 @@ class Batcher:
         """The submissions to answer."""
         over: list[Submission] = []
         answered: list[int] = []
+        seconds = math.inf if isinstance(outcome, Exception) else outcome.seconds
+        self._short_runs.took(len(rows), max(counts), seconds)  # a failed one may never have ended
         if not isinstance(outcome, Exception):
-            self._short_runs.took(len(rows), max(counts), outcome.seconds)
             for row, steps, (logits, state) in zip(rows, counts, outcome.rows, strict=True):
                 submission = row.submission
                 if not submission.over and self._advance(row, steps, logits, state):

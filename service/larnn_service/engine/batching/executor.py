@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
@@ -13,6 +15,8 @@ T = TypeVar("T")
 SWITCH_INTERVAL = 0.0005
 """Seconds. A run that has ended waits at most so long for the interpreter, by default ten times."""
 
+NAME = "run"
+"""Of each thread, before its number."""
 Job = Callable[[], None]
 
 
@@ -31,7 +35,7 @@ class Executor:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"run-{index}", daemon=True)
+            threading.Thread(target=self._work, name=f"{NAME}-{index}", daemon=True)
             for index in range(count)
         ]
         for thread in self._threads:
@@ -61,12 +65,13 @@ class Executor:
         self.start(run, settle)
         return await reply
 
-    def close(self) -> None:
-        """Let each thread end its job, and wait for it."""
+    def close(self, within: float = math.inf) -> None:
+        """Let each thread end its job, and wait for it; for all of them so many seconds at most."""
         for _ in self._threads:
             self._jobs.put(None)
+        ends = time.monotonic() + within
         for thread in self._threads:
-            thread.join()
+            thread.join(None if within == math.inf else max(ends - time.monotonic(), 0))
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import Contract
 from larnn_service.engine.models.registry import Key, Models, key
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import (
-    BadModel,
-    BadValue,
     Conflict,
-    Internal,
+    Full,
     ServiceError,
     StartupError,
     UnknownModel,
@@ -54,19 +52,16 @@ class ModelControl:
     that they began with, streams stay on it, and it is let go when nothing needs it.
     """
 
-    def __init__(
-        self, models: Models, streams: Streams, warm: Callable[[Model], Awaitable[None]]
-    ) -> None:
+    def __init__(self, models: Models, streams: Streams) -> None:
         self._models = models
         self._streams = streams
-        self._warm = warm
         self._changing = asyncio.Lock()
         self._refused: dict[Key, str] = {}
 
     async def index(self, name: str | None = None) -> list[VersionState]:
         """Every version in the folder, and every one that runs; those of one model where named."""
         self.release()
-        on_disk = await asyncio.to_thread(self._on_disk)
+        on_disk = await self._models.look(_on_disk)
         running = self._models.loaded()
         streams = Counter(key(stream.model) for stream in self._streams)
         return [
@@ -79,12 +74,12 @@ class ModelControl:
         """Read a version from the folder, the newest unless named, and let it answer for its model.
 
         Loaded again it is verified again. Raises UnknownModel where the folder has none, BadModel
-        where it is not whole, Conflict where it runs already from another graph: then what has
-        served until now goes on.
+        where it is not whole or takes too long, Conflict where it runs already from another graph:
+        then what has served until now goes on.
         """
         async with self._changing:
             self.release()
-            versions = await asyncio.to_thread(self._models.repository.versions, name)
+            versions = await self._models.look(lambda folder: folder.versions(name))
             if not versions or version not in (None, *versions):
                 raise UnknownModel(
                     f"the models folder has no {_said(name, version)}; GET /models lists it"
@@ -92,7 +87,6 @@ class ModelControl:
             version = versions[-1] if version is None else version
             try:
                 model = await self._models.read(name, version)
-                await self._try(model)
             except ServiceError as error:
                 self._refused[name, version] = error.detail
                 self._streams.metrics.loads.labels(name, "refused").inc()
@@ -118,7 +112,10 @@ class ModelControl:
 
         What cannot be loaded is logged, and what has served until now goes on.
         """
-        names = await asyncio.to_thread(self._models.repository.names)
+        try:
+            names = await self._models.look(Repository.names)
+        except Full as error:
+            return logger.error("nothing is reloaded: %s", error.detail)
         for name in sorted({*names, *self._models}):
             try:
                 await (self.load(name) if name in names else self.unload(name))
@@ -144,14 +141,6 @@ class ModelControl:
             logger.info("%d streams of %s migrated to %d", moved, name, target.manifest.version)
             return moved
 
-    async def _try(self, model: Model) -> None:
-        """Its first run, so that no client waits for it. Raises BadModel where it fails."""
-        try:
-            await self._warm(model)
-        except (BadValue, Internal) as error:
-            name, version = key(model)
-            raise BadModel(f"{name}/{version}: its first run failed: {error.detail}") from error
-
     def release(self) -> None:
         """Let go of what is retired and no stream has."""
         self._models.release({stream.model for stream in self._streams})
@@ -161,7 +150,7 @@ class ModelControl:
         name, current = key(target)
         if version == current:
             return []
-        on_disk = await asyncio.to_thread(self._on_disk)
+        on_disk = await self._models.look(_on_disk)
         needed = {key(stream.model) for stream in self._streams} if version is None else set()
         sources = []
         for found in sorted(on_disk | self._models.loaded().keys()):
@@ -186,7 +175,7 @@ class ModelControl:
         running = self._models.loaded().get(source)
         try:
             manifest = (
-                await asyncio.to_thread(self._models.repository.manifest, *source)
+                await self._models.look(lambda folder: folder.manifest(*source))
                 if running is None
                 else running.manifest
             )
@@ -195,10 +184,6 @@ class ModelControl:
         mine = manifest.contract
         fields = Contract.model_fields
         return next((f for f in fields if getattr(mine, f) != getattr(contract, f)), None)
-
-    def _on_disk(self) -> set[Key]:
-        found = self._models.repository
-        return {(name, version) for name in found.names() for version in found.versions(name)}
 
     def _state(
         self, found: Key, running: Model | None, streams: int, on_disk: bool
@@ -211,6 +196,10 @@ class ModelControl:
             state = "serving" if self._models.is_serving(running) else "retired"
         answers = state == "serving" and self._models[name] is running
         return VersionState(name, version, state, answers, streams, on_disk, reason)
+
+
+def _on_disk(folder: Repository) -> set[Key]:
+    return {(name, version) for name in folder.names() for version in folder.versions(name)}
 
 
 def _said(name: str, version: int | None) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from larnn_service.backend.model_repository import Repository
-from larnn_service.errors import BadModel, Conflict, StartupError, UnknownModel
+from larnn_service.contract import GraphFile
+from larnn_service.engine.models.load_threads import Late, LoadThreads
+from larnn_service.errors import BadModel, Conflict, Full, StartupError, UnknownModel
 from larnn_service.interfaces import Model
 
+T = TypeVar("T")
 Key = tuple[str, int]
 
 
@@ -20,16 +26,25 @@ class Models(Mapping[str, Model]):
     """
 
     def __init__(
-        self, repository: Repository, serving: Iterable[Model] = (), *, default: str, keep: int = 1
+        self,
+        repository: Repository,
+        serving: Iterable[Model] = (),
+        *,
+        default: str,
+        keep: int = 1,
+        threads: LoadThreads | None = None,
     ) -> None:
-        """`keep`: how many versions of one model may serve side by side."""
-        self.repository = repository
+        """`keep`: how many versions of one model may serve side by side. `threads`: for whatever
+        the repository is asked."""
+        self._repository = repository
+        self._threads = threads or LoadThreads()
         self.default = default
         self._keep = keep
         self._serving: dict[str, dict[int, Model]] = {}
         self._retired: dict[Key, Model] = {}
         self._successors: dict[Key, int] = {}
-        self._loading = asyncio.Lock()
+        self._loading: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
+        """Of each version that is being read."""
         for model in serving:
             self.serve(model)
 
@@ -69,17 +84,18 @@ class Models(Mapping[str, Model]):
     async def of_stream(self, name: str, version: int) -> Model:
         """What goes on with a stream of this version: that version, or the one it migrated to.
 
-        Loaded from the folder where it does not run. Raises UnknownModel.
+        Loaded from the folder where it does not run. Raises UnknownModel, and Full where that takes
+        too long.
         """
         version = self._successors.get((name, version), version)
-        async with self._loading:
+        async with self._reading(name, version):
             if (model := self.loaded().get((name, version))) is not None:
                 return model
             try:
-                if version not in self.repository.versions(name):
-                    raise BadModel("it is not among the models")
-                model = await self._read(name, version)
-            except BadModel as error:
+                model = await self._load(name, version)
+            except Late as error:
+                raise Full(f"{error}; try again", retry_after=1) from error
+            except StartupError as error:
                 raise UnknownModel(
                     f"the stream runs on {name}/{version}, which this replica does not "
                     "serve; resume it on one that does, or restore its state in a new stream"
@@ -92,23 +108,35 @@ class Models(Mapping[str, Model]):
 
         Raises BadModel, or Conflict where it runs here from another graph.
         """
-        async with self._loading:
-            model = await self._read(name, version)
+        async with self._reading(name, version):
+            try:
+                model = await self._load(name, version)
+            except StartupError as error:
+                raise BadModel(str(error)) from error
             running = self.loaded().get((name, version))
             if running is None:
                 return model
-            if running.manifest.graph.sha256 != model.manifest.graph.sha256:
+            if _graphs(running) != _graphs(model):
                 raise Conflict(
                     f"{name}/{version} runs here from another graph: "
                     f"publish the changed one as version {version + 1}"
                 )
             return running
 
-    async def _read(self, name: str, version: int) -> Model:
+    async def look(self, work: Callable[[Repository], T]) -> T:
+        """What is in the folder, by the repository. Raises Full where that takes too long."""
         try:
-            return await asyncio.to_thread(self.repository.load, name, version)
-        except StartupError as error:
-            raise BadModel(str(error)) from error
+            return await self._threads.run(partial(work, self._repository), "the models folder")
+        except Late as error:
+            raise Full(f"{error}; try again", retry_after=1) from error
+
+    async def _load(self, name: str, version: int) -> Model:
+        load = partial(self._repository.load, name, version)
+        return await self._threads.run(load, f"loading {name}/{version}")
+
+    def _reading(self, name: str, version: int) -> asyncio.Lock:
+        """One at a time reads a version."""
+        return self._loading.setdefault((name, version), asyncio.Lock())
 
     def serve(self, model: Model) -> None:
         """From now on it answers for its name; of more than may serve the oldest retires."""
@@ -142,14 +170,32 @@ def key(model: Model) -> Key:
     return model.manifest.name, model.manifest.version
 
 
-def at_start(repository: Repository, default: str, keep: int) -> Models:
-    """The newest versions of every model serve. Raises StartupError where one is not whole."""
+def _graphs(model: Model) -> tuple[GraphFile, GraphFile | None]:
+    return model.manifest.graph, model.manifest.attention
+
+
+def at_start(
+    repository: Repository, default: str, keep: int, threads: LoadThreads | None = None
+) -> Models:
+    """The newest versions of every model serve.
+
+    Raises StartupError where one is not whole, or takes too long.
+    """
+    threads = threads or LoadThreads()
+    root = repository.root
+    newest = threads.now(lambda: _newest(repository, default, keep), "the models folder")
+    serving = [
+        threads.now(partial(repository.load, name, version), f"{root}: loading {name}/{version}")
+        for name, version in newest
+    ]
+    return Models(repository, serving, default=default, keep=keep, threads=threads)
+
+
+def _newest(repository: Repository, default: str, keep: int) -> list[Key]:
     root, names = repository.root, repository.names()
     if not root.is_dir():
         raise StartupError(f"LARNN_MODELS={root} is no folder: point it at the exported models")
     if default not in names:
         found = ", ".join(names) or "none"
         raise StartupError(f"LARNN_MODEL={default} is not under {root}; models found: {found}")
-    newest = ((name, version) for name in names for version in repository.versions(name)[-keep:])
-    serving = [repository.load(name, version) for name, version in newest]
-    return Models(repository, serving, default=default, keep=keep)
+    return [(name, version) for name in names for version in repository.versions(name)[-keep:]]
