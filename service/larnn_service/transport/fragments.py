@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from websockets.frames import Frame, Opcode
 
+COST = 64
+"""Bytes that a frame counts beside its own: a message may not be of a million empty ones."""
+
 
 class Fragments:
     """The frames of the message that is on its way."""
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes that have come of it."""
-        self._parts: list[bytes] = []
+        """Bytes that have come of it, and what its frames cost."""
+        self._whole = bytearray()
         self._is_text = False
 
     def add(self, frame: Frame) -> tuple[bytes, bool] | None:
@@ -24,12 +27,12 @@ class Fragments:
             self._is_text = opcode is Opcode.TEXT
         elif opcode is not Opcode.CONT:
             return None
-        if self._parts or not frame.fin:
-            self._parts.append(whole)
-            self.size += len(whole)
+        if self.size or not frame.fin:
+            self._whole += whole
+            self.size += len(whole) + COST
             if not frame.fin:
                 return None
-            whole = b"".join(self._parts)
+            whole = bytes(self._whole)
             self.clear()
         if self._is_text and not whole.isascii():
             whole.decode()
@@ -37,4 +40,4 @@ class Fragments:
 
     def clear(self) -> None:
         """Forget what has come."""
-        self._parts, self.size = [], 0
+        self._whole, self.size = bytearray(), 0

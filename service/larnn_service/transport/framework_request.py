@@ -39,7 +39,7 @@ class FrameworkRequest:
             return
         self._body += part
         if len(self._body) > HIGH_WATER:
-            self._connection.reading.pause()
+            self._connection.pause_body()
         self._changed.set()
 
     def finish(self) -> None:

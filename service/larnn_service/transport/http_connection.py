@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.errors import Full, TooSlow
+from larnn_service.transport.arrival import Arrival
+from larnn_service.transport.backlog import Backlog
 from larnn_service.transport.framework_request import CONTINUE, FrameworkRequest
 from larnn_service.transport.http_message import Message
 from larnn_service.transport.hub import Hub
@@ -25,12 +27,6 @@ from larnn_service.wire.http import Head, Response
 
 logger = logging.getLogger(__name__)
 
-PARSED = 2**14
-"""Bytes parsed at once."""
-MOST_DISCARDED = 2**26
-"""Bytes of a body that may come after its request was answered: a client that sends all of it
-before it reads gets its answer, and one that never ends is let go."""
-
 
 class HttpConnection(asyncio.Protocol):
     """One request at a time: the next begins when the response to the last one is written."""
@@ -41,15 +37,13 @@ class HttpConnection(asyncio.Protocol):
         self._parser = RequestParser(self)
         self._messages: deque[Message] = deque()
         """The one at work, and those behind it."""
-        self._unparsed = b""
+        self._backlog = Backlog()
         self._refusal: Response | None = None
         """The last response: nothing more is read."""
-        self._arrived = 0
-        """Bytes since anybody looked whether a request goes on to come."""
-        self._discarded = 0
+        self._arrival = Arrival(hub)
         self._held = Held(hub.app.bytes)
-        self._crowded = self._half_closed = False
-        self._arriving = self._writing_paused = False
+        self._crowded = self._half_closed = self._upgraded = self._body_paused = False
+        self._writing_paused = False
         self.transport: asyncio.Transport
         self.reading: Reading
         self.drained: asyncio.Event | None = None
@@ -67,13 +61,14 @@ class HttpConnection(asyncio.Protocol):
         self._hub.silent.add(self, asyncio.get_running_loop().time())
 
     def data_received(self, data: bytes) -> None:
-        self._unparsed = self._unparsed + data if self._unparsed else data
-        self._arrived += len(data)
-        if self._parser.incoming is not None and not self._messages:
-            self._discarded += len(data)
-            if self._discarded > MOST_DISCARDED:
-                return self.transport.abort()
-        self._parse()
+        self._backlog.add(data)
+        wanted = bool(self._messages) or self._parser.incoming is None
+        if not self._arrival.add(len(data), wanted):
+            return self.transport.abort()
+        if self._backlog.is_one_piece:
+            self._parse()
+        else:
+            self._go_on()
 
     def eof_received(self) -> bool:
         """The client sends no more. What it has asked is answered soon, where the transport can."""
@@ -85,6 +80,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.remove(self)
+        self._hub.turns.remove(self._parse)
         self._held.set(0)
         messages, self._messages = self._messages, deque()
         for message in messages:
@@ -111,38 +107,49 @@ class HttpConnection(asyncio.Protocol):
     # Bytes to requests.
 
     def _parse(self) -> None:
-        """As far as to the head of the request behind the one at work."""
-        while self._unparsed and self._refusal is None and self._may_parse():
-            if len(self._unparsed) <= PARSED:
-                data, self._unparsed = self._unparsed, b""
-            else:
-                data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
+        """One piece, and go on as far as to the head of the request behind the one at work."""
+        if self._backlog and self._may_parse():
             try:
-                behind = self._parser.feed(data)
+                self._feed(self._backlog.next())
+                self._backlog.parsed()
             except Exception:
                 logger.exception("a request could not be taken")
                 return self.transport.abort()
-            if behind is not None:
-                self._unparsed = behind + self._unparsed
-                self.reading.pause()
-                if len(self._messages) == 1:
-                    self._begin_next()
-                return
-            self._refusal = self._refusal or self._parser.refusal
+        if self._upgraded:
+            return
         if self._refusal is not None:
             return self._refuse()
-        if len(self._messages) > 1 or self._writing_paused:
-            self.reading.pause()
+        self._go_on()
         self._count()
         self._watch()
 
+    def _feed(self, data: bytes) -> None:
+        behind = self._parser.feed(data)
+        if behind is not None:  # a handshake: what follows belongs to the websocket
+            self._backlog.add(behind + self._backlog.take_all())
+            if len(self._messages) == 1:
+                self._begin_next()
+        self._refusal = self._refusal or self._parser.refusal
+
+    def _go_on(self) -> None:
+        """Parse on, in a turn that comes; or read on, where there is nothing to parse."""
+        if not self._may_parse() or self._writing_paused:
+            self.reading.pause()
+        elif self._backlog:
+            self.reading.pause()
+            self._hub.turns.add(self._parse)
+        elif not self._body_paused:
+            self.reading.resume()
+
     def _may_parse(self) -> bool:
         """Whether what comes next is a request, and no other waits behind the one at work."""
+        if self._refusal is not None or self.transport.is_closing():
+            return False
         return not self._messages or (len(self._messages) == 1 and not self._messages[0].upgrade)
 
     def _count(self) -> None:
         """What waits of requests, and what the client does not read."""
-        waiting = len(self._unparsed) + sum([m.waiting for m in list(self._messages)[1:]])
+        waiting = len(self._backlog) + sum([m.waiting for m in list(self._messages)[1:]])
         if self._writing_paused:
             waiting += self.transport.get_write_buffer_size()
         try:
@@ -154,26 +161,16 @@ class HttpConnection(asyncio.Protocol):
     def _watch(self) -> None:
         """See that a request which has begun to come goes on to do so."""
         arriving = self._parser.in_head or self._parser.incoming is not None
-        if arriving is not self._arriving:
-            self._arriving, self._arrived = arriving, 0
-            if arriving:
-                self._rest_no_more()
-                self._hub.arriving.add(self, asyncio.get_running_loop().time())
-            else:
-                self._hub.arriving.remove(self)
+        if arriving:
+            self._hub.note_request(self)
+        self._arrival.watch(self, arriving)
 
     def request_begun(self, message: Message) -> None:
         """The parser has a request's head."""
         self._messages.append(message)
-        self._rest_no_more()
-        self._discarded = 0
+        self._hub.note_request(self)
         if len(self._messages) == 1 and not self._writing_paused and not message.upgrade:
             self._begin(message)
-
-    def _rest_no_more(self) -> None:
-        """It is neither silent nor idle."""
-        self._hub.silent.remove(self)
-        self._hub.idle.remove(self)
 
     def request_whole(self, message: Message) -> None:
         """The parser has all of it."""
@@ -186,16 +183,13 @@ class HttpConnection(asyncio.Protocol):
         if self._writing_paused or self.transport.is_closing():
             return
         if self._messages and not self._messages[0].begun:
-            if self._messages[0].upgrade:
-                return self._upgrade(self._messages[0])
-            self._begin(self._messages[0])
-            if len(self._messages) == 1:  # the rest of its body may still be on its way
-                self.reading.resume()
-                self._parse()
+            first = self._messages[0]
+            if first.upgrade:
+                return self._upgrade(first)
+            self._begin(first)
         elif self._refusal is not None:
-            self._refuse()
-        elif self._unparsed:
-            self._parse()
+            return self._refuse()
+        self._go_on()
 
     def _begin(self, message: Message) -> None:
         if self._crowded and not self._hub.app.is_reserved(message.head):
@@ -214,22 +208,16 @@ class HttpConnection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         close = self._hub.draining or not message.keep_alive
-        parts = [self._hub.head_of_response(response.status)]
-        for name, value in response.headers:
-            parts += (name, b": ", value, b"\r\n")
-        parts.append(b"content-length: %d\r\n" % len(response.body))
-        parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
-        if message.head.method != "HEAD":
-            parts.append(response.body)
-        self.transport.write(b"".join(parts))
+        self.transport.write(self._hub.whole_response(response, close, message.head.method))
         self.responded(message, close)
 
     def responded(self, message: Message, close: bool) -> None:
         """The response to the message at work is written; `close`: it is the connection's last."""
         message.end()
+        self._body_paused = False
         if self._messages and self._messages[0] is message:
             self._messages.popleft()
-        more = bool(self._messages or self._unparsed or self._refusal)
+        more = bool(self._messages or self._backlog or self._refusal)
         if close or (self._half_closed and not more):
             self.transport.close()
             return
@@ -237,14 +225,14 @@ class HttpConnection(asyncio.Protocol):
         if more:
             loop.call_soon(self._begin_next)
             return
-        self.reading.resume()
-        if message.whole and not self._arriving:
+        self._go_on()
+        if message.whole and not self._arrival.watched:
             self._hub.idle.add(self, loop.time())
 
     def _refuse(self) -> None:
         """Nothing more is read: say why, behind what was asked before, and close."""
         assert self._refusal is not None
-        self._unparsed = b""
+        self._backlog = Backlog()
         incoming = self._parser.incoming
         if incoming is not None and incoming in self._messages:  # it will never be whole
             self._messages.remove(incoming)
@@ -263,35 +251,30 @@ class HttpConnection(asyncio.Protocol):
         if not accepted:
             message.keep_alive = False
             return self._respond(message, response)
+        self._upgraded = True
         self._messages.clear()
         self._held.set(0)
         self._parser.close()
         websocket = WebSocketConnection(self._hub, message.head)
         self.transport.set_protocol(websocket)
-        websocket.begin(self.transport, response, self._unparsed)
         self._hub.remove(self)
+        self._hub.turns.remove(self._parse)
         self.reading.resume()
+        websocket.begin(self.transport, response, self._backlog.take_all())
 
     # The connection's end.
 
     def late(self) -> None:
         """A request has been on its way for the arrival time: what comes too slowly is let go."""
-        self._arriving = False
-        waits_for_us = self.reading.paused or self._writing_paused
-        fast_enough = not self._parser.in_head and self._arrived >= self._hub.limits.least_arrival
-        if waits_for_us or fast_enough:
+        we_wait = self.reading.paused or self._writing_paused
+        if not self._arrival.is_late(self._parser.in_head, we_wait):
             return self._watch()
         error = TooSlow("the request came too slowly; send it again, on a new connection")
         self._refusal = response_of(error, "")
         self._refuse()
 
-    def close_idle(self) -> None:
-        """It has asked nothing for the keep-alive time."""
-        if not self._messages:
-            self.transport.close()
-
     def drain(self) -> None:
-        """Close once the request at work is answered."""
+        """Close once the request at work is answered, at once where there is none."""
         if not self._messages:
             self.transport.close()
 
@@ -299,10 +282,15 @@ class HttpConnection(asyncio.Protocol):
         """Close now."""
         self.transport.abort()
 
+    def pause_body(self) -> None:
+        """The framework has enough of the body for now."""
+        self._body_paused = True
+        self.reading.pause()
+
     def resume_body(self) -> None:
         """It takes more."""
-        if len(self._messages) <= 1:
-            self.reading.resume()
+        self._body_paused = False
+        self._go_on()
 
     async def drain_writes(self) -> None:
         """Wait until the client has read enough of what was written."""

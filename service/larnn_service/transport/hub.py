@@ -21,6 +21,7 @@ from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.exchange import Exchange
 from larnn_service.endpoints.stream_session import StreamSession
 from larnn_service.errors import Full
+from larnn_service.transport.backlog import Turns
 from larnn_service.wire.http import Head, Response
 
 logger = logging.getLogger(__name__)
@@ -101,11 +102,12 @@ class Hub:
         self.connections: set[Closing] = set()
         self._said = -math.inf
         self.draining = False
-        self.idle: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.close_idle())
-        self.silent: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.close_idle())
+        self.idle: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.drain())
+        self.silent: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.drain())
         """Those that have asked nothing yet."""
         self.arriving: Deadlines[Any] = Deadlines(limits.arrival_timeout, lambda each: each.late())
         """Those with a request that is on its way."""
+        self.turns = Turns()
         self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, lambda each: each.abort())
         """Those that do not read what they are answered."""
         self.pings: Deadlines[Any] = Deadlines(limits.ping_interval, lambda each: each.ping())
@@ -136,6 +138,11 @@ class Hub:
         if oldest is not None:
             self.remove(oldest)
             oldest.abort()
+
+    def note_request(self, connection: Closing) -> None:
+        """A request comes on it: it is neither silent nor idle."""
+        self.silent.remove(connection)
+        self.idle.remove(connection)
 
     def crowded(self) -> Full:
         """What is told on a connection of the reserve."""
@@ -170,6 +177,17 @@ class Hub:
         """Close what is left."""
         for connection in list(self.connections):
             connection.abort()
+
+    def whole_response(self, response: Response, close: bool, method: str) -> bytes:
+        """A response with all of its headers, and its body unless only its head was asked for."""
+        parts = [self.head_of_response(response.status)]
+        for name, value in response.headers:
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(b"content-length: %d\r\n" % len(response.body))
+        parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
+        if method != "HEAD":
+            parts.append(response.body)
+        return b"".join(parts)
 
     def head_of_response(self, status: int) -> bytes:
         """Status line and the headers that every response has."""

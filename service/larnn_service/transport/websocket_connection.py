@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections import deque
 
 from websockets.exceptions import InvalidState
@@ -19,6 +18,7 @@ from websockets.server import ServerProtocol
 from larnn_service.admission.byte_budget import Held
 from larnn_service.endpoints.stream_session import StreamSession
 from larnn_service.errors import Backpressure, Full, ServiceError
+from larnn_service.transport.backlog import Backlog
 from larnn_service.transport.fragments import Fragments
 from larnn_service.transport.hub import Hub
 from larnn_service.transport.keepalive import Keepalive
@@ -28,15 +28,11 @@ from larnn_service.wire.http import Head, Response
 
 logger = logging.getLogger(__name__)
 
-PARSED = 2**12
-"""Bytes parsed at once."""
-TURN = 0.001
-"""Seconds of parsing, then others have theirs: a read may hold ten thousand small frames."""
 SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 CLOSE_TIMEOUT = 10.0
 """Seconds in which a client must answer a close frame."""
-_INVALID_UTF8, _NO_PONG = 1007, 1011
+_INVALID_UTF8, _TOO_LARGE, _NO_PONG = 1007, 1009, 1011
 
 
 class WebSocketConnection(asyncio.Protocol):
@@ -47,7 +43,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._protocol = ServerProtocol(state=State.OPEN, max_size=self._limits.max_message)
         self._session: StreamSession | None = hub.app.session(head, self)
         self._held = Held(hub.app.bytes)
-        self._unparsed = b""
+        self._backlog = Backlog()
         self._fragments = Fragments()
         self._in_parser = 0
         """Bytes of a frame that is not whole yet."""
@@ -60,7 +56,6 @@ class WebSocketConnection(asyncio.Protocol):
         self._ahead = False
         """What comes next had come before the last answer."""
         self._closing = self._writing_paused = False
-        self._later: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         """Of a client that does not read, or does not answer the close frame."""
         self._keepalive = Keepalive()
@@ -103,7 +98,7 @@ class WebSocketConnection(asyncio.Protocol):
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
         self._wanted, self._at_work = True, 0
-        self._ahead = bool(self._messages or self._unparsed)
+        self._ahead = bool(self._messages or self._backlog)
         if self._ahead:
             self._go_on_later()
         else:
@@ -114,18 +109,17 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._keepalive.heard = True
-        self._unparsed = self._unparsed + data if self._unparsed else data
-        if self._later is None:
+        self._backlog.add(data)
+        if self._backlog.is_one_piece and self._parse not in self._hub.turns:
             self._parse()
         else:
-            self._reading.pause()
+            self._go_on_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.pings.remove(self)
         self._hub.remove(self)
         self._stop_timer()
-        if self._later is not None:
-            self._later.cancel()
+        self._hub.turns.remove(self._parse)
         self._closing = True
         self._held.set(0)
         session, self._session = self._session, None
@@ -147,37 +141,37 @@ class WebSocketConnection(asyncio.Protocol):
     # Frames to messages.
 
     def _parse(self) -> None:
-        """As far as to the next whole message, for a bounded time, while the client reads."""
-        until = time.perf_counter() + TURN
-        while self._unparsed and (self._closing or not (self._messages or self._writing_paused)):
-            if len(self._unparsed) <= PARSED:
-                data, self._unparsed = self._unparsed, b""
-            else:
-                data, self._unparsed = self._unparsed[:PARSED], self._unparsed[PARSED:]
-            self._protocol.receive_data(data)
-            self._in_parser += len(data)
-            for event in self._protocol.events_received():
-                self._in_parser = 0  # but for less than PARSED bytes of the next one
-                assert isinstance(event, Frame)
-                self._take(event)
-            self._flush()
-            if self._unparsed and time.perf_counter() > until:
-                self._go_on_later()
-                break
+        """One piece, and hand the message over that is whole, while the client reads."""
+        if self._may_parse():
+            self._feed(self._backlog.next())
+            self._backlog.parsed()
         self._deliver()
-        if self._unparsed or self._messages:
+        if self._may_parse():
+            self._go_on_later()
+        elif self._backlog or self._messages:
             self._reading.pause()
-        elif self._later is None:
+        else:
             self._reading.resume()
         self._count()
 
-    def _go_on_later(self) -> None:
-        if self._later is None and not self.transport.is_closing():
-            self._later = self._loop.call_soon(self._go_on)
+    def _may_parse(self) -> bool:
+        """Whether there is more, and no whole message waits."""
+        waits = bool(self._messages) or self._writing_paused
+        return bool(self._backlog) and (self._closing or not waits)
 
-    def _go_on(self) -> None:
-        self._later = None
-        self._parse()
+    def _feed(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        self._in_parser += len(data)
+        for event in self._protocol.events_received():
+            self._in_parser = 0  # but for less than a piece of the next one
+            assert isinstance(event, Frame)
+            self._take(event)
+        self._flush()
+
+    def _go_on_later(self) -> None:
+        if not self.transport.is_closing():
+            self._reading.pause()
+            self._hub.turns.add(self._parse)
 
     def _take(self, frame: Frame) -> None:
         """A frame that the protocol has answered, where it is a ping or a close frame."""
@@ -187,6 +181,9 @@ class WebSocketConnection(asyncio.Protocol):
             message = self._fragments.add(frame)
         except UnicodeDecodeError:
             self._protocol.fail(_INVALID_UTF8, "a text message is not UTF-8")
+            return self._stop_working()
+        if self._fragments.size > self._limits.max_message:
+            self._protocol.fail(_TOO_LARGE, "the message has too many frames")
             return self._stop_working()
         if message is not None:
             self._messages.append(message)
@@ -205,7 +202,7 @@ class WebSocketConnection(asyncio.Protocol):
         """All that came and is not answered."""
         if self._closing:
             return
-        incomplete = self._fragments.size + self._in_parser + len(self._unparsed)
+        incomplete = self._fragments.size + self._in_parser + len(self._backlog)
         waiting = sum([len(message) for message, _ in self._messages]) if self._messages else 0
         unread = self.transport.get_write_buffer_size() if self._writing_paused else 0
         try:
@@ -267,7 +264,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._fragments.clear()
         self._held.set(0)
         self._reading.resume()
-        if self._unparsed:
+        if self._backlog:
             self._go_on_later()
 
     def _flush(self) -> None:

@@ -1,0 +1,97 @@
+"""What has come on a connection and is not parsed, and the turns in which it is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+LARGEST, SMALLEST = 2**14, 2**7
+"""Bytes of a piece."""
+SLOW = 5e-4
+"""Seconds that a piece may take to parse: then the next one is smaller."""
+TURN = 2e-3
+"""Seconds of a turn of the event loop for all connections that have more than a piece."""
+
+
+class Backlog:
+    """Bytes, handed out in pieces. Of a client that sends what takes long, such as many tiny
+    frames, the pieces are small."""
+
+    def __init__(self) -> None:
+        self._data, self._place, self._size, self._began = b"", 0, LARGEST, 0.0
+
+    def __len__(self) -> int:
+        return len(self._data) - self._place
+
+    def add(self, data: bytes) -> None:
+        """More has come."""
+        self._data = self._data[self._place :] + data if self else data
+        self._place = 0
+
+    @property
+    def is_one_piece(self) -> bool:
+        """Whether the next piece is all of it."""
+        return len(self) <= self._size
+
+    def next(self) -> bytes:
+        """The next piece, until `parsed`."""
+        self._began = time.perf_counter()
+        if self.is_one_piece:
+            piece = self._data[self._place :]
+            self._data, self._place = b"", 0
+        else:
+            piece = self._data[self._place : self._place + self._size]
+            self._place += self._size
+        return piece
+
+    def parsed(self) -> None:
+        """The piece is parsed: how long that took is the measure of the next one."""
+        seconds = time.perf_counter() - self._began
+        if seconds > SLOW:
+            self._size = max(self._size // 2, SMALLEST)
+        elif seconds < SLOW / 4:
+            self._size = min(self._size * 2, LARGEST)
+
+    def take_all(self) -> bytes:
+        """All of it, which is left to another."""
+        data = self._data[self._place :]
+        self.clear()
+        return data
+
+    def clear(self) -> None:
+        """Forget it."""
+        self._data, self._place = b"", 0
+
+
+class Turns:
+    """Connections that have more to parse have turns, one piece after the other."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Callable[[], None], None] = {}
+        self._scheduled = False
+
+    def add(self, work: Callable[[], None]) -> None:
+        """`work` is called once, in a turn of the event loop that comes."""
+        self._waiting[work] = None
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._take)
+
+    def remove(self, work: Callable[[], None]) -> None:
+        """It is not called."""
+        self._waiting.pop(work, None)
+
+    def __contains__(self, work: Callable[[], None]) -> bool:
+        return work in self._waiting
+
+    def _take(self) -> None:
+        self._scheduled = False
+        until = time.perf_counter() + TURN
+        while self._waiting and time.perf_counter() < until:
+            work = next(iter(self._waiting))
+            del self._waiting[work]
+            work()
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._take)
