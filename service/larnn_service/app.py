@@ -205,8 +205,7 @@ def _streams(settings: Settings, models: Models) -> Streams:
 async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:
     while True:
         await asyncio.sleep(min(idle_timeout / 4, 15.0))
-        try:
+        with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
+            await engine.streams.store.health.check()
             await engine.streams.rest_idle()
-        except Unavailable:
-            logger.warning("idle streams stay in memory: the store does not answer")
         engine.control.release()

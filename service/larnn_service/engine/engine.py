@@ -38,8 +38,8 @@ class Engine:
         self.models = models
         self.streams = streams
         self.control = ModelControl(models, streams, self._warm)
-        self.ready = False
         self.draining = False
+        self._is_warm = False
         self.alone: Callable[[], bool] = lambda: False
         """Whether there is but one client. For whoever knows its connections to say."""
         self.pacer = Pacer(settings.max_ahead)
@@ -65,6 +65,11 @@ class Engine:
             max_unacked_steps=settings.max_unacked_steps,
             timeout=settings.request_timeout,
         )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is warm, does not drain, and its store was well when last seen."""
+        return self._is_warm and not self.draining and not self.streams.store.health.reason
 
     def model(self, name: str | None, version: int | None = None) -> Model:
         """The named model, or the default one; the version that answers, or the named one.
@@ -154,7 +159,7 @@ class Engine:
         """Run every model once, so that the first client does not wait for it."""
         for model in self.models.loaded().values():
             await self._warm(model)
-        self.ready = True
+        self._is_warm = True
 
     async def _warm(self, model: Model) -> None:
         contract = model.manifest.contract
@@ -168,7 +173,7 @@ class Engine:
         """
         if self.draining:
             return
-        self.ready, self.draining = False, True
+        self.draining = True
         await self.streams.connections.close(Draining(), within)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):

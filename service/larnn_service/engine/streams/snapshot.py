@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from larnn_service.contract import Contract, StateTensor
 from larnn_service.engine.batching.row_state import RowState
-from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.checkpoint import MAX_POSITION, Checkpoint
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved
 from larnn_service.interfaces import Floats
-
-MAX_POSITION = 2**53
 
 
 @dataclass(frozen=True)
