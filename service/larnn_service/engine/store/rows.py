@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from larnn_service.contract import MAX_VERSION
 from larnn_service.engine.store.interface import Head
 from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, decode
 
 MAX_FENCE = 10**15 - 1
 """Above any time in milliseconds, and exact in every store; Valkey's scripts count its digits."""
-_MAX_NAME = 64
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 def head(fence: object, model: object, version: object) -> Head:
     """The fields as the store has them. Raises DamagedCheckpoint with the field's name."""
     if not isinstance(fence, int) or not 0 < fence <= MAX_FENCE:
         raise DamagedCheckpoint("its fence is no number that the store gives")
-    if not isinstance(model, str) or not 0 < len(model) <= _MAX_NAME:
+    if not isinstance(model, str) or not _NAME.fullmatch(model):
         raise DamagedCheckpoint("its model is no model's name")
     if not isinstance(version, int) or not 0 < version <= MAX_VERSION:
         raise DamagedCheckpoint("its version is no model's version")

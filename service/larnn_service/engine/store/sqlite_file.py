@@ -39,7 +39,11 @@ class SqliteFile:
     def create(self) -> None:
         """Open the file, made where there is none. Raises sqlite3.Error, OSError."""
         self._path.touch(mode=0o600)  # the secret is inside
-        self._open()
+        try:
+            self._open()
+        except sqlite3.Error:  # a full disk has no room for what an open file takes beside it
+            self._reserve.release()
+            self._open()
 
     def check_room(self) -> None:
         """Raises NoRoom where the file must not grow and has few free pages."""
@@ -69,6 +73,11 @@ class SqliteFile:
         if not self._reserve.has_spare and self._is_packed():
             raise NoRoom
         db.execute("UPDATE clock SET began = began")
+
+    def close(self) -> None:
+        """Put the log in the file; what that frees is kept to open it again."""
+        self.db.close()
+        self._reserve.hold()
 
     def _open(self) -> None:
         """Raises sqlite3.Error, also where there is no file: a new one would have no streams."""

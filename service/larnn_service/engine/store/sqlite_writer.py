@@ -77,7 +77,7 @@ class SqliteWriter:
         self.health.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timeout + DISK):
-                await asyncio.wrap_future(self._thread.submit(lambda: self._file.db.close()))
+                await asyncio.wrap_future(self._thread.submit(self._file.close))
         self._thread.shutdown(wait=False)
 
     async def _answer(self, reply: Awaitable[T]) -> T:

@@ -32,7 +32,7 @@ _FIELDS = "'fence', 'model', 'version', 'checkpoint'"
 
 _NEXT_FENCE = """
 local function next_fence(last)
-  if not string.match(last, '^%d+$') or #last > 15 then return last end
+  if not string.match(last, '^[1-9]%d*$') or #last > 15 then return last end
   local time = redis.call('TIME')
   return math.max(last + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 end
@@ -47,7 +47,7 @@ if key then
   redis.call('SET', key, stream, 'PX', ttl)
   redis.call('HSET', KEYS[1], 'key', key)
 end
-local fence = next_fence('0')
+local fence = next_fence('1')
 redis.call('HSET', KEYS[1], 'fence', fence, 'model', model, 'version', version,
            'checkpoint', checkpoint)
 redis.call('PEXPIRE', KEYS[1], ttl)

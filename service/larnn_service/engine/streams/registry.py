@@ -189,7 +189,7 @@ class Streams:
         self._note("removed")
 
     async def rest_idle(self) -> None:
-        """Free what expired in the store, then let idle streams leave memory. Raises Unavailable."""
+        """Free what expired in the store, then let idle streams rest. Raises Unavailable."""
         await self.store.purge()
         oldest = self._clock() - self._idle_timeout
         for stream in self:
