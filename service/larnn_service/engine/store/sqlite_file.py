@@ -8,7 +8,7 @@ from pathlib import Path
 from larnn_service.engine.store.reserve import Reserve
 
 _LOG = 4 * 2**20
-"""Bytes that the log has, about, before they are put in the file."""
+"""Bytes that the log has before they are put in the file, and those of one transaction, about."""
 _PASSING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY}
 """What ends while a connection stays."""
 
@@ -24,12 +24,14 @@ class SqliteFile:
     """A connection, for one thread, and the reserve.
 
     Every write goes to a log, the file `-wal`, first, and later from there to the file. So erasing
-    takes room: in the log, and in the file for what the log still holds. The reserve is at least
-    twice that. Once it had to be released, nothing may make the file larger until the disk has
+    takes room: in the log, and in the file for what the log still holds. The reserve is twice what
+    that may be. Once it had to be released, nothing may make the file larger until the disk has
     room again, or the file has free pages inside of rows that were erased: the file never shrinks.
     """
 
     db: sqlite3.Connection
+    together = _LOG
+    """Bytes in one transaction, beyond which the next has the rest."""
 
     def __init__(self, path: Path, schema: str, timeout: float) -> None:
         """`timeout`: seconds for which another process may have it while it is opened."""
@@ -88,9 +90,9 @@ class SqliteFile:
         self.db.execute("PRAGMA secure_delete = ON")
         self.db.executescript(self._schema)
         self._reserve.hold()
-        log = min(_LOG, self._reserve.size // 2) or _LOG
-        self.db.execute(f"PRAGMA wal_autocheckpoint = {log // self._page()}")
-        self.db.execute(f"PRAGMA journal_size_limit = {log}")
+        self.together = min(_LOG, self._reserve.size // 4) or _LOG
+        self.db.execute(f"PRAGMA wal_autocheckpoint = {self.together // self._page()}")
+        self.db.execute(f"PRAGMA journal_size_limit = {2 * self.together}")
         self.db.execute("PRAGMA busy_timeout = 0")  # from here on `SqliteWriter` waits
 
     def _is_packed(self) -> bool:

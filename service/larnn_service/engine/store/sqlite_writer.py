@@ -22,8 +22,6 @@ TRY_AGAIN = 0.001
 """Seconds after which a file that another process writes is tried again."""
 DISK = 5.0
 """Seconds that the disk may take, beside those for which another process has the file."""
-_TOGETHER = 2 * 2**20
-"""Bytes in one transaction, beyond which the next has the rest."""
 
 
 @dataclass(slots=True)
@@ -134,8 +132,10 @@ class SqliteWriter:
     def _commit(self) -> None:
         """All jobs that came since the last call, in one transaction: one wait for the disk."""
         jobs: list[_Job] = []
-        while self._jobs and sum(job.adds for job in jobs) < _TOGETHER:
-            jobs.append(self._jobs.popleft())
+        size = 0
+        while self._jobs and size < self._file.together:
+            jobs.append(job := self._jobs.popleft())
+            size += job.adds
         if jobs:
             self._settle(jobs)
 
