@@ -161,7 +161,7 @@ class Service:
             except StartupError as error:
                 self.refusal = error
                 raise
-        engine.ready = True
+        engine.start()
         idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
         self.when_started()
         yield
@@ -230,8 +230,7 @@ def _streams(settings: Settings, models: Models) -> Streams:
 async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:
     while True:
         await asyncio.sleep(min(idle_timeout / 4, 15.0))
-        try:
+        with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
+            await engine.streams.store.health.check()
             await engine.streams.rest_idle()
-        except Unavailable:
-            logger.warning("idle streams stay in memory: the store does not answer")
         engine.control.release()

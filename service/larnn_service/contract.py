@@ -25,6 +25,8 @@ OPERATORS_KEY = "operators"
 """The graph's metadata names the domains, between commas, of operators that a native library may
 take over."""
 MANIFEST_FILE = "model.json"
+MAX_VERSION = 2**53 - 1
+"""What JSON, every store and every client count exactly."""
 
 Dtype = Literal["float32", "float64", "int64"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -212,7 +214,7 @@ class Manifest(_Strict):
 
     format: Literal[1] = 1
     name: ModelName
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=MAX_VERSION)
     description: str
     contract: Contract
     graph: GraphFile

@@ -106,6 +106,8 @@ def test_manifest_travels_as_json() -> None:
         ("name", "Toy"),
         ("name", "../toy"),
         ("version", 0),
+        ("version", 2**53),
+        ("version", int("1" * 60)),
         ("graph", {"file": "../model.onnx", "sha256": "0" * 64}),
         ("graph", {"file": "model.onnx", "sha256": "short"}),
         ("unheard_of", 1),

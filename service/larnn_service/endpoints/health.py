@@ -55,9 +55,10 @@ class Models(BaseModel):
     """Every version that runs or is in the folder."""
 
 
-def _status(text: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": {"status": {"type": "string"}}}
-    return {"content": {"application/json": {"schema": schema, "example": {"status": text}}}}
+def _status(text: str, **details: str) -> dict[str, Any]:
+    told = {"status": text} | details
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in told}}
+    return {"content": {"application/json": {"schema": schema, "example": told}}}
 
 
 def router(engine: Engine) -> APIRouter:
@@ -71,13 +72,23 @@ def router(engine: Engine) -> APIRouter:
     @routes.get(
         "/readyz",
         summary="Warm and able",
-        responses={200: _status("ready"), 503: _status("warming up") | {"description": "not now"}},
+        responses={
+            200: _status("ready"),
+            503: _status("not ready", store="SQLite: database or disk is full")
+            | {"description": "not now, and why"},
+        },
     )
     async def readyz() -> JSONResponse:
+        reason = await engine.streams.store.health.check()
         if engine.ready:
             return JSONResponse({"status": "ready"})
-        status = "draining" if engine.draining else "warming up"
-        return JSONResponse({"status": status}, 503, {"Retry-After": "1"})
+        if engine.draining:
+            status = {"status": "draining"}
+        elif reason:
+            status = {"status": "not ready", "store": reason}
+        else:
+            status = {"status": "warming up"}
+        return JSONResponse(status, 503, {"Retry-After": "1"})
 
     @routes.get("/models", summary="The served models")
     async def models() -> Models:

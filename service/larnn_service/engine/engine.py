@@ -36,8 +36,8 @@ class Engine:
         self.models = models
         self.streams = streams
         self.control = ModelControl(models, streams)
-        self.ready = False
         self.draining = False
+        self._started = False
         self.alone: Callable[[], bool] = lambda: False
         """Whether there is but one client. For whoever knows its connections to say."""
         self.pacer = Pacer(settings.max_ahead)
@@ -63,6 +63,11 @@ class Engine:
             max_unacked_steps=settings.max_unacked_steps,
             timeout=settings.request_timeout,
         )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is warm, does not drain, and its store was well when last seen."""
+        return self._started and not self.draining and not self.streams.store.health.reason
 
     def model(self, name: str | None, version: int | None = None) -> Model:
         """The named model, or the default one; the version that answers, or the named one.
@@ -148,6 +153,10 @@ class Engine:
         self._check_draining()
         return await snapshot.fork(self.streams, stream_id, idempotency_key, owner)
 
+    def start(self) -> None:
+        """All models are loaded: it is ready, unless the store is not."""
+        self._started = True
+
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
 
@@ -155,7 +164,7 @@ class Engine:
         """
         if self.draining:
             return
-        self.ready, self.draining = False, True
+        self.draining = True
         await self.streams.connections.close(Draining(), within)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):

@@ -51,7 +51,9 @@ class EngineGauges(Collector):
             "larnn_model_info", "Versions in memory, and what runs them.", of_model, models
         )
         ready = {(): int(engine.ready)}
-        yield _gauge("larnn_ready", "1 when warm and able, 0 while draining.", [], ready)
+        yield _gauge(
+            "larnn_ready", "1 when warm and able, 0 while draining or without a store.", [], ready
+        )
 
 
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, int]) -> Metric:

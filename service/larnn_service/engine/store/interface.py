@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from larnn_service.engine.store.health import StoreHealth
 from larnn_service.engine.streams.checkpoint import Checkpoint
 
 Survives = Literal["connection", "restart", "replica"]
@@ -26,10 +27,13 @@ class Store(Protocol):
     `take` raises a stream's fence; `save` writes for the holder of the newest fence alone. Each
     is one atomic step, across replicas. A stream that was deleted or has expired has no fence:
     nobody saves it again. All but the first two raise Unavailable where the store does not answer.
+    What reads a stream raises DamagedCheckpoint where what is stored of it is no stream.
     """
 
     survives: Survives
     """What the service may promise with it."""
+    health: StoreHealth
+    """Whether it takes streams, and why not."""
 
     def prepare(self) -> None:
         """Connect, before the service starts; may block. Raises StartupError."""
@@ -58,22 +62,19 @@ class Store(Protocol):
         ...
 
     async def load(self, stream: str) -> Checkpoint | None:
-        """The last checkpoint; the stream stays with its owner. Raises DamagedCheckpoint."""
+        """The last checkpoint; the stream stays with its owner."""
         ...
 
     async def take(self, stream: str) -> Checkpoint | None:
-        """The last checkpoint under a new fence: from now on earlier owners cannot save.
-
-        Raises DamagedCheckpoint.
-        """
+        """The last checkpoint under a new fence: from now on earlier owners cannot save."""
         ...
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
         """Put the checkpoint in place of the last one, if its fence is the newest."""
         ...
 
-    async def delete(self, stream: str) -> None:
-        """Erase every copy; no error where there is none."""
+    async def delete(self, stream: str) -> bool:
+        """Erase every copy, damaged or not; whether there was a living one."""
         ...
 
     async def purge(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from larnn_service.engine.store.fences import next_fence
+from larnn_service.engine.store.health import StoreHealth
 from larnn_service.engine.store.interface import Head, Outcome, Survives
 from larnn_service.engine.streams.checkpoint import Checkpoint
 
@@ -30,6 +31,7 @@ class MemoryStore:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._by_key: dict[str, str] = {}
+        self.health = StoreHealth(_nothing)
 
     def prepare(self) -> None:
         pass
@@ -79,9 +81,11 @@ class MemoryStore:
         entry.expires = self._clock() + self._ttl
         return "saved"
 
-    async def delete(self, stream: str) -> None:
+    async def delete(self, stream: str) -> bool:
+        living = self._entry(stream) is not None
         if (entry := self._entries.pop(stream, None)) and entry.key is not None:
             self._by_key.pop(entry.key, None)
+        return living
 
     async def purge(self) -> None:
         for stream in [s for s in self._entries if self._entry(s) is None]:
@@ -97,3 +101,7 @@ class MemoryStore:
 
 def _head(entry: _Entry) -> Head:
     return Head(entry.fence, entry.checkpoint.model, entry.checkpoint.version)
+
+
+async def _nothing() -> None:
+    """Memory answers."""

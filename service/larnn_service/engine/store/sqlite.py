@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from larnn_service.engine.store import rows
+from larnn_service.engine.store.clock import BootClock, began, boot
 from larnn_service.engine.store.fences import next_fence
 from larnn_service.engine.store.interface import Head, Outcome, Survives
 from larnn_service.engine.store.sqlite_writer import SqliteWriter
-from larnn_service.engine.streams.checkpoint import Checkpoint, decode, encode
+from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, encode
 from larnn_service.errors import StartupError
 
 T = TypeVar("T")
@@ -22,22 +24,37 @@ CREATE TABLE IF NOT EXISTS streams (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS streams_expires ON streams (expires);
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS clock (boot TEXT PRIMARY KEY, began REAL NOT NULL) WITHOUT ROWID;
 """
 _SECRET = "stream ids"
+_HEAD = "SELECT fence, model, version, expires < ? FROM streams WHERE id = ? AND expires > ?"
+_ROW = "SELECT fence, model, version, checkpoint FROM streams WHERE id = ? AND expires > ?"
+_NAMED = "SELECT id FROM streams WHERE key = ? AND expires > ?"
+_NEVER = 2.0**53
+"""No time of expiry that was written whole; anything that is no number sorts behind it."""
+_PURGED = 256
+"""Streams that are erased at a time."""
 
 
 class SqliteStore:
-    """SQLite in its own thread; every write is on the disk before it counts. ttl in seconds."""
+    """SQLite in its own thread; every write is on the disk before it counts. ttl in seconds.
+
+    Streams expire by a clock that runs from when the machine was started: setting the time of day
+    has no part in it, in any process, until the machine is started again.
+    """
 
     survives: Survives = "restart"
 
     def __init__(self, path: Path, *, ttl: float, timeout: float) -> None:
         self._path = path
         self._ttl = ttl
-        self._writer = SqliteWriter(path, timeout)
+        self._writer = SqliteWriter(path, _SCHEMA, timeout)
+        self._now: Callable[[], float] = BootClock(began())
+        self.health = self._writer.health
 
     def prepare(self) -> None:
-        self._begin(lambda: self._writer.connect(_SCHEMA))
+        self._begin(self._writer.connect)
+        self._now = BootClock(self._begin(lambda: self._writer.now(_keep_clock)))
 
     def keep_secret(self, fresh: str) -> str:
         return self._begin(lambda: self._writer.now(lambda db: _keep_secret(db, fresh)))
@@ -55,9 +72,8 @@ class SqliteStore:
         data, fence = encode(checkpoint), next_fence()
 
         def work(db: sqlite3.Connection) -> Head | str:
-            now = time.time()
-            living = db.execute("SELECT id, expires FROM streams WHERE key = ?", [key]).fetchone()
-            if living and living[1] > now:
+            now = self._now()
+            if living := db.execute(_NAMED, [key, now]).fetchone():
                 return str(living[0])
             db.execute("DELETE FROM streams WHERE key = ?", [key])
             db.execute(
@@ -67,52 +83,52 @@ class SqliteStore:
             )
             return Head(fence, checkpoint.model, checkpoint.version)
 
-        return await self._writer.write(work)
+        return await self._writer.write(work, adds=len(data))
 
     async def named(self, key: str) -> str | None:
         def work(db: sqlite3.Connection) -> str | None:
-            query = "SELECT id FROM streams WHERE key = ? AND expires > ?"
-            row = db.execute(query, [key, time.time()]).fetchone()
+            row = db.execute(_NAMED, [key, self._now()]).fetchone()
             return row and str(row[0])
 
         return await self._writer.read(work)
 
     async def head(self, stream: str) -> Head | None:
-        def work(db: sqlite3.Connection) -> Head | None:
-            query = "SELECT fence, model, version FROM streams WHERE id = ? AND expires > ?"
-            row = db.execute(query, [stream, time.time()]).fetchone()
-            return row and Head(*row)
+        def work(db: sqlite3.Connection) -> Any:
+            return db.execute(_HEAD, [_NEVER, stream, self._now()]).fetchone()
 
-        return await self._writer.read(work)
+        if (row := await self._writer.read(work)) is None:
+            return None
+        fence, model, version, expires = row
+        if not expires:
+            raise DamagedCheckpoint("its time of expiry is none")
+        return rows.head(fence, model, version)
 
     async def load(self, stream: str) -> Checkpoint | None:
-        def work(db: sqlite3.Connection) -> tuple[bytes, int] | None:
-            query = "SELECT checkpoint, fence FROM streams WHERE id = ? AND expires > ?"
-            found: tuple[bytes, int] | None = db.execute(query, [stream, time.time()]).fetchone()
-            return found
+        def work(db: sqlite3.Connection) -> Any:
+            return db.execute(_ROW, [stream, self._now()]).fetchone()
 
-        found = await self._writer.read(work)
-        return found and decode(*found)
+        row = await self._writer.read(work)
+        return row and rows.checkpoint(stream, *row)
 
     async def take(self, stream: str) -> Checkpoint | None:
-        def work(db: sqlite3.Connection) -> tuple[bytes, int] | None:
-            now = time.time()
-            query = "SELECT checkpoint, fence FROM streams WHERE id = ? AND expires > ?"
-            if (row := db.execute(query, [stream, now]).fetchone()) is None:
+        def work(db: sqlite3.Connection) -> Any:
+            now = self._now()
+            if (row := db.execute(_ROW, [stream, now]).fetchone()) is None:
                 return None
-            fence = next_fence(row[1])
+            fence, model, version, checkpoint = row
+            fence = next_fence(rows.head(fence, model, version).fence)
             update = "UPDATE streams SET fence = ?, expires = ? WHERE id = ?"
             db.execute(update, [fence, now + self._ttl, stream])
-            return row[0], fence
+            return fence, model, version, checkpoint
 
-        found = await self._writer.write(work)
-        return found and decode(*found)
+        row = await self._writer.write(work)
+        return row and rows.checkpoint(stream, *row)
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
         data = encode(checkpoint)
 
         def work(db: sqlite3.Connection) -> Outcome:
-            now = time.time()
+            now = self._now()
             update = "UPDATE streams SET checkpoint = ?, version = ?, expires = ?"
             values = [data, checkpoint.version, now + self._ttl]
             owner = [checkpoint.stream, checkpoint.fence]
@@ -122,19 +138,26 @@ class SqliteStore:
             query = "SELECT 1 FROM streams WHERE id = ? AND expires > ?"
             return "moved" if db.execute(query, [checkpoint.stream, now]).fetchone() else "gone"
 
+        return await self._writer.write(work, adds=len(data))
+
+    async def delete(self, stream: str) -> bool:
+        def work(db: sqlite3.Connection) -> bool:
+            query = "SELECT expires > ? FROM streams WHERE id = ?"
+            row = db.execute(query, [self._now(), stream]).fetchone()
+            db.execute("DELETE FROM streams WHERE id = ?", [stream])
+            return row is not None and bool(row[0])
+
         return await self._writer.write(work)
 
-    async def delete(self, stream: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM streams WHERE id = ?", [stream])
-
-        await self._writer.write(work)
-
     async def purge(self) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM streams WHERE expires <= ?", [time.time()])
+        """Each by itself, so that a full disk has room for one after the other."""
 
-        await self._writer.write(work)
+        def work(db: sqlite3.Connection) -> list[str]:
+            query = f"SELECT id FROM streams WHERE expires <= ? OR expires >= ? LIMIT {_PURGED}"
+            return [row[0] for row in db.execute(query, [self._now(), _NEVER])]
+
+        while found := await self._writer.read(work):
+            await asyncio.gather(*map(self.delete, found))
 
     async def close(self) -> None:
         await self._writer.close()
@@ -144,3 +167,12 @@ def _keep_secret(db: sqlite3.Connection, secret: str) -> str:
     db.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", [_SECRET, secret])
     [kept] = db.execute("SELECT value FROM secrets WHERE name = ?", [_SECRET]).fetchone()
     return str(kept)
+
+
+def _keep_clock(db: sqlite3.Connection) -> float:
+    """When this machine was started, as the first process since then took it to be."""
+    name = boot()
+    db.execute("DELETE FROM clock WHERE boot != ?", [name])
+    db.execute("INSERT OR IGNORE INTO clock VALUES (?, ?)", [name, began()])
+    [kept] = db.execute("SELECT began FROM clock WHERE boot = ?", [name]).fetchone()
+    return float(kept)

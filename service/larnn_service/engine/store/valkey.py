@@ -7,7 +7,8 @@ runs alone in the server, so that comparing the fence and writing are one step.
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import blake2s
 from typing import Any, TypeVar
@@ -15,20 +16,23 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from larnn_service.engine.store import rows
+from larnn_service.engine.store.health import StoreHealth
 from larnn_service.engine.store.interface import Head, Outcome, Survives
-from larnn_service.engine.streams.checkpoint import Checkpoint, decode, encode
-from larnn_service.errors import StartupError, Unavailable
-
-logger = logging.getLogger(__name__)
+from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, encode
+from larnn_service.errors import StartupError
 
 T = TypeVar("T")
 _STREAM, _KEY, _SECRET = "larnn:stream:", "larnn:key:", "larnn:secret"
+_PROBE = "larnn:probe"
 _CONNECTIONS = 32
+_FIELDS = "'fence', 'model', 'version', 'checkpoint'"
 
 _NEXT_FENCE = """
 local function next_fence(last)
+  if not string.match(last, '^[1-9]%d*$') or #last > 15 then return last end
   local time = redis.call('TIME')
   return math.max(last + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 end
@@ -36,14 +40,14 @@ end
 _CREATE = f"""{_NEXT_FENCE}
 local stream, ttl, model, version, checkpoint, key = unpack(ARGV)
 if key then
-  local living = redis.call('GET', key)
+  local living = redis.call('TYPE', key).ok == 'string' and redis.call('GET', key)
   if living and living ~= stream and redis.call('EXISTS', '{_STREAM}' .. living) == 1 then
     return living
   end
   redis.call('SET', key, stream, 'PX', ttl)
   redis.call('HSET', KEYS[1], 'key', key)
 end
-local fence = next_fence(0)
+local fence = next_fence('1')
 redis.call('HSET', KEYS[1], 'fence', fence, 'model', model, 'version', version,
            'checkpoint', checkpoint)
 redis.call('PEXPIRE', KEYS[1], ttl)
@@ -57,14 +61,15 @@ local function refresh(ttl)
 end
 """
 _TAKE = f"""{_NEXT_FENCE}{_REFRESH}
-local last = redis.call('HGET', KEYS[1], 'fence')
-if not last then return false end
-local fence = next_fence(tonumber(last))
-redis.call('HSET', KEYS[1], 'fence', fence)
+local row = redis.call('HMGET', KEYS[1], {_FIELDS})
+if redis.call('EXISTS', KEYS[1]) == 0 then return row end
+row[1] = next_fence(row[1] or '')
+redis.call('HSET', KEYS[1], 'fence', row[1])
 refresh(ARGV[1])
-return {{redis.call('HGET', KEYS[1], 'checkpoint'), fence}}
+return row
 """
 _SAVE = f"""{_REFRESH}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return 'gone' end
 local fence = redis.call('HGET', KEYS[1], 'fence')
 if not fence then return 'gone' end
 if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end
@@ -73,10 +78,13 @@ refresh(ARGV[1])
 return 'saved'
 """
 _DELETE = """
-local key = redis.call('HGET', KEYS[1], 'key')
-if key then redis.call('DEL', key) end
-redis.call('DEL', KEYS[1])
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  local key = redis.call('HGET', KEYS[1], 'key')
+  if key then redis.call('DEL', key) end
+end
+return redis.call('DEL', KEYS[1])
 """
+_DIGITS = re.compile(rb"[0-9]{1,16}")
 _OUTCOMES: dict[bytes, Outcome] = {b"saved": "saved", b"moved": "moved", b"gone": "gone"}
 
 
@@ -89,7 +97,7 @@ class ValkeyStore:
         self._url = url
         self._ttl = max(1, round(ttl * 1000))
         self._timeout = timeout
-        self._away = False
+        self.health = StoreHealth(self._probe)
         self._timeouts: dict[str, Any] = {
             "socket_timeout": timeout,
             "socket_connect_timeout": timeout,
@@ -110,19 +118,18 @@ class ValkeyStore:
         return str(self._ask(lambda server: server.get(_SECRET)), "ascii")
 
     async def _answer(self, command: Awaitable[Any] | Any) -> Any:
-        """What the server answers in time. Raises Unavailable; the log tells when that begins."""
+        """What the server answers in time. Raises Unavailable, or DamagedCheckpoint."""
         try:
             async with asyncio.timeout(self._timeout):
-                reply = await command
+                return await command
         except (RedisError, OSError) as error:
-            if not self._away:
-                logger.warning("the store does not answer: %s", type(error).__name__)
-            self._away = True
-            raise Unavailable() from error
-        if self._away:
-            logger.warning("the store answers again")
-        self._away = False
-        return reply
+            if "WRONGTYPE" in str(error):
+                raise DamagedCheckpoint("the store has something else in its place") from error
+            raise self.health.failed(f"Valkey: {_kind(error)}") from error
+
+    async def _probe(self) -> None:
+        """A write, which a server that is full or no longer the first refuses."""
+        await self._answer(self._server.set(_PROBE, "", px=self._ttl))
 
     def _ask(self, question: Callable[[redis.Redis], Any]) -> Any:
         """Blocks. Raises StartupError, without the address: a password may be inside."""
@@ -146,22 +153,22 @@ class ValkeyStore:
         return Head(reply, model, version)
 
     async def named(self, key: str) -> str | None:
-        reply = await self._answer(self._server.get(_key_name(key)))
-        return reply and str(reply, "ascii")
+        with contextlib.suppress(DamagedCheckpoint):
+            reply = await self._answer(self._server.get(_key_name(key)))
+            return reply and str(reply, "ascii", "replace")
+        return None
 
     async def head(self, stream: str) -> Head | None:
-        fields = ["fence", "model", "version"]
-        fence, model, version = await self._answer(self._server.hmget(_name(stream), fields))
-        return None if fence is None else Head(int(fence), model.decode(), int(version))
+        found = await self._answer(self._server.hmget(_name(stream), ["fence", "model", "version"]))
+        return None if _is_gone(found) else rows.head(*_fields(*found))
 
     async def load(self, stream: str) -> Checkpoint | None:
-        fields = ["checkpoint", "fence"]
-        data, fence = await self._answer(self._server.hmget(_name(stream), fields))
-        return None if fence is None else decode(data, int(fence))
+        fields = ["fence", "model", "version", "checkpoint"]
+        return _checkpoint(stream, await self._answer(self._server.hmget(_name(stream), fields)))
 
     async def take(self, stream: str) -> Checkpoint | None:
         reply = await self._answer(self._take(keys=[_name(stream)], args=[self._ttl]))
-        return reply and decode(*reply)
+        return _checkpoint(stream, reply)
 
     async def save(self, checkpoint: Checkpoint) -> Outcome:
         arguments: list[int | bytes] = [self._ttl, checkpoint.fence, encode(checkpoint)]
@@ -169,13 +176,14 @@ class ValkeyStore:
         reply = await self._answer(self._save(keys=[_name(checkpoint.stream)], args=arguments))
         return _OUTCOMES[reply]
 
-    async def delete(self, stream: str) -> None:
-        await self._answer(self._delete(keys=[_name(stream)]))
+    async def delete(self, stream: str) -> bool:
+        return bool(await self._answer(self._delete(keys=[_name(stream)])))
 
     async def purge(self) -> None:
         pass
 
     async def close(self) -> None:
+        self.health.close()
         await self._server.aclose()
         await self._server.connection_pool.disconnect()
 
@@ -186,3 +194,31 @@ def _name(stream: str) -> str:
 
 def _key_name(key: str) -> str:
     return _KEY + blake2s(key.encode()).hexdigest()
+
+
+def _is_gone(found: list[Any]) -> bool:
+    return all(field is None for field in found)
+
+
+def _checkpoint(stream: str, found: list[Any]) -> Checkpoint | None:
+    if _is_gone(found):
+        return None
+    *fields, data = found
+    return rows.checkpoint(stream, *_fields(*fields), data)
+
+
+def _fields(fence: Any, model: Any, version: Any) -> tuple[object, object, object]:
+    """Numbers and text of the server's bytes; what is neither stays what it is."""
+    name = model.decode("ascii", "replace") if isinstance(model, bytes) else model
+    return _number(fence), name, _number(version)
+
+
+def _number(value: Any) -> object:
+    return int(value) if isinstance(value, bytes) and _DIGITS.fullmatch(value) else value
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without the server's text: an address may be inside."""
+    word = str(error).partition(" ")[0]
+    told = isinstance(error, ResponseError) and word.isalpha() and word.isupper()
+    return f"{type(error).__name__} {word}" if told else type(error).__name__

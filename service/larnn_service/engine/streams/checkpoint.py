@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,15 +11,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from larnn_service.contract import Contract
 from larnn_service.engine.batching.row_state import RowState, initial
 from larnn_service.interfaces import Floats, Model
 
 MAGIC = b"LARNN\x01"
+MAX_POSITION = 2**53
 _LOGITS = "logits"
+_DTYPES = {np.dtype(name).str for name in ("float32", "float64", "int64")}
 
 
 class DamagedCheckpoint(ValueError):
-    """Bytes that are no checkpoint, or not a whole one."""
+    """What a store has of a stream is no stream, or not a whole one; the text says what is wrong,
+    for the log, and repeats none of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +107,43 @@ def decode(data: bytes, fence: int) -> Checkpoint:
         raise DamagedCheckpoint("the checkpoint's checksum is wrong")
     place = start + 4
     size = int.from_bytes(data[start:place], "little")
-    header = msgspec.msgpack.decode(data[place : place + size], type=_Header)
-    place += size
-    tensors = {}
-    for name, dtype, shape in header.tensors:
-        count = int(np.prod(shape, dtype=np.int64))
-        tensors[name] = np.frombuffer(data, dtype, count, place).reshape(shape)
-        place += tensors[name].nbytes
+    try:
+        header = msgspec.msgpack.decode(data[place : place + size], type=_Header)
+        tensors = _tensors(header, data, place + size)
+        logits = tensors.pop(_LOGITS)
+    except (msgspec.MsgspecError, ValueError, KeyError) as error:
+        raise DamagedCheckpoint("the checkpoint's header does not tell what follows") from error
     return Checkpoint(
         stream=header.stream,
         model=header.model,
         version=header.version,
         position=header.position,
-        logits=tensors.pop(_LOGITS),
+        logits=logits,
         state=tensors,
         ended=header.ended,
         fence=fence,
     )
+
+
+def _tensors(header: _Header, data: bytes, place: int) -> dict[str, NDArray[Any]]:
+    """Those that follow the header. Raises ValueError where they do not."""
+    tensors = {}
+    for name, dtype, shape in header.tensors:
+        if dtype not in _DTYPES or min(shape, default=0) < 0:
+            raise ValueError(name)
+        count = math.prod(shape)
+        tensors[name] = np.frombuffer(data, dtype, count, place).reshape(shape)
+        place += tensors[name].nbytes
+    return tensors
+
+
+def check(checkpoint: Checkpoint, contract: Contract) -> None:
+    """Raises DamagedCheckpoint where no stream of this contract can stand so."""
+    kept, state = checkpoint.logits, checkpoint.state
+    if kept.dtype != np.float32 or kept.ndim != 2 or kept.shape[1] != len(contract.labels):
+        raise DamagedCheckpoint("its answers are not of the model's classes")
+    if not len(kept) <= checkpoint.position <= MAX_POSITION:
+        raise DamagedCheckpoint("its position is none that a stream can have")
+    wanted = {} if checkpoint.ended else {t.name: (t.dtype, t.shape) for t in contract.state}
+    if {name: (str(t.dtype), t.shape) for name, t in state.items()} != wanted:
+        raise DamagedCheckpoint("its state is not of the model's tensors")

@@ -113,7 +113,7 @@ class Checkpoints:
         try:
             await self.write(stream)
         except Unavailable:
-            logger.info("a checkpoint waits: the store does not answer")
+            pass  # the store's own log line says so, and why
         except ServiceError as error:
             logger.info("a stream is no longer this replica's: %s", error.code)
         else:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
-from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, beginning
+from larnn_service.engine.streams.checkpoint import Checkpoint, beginning
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
+from larnn_service.engine.streams.stored import Stored
 from larnn_service.engine.streams.stream import Connection, Stream
 from larnn_service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
 from larnn_service.interfaces import Model
 from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry.metrics import Metrics
 
-logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Streams:
@@ -45,13 +46,13 @@ class Streams:
         metrics: Metrics | None = None,
     ) -> None:
         self.store = store
+        self._stored = Stored(store, models)
         self.metrics = metrics or Metrics()
         self.connections = Connections()
         self.checkpoints = Checkpoints(
             store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
         )
         self.ids = ids
-        self._models = models
         self._max_streams = max_streams
         self._idle_timeout = idle_timeout
         self._clock = clock
@@ -77,7 +78,11 @@ class Streams:
             if isinstance(head, Head):
                 self._note("opened")
                 return self._add(model, replace(checkpoint, fence=head.fence))
-        stream = await self.resume(head)
+        try:
+            stream = await self.resume(head)
+        except Expired:  # damaged, or gone since: nothing stands under this key
+            await self.store.delete(head)
+            return await self.open(model, key, start, owner)
         if stream.model.manifest.name != model.manifest.name:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
         return stream
@@ -93,9 +98,9 @@ class Streams:
         async with lock:
             stream, head = await self._find(stream_id)
             if stream is None:
-                model = await self._models.of_stream(head.model, head.version)
+                model = await self._stored.model(stream_id, head)
                 with self._room():
-                    taken = await self._read(stream_id, self.store.take(stream_id))
+                    taken = await self._read(stream_id, self._stored.take(stream_id, model))
                     stream = self._add(model, taken)
                 self._note("resumed")
                 if taken.version != model.manifest.version:
@@ -111,8 +116,8 @@ class Streams:
                 await self.wake(stream)
             stream.last_used = self._clock()
             return stream
-        model = await self._models.of_stream(head.model, head.version)
-        checkpoint = await self._read(stream_id, self.store.load(stream_id))
+        model = await self._stored.model(stream_id, head)
+        checkpoint = await self._read(stream_id, self._stored.load(stream_id, model))
         return Stream(model, checkpoint, durable=checkpoint.position)
 
     def check(self, stream: Stream) -> None:
@@ -125,7 +130,7 @@ class Streams:
         """Have the state of a stream that rests. With its lock held. Raises Moved, Expired."""
         self.check(stream)
         if stream.resting:
-            checkpoint = await self._read(stream.id, self.store.load(stream.id))
+            checkpoint = await self._read(stream.id, self._stored.load(stream.id, stream.model))
             if checkpoint.fence != stream.checkpoint.fence:
                 self._lose(stream, moved())
                 raise moved()
@@ -175,15 +180,17 @@ class Streams:
             return stream.checkpoint.position
 
     async def remove(self, stream_id: str) -> None:
-        """Erase every copy; a connection on it is told that it expired. Raises as `resume` does."""
-        await self._find(stream_id)
-        await self.store.delete(stream_id)
-        self._note("removed")
+        """Erase every copy, damaged or not. Raises UnknownStream, Expired, Unavailable."""
+        erased = self.ids.is_possible(stream_id) and await self.store.delete(stream_id)
         if (stream := self._streams.get(stream_id)) is not None:
             self._lose(stream, self._expired())
+        if not erased:
+            raise self._gone(stream_id)
+        self._note("removed")
 
     async def rest_idle(self) -> None:
-        """Take the streams that nobody has touched for the idle timeout out of memory."""
+        """Free what expired in the store, then let idle streams rest. Raises Unavailable."""
+        await self.store.purge()
         oldest = self._clock() - self._idle_timeout
         for stream in self:
             if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
@@ -193,7 +200,6 @@ class Streams:
                     self._lose(stream, self._expired())
                 else:
                     await self._rest(stream, oldest)
-        await self.store.purge()
 
     def attach(self, stream: Stream, connection: Connection) -> None:
         """Make this the stream's connection; an older one is closed as moved."""
@@ -221,25 +227,23 @@ class Streams:
 
     async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
         """The stream if it is in memory and still this replica's, and what the store says of it."""
-        head = await self.store.head(stream_id) if self.ids.is_possible(stream_id) else None
-        stream = self._streams.get(stream_id)
-        if head is None:
-            if stream is not None:
-                self._lose(stream, self._expired())
+        if not self.ids.is_possible(stream_id):
             raise self._gone(stream_id)
+        head = await self._read(stream_id, self._stored.head(stream_id))
+        stream = self._streams.get(stream_id)
         if stream is not None and stream.checkpoint.fence < head.fence:
             self._lose(stream, moved())
             stream = None
         return stream, head
 
-    async def _read(self, stream_id: str, reading: Awaitable[Checkpoint | None]) -> Checkpoint:
+    async def _read(self, stream_id: str, reading: Awaitable[T | None]) -> T:
+        """What the store has of the stream. Where that is nothing, or damaged, it is lost here."""
         try:
-            if (checkpoint := await reading) is not None:
-                return checkpoint
+            if (found := await reading) is not None:
+                return found
             error = self._gone(stream_id)
-        except DamagedCheckpoint as damage:
-            logger.error("the checkpoint of a stream is damaged: %s", damage)
-            error = Expired("the stream's checkpoint is damaged; open a new one")
+        except Expired as damaged:
+            error = damaged
         if (stream := self._streams.get(stream_id)) is not None:
             self._lose(stream, error)
         raise error
@@ -290,9 +294,7 @@ class Streams:
         self.metrics.streams.labels(event).inc()
 
     def _gone(self, stream_id: str) -> ServiceError:
-        if self.ids.is_ours(stream_id):
-            return self._expired()
-        return UnknownStream("there is no such stream; open one and use the id it gets")
+        return self._expired() if self.ids.is_ours(stream_id) else UnknownStream()
 
     def _expired(self) -> Expired:
         return Expired("the stream was ended, deleted or idle for too long; open a new one")

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from larnn_service.contract import Contract, StateTensor
 from larnn_service.engine.batching.row_state import RowState
-from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.checkpoint import MAX_POSITION, Checkpoint
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved, quoted
 from larnn_service.interfaces import Floats
-
-MAX_POSITION = 2**53
 
 
 @dataclass(frozen=True)
@@ -112,5 +110,5 @@ def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> N
     most = position if tensor.maximum is None else min(position, tensor.maximum)
     if value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
         raise BadValue(
-            f"{tensor.name}: {quoted(value.ravel()[:8].tolist())} is not within 0 and {most}"
+            f"{tensor.name}: {quoted(value.ravel()[:8].tolist() if value.ndim else value.item())} is not within 0 and {most}"
         )
