@@ -12,7 +12,7 @@ MOST = 600
 
 def quoted(value: object) -> str:
     """What a client sent, for an error: as text that can be encoded, and not much of it."""
-    text = value if isinstance(value, str) else repr(value)
+    text = str(value) if isinstance(value, str | Exception) else repr(value)
     shown = text[:SHOWN].encode("utf-8", "replace").decode()
     return shown if len(text) <= SHOWN else f"{shown}…"
 

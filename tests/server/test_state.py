@@ -101,6 +101,26 @@ def test_a_fork_with_a_key_is_made_once(client: httpx.Client, stream: str) -> No
     assert first.json() == again.json()
 
 
+def test_a_key_is_for_one_operation(client: httpx.Client, stream: str) -> None:
+    """Another stream's fork, an opening and a sequence of other arguments are no repetition."""
+    other = client.post("/streams", json={}).json()["stream"]
+    forked, opened = {"Idempotency-Key": f"{stream}f"}, {"Idempotency-Key": f"{stream}o"}
+    first = client.post(f"/streams/{stream}/fork", headers=forked).json()["stream"]
+    assert client.post("/streams", json={}, headers=opened).is_success
+    for path, key in (
+        (f"/streams/{other}/fork", forked),
+        (f"/streams/{first}/fork", forked),
+        ("/streams", forked),
+        (f"/streams/{stream}/fork", opened),
+    ):
+        answer = client.post(path, headers=key)
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    again = client.post(f"/streams/{stream}/fork", headers=forked).json()["stream"]
+    assert again == first
+    steps(client, first, 3)
+    assert client.post(f"/streams/{stream}/fork", headers=forked).json()["stream"] == first
+
+
 def test_without_answers_a_file_is_enough_to_go_on(client: httpx.Client, stream: str) -> None:
     state = tensors()
     del state["logits"]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from larnn_service.admission.keys import new_key
 from larnn_service.settings import Settings
 from tests import live
 from tests.server.test_metrics import sample
@@ -42,12 +43,13 @@ def client(url: str) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def half_a_body(client: httpx.Client) -> Iterator[None]:
+def half_a_body(client: httpx.Client, *headers: str) -> Iterator[None]:
     """A request whose body has come but for its last byte, all that while."""
     address = (client.base_url.host, client.base_url.port)
     with socket.create_connection(address) as holder:
-        head = f"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MOST + 1}\r\n\r\n"
-        holder.sendall(head.encode() + b" " * MOST)
+        announced = f"Content-Length: {MOST + 1}"
+        lines = ("POST /classify HTTP/1.1", "Host: localhost", announced, *headers, "", "")
+        holder.sendall("\r\n".join(lines).encode() + b" " * MOST)
         until(client, MOST)
         yield
     until(client, 0)
@@ -133,3 +135,20 @@ def test_what_is_answered_waits_no_more(client: httpx.Client, url: str) -> None:
 def test_a_limit_below_one_body_is_refused() -> None:
     with pytest.raises(ValueError, match="max_waiting_bytes must be at least max_body"):
         Settings(max_waiting_bytes=2**20)
+
+
+def test_one_key_leaves_room_for_another(toy_models: Path) -> None:
+    """Half of what may wait is the most that one of several owners holds."""
+    (one, first), (two, second) = new_key("one"), new_key("two")
+    limits = {"max_waiting_bytes": 2 * LIMIT, "max_body": LIMIT, "max_message": LIMIT}
+    with (
+        live.running(models=toy_models, model="toy", api_keys=f"{first},{second}", **limits) as url,
+        httpx.Client(base_url=url, timeout=120, headers={"Authorization": f"Bearer {one}"}) as own,
+        half_a_body(own, f"Authorization: Bearer {one}"),
+    ):
+        refused = own.post("/classify", json=LARGE)
+        assert (refused.status_code, refused.json()["code"]) == (503, "full")
+        assert f"this key's requests and messages wait and {LIMIT} may" in refused.text
+        assert own.post("/classify", json={"sequences": [[[1, 2]]]}).is_success
+        other = {"Authorization": f"Bearer {two}"}
+        assert own.post("/classify", json=LARGE, headers=other).is_success

@@ -18,6 +18,7 @@ class Callers:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError where the keys cannot be read."""
         self._keys = ApiKeys(settings.api_keys)
+        self.owners = self._keys.owners()
         self._most = settings.max_at_work_per_key
         self._at_work: Counter[str] = Counter()
 

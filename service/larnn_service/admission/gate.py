@@ -21,6 +21,8 @@ OPEN = frozenset(
 """Endpoints without a key: they say nothing of anyone."""
 RESERVED = ("/healthz", "/readyz", "/metrics", "/models", "/v2/health", "/v2/repository")
 """Where probes and operators ask: some connections are kept back for them."""
+SHARE = 2
+"""No owner of several has more than one part in so many of the bytes that may wait."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
 
@@ -32,8 +34,10 @@ class Gate:
         """Raises StartupError where the settings cannot be read."""
         self._hosts = Hosts(settings)
         self.origins = Origins(settings.allowed_origins)
-        self.bytes = WaitingBytes(settings.max_waiting_bytes)
         self._callers = Callers(settings)
+        limit, largest = settings.max_waiting_bytes, max(settings.max_body, settings.max_message)
+        alone = len(self._callers.owners) < 2
+        self.bytes = WaitingBytes(limit, limit if alone else max(limit // SHARE, largest))
         self._ids = ids
 
     def admit(self, head: Head) -> str:
@@ -69,7 +73,7 @@ class Gate:
     def begin(self, owner: str) -> Held:
         """A request or connection of the caller's begins; its bytes are counted by what returns."""
         self._callers.begin(owner)
-        return Held(self.bytes)
+        return Held(self.bytes, owner)
 
     def end(self, owner: str, held: Held) -> None:
         """It has ended, and holds nothing any more."""

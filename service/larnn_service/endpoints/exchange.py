@@ -130,7 +130,7 @@ class Exchange:
             return self._refuse_method()
         announced = self._head.content_length
         self._check_size(announced)
-        self._pipeline.gate.bytes.check(announced)
+        self._pipeline.gate.bytes.check(announced, owner)
         self._owner, self._held = owner, self._pipeline.gate.begin(owner)
 
     def _refuse_method(self) -> None:

@@ -73,7 +73,7 @@ class StreamSession:
         self._tasks = Tasks()
         self._stream: Stream | None = None
         self._decoder: StreamDecoder | None = None
-        self._owner = ""
+        self.owner = ""
         self._held: Held | None = None
         self._interruption: ServiceError | None = None
         self._busy = True
@@ -87,10 +87,10 @@ class StreamSession:
     def begin(self) -> None:
         """The handshake is accepted: admit the caller, open or resume the stream, and greet."""
         try:
-            self._owner = self._pipeline.gate.admit(self._head)
+            self.owner = self._pipeline.gate.admit(self._head)
         except ServiceError as error:
             return self._close(error)
-        self._held = self._pipeline.gate.begin(self._owner)
+        self._held = self._pipeline.gate.begin(self.owner)
         token = CALL.set(self._call)
         self._tasks.start(self._open())
         CALL.reset(token)
@@ -105,7 +105,7 @@ class StreamSession:
                 stream = await engine.resume(query["stream"])
             else:
                 model = engine.model(query.get("model"), version_asked(query))
-                stream = await engine.open(model, owner=self._owner)
+                stream = await engine.open(model, owner=self.owner)
             self._call.concerns(*key(stream.model), stream.id)
             if self._over:
                 return
@@ -293,6 +293,6 @@ class StreamSession:
         if self._stream is not None:
             self._engine.streams.detach(self._stream, self)
         if self._held is not None:
-            self._pipeline.gate.end(self._owner, self._held)
+            self._pipeline.gate.end(self.owner, self._held)
         if self._span is not None:
             self._span.end()

@@ -74,6 +74,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._hub.pings.add(self, self._loop.time())
         assert self._session is not None
         self._session.begin()
+        self._held = Held(self._hub.app.bytes, self._session.owner)
         if behind:
             self.data_received(behind)
 

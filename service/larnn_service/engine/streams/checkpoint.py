@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zlib
 from dataclasses import dataclass, replace
@@ -41,17 +42,36 @@ class Checkpoint:
     ended: bool = False
     fence: int = 0
     """Which taking over of the stream wrote this: the store knows the newest."""
+    origin: str = ""
+    """A mark of the stream that this one is a fork of; empty where it began at position 0."""
 
     def moved(self, steps: int, logits: Floats, state: RowState) -> Checkpoint:
         """After so many more steps."""
         position = self.position + steps
         return Checkpoint(
-            self.stream, self.model, self.version, position, logits, state, self.ended, self.fence
+            self.stream,
+            self.model,
+            self.version,
+            position,
+            logits,
+            state,
+            self.ended,
+            self.fence,
+            self.origin,
         )
+
+    def fork(self, name: str) -> Checkpoint:
+        """A stream of this name that stands where this one does."""
+        return replace(self, stream=name, origin=mark(self.stream))
 
     def end(self, logits: Floats) -> Checkpoint:
         """Where nothing follows: the state is no more."""
         return replace(self, logits=logits, state={}, ended=True)
+
+
+def mark(stream: str) -> str:
+    """Tells one stream from another without its id."""
+    return hashlib.blake2s(stream.encode(), digest_size=8).hexdigest()
 
 
 def beginning(name: str, model: Model) -> Checkpoint:
@@ -74,6 +94,7 @@ class _Header(msgspec.Struct, array_like=True):
     position: int
     ended: bool
     tensors: list[tuple[str, str, tuple[int, ...]]]
+    origin: str = ""
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -90,6 +111,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
             checkpoint.position,
             checkpoint.ended,
             [(name, tensor.dtype.str, tensor.shape) for name, tensor in tensors.items()],
+            checkpoint.origin,
         )
     )
     body = b"".join(
@@ -122,6 +144,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
         state=tensors,
         ended=header.ended,
         fence=fence,
+        origin=header.origin,
     )
 
 

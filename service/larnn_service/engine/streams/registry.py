@@ -69,10 +69,10 @@ class Streams:
         """A stream at position 0, or where `start` stands, stored before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, Unavailable, and
-        Conflict where the key has opened a stream on another model.
+        Conflict where the key has opened another: on another model, or standing elsewhere.
         """
         name = self.ids.new(owner)
-        checkpoint = beginning(name, model) if start is None else replace(start, stream=name)
+        checkpoint = beginning(name, model) if start is None else start.fork(name)
         with self._room():
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):
@@ -85,6 +85,8 @@ class Streams:
             return await self.open(model, key, start, owner)
         if stream.model.manifest.name != model.manifest.name:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
+        if stream.checkpoint.origin != checkpoint.origin:
+            raise Conflict("this key has opened another stream; take a new key for each operation")
         return stream
 
     async def resume(self, stream_id: str) -> Stream:

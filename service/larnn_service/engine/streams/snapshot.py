@@ -109,6 +109,5 @@ def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> N
     """An integer tensor counts steps: never more than there were, nor than it may hold."""
     most = position if tensor.maximum is None else min(position, tensor.maximum)
     if value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
-        raise BadValue(
-            f"{tensor.name}: {quoted(value.ravel()[:8].tolist() if value.ndim else value.item())} is not within 0 and {most}"
-        )
+        told = quoted(value.ravel()[:8].tolist() if value.ndim else value.item())
+        raise BadValue(f"{tensor.name}: {told} is not within 0 and {most}")
