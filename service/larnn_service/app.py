@@ -99,13 +99,13 @@ class Service:
         app = FastAPI(
             title="LARNN inference service",
             version=__version__,
+            openapi_url=None,  # `add_document` has it
             docs_url=None,  # a page of our own is there: these load scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,  # a redirect would repeat the request's Host
             lifespan=self._lifespan,
             telemetry=otel.export(self.metrics),
         )
-        app.openapi = lambda: openapi.document(app, endpoints)  # type: ignore[method-assign]
         framework.surround(app, self.pipeline)
         one_worker = OneWorker(settings)
         app.include_router(health.router(engine))
@@ -114,6 +114,7 @@ class Service:
         app.include_router(streams_rest.router(engine, settings))
         app.include_router(stream_state.router(engine, settings))
         app.include_router(rest.router(engine, repository, settings))
+        openapi.add_document(app, endpoints)
         live_page.add_pages(app)
         self.framework: ASGIApp = app
         self.grpc = _grpc_server(engine, inference, repository, gate, settings)

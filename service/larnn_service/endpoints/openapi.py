@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from msgspec import Struct
+from starlette.responses import Response
+from starlette.routing import Route
 
 from larnn_service.endpoints.oip import openapi_examples as oip_examples
 from larnn_service.endpoints.oip import schemas as oip
@@ -61,27 +64,38 @@ def operation(
     return {"summary": summary, "tags": [tag], **body, "responses": told, **more}
 
 
+def add_document(app: FastAPI, endpoints: Sequence[Endpoint]) -> None:
+    """GET /openapi.json. The text is made once: it is large, and asked for by anyone."""
+
+    @cache
+    def text() -> bytes:
+        return msgspec.json.encode(document(app, endpoints))
+
+    async def get(_: Request) -> Response:
+        return Response(text(), media_type="application/json")
+
+    app.router.routes.append(Route("/openapi.json", get, include_in_schema=False))
+
+
 def document(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of every endpoint, with the bodies' schemas in it."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        for endpoint in endpoints:
-            for route in endpoint.routes:
-                path = schema["paths"].setdefault(route, {})
-                told = endpoint.documentation
-                named = [_path_parameter(name) for name in re.findall(r"{(\w+)}", route)]
-                parameters = [*named, *told.get("parameters", [])]
-                path[endpoint.method.lower()] = told | {"parameters": parameters}
-        _, components = msgspec.json.schema_components(
-            (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
-        )
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(components)
-        for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
-            schemas[name]["examples"] = [example]
-        _refuse_by_problems(schema)
-        app.openapi_schema = schema
-    return app.openapi_schema
+    schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    for endpoint in endpoints:
+        for route in endpoint.routes:
+            path = schema["paths"].setdefault(route, {})
+            told = endpoint.documentation
+            named = [_path_parameter(name) for name in re.findall(r"{(\w+)}", route)]
+            parameters = [*named, *told.get("parameters", [])]
+            path[endpoint.method.lower()] = told | {"parameters": parameters}
+    _, components = msgspec.json.schema_components(
+        (*BODIES, *oip.BODIES), ref_template="#/components/schemas/{name}"
+    )
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(components)
+    for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
+        schemas[name]["examples"] = [example]
+    _refuse_by_problems(schema)
+    return schema
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import uvicorn
 from larnn_service.app import create_app
 from larnn_service.process.bind_policy import check_exposure, check_tls
 from larnn_service.process.ending import PATIENCE, end_after
+from larnn_service.process.memory import give_large_blocks_back
 from larnn_service.process.sockets import BACKLOG
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, do
@@ -194,6 +195,7 @@ class Server:
 def prepare(settings: Settings) -> Server:
     """The service of this process, with its log. Raises StartupError."""
     logs.configure(settings.log_level, settings.log_format)
+    give_large_blocks_back()
     server = Server(settings)
     _collect_seldom()
     return server

@@ -123,6 +123,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._hub.turns.remove(self._parse)
         self._closing = True
         self._held.set(0)
+        self._protocol.receive_eof()  # its parser ends, which holds the protocol, and that a buffer
         session, self._session = self._session, None
         if session is not None:  # they hold each other
             session.gone()
