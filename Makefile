@@ -31,6 +31,9 @@ phone: .venv/phone-ready
 test: $(DEV_READY)
 	$(DEV) -m pytest -m "not deploy and not ray" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+attack: $(DEV_READY)
+	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults.attack $(ARGS)
+
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)
 

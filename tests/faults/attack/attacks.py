@@ -65,6 +65,7 @@ def endless(begin: bytes, again: bytes = b"") -> Assault:
     async def assault(target: Target) -> None:
         async with connected(target.host, target.port) as (reader, writer):
             listening = asyncio.create_task(reader.read())
+            listening.add_done_callback(lambda task: task.cancelled() or task.exception())
             writer.write(begin)
             while again and not listening.done():
                 writer.write(again)
