@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from larnn_service import __version__
 from larnn_service.admission.authorization import Operators
-from larnn_service.admission.gate import Gate
+from larnn_service.admission.gate import SHARE, Gate
+from larnn_service.admission.keys import ApiKeys
 from larnn_service.backend.model_repository import Repository
 from larnn_service.endpoints import (
     framework,
@@ -43,6 +44,7 @@ from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.factory import open_store
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import StartupError, Unavailable
 from larnn_service.settings import Settings
@@ -217,11 +219,13 @@ def _streams(settings: Settings, models: Models) -> Streams:
     secret = settings.secret.get_secret_value()
     if "secret" not in settings.model_fields_set:  # replicas and restarts share the store's
         secret = store.keep_secret(secret)
+    several = len(ApiKeys(settings.api_keys).owners()) > 1
+    share = max(settings.max_streams // SHARE, 1) if several else None
     return Streams(
         store,
         StreamIds(secret),
         models,
-        max_streams=settings.max_streams,
+        Places(settings.max_streams, share, settings.max_kept_bytes),
         idle_timeout=settings.idle_timeout,
         checkpoint_steps=settings.checkpoint_steps,
         checkpoint_interval=settings.checkpoint_interval,

@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     """Requests and websockets of one API key at a time; beyond it the service answers `full`."""
     max_unacked_steps: int = Field(32_768, ge=1)
     """Steps of a stream whose answers are kept until the client acknowledges them."""
+    max_kept_bytes: int = Field(256 * 2**20, ge=1)
+    """Bytes of all such answers; beyond it the service answers `backpressure`."""
     max_ahead: int = Field(16, ge=1)
     """Chunks in work at a time of all clients that send before they are answered; beside live
     streams an eighth of it."""

@@ -11,6 +11,7 @@ from larnn_service.backend.model_repository import Repository
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import at_start
 from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
@@ -41,7 +42,7 @@ async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
             store or MemoryStore(),
             StreamIds("of all"),
             models,
-            max_streams=10,
+            Places(10),
             idle_timeout=60,
             checkpoint_interval=1e6,
         )

@@ -12,6 +12,7 @@ from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Outcome, Survives
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import ServiceError, Unavailable
@@ -69,12 +70,12 @@ class FarStore(MemoryStore):
 
 def replica(store: FarStore, clock: Clock, models: Models = MODELS, **changes: Any) -> Streams:
     settings: dict[str, Any] = {
-        "max_streams": 2,
         "idle_timeout": IDLE,
         "checkpoint_steps": 10,
         "checkpoint_interval": 1e6,
     }
-    return Streams(store, StreamIds("secret"), models, clock=clock, **settings | changes)
+    settings |= changes
+    return Streams(store, StreamIds("secret"), models, Places(2), clock=clock, **settings)
 
 
 async def move(streams: Streams, stream: Stream, position: int) -> None:

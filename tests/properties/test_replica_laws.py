@@ -24,6 +24,7 @@ from larnn_service.engine.store.interface import Outcome, Survives
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import Expired, Moved, ServiceError
@@ -96,7 +97,7 @@ class Replicas(RuleBasedStateMachine):
             self.store,
             StreamIds("of all"),
             models,
-            max_streams=10,
+            Places(10),
             idle_timeout=60,
             checkpoint_steps=self.checkpoint_steps,
             checkpoint_interval=1e6,

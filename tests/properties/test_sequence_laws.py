@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from larnn_service.engine.engine import Engine
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.sequences import Part, Sequences
 from larnn_service.errors import BadValue, Conflict, Expired, Gap, ServiceError, UnknownStream
@@ -36,7 +37,7 @@ def at_replicas(work: Callable[[list[Sequences]], Awaitable[T]]) -> T:
         for _ in range(2):
             models = served(Model(MANIFEST, Sums()))
             ids = StreamIds("of all")
-            streams = Streams(store, ids, models, max_streams=100, idle_timeout=1e6)
+            streams = Streams(store, ids, models, Places(100), idle_timeout=1e6)
             engines.append(Engine(models, streams, Settings(model="toy", concurrency=1)))
         try:
             return await work([Sequences(engine) for engine in engines])

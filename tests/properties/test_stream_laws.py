@@ -18,6 +18,7 @@ from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.chunk import Chunk
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import Gap
 from larnn_service.settings import Settings
@@ -42,7 +43,7 @@ def in_engine(models: Models, work: Callable[[Engine], Awaitable[T]]) -> T:
     """Run `work` on a fresh engine, in a loop of its own."""
 
     async def run() -> T:
-        streams = Streams(MemoryStore(), StreamIds("s"), models, max_streams=100, idle_timeout=1e6)
+        streams = Streams(MemoryStore(), StreamIds("s"), models, Places(100), idle_timeout=1e6)
         engine = Engine(models, streams, Settings(model="toy", max_run_steps=16))
         try:
             return await work(engine)

@@ -22,7 +22,8 @@ OPEN = frozenset(
 RESERVED = ("/healthz", "/readyz", "/metrics", "/models", "/v2/health", "/v2/repository")
 """Where probes and operators ask: some connections are kept back for them."""
 SHARE = 2
-"""No owner of several has more than one part in so many of the bytes that may wait."""
+"""No owner of several has more than one part in so many of the bytes that may wait, or of the
+streams that may be open."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
 

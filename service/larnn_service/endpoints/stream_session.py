@@ -102,7 +102,7 @@ class StreamSession:
             binary = subprotocols.chosen(offered) == subprotocols.BINARY
             self._decoder = StreamDecoder(binary, options_of(query), self._max_chunk_steps)
             if "stream" in query:
-                stream = await engine.resume(query["stream"])
+                stream = await engine.resume(query["stream"], self.owner)
             else:
                 model = engine.model(query.get("model"), version_asked(query))
                 stream = await engine.open(model, owner=self.owner)

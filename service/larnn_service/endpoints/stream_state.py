@@ -53,7 +53,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     )
     async def put_state(request: Request, stream_id: str) -> Response:
         """Position, state and answers are the file's from now on; a connection is closed."""
-        stream = await engine.resume(stream_id)
+        stream = await engine.resume(stream_id, request.state.owner)
         contract = stream.model.manifest.contract
         body = await read_body(request, state_file.largest(contract, max_kept))
         taken = snapshot.Snapshot(*state_file.read(body, contract))

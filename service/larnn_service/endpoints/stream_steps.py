@@ -58,7 +58,7 @@ class StreamSteps:
 
     async def _advance(self, request: Request, answer: Answer) -> None:
         try:
-            stream = await self._engine.resume(request.parameters["stream_id"])
+            stream = await self._engine.resume(request.parameters["stream_id"], request.owner)
             concerns(*key(stream.model), stream.id)
             decode = partial(self._decode, request.body, stream.model)
             large = len(request.body) > LARGE

@@ -138,13 +138,13 @@ class Engine:
         self._check_draining()
         return await self.streams.open(model, idempotency_key, owner=owner)
 
-    async def resume(self, stream_id: str) -> Stream:
+    async def resume(self, stream_id: str, owner: str = "") -> Stream:
         """The stream of that id, this replica's from now on.
 
         Raises UnknownStream, Expired, Draining, Full, Unavailable.
         """
         self._check_draining()
-        return await self.streams.resume(stream_id)
+        return await self.streams.resume(stream_id, owner)
 
     async def fork(
         self, stream_id: str, idempotency_key: str | None = None, owner: str = ""

@@ -15,6 +15,7 @@ from larnn_service.engine.engine import Engine
 from larnn_service.engine.models import load_threads
 from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import at_start
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import BadModel, Conflict, Full, StartupError
 from larnn_service.interfaces import Model
@@ -64,7 +65,7 @@ def engine_on() -> Iterator[Callable[..., Engine]]:
     def engine(repository: Repository, within: float, store: SharedStore | None = None) -> Engine:
         models = at_start(repository, "toy", 1, LoadThreads(within))
         ids = StreamIds("of all")
-        streams = Streams(store or SharedStore(), ids, models, max_streams=10, idle_timeout=60)
+        streams = Streams(store or SharedStore(), ids, models, Places(10), idle_timeout=60)
         engines.append(Engine(models, streams, Settings(concurrency=1)))
         return engines[-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import Conflict, Expired, Full, Moved, UnknownStream
 from larnn_service.interfaces import Model
@@ -16,7 +17,7 @@ from tests.engine.replicas import IDLE, MODEL, MODELS, Clock, Listener
 @pytest.fixture
 def streams(clock: Clock) -> Streams:
     return Streams(
-        MemoryStore(), StreamIds("secret"), MODELS, max_streams=2, idle_timeout=IDLE, clock=clock
+        MemoryStore(), StreamIds("secret"), MODELS, Places(2), idle_timeout=IDLE, clock=clock
     )
 
 

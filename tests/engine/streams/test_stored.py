@@ -13,6 +13,7 @@ import pytest
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Store
 from larnn_service.engine.streams.checkpoint import Checkpoint, beginning, encode
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import Expired, UnknownModel
 from larnn_service.stream_ids import StreamIds
@@ -29,7 +30,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 def replica(store: Store) -> Streams:
-    return Streams(store, StreamIds("secret"), MODELS, max_streams=10, idle_timeout=IDLE)
+    return Streams(store, StreamIds("secret"), MODELS, Places(10), idle_timeout=IDLE)
 
 
 def damage(folder: Path, **fields: object) -> None:

@@ -117,6 +117,7 @@ class Advancer:
             self._streams.check(stream)
             advance = Advance(stream.checkpoint, work.chunk, self._max_unacked_steps)
             if len(advance.fresh):
+                self._streams.places.check_kept(advance.kept_bytes, stream.kept_bytes)
                 rows = [(advance.fresh, advance.before.state)]
                 self._batcher(stream.model).submit(rows, partial(self._ran, work, advance))
             else:

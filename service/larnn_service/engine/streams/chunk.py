@@ -52,6 +52,12 @@ class Advance:
         self.fresh = chunk.steps[before.position - chunk.offset :]
         """The steps that the stream has not consumed."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of answers that the client has not acknowledged, when the fresh steps have theirs."""
+        of_step = self._kept.itemsize * self._kept.shape[1]
+        return self._kept.nbytes + len(self.fresh) * of_step
+
     def moved(self, logits: Floats, state: RowState) -> Checkpoint:
         """Where the stream stands after the fresh steps; logits [fresh, classes]."""
         self._kept = np.concatenate([self._kept, logits]) if len(self._kept) else logits

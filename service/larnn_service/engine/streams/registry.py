@@ -10,11 +10,14 @@ from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import Checkpoint, beginning
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.stored import Stored
 from larnn_service.engine.streams.stream import Connection, Stream
 from larnn_service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
@@ -37,8 +40,8 @@ class Streams:
         store: Store,
         ids: StreamIds,
         models: Models,
+        places: Places,
         *,
-        max_streams: int,
         idle_timeout: float,
         checkpoint_steps: int = 1,
         checkpoint_interval: float = 1.0,
@@ -53,15 +56,15 @@ class Streams:
             store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
         )
         self.ids = ids
-        self._max_streams = max_streams
+        self.places = places
         self._idle_timeout = idle_timeout
         self._clock = clock
-        self._streams: dict[str, Stream] = {}
-        self._coming = 0
+        self._rests = store.survives != "connection"
+        """Streams that leave memory rest in the store."""
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __iter__(self) -> Iterator[Stream]:
-        return iter(list(self._streams.values()))
+        return iter(self.places)
 
     async def open(
         self, model: Model, key: str | None = None, start: Checkpoint | None = None, owner: str = ""
@@ -73,13 +76,14 @@ class Streams:
         """
         name = self.ids.new(owner)
         checkpoint = beginning(name, model) if start is None else start.fork(name)
-        with self._room():
+        self.places.check_kept(checkpoint.logits.nbytes)
+        with self._room(owner):
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):
                 self._note("opened")
-                return self._add(model, replace(checkpoint, fence=head.fence))
+                return self._add(model, replace(checkpoint, fence=head.fence), owner)
         try:
-            stream = await self.resume(head)
+            stream = await self.resume(head, owner)
         except Expired:  # damaged, or gone since: nothing stands under this key
             await self.store.delete(head)
             return await self.open(model, key, start, owner)
@@ -89,7 +93,7 @@ class Streams:
             raise Conflict("this key has opened another stream; take a new key for each operation")
         return stream
 
-    async def resume(self, stream_id: str) -> Stream:
+    async def resume(self, stream_id: str, owner: str = "") -> Stream:
         """The stream of that id, this replica's from now on, touched.
 
         What is in memory counts only while its fence is the store's: else another replica has gone
@@ -101,9 +105,9 @@ class Streams:
             stream, head = await self._find(stream_id)
             if stream is None:
                 model = await self._stored.model(stream_id, head)
-                with self._room():
+                with self._room(owner):
                     taken = await self._read(stream_id, self._stored.take(stream_id, model))
-                    stream = self._add(model, taken)
+                    stream = self._add(model, taken, owner)
                 self._note("resumed")
                 if taken.version != model.manifest.version:
                     await self.migrate(stream, model)
@@ -137,6 +141,7 @@ class Streams:
                 self._lose(stream, moved())
                 raise moved()
             stream.checkpoint, stream.resting = checkpoint, False
+            self.places.note(stream)
 
     def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
         """The only place where a stream moves; it is written at once or soon.
@@ -148,9 +153,10 @@ class Streams:
         if checkpoint.ended and not stream.checkpoint.ended:
             self._note("ended")
         stream.checkpoint = checkpoint
+        self.places.note(stream)
         stream.dirty = True
         stream.last_used = self._clock()
-        if self.store.survives == "connection":
+        if not self._rests:
             self.checkpoints.keep(stream)
         else:
             self.checkpoints.due(stream)
@@ -184,7 +190,7 @@ class Streams:
     async def remove(self, stream_id: str) -> None:
         """Erase every copy, damaged or not. Raises UnknownStream, Expired, Unavailable."""
         erased = self.ids.is_possible(stream_id) and await self.store.delete(stream_id)
-        if (stream := self._streams.get(stream_id)) is not None:
+        if (stream := self.places.get(stream_id)) is not None:
             self._lose(stream, self._expired())
         if not erased:
             raise self._gone(stream_id)
@@ -196,7 +202,7 @@ class Streams:
         oldest = self._clock() - self._idle_timeout
         for stream in self:
             if stream.last_used < oldest and not stream.lock.locked() and not stream.resting:
-                if self.store.survives == "connection":
+                if not self._rests:
                     await self.store.delete(stream.id)
                     self._note("evicted")
                     self._lose(stream, self._expired())
@@ -213,7 +219,7 @@ class Streams:
         if stream.dirty and stream.lost is None:
             self.checkpoints.start(stream)
         elif stream.resting and stream.connection is None:
-            self._forget(stream)
+            self.places.remove(stream)
 
     async def _rest(self, stream: Stream, oldest: float) -> None:
         async with stream.lock:
@@ -222,17 +228,19 @@ class Streams:
                 return  # the store is away, or another's, or someone came meanwhile
             self._note("evicted")
             if stream.connection is None:
-                self._forget(stream)
+                self.places.remove(stream)
             else:
-                light = replace(stream.checkpoint, logits=stream.checkpoint.logits[:0], state={})
+                none = np.empty((0, *stream.checkpoint.logits.shape[1:]), np.float32)
+                light = replace(stream.checkpoint, logits=none, state={})
                 stream.checkpoint, stream.resting = light, True
+                self.places.note(stream)
 
     async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
         """The stream if it is in memory and still this replica's, and what the store says of it."""
         if not self.ids.is_possible(stream_id):
             raise self._gone(stream_id)
         head = await self._read(stream_id, self._stored.head(stream_id))
-        stream = self._streams.get(stream_id)
+        stream = self.places.get(stream_id)
         if stream is not None and stream.checkpoint.fence < head.fence:
             self._lose(stream, moved())
             stream = None
@@ -246,51 +254,37 @@ class Streams:
             error = self._gone(stream_id)
         except Expired as damaged:
             error = damaged
-        if (stream := self._streams.get(stream_id)) is not None:
+        if (stream := self.places.get(stream_id)) is not None:
             self._lose(stream, error)
         raise error
 
-    def _add(self, model: Model, checkpoint: Checkpoint) -> Stream:
-        stream = Stream(model, checkpoint, checkpoint.position, last_used=self._clock())
-        self._streams[stream.id] = stream
+    def _add(self, model: Model, checkpoint: Checkpoint, owner: str) -> Stream:
+        now = self._clock()
+        stream = Stream(model, checkpoint, checkpoint.position, last_used=now, owner=owner)
+        self.places.add(stream)
         return stream
 
     @contextlib.contextmanager
-    def _room(self) -> Iterator[None]:
-        """A place for one more. Raises Full where no stream that rests can leave memory."""
-        if len(self._streams) + self._coming >= self._max_streams:
-            self._make_room()
-        self._coming += 1
+    def _room(self, owner: str) -> Iterator[None]:
+        """A place for one more. Raises Full."""
         try:
-            yield
-        finally:
-            self._coming -= 1
+            with self.places.room(owner, self._evict if self._rests else None):
+                yield
+        except Full:
+            self._note("refused")
+            raise
 
-    def _make_room(self) -> None:
-        living = [stream for stream in self if not stream.checkpoint.ended]
-        if len(living) + self._coming < self._max_streams:
-            return
-        if self.store.survives != "connection":
-            for stream in sorted(living, key=lambda stream: stream.last_used):
-                if stream.connection is None and not stream.dirty and not stream.lock.locked():
-                    self._note("evicted")
-                    self._forget(stream)
-                    return
-        self._note("refused")
-        raise Full(f"{self._max_streams} streams are open, the limit; try again", retry_after=5)
+    def _evict(self, stream: Stream) -> None:
+        self._note("evicted")
+        self.places.remove(stream)
 
     def _lose(self, stream: Stream, error: ServiceError) -> None:
         """The stream is another's or gone: whoever still holds it here is told."""
         stream.lost = error
         if isinstance(error, Moved):
             self._note("moved")
-        self._forget(stream)
+        self.places.remove(stream)
         stream.interrupt(error)
-
-    def _forget(self, stream: Stream) -> None:
-        """Let it leave memory, where it has not been resumed as another since."""
-        if self._streams.get(stream.id) is stream:
-            del self._streams[stream.id]
 
     def _note(self, event: str) -> None:
         self.metrics.streams.labels(event).inc()

@@ -58,7 +58,7 @@ class Sequences:
                 steps = part.steps(starting)
                 stream = await self._start(starting, name, part, len(steps), owner)
             else:
-                stream = await self._find(name, part)
+                stream = await self._find(name, part, owner)
                 steps = part.steps(stream.model)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
@@ -89,11 +89,11 @@ class Sequences:
             )
         return stream
 
-    async def _find(self, key: str, part: Part) -> Stream:
+    async def _find(self, key: str, part: Part, owner: str) -> Stream:
         stream_id = await self._engine.streams.store.named(key)
         if stream_id is None:
             raise UnknownStream(
                 f"sequence {quoted(part.name)!r} has not begun here or was idle for too long: send "
                 "sequence_start with its first request"
             )
-        return await self._engine.resume(stream_id)
+        return await self._engine.resume(stream_id, owner)

@@ -50,6 +50,7 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
             logits=snapshot.logits,
             state={tensor.name: snapshot.state[tensor.name] for tensor in contract.state},
         )
+        streams.places.check_kept(snapshot.logits.nbytes, stream.kept_bytes)
         streams.commit(stream, restored)
         await streams.checkpoints.write(stream)
     stream.interrupt(Moved("the stream's state was replaced; resume it to see where it stands"))

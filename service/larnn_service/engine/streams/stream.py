@@ -36,6 +36,10 @@ class Stream:
     lost: ServiceError | None = None
     """Why this replica may not go on with the stream: another owns it, or it is gone."""
     last_used: float = 0.0
+    owner: str = ""
+    """Who opened or resumed it here; empty where no keys are set."""
+    kept_bytes: int = 0
+    """Of its answers, as the quota counts them."""
     connection: Connection | None = None
     lock: StreamLock = field(default_factory=StreamLock)
     """Held while a chunk runs: chunks of one stream go one after the other, in order."""

@@ -11,6 +11,7 @@ import numpy as np
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.interfaces import Model
@@ -52,7 +53,7 @@ class Replica:
             store,
             StreamIds("secret"),
             models,
-            max_streams=10,
+            Places(10),
             idle_timeout=-1,
             checkpoint_steps=1_000,
             checkpoint_interval=1e6,
