@@ -55,7 +55,7 @@ class Advance:
     @property
     def kept_bytes(self) -> int:
         """Of answers that the client has not acknowledged, when the fresh steps have theirs."""
-        of_step = self._kept.itemsize * self._kept.shape[1]
+        of_step: int = self._kept.itemsize * self._kept.shape[1]
         return self._kept.nbytes + len(self.fresh) * of_step
 
     def moved(self, logits: Floats, state: RowState) -> Checkpoint:
