@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         return phone.main(flags[1:])
     with refusals():
         settings = CliApp.run(Settings, cli_args=flags)
+    with leaving_threads_behind(), refusals():
         worker = workers.started(settings) if workers.wanted(settings) else None
         from larnn_service.process.server import (
             prepare,  # heavy: the parent of workers does without
@@ -53,11 +54,10 @@ def refusals() -> Iterator[None]:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
-    with leaving_threads_behind():
-        try:
-            yield
-        except (StartupError, ValidationError) as error:
-            sys.exit(f"the service does not start: {error}")
+    try:
+        yield
+    except (StartupError, ValidationError) as error:
+        sys.exit(f"the service does not start: {error}")
 
 
 if __name__ == "__main__":

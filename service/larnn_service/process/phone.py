@@ -19,6 +19,7 @@ from pydantic_settings import CliApp
 from larnn_service.__main__ import refusals
 from larnn_service.admission.keys import new_key
 from larnn_service.errors import StartupError
+from larnn_service.process.ending import leaving_threads_behind
 from larnn_service.process.server import prepare
 from larnn_service.settings import Settings
 
@@ -29,7 +30,11 @@ _OUTSIDE = ("192.0.2.1", 9)  # reserved for documentation: nothing is sent there
 
 def main(arguments: list[str]) -> None:
     """Serve by https until SIGTERM; `arguments` are settings as flags."""
-    with refusals(), TemporaryDirectory(prefix="larnn-") as folder:
+    with (
+        leaving_threads_behind(),
+        refusals(),
+        TemporaryDirectory(prefix="larnn-") as folder,
+    ):
         settings = CliApp.run(Settings, cli_args=arguments)
         host = settings.host if "host" in settings.model_fields_set else own_address()
         port = settings.port if "port" in settings.model_fields_set else PORT
