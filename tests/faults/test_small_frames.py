@@ -26,6 +26,8 @@ MESSAGES = 2
 class Session:
     """Answers each message, after a while or at once."""
 
+    owner = ""
+
     def __init__(self, channel: Any, wait: float) -> None:
         self.channel, self.wait, self.handled = channel, wait, 0
 
