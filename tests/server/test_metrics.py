@@ -59,6 +59,7 @@ def test_requests_by_door_model_and_status(watched: httpx.Client) -> None:
 
 def test_queue_runs_and_batches(watched: httpx.Client) -> None:
     of_toy = {"model": "toy", "version": "1"}
+    watched.post("/classify", json={"sequences": [WINDOW]})  # what nothing has run on is not told
     before = sample(watched, "larnn_steps_total", **of_toy)
     waited = sample(watched, "larnn_queue_duration_seconds_count", **of_toy)
     rows = sample(watched, "larnn_run_rows_sum", **of_toy)

@@ -32,6 +32,8 @@ SEND_BUFFER = 2**17
 """Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
 CLOSE_TIMEOUT = 10.0
 """Seconds in which a client must answer a close frame."""
+_FRAMES = 2**16
+"""What the frames of a message may cost beside its bytes."""
 _INVALID_UTF8, _TOO_LARGE, _NO_PONG = 1007, 1009, 1011
 
 
@@ -184,7 +186,7 @@ class WebSocketConnection(asyncio.Protocol):
         except UnicodeDecodeError:
             self._protocol.fail(_INVALID_UTF8, "a text message is not UTF-8")
             return self._stop_working()
-        if self._fragments.size > self._limits.max_message:
+        if self._fragments.size > self._limits.max_message + _FRAMES:
             self._protocol.fail(_TOO_LARGE, "the message has too many frames")
             return self._stop_working()
         if message is not None:

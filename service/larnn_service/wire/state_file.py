@@ -73,7 +73,14 @@ def read(body: bytes, contract: Contract) -> StateFile:
         tensors = load(body)
         header = body[8 : 8 + int.from_bytes(body[:8], "little")]
         metadata = _HEADERS.decode(header).metadata
-    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (
+        SafetensorError,
+        msgspec.MsgspecError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as error:
         raise BadMessage(
             f"the body is no state as GET gives it, a safetensors file: {quoted(error)}"
         ) from None
