@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from functools import partial
 from typing import Any, cast
@@ -14,7 +15,7 @@ from typing import Any, cast
 from larnn_service.admission.byte_budget import Held
 from larnn_service.errors import Full, TooSlow
 from larnn_service.transport.arrival import Arrival
-from larnn_service.transport.backlog import Backlog
+from larnn_service.transport.backlog import SLOW, Backlog
 from larnn_service.transport.framework_request import CONTINUE, FrameworkRequest
 from larnn_service.transport.http_message import Message
 from larnn_service.transport.hub import Hub
@@ -65,10 +66,8 @@ class HttpConnection(asyncio.Protocol):
         wanted = bool(self._messages) or self._parser.incoming is None
         if not self._arrival.add(len(data), wanted):
             return self.transport.abort()
-        if self._backlog.is_one_piece:
+        if self._parse not in self._hub.turns:
             self._parse()
-        else:
-            self._go_on()
 
     def eof_received(self) -> bool:
         """The client sends no more. What it has asked is answered soon, where the transport can."""
@@ -107,8 +106,9 @@ class HttpConnection(asyncio.Protocol):
     # Bytes to requests.
 
     def _parse(self) -> None:
-        """One piece, and go on as far as to the head of the request behind the one at work."""
-        if self._backlog and self._may_parse():
+        """Pieces for a moment, as far as to the head of the request behind the one at work."""
+        until = time.perf_counter() + SLOW
+        while self._backlog and self._may_parse() and time.perf_counter() < until:
             try:
                 self._feed(self._backlog.next())
                 self._backlog.parsed()
