@@ -34,6 +34,11 @@ class Backlog:
         """Whether the next piece is all of it."""
         return len(self) <= self._size
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it is a few pieces, as a request's body may be."""
+        return len(self) <= 4 * self._size
+
     def next(self) -> bytes:
         """The next piece, until `parsed`."""
         self._began = time.perf_counter()

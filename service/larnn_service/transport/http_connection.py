@@ -50,8 +50,6 @@ class HttpConnection(asyncio.Protocol):
         self.drained: asyncio.Event | None = None
         """Set while the transport takes more; made by whoever has to wait for that."""
 
-    # The transport's side.
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.reading = Reading(self.transport)
@@ -63,11 +61,13 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._backlog.add(data)
-        wanted = bool(self._messages) or self._parser.incoming is None
-        if not self._arrival.add(len(data), wanted):
+        wanted = self._messages or self._parser.incoming is None
+        if not self._arrival.add(len(data), bool(wanted)):
             return self.transport.abort()
-        if self._parse not in self._hub.turns:
+        if self._backlog.is_small and self._parse not in self._hub.turns:
             self._parse()
+        else:
+            self._go_on()
 
     def eof_received(self) -> bool:
         """The client sends no more. What it has asked is answered soon, where the transport can."""
