@@ -12,11 +12,13 @@ import pytest
 
 from tests import live
 from tests.faults.attack.attacks import ATTACKS, Attack
-from tests.faults.attack.harness import LIMITS, attacked
+from tests.faults.attack.harness import ALLOWANCE, LIMITS, MIB, attacked
 
 SECONDS = 0.4
-LONGEST = 5_000.0
+LONGEST = 10_000.0
 """Milliseconds: no attack stops the service, however busy the machine is."""
+MOST = 2 * ALLOWANCE / MIB
+"""MiB more: what stays for how long is `make attack`'s to say."""
 FEW = ("the smallest of chunks", "fragments of no byte", "bodies that are never whole")
 
 
@@ -37,7 +39,7 @@ def workers(toy_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_harms_nobody(service: live.Process, attack: Attack) -> None:
     result = attacked(service, attack, SECONDS)
-    assert not result.faults
+    assert result.most - result.before < MOST
     assert max(result.request_longest, result.chunk_longest) < LONGEST
 
 
@@ -45,5 +47,5 @@ def test_an_attack_harms_nobody(service: live.Process, attack: Attack) -> None:
 def test_nor_does_it_harm_several_workers(workers: live.Process, name: str) -> None:
     [attack] = [attack for attack in ATTACKS if attack.name == name]
     result = attacked(workers, attack, SECONDS)
-    assert not result.faults
+    assert result.most - result.before < MOST
     assert max(result.request_longest, result.chunk_longest) < LONGEST
