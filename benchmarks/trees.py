@@ -179,14 +179,13 @@ def _verdict(met: bool) -> str:
 
 
 def _about(tree: Path) -> dict[str, str]:
-    """What is compared: the folder, its commit and whether that is all, and its model."""
+    """What is compared: its commit and whether that is all, and its model."""
     try:
         folder = Repository(tree / "models").newest(MODEL)
     except StartupError as error:
         raise typer.BadParameter(f"{tree}: {error}") from error
     manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     return {
-        "folder": str(tree),
         "commit": _git(tree, "rev-parse", "HEAD"),
         "changed": _git(tree, "diff", "HEAD", "--shortstat"),
         "graph_sha256": manifest.graph.sha256,
