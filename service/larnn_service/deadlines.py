@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Deadlines(Generic[T]):
-    """Of what all has as long."""
+    """Of work that is all given the same time."""
 
     def __init__(self, within: float, late: Callable[[T], None]) -> None:
         """Seconds, infinite for no deadline; `late` gets whatever is not done by then."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,67 +15,116 @@ from websockets.sync.client import connect
 
 from larnn_service.backend.onnx_backend import OnnxBackend
 from larnn_service.engine.batching.inline_policy import ShortRuns
+from larnn_service.engine.streams import real_time
 from larnn_service.interfaces import Floats
-from tests import live
+from tests import live, toy
+from tests.backend.test_model_repository import resign
 from tests.server.chunks import chunk
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
 
 CLIENTS, CHUNKS = 8, 30
 FIRST, OTHER = [1.0, 2.0], [3.0, 4.0]
+ALL_ARE_LATE, NONE_IS_LIVE = 1e9, 1e-9
+"""Steps a second of a signal that is recorded at once, and of one that never is."""
+
+
+class Held:
+    """A service whose runs of FIRST and of OTHER wait to be let go."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        models: Path,
+        patch: pytest.MonkeyPatch,
+        *,
+        places: int,
+        concurrency: int,
+        rate: float = 50,
+    ) -> None:
+        contract = toy.CONTRACT.model_copy(update={"sample_rate_hz": rate})
+        resign(toy.publish(models, contract=contract.model_dump(mode="json")), toy.graph(contract))
+        self.firsts, self.others = threading.Event(), threading.Event()
+        advance = OnnxBackend.advance
+
+        def held(backend: OnnxBackend, x: Floats, *rest: Any) -> Any:
+            only_others = bool((x[:, 0, 0] == OTHER[0]).all())
+            assert (self.others if only_others else self.firsts).wait(100)
+            return advance(backend, x, *rest)
+
+        self._stack = stack
+        self._url = stack.enter_context(
+            live.running(models=models, model="toy", max_ahead=places, concurrency=concurrency)
+        )
+        self._client = stack.enter_context(httpx.Client(base_url=self._url, timeout=60))
+        stack.callback(self.firsts.set)
+        stack.callback(self.others.set)
+        patch.setattr(OnnxBackend, "advance", held)
+        patch.setattr(ShortRuns, "is_short", lambda *_, **__: False)
+
+    def talk(self) -> Talk:
+        url = live.websocket_url(self._url)
+        talk = Talk(self._stack.enter_context(connect(url, compression=None)))
+        talk.hear()
+        return talk
+
+    def steps_in_work(self) -> float:
+        return sample(self._client, "larnn_waiting_steps", model="toy")
 
 
 @pytest.mark.parametrize("places", [2, 64])
 def test_chunks_sent_ahead_take_so_many_places_of_a_run(
-    toy_models: Path, monkeypatch: pytest.MonkeyPatch, places: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: int
 ) -> None:
     """The first chunk of each client finds the service waiting for it, the others are ahead.
 
     Runs of the first ones are held until all have been read, and runs of the others until as many
     are in work as may be.
     """
-    settings = {"models": toy_models, "model": "toy", "concurrency": 1, "max_ahead": places}
+    monkeypatch.setattr(real_time, "PAUSE", math.inf)
     with ExitStack() as stack:
-        url = stack.enter_context(live.running(**settings))
-        client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
-        firsts, others = threading.Event(), threading.Event()
-        stack.callback(firsts.set)
-        stack.callback(others.set)
-        advance = OnnxBackend.advance
-
-        def held(backend: OnnxBackend, x: Floats, *rest: Any) -> Any:
-            only_others = bool((x[:, 0, 0] == OTHER[0]).all())
-            assert (others if only_others else firsts).wait(100)
-            return advance(backend, x, *rest)
-
-        monkeypatch.setattr(OnnxBackend, "advance", held)
-        monkeypatch.setattr(ShortRuns, "is_short", lambda *_, **__: False)
-        talks = [
-            Talk(stack.enter_context(connect(live.websocket_url(url), compression=None)))
-            for _ in range(CLIENTS)
-        ]
+        service = Held(stack, tmp_path, monkeypatch, places=places, concurrency=1)
+        talks = [service.talk() for _ in range(CLIENTS)]
         for talk in talks:
-            talk.hear()
             for offset in range(CHUNKS):
                 step = OTHER if offset else FIRST
                 talk.socket.send(chunk(offset, [step], acked=0))
-
-        def in_work() -> float:
-            return sample(client, "larnn_waiting_steps", model="toy")
-
-        while in_work() < CLIENTS:
+        while service.steps_in_work() < CLIENTS:
             pass
-        firsts.set()
+        service.firsts.set()
         for talk in talks:
             assert talk.hear()["position"] == 1
-        while in_work() != min(places, CLIENTS):
+        while service.steps_in_work() != min(places, CLIENTS):
             pass
-        assert all(in_work() == min(places, CLIENTS) for _ in range(10))
-        others.set()
+        assert all(service.steps_in_work() == min(places, CLIENTS) for _ in range(10))
+        service.others.set()
         for talk in talks:
             assert [talk.hear()["position"] for _ in range(2, CHUNKS + 1)] == [
                 *range(2, CHUNKS + 1)
             ]
+
+
+@pytest.mark.parametrize("rate", [ALL_ARE_LATE, NONE_IS_LIVE])
+def test_a_live_stream_that_is_late_takes_no_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
+) -> None:
+    """It finds its chunks sent ahead, as those of a flood are: it goes first as long as they are no
+    more than was recorded since it began."""
+    monkeypatch.setattr(real_time, "PAUSE", 0)
+    with ExitStack() as stack:
+        service = Held(stack, tmp_path, monkeypatch, places=1, concurrency=2, rate=rate)
+        flood, late = service.talk(), service.talk()
+        for offset, step in enumerate([FIRST, OTHER]):
+            flood.socket.send(chunk(offset, [step], acked=0))
+        for offset in range(3):
+            late.socket.send(chunk(offset, [FIRST], acked=0))
+        while service.steps_in_work() < 2:
+            pass
+        service.firsts.set()
+        assert [talk.hear()["position"] for talk in (flood, late)] == [1, 1]
+        if rate == NONE_IS_LIVE:  # the flood has the only place, until its run is over
+            service.others.set()
+        assert [late.hear()["position"] for _ in range(2)] == [2, 3]
 
 
 def test_a_chunk_that_came_in_part_with_others_is_read_to_its_end(toy_url: str) -> None:

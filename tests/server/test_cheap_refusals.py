@@ -6,7 +6,6 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ from tests import live
 MEBIBYTE = 2**20
 BIG = 2**63 - 1
 LONG = "x" * MEBIBYTE
-
-
-@pytest.fixture(scope="module")
-def client(toy_models: Path) -> Iterator[httpx.Client]:
-    with (
-        live.running(models=toy_models, model="toy") as url,
-        httpx.Client(base_url=url, timeout=100) as client,
-    ):
-        yield client
 
 
 def sequences(rows: str) -> bytes:

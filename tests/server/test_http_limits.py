@@ -51,15 +51,6 @@ ENDLESS = {
 """Parts of a request that never end, of which a client can send as much as it likes."""
 
 
-@pytest.fixture(scope="module")
-def client(toy_models: Path) -> Iterator[httpx.Client]:
-    with (
-        live.running(models=toy_models, model="toy") as url,
-        httpx.Client(base_url=url, timeout=100) as client,
-    ):
-        yield client
-
-
 @pytest.mark.parametrize("part", ENDLESS)
 def test_what_never_ends_is_refused(client: httpx.Client, part: str) -> None:
     with connected(client) as own, contextlib.suppress(ConnectionError):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -108,6 +111,13 @@ class Measured:
             seconds = time.perf_counter() - start
             call.answered(str(status), seconds)
             logger.debug("%s %s %d in %.4f s", scope["method"], call.door, status, seconds)
+
+
+def json_response(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response with this body as JSON."""
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
 def starlette(response: http.Response) -> Response:

@@ -80,7 +80,8 @@ class StreamSession:
         """Something is on its way that ends with `_next`; at first the opening."""
         self._over = False
         self._answered = math.inf
-        """When the last message was answered, in seconds of the monotonic clock."""
+        """When the last message was answered, or the greeting sent, in seconds of the monotonic
+        clock."""
         self._model: Model | None = None
         self._observed: Observed | None = None
 
@@ -117,6 +118,7 @@ class StreamSession:
         except Exception as error:
             return self._fail(error)
         if not self._over:
+            self._answered = time.monotonic()
             self._channel.send(greeting)
             self._next()
 
@@ -133,14 +135,16 @@ class StreamSession:
 
     def receive(self, message: bytes, is_text: bool, ahead: bool) -> None:
         """A message of the client's. `ahead`: it had come before the last one was answered."""
+        assert self._stream is not None
         self._busy = True
-        pacer = self._engine.pacer
+        now = time.monotonic()
         token = CALL.set(self._call)
         try:
-            if ahead:
+            live = self._stream.real_time.is_live(0 if ahead else now - self._answered, now)
+            if ahead and not live:
                 self._tasks.start(self._in_turn(message, is_text))
             else:
-                pacer.begin(time.monotonic() - self._answered)
+                self._engine.pacer.begin(live)
                 self._advance(message, is_text, self._answer_first)
         finally:
             CALL.reset(token)
@@ -247,6 +251,8 @@ class StreamSession:
             self._channel.close(NORMAL_CLOSE)
             return self._end()
         elif isinstance(told, ServiceError) and not isinstance(told, ENDS_CONNECTION):
+            assert self._stream is not None
+            self._stream.real_time.consumed(1, self._answered)
             self._call.failed(told.code)
             self._channel.send(message(told))
         else:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from larnn_service.endpoints.framework import own_key
+from larnn_service.endpoints.framework import json_response, own_key
 from larnn_service.endpoints.openapi import gives
 from larnn_service.endpoints.request_body import read_body
 from larnn_service.endpoints.stream_opening import opened
@@ -58,7 +57,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         body = await read_body(request, state_file.largest(contract, max_kept))
         taken = snapshot.Snapshot(*state_file.read(body, contract))
         await snapshot.put_in(engine.streams, stream, taken, max_kept)
-        return _json(opened(engine, stream), 200)
+        return json_response(opened(engine, stream), 200)
 
     @routes.post(
         "/fork",
@@ -75,10 +74,6 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """Both go on by themselves. The Idempotency-Key is as for opening."""
         key = own_key(request, idempotency_key)
         stream = await engine.fork(stream_id, key, request.state.owner)
-        return _json(opened(engine, stream), 201, {"Location": f"/streams/{stream.id}"})
+        return json_response(opened(engine, stream), 201, {"Location": f"/streams/{stream.id}"})
 
     return routes
-
-
-def _json(body: msgspec.Struct, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from larnn_service.endpoints.framework import own_key
+from larnn_service.endpoints.framework import json_response, own_key
 from larnn_service.endpoints.openapi import gives, takes
 from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.stream_opening import opened
@@ -42,7 +42,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         stream = await engine.open(model, key, request.state.owner)
         location = {"Location": f"/streams/{stream.id}"}
-        return _json(opened(engine, stream), 201, location)
+        return json_response(opened(engine, stream), 201, location)
 
     @routes.get(
         "/{stream_id}",
@@ -51,7 +51,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         response_class=Response,
     )
     async def get_stream(stream_id: str) -> Response:
-        return _json(opened(engine, await engine.streams.look(stream_id)))
+        return json_response(opened(engine, await engine.streams.look(stream_id)))
 
     @routes.delete(
         "/{stream_id}",
@@ -65,9 +65,3 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         return Response(status_code=204)
 
     return routes
-
-
-def _json(
-    body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

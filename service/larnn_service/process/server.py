@@ -43,17 +43,11 @@ FILES = 128
 
 
 def limits(settings: Settings) -> Limits:
-    """What clients may hold of the transport; as many connections as there can be open files.
-
-    The limit of open files is raised to what the system allows this process.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # not everywhere may it be raised so far
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    room = max(soft - FILES - RESERVE, 1)
+    """What clients may hold of the transport; as many connections as there can be open files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = max(files - FILES - RESERVE, 1)
     if room < settings.max_connections:
-        logger.warning("%d open files leave room for %d connections", soft, room)
+        logger.warning("%d open files leave room for %d connections", files, room)
     return Limits(
         settings.max_message,
         settings.send_timeout,
@@ -196,9 +190,17 @@ def prepare(settings: Settings) -> Server:
     """The service of this process, with its log. Raises StartupError."""
     logs.configure(settings.log_level, settings.log_format)
     give_large_blocks_back()
+    _raise_open_files()
     server = Server(settings)
     _collect_seldom()
     return server
+
+
+def _raise_open_files() -> None:
+    """As many open files as the system allows this process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # not everywhere may it be raised so far
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_seldom() -> None:

@@ -10,7 +10,7 @@ LARGEST, SMALLEST = 2**14, 2**7
 """Bytes of a piece."""
 SLOW = 5e-4
 """Seconds that a piece may take to parse: then the next one is smaller."""
-TURN = 2e-3
+TURN = 4e-3
 """Seconds of a turn of the event loop for all connections that have more than a piece."""
 
 

@@ -15,7 +15,7 @@ from websockets.frames import Frame
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from larnn_service.admission.byte_budget import Held
+from larnn_service.admission.byte_budget import FREE, Held
 from larnn_service.endpoints.stream_session import StreamSession
 from larnn_service.errors import Backpressure, Full, ServiceError
 from larnn_service.transport.backlog import Backlog
@@ -106,7 +106,6 @@ class WebSocketConnection(asyncio.Protocol):
             self._go_on_later()
         else:
             self._count()
-            self._reading.resume()
 
     # The transport's side.
 
@@ -117,6 +116,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._parse()
         else:
             self._go_on_later()
+            self._count()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.pings.remove(self)
@@ -152,10 +152,6 @@ class WebSocketConnection(asyncio.Protocol):
         self._deliver()
         if self._may_parse():
             self._go_on_later()
-        elif self._backlog or self._messages:
-            self._reading.pause()
-        else:
-            self._reading.resume()
         self._count()
 
     def _may_parse(self) -> bool:
@@ -174,7 +170,6 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _go_on_later(self) -> None:
         if not self.transport.is_closing():
-            self._reading.pause()
             self._hub.turns.add(self._parse)
 
     def _take(self, frame: Frame) -> None:
@@ -203,11 +198,17 @@ class WebSocketConnection(asyncio.Protocol):
         self._session.receive(message, is_text, ahead)
 
     def _count(self) -> None:
-        """All that came and is not answered."""
+        """All that came and is not answered. While more than a little waits, no more is read."""
+        waiting = len(self._backlog)
+        if self._messages:
+            waiting += sum([len(message) for message, _ in self._messages])
+        if waiting > FREE:
+            self._reading.pause()
+        else:
+            self._reading.resume()
         if self._closing:
             return
-        incomplete = self._fragments.size + self._in_parser + len(self._backlog)
-        waiting = sum([len(message) for message, _ in self._messages]) if self._messages else 0
+        incomplete = self._fragments.size + self._in_parser
         unread = self.transport.get_write_buffer_size() if self._writing_paused else 0
         try:
             self._held.set(self._at_work + waiting + incomplete + unread)
@@ -220,7 +221,7 @@ class WebSocketConnection(asyncio.Protocol):
         """The ping interval is over: ping, or look after the ping that was sent."""
         if self._closing:
             return
-        what = self._keepalive.next(behind=self._reading.paused)
+        what = self._keepalive.next(behind=bool(self._backlog) or self._reading.paused)
         if what == "dead":
             self._protocol.fail(_NO_PONG, "keepalive ping timeout")
             self._flush()

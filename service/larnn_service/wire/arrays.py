@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -28,7 +27,7 @@ from larnn_service.errors import (
 from larnn_service.finite import all_finite
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.wire.json_numbers import read_numbers
-from larnn_service.wire.json_pieces import FINITE, Sequences
+from larnn_service.wire.json_pieces import FINITE, SequenceReader, first_not_finite
 from larnn_service.wire.large_json import LARGE, decode_large
 from larnn_service.wire.stream_schemas import StepsBody, Version
 
@@ -62,25 +61,16 @@ def _malformed(body: bytes | bytearray, error: Exception) -> ServiceError:
         return BadJson("the text is nested too deeply")
     if len(body) <= _SHORT:
         try:
-            if (place := _first_not_finite(json.loads(body))) is not None:
-                return BadValue(f"{place}: {FINITE}")
+            if (path := first_not_finite(json.loads(body))) is not None:
+                return BadValue(f"{_place(path)}: {FINITE}")
         except (ValueError, RecursionError):
             pass
     return BadJson(f"the text is not valid JSON: {error}")
 
 
-def _first_not_finite(value: Any) -> str | None:
-    if isinstance(value, float):
-        return None if math.isfinite(value) else ""
-    items: Iterable[tuple[str, Any]] = ()
-    if isinstance(value, dict):
-        items = ((f".{quoted(key)}", item) for key, item in value.items())
-    elif isinstance(value, list):
-        items = ((f"[{index}]", item) for index, item in enumerate(value))
-    for name, item in items:
-        if (rest := _first_not_finite(item)) is not None:
-            return (name + rest).removeprefix(".")
-    return None
+def _place(path: list[str | int]) -> str:
+    steps = [f"[{part}]" if isinstance(part, int) else f".{quoted(part)}" for part in path]
+    return "".join(steps).removeprefix(".")
 
 
 def version_asked(query: Mapping[str, str]) -> int | None:
@@ -107,7 +97,7 @@ def json_sequences(
         whole = numbers.values.reshape(-1, numbers.width)
         sequences = np.split(whole, np.cumsum(numbers.rows[:-1])) if numbers.rows[1:] else [whole]
     else:
-        reader = Sequences("sequences", _channels(model), model.manifest.name, nested=True)
+        reader = SequenceReader("sequences", _channels(model), model.manifest.name, nested=True)
         sequences = reader.read(memoryview(raw), check, most, most_steps)
     if model.manifest.contract.vocabulary is None:
         return list(sequences)  # the numbers were read as finite ones
@@ -116,14 +106,16 @@ def json_sequences(
 
 def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
-    numbers = read_numbers(memoryview(raw), 1)
+    text = bytes(raw)
+    numbers = read_numbers(text, 1)
     if numbers is not None and numbers.depth == 2 and numbers.width == _channels(model):
         check_chunk_size(numbers.rows[0], limit)
         steps = numbers.values.reshape(-1, numbers.width)
     else:
-        reader = Sequences("steps", _channels(model), model.manifest.name, nested=False)
-        text, check = memoryview(raw), lambda steps: check_chunk_size(sum(steps), limit)
-        [steps] = reader.read(text, check, 1, limit)
+        reader = SequenceReader("steps", _channels(model), model.manifest.name, nested=False)
+        [steps] = reader.read(
+            memoryview(text), lambda steps: check_chunk_size(sum(steps), limit), 1, limit
+        )
     return steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-class Sequences:
+class SequenceReader:
     """The sequences [steps, channels] of a text, as they come."""
 
     def __init__(self, root: str, channels: int, who: str, nested: bool) -> None:
@@ -120,10 +120,11 @@ class Sequences:
         if isinstance(error, RecursionError):
             return BadJson(f"{self._root}: the text is nested too deeply")
         try:
-            indices = _first_not_finite(json.loads(piece))
+            path = first_not_finite(json.loads(piece))
         except (ValueError, RecursionError):
             return BadJson(f"{self._root}: the text is not valid JSON")
-        return BadValue(f"{self._moved(indices or [], base)}: {FINITE}")
+        indices = [key for key in path or () if isinstance(key, int)]
+        return BadValue(f"{self._moved(indices, base)}: {FINITE}")
 
 
 def _end_of_piece(text: memoryview, start: int) -> int:
@@ -137,12 +138,16 @@ def _end_of_piece(text: memoryview, start: int) -> int:
     return len(text) if found < 0 else start + found + 1
 
 
-def _first_not_finite(value: Any) -> list[int] | None:
-    """The indices of the first number that is not finite."""
+def first_not_finite(value: Any) -> list[str | int] | None:
+    """The keys and indices that lead to the first number of a JSON value that is not finite."""
     if isinstance(value, float):
         return None if math.isfinite(value) else []
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            if (rest := _first_not_finite(item)) is not None:
-                return [index, *rest]
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, item in items:
+        if (rest := first_not_finite(item)) is not None:
+            return [key, *rest]
     return None

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from larnn_service.engine.streams.fair_queue import LIVE, Pacer
-
-GAP = 2 * LIVE
+from larnn_service.engine.streams.fair_queue import Pacer
 
 
 class Crowd:
@@ -39,7 +37,7 @@ async def turns_until(condition: Callable[[], bool]) -> int:
 
 
 async def live_chunk(pacer: Pacer) -> None:
-    async with pacer.first(GAP):
+    async with pacer.first(live=True):
         pass
 
 
@@ -79,7 +77,7 @@ async def test_one_place_is_theirs_however_few_there_are() -> None:
 
 async def test_they_wait_while_a_live_chunk_is_in_work_and_go_on_after_it() -> None:
     pacer = Pacer(16)
-    async with pacer.first(GAP):
+    async with pacer.first(live=True):
         crowd = Crowd(pacer, 1)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -90,7 +88,7 @@ async def test_they_wait_while_a_live_chunk_is_in_work_and_go_on_after_it() -> N
 
 async def test_they_are_not_starved_by_chunks_that_never_end() -> None:
     pacer = Pacer(16)
-    async with pacer.first(GAP):
+    async with pacer.first(live=True):
         crowd = Crowd(pacer, 3)
         await crowd.done()
     assert crowd.left == 3
@@ -98,7 +96,7 @@ async def test_they_are_not_starved_by_chunks_that_never_end() -> None:
 
 async def test_a_fast_client_is_no_live_stream() -> None:
     pacer = Pacer(16)
-    async with pacer.first(LIVE / 2):
+    async with pacer.first(live=False):
         crowd = Crowd(pacer, 16)
         await asyncio.sleep(0)
         assert crowd.inside == 16

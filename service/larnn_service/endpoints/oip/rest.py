@@ -8,10 +8,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from larnn_service.endpoints.framework import json_response
 from larnn_service.endpoints.oip import metadata, rest_models
 from larnn_service.endpoints.oip.openapi_examples import EXAMPLES
 from larnn_service.endpoints.oip.repository import ModelRepository
-from larnn_service.endpoints.oip.rest_models import errors, json, says
+from larnn_service.endpoints.oip.rest_models import errors, says
 from larnn_service.endpoints.oip.schemas import (
     IndexBody,
     IndexEntry,
@@ -50,15 +51,15 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
 
     @routes.get("", summary="Server metadata", responses=says(ServerMetadata))
     async def server_metadata() -> Response:
-        return json(metadata.server())
+        return json_response(metadata.server())
 
     @routes.get("/health/live", summary="Alive", responses=says(ServerLive))
     async def live() -> Response:
-        return json(ServerLive(True))
+        return json_response(ServerLive(True))
 
     @routes.get("/health/ready", summary="Warm and able", responses=says(ServerReady, 200, 503))
     async def ready() -> Response:
-        return json(ServerReady(engine.ready), 200 if engine.ready else 503)
+        return json_response(ServerReady(engine.ready), 200 if engine.ready else 503)
 
     @routes.post(
         "/repository/index",
@@ -68,7 +69,7 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
     )
     async def repository_index(request: Request) -> Response:
         asked = decode_json(_INDEX, await read_body(request, SMALL) or b"{}")
-        return json(await repository.index(asked.ready))
+        return json_response(await repository.index(asked.ready))
 
     @routes.post(
         "/repository/models/{name}/load",

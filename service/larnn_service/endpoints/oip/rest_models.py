@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from larnn_service.endpoints.framework import json_response
 from larnn_service.endpoints.oip import metadata
 from larnn_service.endpoints.oip.inference import version_number
 from larnn_service.endpoints.oip.openapi_examples import CONFIG
@@ -33,7 +34,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     )
     async def model_ready(name: str, version: str = "") -> Response:
         engine.model(name, version_number(version))
-        return json(ModelReady(name, engine.ready), 200 if engine.ready else 503)
+        return json_response(ModelReady(name, engine.ready), 200 if engine.ready else 503)
 
     @routes.get(
         "",
@@ -41,11 +42,11 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         responses=says(ModelMetadata) | errors(404),
     )
     async def model_metadata(name: str, version: str = "") -> Response:
-        return json(metadata.model(engine, engine.model(name, version_number(version))))
+        return json_response(metadata.model(engine, engine.model(name, version_number(version))))
 
     @routes.get("/config", summary="Configuration", responses={200: _CONFIGURED, **errors(404)})
     async def model_config(name: str, version: str = "") -> Response:
-        return json(metadata.config(engine.model(name, version_number(version)), settings))
+        return json_response(metadata.config(engine.model(name, version_number(version)), settings))
 
     return routes
 
@@ -60,8 +61,3 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI for the errors that a door may give."""
     problem = {"description": "what is wrong", "content": content(InferError, "json")}
     return dict.fromkeys(statuses, problem)
-
-
-def json(body: Any, status: int = 200) -> Response:
-    """A response with this body as JSON."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -115,6 +115,7 @@ class Advancer:
         stream = work.stream
         try:
             self._streams.check(stream)
+            stream.real_time.consumed(len(work.chunk.steps), stream.last_used)
             advance = Advance(stream.checkpoint, work.chunk, self._max_unacked_steps)
             if len(advance.fresh):
                 self._streams.places.check_kept(advance.kept_bytes, stream.kept_bytes)

@@ -7,8 +7,6 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 
-LIVE = 0.01
-"""Seconds between an answer and the next chunk that tell a live stream from a fast client."""
 RECENT = 1.0
 """Seconds after a live stream's chunk in which those who send ahead have turns and few places."""
 SHARE = 8
@@ -35,19 +33,18 @@ class Pacer:
         """Gives the next turn, where somebody may have one."""
 
     @contextlib.asynccontextmanager
-    async def first(self, waited: float = 0) -> AsyncIterator[None]:
+    async def first(self, live: bool = False) -> AsyncIterator[None]:
         """A chunk in work whose client waits for the answer: from `begin` to `end`."""
-        self.begin(waited)
+        self.begin(live)
         try:
             yield
         finally:
             self.end()
 
-    def begin(self, waited: float) -> None:
-        """A chunk whose client waits for the answer comes into work. It came so many seconds after
-        the last one was answered."""
+    def begin(self, live: bool) -> None:
+        """A chunk comes into work whose client waits for the answer, or whose stream is live."""
         self._waited_for += 1
-        if waited > LIVE:
+        if live:
             self._last_live = asyncio.get_running_loop().time()
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from larnn_service.engine.streams.checkpoint import Checkpoint
+from larnn_service.engine.streams.real_time import RealTime
 from larnn_service.engine.streams.stream_lock import StreamLock
 from larnn_service.errors import ServiceError
 from larnn_service.interfaces import Model
@@ -47,6 +48,11 @@ class Stream:
     """Held while a checkpoint is written: one at a time, the newest last."""
     timer: asyncio.TimerHandle | None = None
     """Writes the next checkpoint."""
+    real_time: RealTime = field(init=False)
+
+    def __post_init__(self) -> None:
+        rate = self.model.manifest.contract.sample_rate_hz
+        self.real_time = RealTime(rate, self.last_used)
 
     @property
     def id(self) -> str:
