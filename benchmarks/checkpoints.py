@@ -38,7 +38,7 @@ def checkpoints(
     record: dict[str, Any] = {
         "store": store.partition(":")[0],
         "bytes": len(data),
-        "bytes_of_logits": start.logits.nbytes,
+        "bytes_of_logits": start.outputs.nbytes,
         "encode_us": _microseconds(lambda: encode(start)),
         "decode_us": _microseconds(lambda: decode(data, 1)),
     }

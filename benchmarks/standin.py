@@ -30,6 +30,7 @@ from larnn_service.contract import (
     Manifest,
     StateTensor,
 )
+from larnn_service.outputs import classes
 
 NAME = "lstm-standin"
 HIDDEN, LAYERS = 96, 3
@@ -39,7 +40,7 @@ Weights = dict[str, Floats]
 
 CONTRACT = Contract(
     channels=CHANNELS,
-    labels=LABELS,
+    outputs=classes(LABELS),
     sample_rate_hz=SAMPLE_RATE_HZ,
     state=tuple(
         StateTensor(name=f"{kind}_{layer}", shape=(HIDDEN,), dtype="float32", description=kind)

@@ -8,7 +8,7 @@ from functools import partial
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.queue_entries import Outcome, Then
 from larnn_service.engine.batching.row_state import RowState
-from larnn_service.engine.engine import Engine, Logits
+from larnn_service.engine.engine import Engine, Outputs
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.interfaces import Model, Steps
@@ -20,7 +20,7 @@ async def advance(engine: Engine, stream: Stream, chunk: Chunk, settled: bool = 
     return await result_of(partial(engine.advance, stream, chunk, settled=settled))
 
 
-async def classify(engine: Engine, model: Model, sequences: Sequence[Steps]) -> Logits:
+async def classify(engine: Engine, model: Model, sequences: Sequence[Steps]) -> Outputs:
     """Return the logits of each sequence's last step; raise the error."""
     return await result_of(partial(engine.classify, model, sequences))
 

@@ -15,10 +15,11 @@ import onnx
 from onnx import TensorProto, helper
 
 from larnn_service.contract import METADATA_KEY, Channel, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.outputs import classes
 
 CONTRACT = Contract(
     channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g")),
-    labels=("LEFT", "RIGHT", "LONG"),
+    outputs=classes(("LEFT", "RIGHT", "LONG")),
     sample_rate_hz=50,
     state=(
         StateTensor(name="total", shape=(2,), dtype="float32", description="sum of the inputs"),

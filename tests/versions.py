@@ -37,7 +37,7 @@ async def entry(engine: Engine, version: int) -> VersionState:
 
 async def advance(engine: Engine, stream: Stream, offset: int) -> list[float]:
     advanced = await awaited.advance(engine, stream, Chunk(offset, WINDOW), settled=True)
-    last: list[float] = advanced.logits[-1].tolist()
+    last: list[float] = advanced.outputs[-1].tolist()
     return last
 
 

@@ -73,9 +73,8 @@ def classify(
                         str(recording.file),
                         recording.first_row,
                         len(recording.steps),
-                        prediction.label,
                         recording.expected,
-                        dict(prediction.probabilities),
+                        prediction,
                     )
                     for recording, prediction in zip(batch, answer.predictions, strict=True)
                 ]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+
+from larnn_cli import answers
+
+if TYPE_CHECKING:
+    from larnn_client import Answer
 
 FORMATS = (".csv", ".json", ".parquet")
 SHOWN = 20
@@ -23,18 +28,25 @@ class Result:
     file: str
     first_row: int
     steps: int
-    label: str
     expected: str | None
-    probabilities: dict[str, float]
+    answer: Answer
+
+    def fields(self) -> dict[str, Any]:
+        """All of it, by names."""
+        told = answers.fields(self.answer)
+        label = {"label": told.pop("label")} if "label" in told else {}
+        place = {"file": self.file, "first_row": self.first_row, "steps": self.steps}
+        return place | label | {"expected": self.expected} | told
 
 
 def as_json(results: Sequence[Result]) -> str:
     """The results as one JSON array."""
-    return json.dumps([asdict(result) for result in results])
+    return json.dumps([result.fields() for result in results])
 
 
 def write(results: Sequence[Result], path: Path) -> None:
-    """One row a sequence; in a table each label's probability is a column `p_LABEL`."""
+    """One row a sequence; in a table each label's probability is a column `p_LABEL`, each value one
+    of its name."""
     if path.suffix == ".json":
         path.write_text(as_json(results) + "\n")
         return
@@ -48,29 +60,32 @@ def write(results: Sequence[Result], path: Path) -> None:
 
 
 def _flat(result: Result) -> dict[str, Any]:
-    fields = asdict(result)
-    probabilities = fields.pop("probabilities")
-    return fields | {f"p_{label}": value for label, value in probabilities.items()}
+    flat = result.fields()
+    shares, values = flat.pop("probabilities", {}), flat.pop("values", {})
+    if "output" in flat:
+        flat["output"] = json.dumps(flat["output"])
+    flat |= {f"p_{label}": share for label, share in shares.items()}
+    return flat | dict(values)
 
 
 def show(results: Sequence[Result], console: Console) -> None:
     """The first answers, how often each label came, and how many are what the data says."""
-    table = Table("file", "first row", "steps", "label", "probability")
+    table = Table("file", "first row", "steps", "answer")
     for result in results[:SHOWN]:
         table.add_row(
             Path(result.file).name,
             f"{result.first_row:,}",
             f"{result.steps:,}",
-            result.label,
-            f"{result.probabilities[result.label]:.1%}",
+            answers.line(result.answer).strip(),
         )
     console.print(table)
     if len(results) > SHOWN:
-        counts = Counter(result.label for result in results).most_common()
-        told = ", ".join(f"{label} {count:,}" for label, count in counts)
-        console.print(f"… {len(results):,} in all: {told}")
+        labels = [result.answer.label for result in results if result.answer.label is not None]
+        counts = Counter(labels).most_common()
+        told = ": " + ", ".join(f"{label} {count:,}" for label, count in counts) if counts else ""
+        console.print(f"… {len(results):,} in all{told}")
     known = [result for result in results if result.expected is not None]
     if known:
-        right = sum(result.label == result.expected for result in known)
+        right = sum(result.answer.label == result.expected for result in known)
         share = right / len(known)
         console.print(f"{share:.2%}: {right:,} of {len(known):,} are what the data says")

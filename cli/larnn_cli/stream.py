@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from larnn_cli.answers import fields, line
 from larnn_cli.chunks import cut, from_lines, paced
 from larnn_cli.recordings import Floats, Reader
 from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
@@ -83,12 +84,10 @@ def _print(prediction: Prediction, model: Model, json: bool) -> None:
     answers: tuple[Answer, ...] = prediction.steps or (prediction,)
     for position, answer in enumerate(answers, start=prediction.position - len(answers) + 1):
         if json:
-            fields = {"position": position, "label": answer.label}
-            typer.echo(encoder.dumps(fields | {"probabilities": dict(answer.probabilities)}))
+            typer.echo(encoder.dumps({"position": position} | fields(answer)))
         else:
             clock = f"{position / model.sample_rate_hz:8.2f} s  " if model.sample_rate_hz else ""
-            share = answer.probabilities[answer.label]
-            typer.echo(f"{clock}{position:>8,}  {share:6.1%}  {answer.label}")
+            typer.echo(f"{clock}{position:>8,}  {line(answer)}")
 
 
 def _tell_id(stream: Stream) -> None:

@@ -25,6 +25,7 @@ from larnn_export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
 from larnn_export.verify import Parity, Scale, scale_of, standard, verify
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
+from larnn_service.outputs import classes
 
 GRAPH_FILE = "model.onnx"
 ATTENTION_FILE = "attention.onnx"
@@ -67,7 +68,7 @@ def contract_of(network: Network, info: DataInfo | None = None) -> Contract:
     info = info or (RAW_INFO if isinstance(network, RawClassifier) else INFO)
     return Contract(
         channels=info.channels,
-        labels=info.labels,
+        outputs=classes(info.labels),
         sample_rate_hz=info.sample_rate_hz,
         state=tuple(network.state_tensors()),
     )

@@ -1,7 +1,7 @@
 """The model contract: what the export writes, the graph's metadata repeats and the service checks.
 
 Everything that tells one recurrent network from another is data in here: the service knows
-*inputs*, *state tensors* and *logits*, and no network by name. Shared with `export`, so it imports
+*inputs*, *state tensors* and *outputs*, and no network by name. Shared with `export`, so it imports
 numpy and pydantic alone.
 """
 
@@ -12,11 +12,15 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from larnn_service.finite import all_finite
+from larnn_service.outputs import LOGITS as LOGITS
+from larnn_service.outputs import Channel as Channel
+from larnn_service.outputs import Floats, Name, Output, Strict, are_good
 
 INPUT = "x"
 LENGTHS = "lengths"
-LOGITS = "logits"
 ATTENTION = "attention"
 ROWS, NEXT_ROWS = "rows", "next_rows"
 """Optional inputs: which rows of the state tensors a run reads and which it writes."""
@@ -29,7 +33,6 @@ MAX_VERSION = 2**53 - 1
 """What JSON, every store and every client count exactly."""
 
 Dtype = Literal["float32", "float64", "int64"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
@@ -43,18 +46,7 @@ class ContractError(ValueError):
         self.field = field
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Channel(_Strict):
-    """One input channel and its physical unit."""
-
-    name: str
-    unit: str
-
-
-class Vocabulary(_Strict):
+class Vocabulary(Strict):
     """Tokens in place of measured values: each step is one, from 0 to `size` - 1."""
 
     size: int = Field(ge=2, le=2**24)
@@ -64,7 +56,7 @@ class Vocabulary(_Strict):
     sha256: Sha256
 
 
-class StateTensor(_Strict):
+class StateTensor(Strict):
     """One tensor of the recurrent state: graph input `name`, graph output `next_<name>`."""
 
     name: Name
@@ -86,7 +78,7 @@ class StateTensor(_Strict):
         return np.full((batch, *self.shape), self.initial, dtype=self.dtype)
 
 
-class TensorSignature(_Strict):
+class TensorSignature(Strict):
     """A graph input or output as the runtime reports it; a dynamic axis is None."""
 
     name: str
@@ -94,26 +86,42 @@ class TensorSignature(_Strict):
     shape: tuple[int | None, ...]
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """What a client and the service must know of a network; repeated in the graph's metadata."""
 
     channels: tuple[Channel, ...] = Field(min_length=1)
-    labels: tuple[str, ...] = Field(min_length=2)
+    outputs: tuple[Output, ...] = Field(min_length=1)
+    """The first is the answer; the others are given to those who ask."""
     sample_rate_hz: float | None = Field(gt=0)
     """None where steps have no time between them."""
     state: tuple[StateTensor, ...] = Field(min_length=1)
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _format_1(cls, fields: Any) -> Any:
+        """In format 1 every network is a classifier, and `labels` say of what."""
+        if isinstance(fields, dict) and "labels" in fields and "outputs" not in fields:
+            logits = {"name": "logits", "task": "classes", "labels": fields["labels"]}
+            return {name: field for name, field in fields.items() if name != "labels"} | {
+                "outputs": (logits,)
+            }
+        return fields
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for field, names in (
             ("channels", [channel.name for channel in self.channels]),
-            ("labels", list(self.labels)),
-            ("state", [tensor.name for tensor in self.state]),
+            (
+                "outputs and state",
+                [output.name for output in self.outputs] + [tensor.name for tensor in self.state],
+            ),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}: names must be unique, got {names}")
+        if LOGITS in [tensor.name for tensor in self.state]:
+            raise ValueError(f"state: {LOGITS} is the name of a stream's answers in its checkpoint")
         return self
 
     @model_validator(mode="after")
@@ -125,6 +133,21 @@ class Contract(_Strict):
     @property
     def input_dtype(self) -> Dtype:
         return "float32" if self.vocabulary is None else "int64"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the answer; none where it has values, or is raw."""
+        return self.outputs[0].labels
+
+    @cached_property
+    def columns(self) -> int:
+        """How many float32 columns hold all outputs of a step."""
+        return sum(output.columns for output in self.outputs)
+
+    def are_good(self, columns: Floats) -> bool:
+        """Whether these outputs […, columns] are answers that a client can be given."""
+        # What is no float may look infinite among the columns, but nothing infinite looks finite.
+        return all_finite(columns) or are_good(self.outputs, columns)
 
     @cached_property
     def state_bytes(self) -> int:
@@ -145,9 +168,12 @@ class Contract(_Strict):
         ]
 
     def expected_outputs(self) -> list[TensorSignature]:
-        """Graph outputs: logits [batch, steps, classes], then each next state tensor."""
+        """Graph outputs: each output [batch, steps, …], then each next state tensor."""
         return [
-            TensorSignature(name=LOGITS, dtype="float32", shape=(None, None, len(self.labels))),
+            *(
+                TensorSignature(name=o.name, dtype=o.dtype, shape=(None, None, *o.step_shape))
+                for o in self.outputs
+            ),
             *(
                 TensorSignature(name=t.next_name, dtype=t.dtype, shape=(None, *t.shape))
                 for t in self.state
@@ -195,7 +221,7 @@ class Contract(_Strict):
                 raise ContractError(field, f"the graph says {theirs}, the manifest says {mine}")
 
 
-class File(_Strict):
+class File(Strict):
     """A file beside the manifest."""
 
     file: FileName
@@ -209,10 +235,11 @@ class GraphFile(File):
     """The files that it calls its external data: weights that are not in it."""
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """models/<name>/<version>/model.json."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
+    """1 has `labels` in place of outputs; see `Contract`."""
     name: ModelName
     version: int = Field(ge=1, le=MAX_VERSION)
     description: str

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from larnn_service.interfaces import Floats
+from larnn_service.outputs import Floats
 
 
 def all_finite(values: Floats) -> bool:

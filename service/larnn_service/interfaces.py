@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import Manifest
+from larnn_service.outputs import Floats as Floats
 
-Floats = NDArray[np.float32]
 Steps = NDArray[Any]
 """Measured values float32, or tokens int64."""
 Indices = NDArray[np.int64]
 State = dict[str, NDArray[Any]]
 """State tensors by name, batch axis first."""
 Run = Callable[[Steps, NDArray[np.int64], State], tuple[Floats, State]]
-"""x, lengths, state [batch, …] → logits, next state."""
+"""x, lengths, state [batch, …] → outputs, next state."""
 Operator = Literal["native", "graph"]
 """What computes a recurrent layer: an operator of the package larnn-kernels, or plain nodes."""
 
@@ -30,7 +30,7 @@ class Backend(Protocol):
     operator: Operator
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
-        """x [batch, steps, channels], lengths [batch], state [batch, …] → logits, next state."""
+        """x [batch, steps, channels], lengths [batch], state [batch, …] → outputs, next state."""
         ...
 
     def advance(
@@ -41,10 +41,10 @@ class Backend(Protocol):
         rows: Indices,
         next_rows: Indices,
     ) -> Floats:
-        """x [batch, steps, channels], lengths [batch] → logits [batch, steps, classes].
+        """x [batch, steps, channels], lengths [batch] → outputs [batch, steps, columns].
 
         Row i starts from row `rows[i]` of the state tensors, its next state goes to row
-        `next_rows[i]`. No row is both read and written. Logits beyond lengths[i] mean nothing; the
+        `next_rows[i]`. No row is both read and written. Outputs beyond lengths[i] mean nothing; the
         state stops there.
         """
         ...
@@ -79,10 +79,10 @@ def advance_by_copy(
 ) -> Floats:
     """As `Backend.advance`, by a graph that knows no row numbers: rows side by side, and back."""
     gathered = {name: tensor.take(rows, axis=0) for name, tensor in tensors.items()}
-    logits, after = run(x, lengths, gathered)
+    outputs, after = run(x, lengths, gathered)
     for name, tensor in tensors.items():
         tensor[next_rows] = after[name]
-    return logits
+    return outputs
 
 
 @dataclass(frozen=True, eq=False)

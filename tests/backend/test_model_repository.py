@@ -104,6 +104,9 @@ def changed(**changes: Any) -> dict[str, Any]:
     return toy.CONTRACT.model_dump(mode="json") | changes
 
 
+TWO_CLASSES = {"name": "logits", "task": "classes", "labels": ["LEFT", "RIGHT"]}
+
+
 def with_state(**changes: Any) -> dict[str, Any]:
     first, *rest = toy.CONTRACT.model_dump(mode="json")["state"]
     return changed(state=[first | changes, *rest])
@@ -112,7 +115,8 @@ def with_state(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("contract", "field"),
     [
-        (changed(labels=["LEFT", "RIGHT"]), "labels"),
+        (changed(outputs=[TWO_CLASSES]), "outputs"),
+        (changed(outputs=[*changed()["outputs"], TWO_CLASSES | {"name": "more"}]), "outputs"),
         (changed(channels=[{"name": "left", "unit": "g"}]), "channels"),
         (changed(sample_rate_hz=100), "sample_rate_hz"),
         (with_state(shape=[3]), "state"),
@@ -129,7 +133,7 @@ def test_a_manifest_that_disagrees_with_the_graphs_metadata(
 @pytest.mark.parametrize(
     ("contract", "field"),
     [
-        (changed(labels=["LEFT", "RIGHT"]), "output logits: shape ['?', '?', 3]"),
+        (changed(outputs=[TWO_CLASSES]), "output logits: shape ['?', '?', 3]"),
         (changed(channels=[{"name": "left", "unit": "g"}]), "input x: shape"),
         (with_state(shape=[3]), "input total: shape ['?', 2]; the manifest says ['?', 3]"),
         (with_state(dtype="int64"), "input total: dtype float32"),

@@ -82,5 +82,5 @@ async def move(streams: Streams, stream: Stream, position: int) -> None:
     async with stream.lock:
         await streams.wake(stream)
         logits = np.zeros((position, 3), np.float32)
-        after = replace(stream.checkpoint, position=position, logits=logits)
+        after = replace(stream.checkpoint, position=position, outputs=logits)
         streams.commit(stream, after)

@@ -15,11 +15,14 @@ from larnn_export.placing import PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
 from larnn_service.contract import Channel, Contract, StateTensor
+from larnn_service.outputs import classes
 
 
 def _contract(*state: StateTensor) -> Contract:
     channels = (Channel(name="left", unit="m"), Channel(name="right", unit="m"))
-    return Contract(channels=channels, labels=("A", "B", "C"), sample_rate_hz=10, state=state)
+    return Contract(
+        channels=channels, outputs=classes(("A", "B", "C")), sample_rate_hz=10, state=state
+    )
 
 
 def _floats(name: str, *shape: int) -> StateTensor:

@@ -70,7 +70,7 @@ class Fences(RuleBasedStateMachine):
             assert taken is None
             return multiple()
         assert taken is not None and taken.fence > self.newest
-        assert taken.position == taken.logits[0, 0] == taken.state["seen"] == self.position
+        assert taken.position == taken.outputs[0, 0] == taken.state["seen"] == self.position
         self.newest = taken.fence
         return taken.fence
 

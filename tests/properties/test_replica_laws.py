@@ -136,7 +136,7 @@ class Replicas(RuleBasedStateMachine):
         except (Moved, Expired):
             assert self.stream.lost is not None
             return self.reconnect(self.at)
-        assert (answer.logits == TRUTH[offset : chunk.end]).all()
+        assert (answer.outputs == TRUTH[offset : chunk.end]).all()
         assert answer.position == chunk.end
         assert self.durable <= answer.durable
         assert not settled or answer.durable >= chunk.end

@@ -56,7 +56,7 @@ def part(start: int, end: int, offset: int | None = None, name: int | str = 7) -
 
 async def logits(sequences: Sequences, asked: Part, owner: str = "") -> Floats:
     _, advanced = await sequences.advance("toy", None, asked, owner)
-    return advanced.logits
+    return advanced.outputs
 
 
 @settings(max_examples=50, deadline=None)

@@ -66,7 +66,7 @@ def test_any_cut_gives_the_logits_of_one_run(models: Models, cut: list[int]) -> 
         answers = [await advance(engine, stream, chunk) for chunk in chunks(cut)]
         assert stream.checkpoint.state["total"].tolist() == SIGNAL.sum(0).tolist()
         assert [a.position for a in answers] == [*cut, STEPS]
-        return np.concatenate([answer.logits for answer in answers])
+        return np.concatenate([answer.outputs for answer in answers])
 
     assert (in_engine(models, work) == TRUTH).all()
 
@@ -89,7 +89,7 @@ def test_retries_overlaps_and_gaps_count_every_step_once(
                 assert gap.value.extra["expected_offset"] == position
             else:
                 answer = await advance(engine, stream, chunk)
-                assert (answer.logits == TRUTH[start:end]).all()
+                assert (answer.outputs == TRUTH[start:end]).all()
                 assert stream.checkpoint.position == max(position, end)
 
     in_engine(models, work)
@@ -105,7 +105,7 @@ def test_streams_advanced_together_equal_streams_advanced_alone(
         for chunk in chunks(cut):
             answer = await advance(engine, stream, Chunk(chunk.offset, chunk.steps * scale))
             expected = TRUTH[chunk.offset : chunk.end] * [scale, scale, 1]
-            assert (answer.logits == expected).all()
+            assert (answer.outputs == expected).all()
 
     async def work(engine: Engine) -> None:
         await asyncio.gather(
@@ -130,6 +130,6 @@ def test_a_client_that_goes_away_mid_run_changes_nothing_or_all(
             await asyncio.wait({attempt})
             assert stream.checkpoint.position in (chunk.offset, chunk.end)
             answer = await advance(engine, stream, chunk)
-            assert (answer.logits == TRUTH[chunk.offset : chunk.end]).all()
+            assert (answer.outputs == TRUTH[chunk.offset : chunk.end]).all()
 
     in_engine(models, work)

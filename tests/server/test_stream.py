@@ -63,6 +63,15 @@ def test_opened_says_all_that_a_client_needs(talk: Talk) -> None:
         "survives": "connection",
         "channels": ["left", "right"],
         "labels": ["LEFT", "RIGHT", "LONG"],
+        "outputs": [
+            {
+                "name": "logits",
+                "task": "classes",
+                "shape": [3],
+                "dtype": "float32",
+                "labels": ["LEFT", "RIGHT", "LONG"],
+            }
+        ],
     }
 
 

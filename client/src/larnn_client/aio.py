@@ -73,10 +73,12 @@ class AsyncClient:
         *,
         model: str | None = None,
         logits: bool = False,
+        outputs: Sequence[str] = (),
     ) -> Classification:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
-        own length. Tries again, elsewhere too, while nothing answers or the service is full."""
-        request = _request(sequence_arrays(sequences), model, logits)
+        own length; `outputs` names further outputs to give. Tries again, elsewhere too, while
+        nothing answers or the service is full."""
+        request = _request(sequence_arrays(sequences), model, logits, outputs)
         return await self._persist("POST", "/classify", classification, **request)
 
     async def models(self) -> Models:
@@ -122,12 +124,14 @@ class AsyncClient:
         position: int | None = None,
         logits: bool = False,
         emit: Emit = "last",
+        outputs: Sequence[str] = (),
         binary: bool = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
         """A new stream, or that of the id `resume`, where `position` is how many steps of it have
         been sent and answered (as the service says, unless given). Enter it with `async with`.
+        `outputs` names further outputs of the model to give with each answer.
 
         JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
         answers that are not read. `binary` sends float32 frames, one at a time, since each of
@@ -136,21 +140,34 @@ class AsyncClient:
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")
         wish = Wish(
-            model, resume, position, logits, emit, binary, max_in_flight, max_buffered_steps
+            model,
+            resume,
+            position,
+            logits,
+            emit,
+            tuple(outputs),
+            binary,
+            max_in_flight,
+            max_buffered_steps,
         )
         return AsyncStream(Pump(self._service, wish))
 
 
-def _request(sequences: list[Floats], model: str | None, logits: bool) -> dict[str, Any]:
+def _request(
+    sequences: list[Floats], model: str | None, logits: bool, outputs: Sequence[str]
+) -> dict[str, Any]:
     """Sequences of one length as npy, others as JSON."""
+    which = {} if model is None else {"model": model}
     if len({sequence.shape for sequence in sequences}) == 1:
         body = io.BytesIO()
         np.save(body, np.stack(sequences).astype("<f4", copy=False))
-        params = {"logits": str(logits).lower()} | ({} if model is None else {"model": model})
+        params = {"logits": str(logits).lower()} | which
+        if outputs:
+            params["outputs"] = ",".join(outputs)
         headers = {"Content-Type": "application/x-npy"}
         return {"content": body.getvalue(), "params": params, "headers": headers}
-    asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits}
-    return {"json": asked | ({} if model is None else {"model": model})}
+    asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits} | which
+    return {"json": asked | ({"outputs": list(outputs)} if outputs else {})}
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

@@ -101,9 +101,12 @@ class Client:
         *,
         model: str | None = None,
         logits: bool = False,
+        outputs: Sequence[str] = (),
     ) -> Classification:
         """As AsyncClient.classify."""
-        return self._loop.run(self._client.classify(sequences, model=model, logits=logits))
+        return self._loop.run(
+            self._client.classify(sequences, model=model, logits=logits, outputs=outputs)
+        )
 
     def models(self) -> Models:
         """As AsyncClient.models."""
@@ -117,6 +120,7 @@ class Client:
         position: int | None = None,
         logits: bool = False,
         emit: Emit = "last",
+        outputs: Sequence[str] = (),
         binary: bool = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
@@ -128,6 +132,7 @@ class Client:
             position=position,
             logits=logits,
             emit=emit,
+            outputs=outputs,
             binary=binary,
             max_in_flight=max_in_flight,
             max_buffered_steps=max_buffered_steps,

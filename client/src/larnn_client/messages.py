@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,32 @@ BINARY = "larnn.f32.v1"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One classification: of a sequence, or of a step of a stream."""
+    """What the model says of a sequence, or of a step of a stream. What is there depends on the
+    task of its output: see `Output`."""
 
-    label: str
-    probabilities: Mapping[str, float]
-    logits: tuple[float, ...] | None
+    label: str | None = None
+    """Of classes."""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Of classes, tags and probabilities, by label."""
+    logits: tuple[float, ...] | None = None
     """[classes], where asked."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Of values, by name."""
+    output: Any = None
+    """Of a raw output: nested lists of its shape."""
+    outputs: Mapping[str, Answer] = field(default_factory=dict)
+    """Further outputs by name, where asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Answer):
     """The answer to a chunk, of its last step."""
 
-    position: int
+    position: int = 0
     """Steps of the stream up to the end of the chunk."""
-    durable: int
+    durable: int = 0
     """Steps that the service's store holds."""
-    steps: tuple[Answer, ...] | None
+    steps: tuple[Answer, ...] | None = None
     """One for each step of the chunk that `emit` asks for; none with "last"."""
 
 
@@ -47,6 +56,23 @@ class Classification:
     version: int
     predictions: tuple[Answer, ...]
     """One for each sequence, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output of a model, the first of which is its answer."""
+
+    name: str
+    task: str
+    """`classes`: a label and probabilities that add up to 1. `tags`: a probability of each label by
+    itself. `probability`: likewise, as the network gives it. `values`: numbers with names and
+    units. `raw`: an array."""
+    labels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    """Of values, whose names are the labels."""
+    shape: tuple[int, ...] = ()
+    """Of one step."""
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,7 @@ class Model:
     channels: Mapping[str, str]
     """Name to unit, in the order of a step's numbers."""
     labels: tuple[str, ...]
+    """Of its answer; none where that has values, or is raw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +115,7 @@ class Opened:
     """What the service's store can promise: `connection`, `restart` or `replica`."""
     channels: tuple[str, ...]
     labels: tuple[str, ...]
+    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +177,17 @@ def opened(message: dict[str, Any]) -> Opened:
         survives=message["survives"],
         channels=tuple(message["channels"]),
         labels=tuple(message["labels"]),
+        outputs=tuple(
+            Output(
+                name=output["name"],
+                task=output["task"],
+                labels=tuple(output.get("labels", ())),
+                units=tuple(output.get("units", ())),
+                shape=tuple(output["shape"]),
+                dtype=output["dtype"],
+            )
+            for output in message.get("outputs", ())
+        ),
     )
 
 
@@ -186,16 +225,23 @@ def _model(item: dict[str, Any]) -> Model:
 
 
 def _answer(item: dict[str, Any]) -> Answer:
-    logits = item.get("logits")
-    return Answer(item["label"], item["probabilities"], None if logits is None else tuple(logits))
+    return Answer(**_fields(item))
+
+
+def _fields(item: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        name: item[name] for name in ("label", "probabilities", "values", "output") if name in item
+    }
+    if (logits := item.get("logits")) is not None:
+        fields["logits"] = tuple(logits)
+    outputs = item.get("outputs", {})
+    return fields | {"outputs": {name: _answer(output) for name, output in outputs.items()}}
 
 
 def _prediction(message: dict[str, Any]) -> Prediction:
-    last, steps = _answer(message), message.get("predictions")
+    steps = message.get("predictions")
     return Prediction(
-        label=last.label,
-        probabilities=last.probabilities,
-        logits=last.logits,
+        **_fields(message),
         position=int(message["position"]),
         durable=int(message["durable"]),
         steps=None if steps is None else tuple(_answer(step) for step in steps),

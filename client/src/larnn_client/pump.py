@@ -29,6 +29,8 @@ class Wish:
     position: int | None = None
     logits: bool = False
     emit: Emit = "last"
+    outputs: tuple[str, ...] = ()
+    """The names of further outputs."""
     binary: bool = False
     max_in_flight: int = 16
     """Chunks sent before their answers."""
@@ -201,6 +203,8 @@ class Pump:
 
     def _url(self) -> str:
         query = {"emit": self._wish.emit, "logits": str(self._wish.logits).lower()}
+        if self._wish.outputs:
+            query["outputs"] = ",".join(self._wish.outputs)
         resume = self.opened.stream if self.opened else self._wish.resume
         if resume is not None:
             query["stream"] = resume

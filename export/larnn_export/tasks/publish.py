@@ -27,6 +27,7 @@ from larnn_service.contract import (
     Manifest,
     Vocabulary,
 )
+from larnn_service.outputs import classes
 
 CITATION = """\
 Large Movie Review Dataset v1.0: 25,000 reviews of films to train on and 25,000 to test on, half of
@@ -40,7 +41,7 @@ def text_contract(
     """The contract of a network that takes the tokens of this tokenizer."""
     return Contract(
         channels=(Channel(name="token", unit="1"),),
-        labels=labels,
+        outputs=classes(labels),
         sample_rate_hz=None,
         state=tuple(network.state_tensors()),
         vocabulary=Vocabulary(

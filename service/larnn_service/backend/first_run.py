@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from larnn_service.contract import Contract, ContractError
-from larnn_service.finite import all_finite
 from larnn_service.interfaces import Attention, Backend
 
 ROWS, STEPS = 2, 2
@@ -17,10 +16,10 @@ def run_first(backend: Backend, attention: Attention | None, contract: Contract)
     tensors = {tensor.name: tensor.initial_array(2 * ROWS) for tensor in contract.state}
     rows = np.arange(ROWS)
     try:
-        logits = backend.advance(x, np.full(ROWS, STEPS), tensors, rows, rows + ROWS)
+        outputs = backend.advance(x, np.full(ROWS, STEPS), tensors, rows, rows + ROWS)
         if attention is not None:
             attention.run(x[0], {name: tensor[0] for name, tensor in tensors.items()})
     except Exception as error:  # those of a runtime share no base class
         raise ContractError("graph", f"its first run failed: {error}") from error
-    if not all_finite(logits):
+    if not contract.are_good(outputs):
         raise ContractError("graph", "its first run failed: its answer to zeros is not finite")

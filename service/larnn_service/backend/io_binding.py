@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from larnn_service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS, Contract
+from larnn_service.contract import INPUT, LENGTHS, NEXT_ROWS, ROWS, Contract
 from larnn_service.interfaces import Floats, Indices, State, Steps
+from larnn_service.outputs import to_columns
 
 Bind = Callable[[str, str, int, Any, Any, int], None]
 
@@ -26,7 +27,8 @@ class BoundSession:
         """`run` calls the session's method that it gets, with the arguments behind it."""
         self._run = run
         self._session, self._contract = session, contract
-        self._outputs = [LOGITS, *(tensor.next_name for tensor in contract.state)]
+        self._names = [output.name for output in contract.outputs]
+        self._names += [tensor.next_name for tensor in contract.state]
         self._binding = session.io_binding()
         self._bound: State | None = None
         self._own: dict[str, NDArray[Any]] = {}
@@ -35,11 +37,13 @@ class BoundSession:
         """Of the bound x."""
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
-        """x, lengths, state [batch, …] → logits, next state."""
+        """x, lengths, state [batch, …] → columns of the outputs, next state."""
         feeds = {INPUT: x, LENGTHS: lengths, **state}
-        outputs = self._run(self._session.run, self._outputs, feeds)
+        given = self._run(self._session.run, self._names, feeds)
+        outputs = self._contract.outputs
         names = (tensor.name for tensor in self._contract.state)
-        return outputs[0], dict(zip(names, outputs[1:], strict=True))
+        after = dict(zip(names, given[len(outputs) :], strict=True))
+        return to_columns(outputs, given[: len(outputs)]), after
 
     def run_in_place(
         self, x: Steps, lengths: NDArray[np.int64], tensors: State, rows: Indices, to: Indices
@@ -58,8 +62,8 @@ class BoundSession:
             self._shape = x.shape
         self._x[:], self._lengths[:], self._rows[:], self._to[:] = x, lengths, rows, to
         self._run(self._session.run_with_iobinding, self._binding)
-        logits: Floats = self._logits.copy()
-        return logits
+        columns = to_columns(self._contract.outputs, self._outputs)
+        return columns.copy() if len(self._outputs) == 1 else columns
 
     def _take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Bind memory for an x of that shape and what goes with it."""
@@ -69,8 +73,10 @@ class BoundSession:
         self._lengths = self._array(bind_input, LENGTHS, batch, np.int64)
         self._rows = self._array(bind_input, ROWS, batch, np.int64)
         self._to = self._array(bind_input, NEXT_ROWS, batch, np.int64)
-        classes = len(self._contract.labels)
-        self._logits = self._array(bind_output, LOGITS, (*shape[:2], classes), np.float32)
+        self._outputs = [
+            self._array(bind_output, o.name, (*shape[:2], *o.step_shape), o.dtype)
+            for o in self._contract.outputs
+        ]
 
     def _array(self, bind: Bind, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         size, own = math.prod(shape), self._own.get(name)

@@ -36,7 +36,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Provider = Literal["auto", "cpu", "cuda"]
-_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
+_SAME = ("float16", "int8", "int16", "int32", "int64", "uint8", "bool")
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
+_DTYPES |= {f"tensor({name})": name for name in _SAME}
 
 _WATCHDOG = Watchdog()
 _FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
@@ -88,7 +90,7 @@ class OnnxBackend:
             self._idle += [bound(_open(graph, "cpu")[0]) for _ in range(runs - 1)]
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
-        """x, lengths, state [batch, …] → logits, next state."""
+        """x, lengths, state [batch, …] → outputs, next state."""
         with self._session() as session:
             return session.run(x, lengths, state)
 

@@ -28,12 +28,13 @@ _PARAMETERS = [
         ("model", "string", "for an npy body; JSON names it inside"),
         ("version", "integer", "likewise"),
         ("logits", "boolean", "likewise"),
+        ("outputs", "string", "names of further outputs, between commas; likewise"),
     )
 ]
 
 
 class Classify:
-    """The logits are the last step's; there is no pooling outside the recurrent state."""
+    """The answer is the last step's; there is no pooling outside the recurrent state."""
 
     method = "POST"
     routes: tuple[str, ...] = ("/classify",)
@@ -64,5 +65,5 @@ class Classify:
         return self._engine.classify(asked.model, asked.sequences, then)
 
 
-def _response(asked: ClassifyRequest, logits: list[Floats]) -> Response:
-    return Response(encode(asked, logits))
+def _response(asked: ClassifyRequest, outputs: list[Floats]) -> Response:
+    return Response(encode(asked, outputs))

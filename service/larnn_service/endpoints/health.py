@@ -8,10 +8,11 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from larnn_service.contract import Channel, StateTensor
+from larnn_service.contract import StateTensor
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.lifecycle import State, VersionState
 from larnn_service.interfaces import Model, Operator
+from larnn_service.outputs import Channel, Output
 
 
 class ModelInfo(BaseModel):
@@ -27,6 +28,8 @@ class ModelInfo(BaseModel):
     vocabulary: int | None
     """How many tokens there are, where its one channel holds tokens."""
     labels: tuple[str, ...]
+    """Of the answer; none where it has values, or is raw."""
+    outputs: tuple[Output, ...]
     state: tuple[StateTensor, ...]
     explains: bool
     """Whether a stream can be told where its steps look."""
@@ -118,6 +121,7 @@ def _info(model: Model) -> ModelInfo:
         channels=contract.channels,
         vocabulary=contract.vocabulary and contract.vocabulary.size,
         labels=contract.labels,
+        outputs=contract.outputs,
         state=contract.state,
         explains=model.attention is not None,
     )

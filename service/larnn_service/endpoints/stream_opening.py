@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.wire.stream_schemas import OpenedMessage
+from larnn_service.outputs import Output
+from larnn_service.wire.stream_schemas import OpenedMessage, OutputInfo
+
+
+def output_info(output: Output) -> OutputInfo:
+    """An output as clients are told of it."""
+    return OutputInfo(
+        name=output.name,
+        task=output.task,
+        shape=list(output.step_shape),
+        dtype=output.dtype,
+        labels=list(output.names),
+        units=[value.unit for value in output.values],
+    )
 
 
 def opened(engine: Engine, stream: Stream) -> OpenedMessage:
@@ -19,4 +32,5 @@ def opened(engine: Engine, stream: Stream) -> OpenedMessage:
         survives=engine.streams.store.survives,
         channels=[channel.name for channel in contract.channels],
         labels=list(contract.labels),
+        outputs=[output_info(output) for output in contract.outputs],
     )

@@ -224,10 +224,10 @@ class StreamSession:
             return answer(told)
         if self._observed is not None:
             self._observed.observe(time.perf_counter() - start)
-        labels = stream.model.manifest.contract.labels
-        position, durable, logits, attention = told
+        contract = stream.model.manifest.contract
+        position, durable, outputs, attention = told
         try:
-            text = encode_prediction(labels, logits, position, durable, asked.options, attention)
+            text = encode_prediction(contract, outputs, position, durable, asked.options, attention)
         except Exception as error:
             return answer(error)
         answer(text)

@@ -13,6 +13,7 @@ from larnn_service.endpoints.request_body import read_body
 from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams import snapshot
+from larnn_service.outputs import from_columns
 from larnn_service.settings import Settings
 from larnn_service.wire import state_file
 from larnn_service.wire.stream_schemas import OpenedMessage
@@ -38,9 +39,11 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     )
     async def get_state(stream_id: str) -> Response:
         """A safetensors file; the stream goes on."""
-        checkpoint = await snapshot.take_out(engine.streams, stream_id)
+        stream = await snapshot.take_out(engine.streams, stream_id)
+        checkpoint, outputs = stream.checkpoint, stream.model.manifest.contract.outputs
         told = checkpoint.model, checkpoint.version, checkpoint.position
-        file = state_file.write(*told, checkpoint.state, checkpoint.logits)
+        kept = from_columns(outputs, checkpoint.outputs)
+        file = state_file.write(*told, checkpoint.state, kept)
         return Response(file, media_type=state_file.MEDIA_TYPE)
 
     @routes.put(

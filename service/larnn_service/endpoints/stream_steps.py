@@ -64,6 +64,7 @@ class StreamSteps:
             large = len(request.body) > LARGE
             asked, steps = await self._decoding.result(decode) if large else decode()
             options = AnswerOptions().but(asked)
+            options.check(stream.model.manifest.contract, stream.model.manifest.name)
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], stream.model.manifest.name)
 
@@ -83,6 +84,6 @@ class StreamSteps:
 
 
 def _response(stream: Stream, advanced: Advanced, options: AnswerOptions) -> Response:
-    labels = stream.model.manifest.contract.labels
-    position, durable, logits, attention = advanced
-    return Response(encode_prediction(labels, logits, position, durable, options, attention))
+    contract = stream.model.manifest.contract
+    position, durable, outputs, attention = advanced
+    return Response(encode_prediction(contract, outputs, position, durable, options, attention))

@@ -25,8 +25,8 @@ from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
 from larnn_service.telemetry.runs import RunTelemetry
 
-Logits = list[Floats]
-"""[classes] of each sequence's last step, or [steps, classes] of each sequence."""
+Outputs = list[Floats]
+"""[columns] of each sequence's last step, or [steps, columns] of each sequence."""
 
 
 class Engine:
@@ -80,25 +80,25 @@ class Engine:
         self,
         model: Model,
         sequences: Sequence[Steps],
-        answer: Callable[[Logits | Exception], None],
+        answer: Callable[[Outputs | Exception], None],
         every_step: bool = False,
     ) -> Callable[[], None]:
         """Run whole sequences [steps, channels], each of its own length.
 
-        A sequence is a stream that starts from the initial state and ends. `answer` gets the logits
-        [classes] of each sequence's last step, with `every_step` those [steps, classes] of all of
-        them, or the error: BadValue, Full, Internal. Returns a function that abandons the work,
-        after which there is no answer. Raises Full and Draining where nothing has begun.
+        A sequence is a stream that starts from the initial state and ends. `answer` gets the
+        outputs [columns] of each sequence's last step, with `every_step` those [steps, columns] of
+        all of them, or the error: BadValue, Full, Internal. Returns a function that abandons the
+        work, after which there is no answer. Raises Full and Draining where nothing has begun.
         """
         self._check_draining()
         batcher = self._batcher(model)
 
         def then(outcomes: list[Outcome]) -> None:
-            told: Logits | Exception
+            told: Outputs | Exception
             try:
-                told = _logits(outcomes)
+                told = _outputs(outcomes)
                 if not every_step:
-                    told = [logits[-1] for logits in told]
+                    told = [outputs[-1] for outputs in told]
             except Exception as error:
                 told = error.with_traceback(None)  # its frames hold what it came through
             answer(told)
@@ -192,7 +192,7 @@ class Engine:
             raise Draining()
 
 
-def _logits(outcomes: list[Outcome]) -> Logits:
+def _outputs(outcomes: list[Outcome]) -> Outputs:
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, BadValue):
             raise BadValue(f"sequences[{index}]: {outcome.detail}")

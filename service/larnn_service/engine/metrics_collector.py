@@ -31,11 +31,11 @@ class EngineGauges(Collector):
         for stream in engine.streams:
             version = key(stream.model)
             streams[version] += 1
-            state[version] += stream.checkpoint.logits.nbytes
+            state[version] += stream.checkpoint.outputs.nbytes
             if not stream.resting and not stream.checkpoint.ended:
                 state[version] += stream.model.manifest.contract.state_bytes
         yield _gauge("larnn_streams", "Streams in memory.", of_version, streams)
-        yield _gauge("larnn_state_bytes", "Their state and kept logits.", of_version, state)
+        yield _gauge("larnn_state_bytes", "Their state and kept outputs.", of_version, state)
         waiting = {key(model): batcher.waiting_steps for model, batcher in engine.batchers()}
         yield _gauge("larnn_waiting_steps", "Steps that wait for a run.", of_version, waiting)
         size = {(): self._waiting_bytes()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from larnn_service.wire.arrays import (
 )
 from larnn_service.wire.http import Head
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
-from larnn_service.wire.predictions import answers
+from larnn_service.wire.predictions import answer, check_asked
 
 NPY = "application/x-npy"
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -38,6 +38,8 @@ class ClassifyRequest(NamedTuple):
     model: Model
     sequences: list[Steps]
     logits: bool
+    outputs: Collection[str] = ()
+    """The names of further outputs."""
 
 
 class ClassifyDecoder:
@@ -54,10 +56,11 @@ class ClassifyDecoder:
             model = self._model_of(query.get("model"), version_asked(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return ClassifyRequest(model, sequences, logits)
+            return _checked(ClassifyRequest(model, sequences, logits, _names(query)))
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
-        return ClassifyRequest(model, self._sequences(asked, model), asked.logits)
+        sequences = self._sequences(asked, model)
+        return _checked(ClassifyRequest(model, sequences, asked.logits, asked.outputs))
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
@@ -78,10 +81,22 @@ class ClassifyDecoder:
         return tokens
 
 
-def encode(request: ClassifyRequest, logits: list[Floats]) -> bytes:
-    """The answer as JSON; `logits` [classes] are those of each sequence's last step."""
+def _checked(request: ClassifyRequest) -> ClassifyRequest:
     manifest = request.model.manifest
-    predictions = answers(logits, manifest.contract.labels, request.logits)
+    check_asked(manifest.contract, manifest.name, request.logits, request.outputs)
+    return request
+
+
+def _names(query: Mapping[str, str]) -> list[str]:
+    return query["outputs"].split(",") if query.get("outputs") else []
+
+
+def encode(request: ClassifyRequest, outputs: list[Floats]) -> bytes:
+    """The answer as JSON; `outputs` [columns] are those of each sequence's last step."""
+    manifest = request.model.manifest
+    predictions = [
+        answer(manifest.contract, step, request.logits, request.outputs) for step in outputs
+    ]
     return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 

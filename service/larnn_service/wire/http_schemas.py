@@ -21,6 +21,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     model: str | None = None
     version: Version | None = None
     logits: bool = False
+    outputs: list[str] = []
 
 
 class ClassifyAnswer(Struct):

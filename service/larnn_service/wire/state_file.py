@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from larnn_service.contract import LOGITS, Contract
+from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, BadShape, quoted
-from larnn_service.interfaces import Floats
 
 MEDIA_TYPE = "application/octet-stream"
 _HEADER = 64 * 1024
@@ -38,14 +37,18 @@ _HEADERS = msgspec.json.Decoder(_Header)
 
 def largest(contract: Contract, max_kept: int) -> int:
     """Bytes of the largest file that a stream of this contract can have."""
-    return _HEADER + contract.state_bytes + 4 * max_kept * len(contract.labels)
+    return _HEADER + contract.state_bytes + 4 * max_kept * contract.columns
 
 
 def write(
-    model: str, version: int, position: int, state: Mapping[str, NDArray[Any]], logits: Floats
+    model: str,
+    version: int,
+    position: int,
+    state: Mapping[str, NDArray[Any]],
+    outputs: Mapping[str, NDArray[Any]],
 ) -> bytes:
-    """A file with every state tensor [1, …], and the unacknowledged `logits` [1, kept, classes]."""
-    tensors = {**state, LOGITS: logits}
+    """A file with every state tensor [1, …], and the unacknowledged outputs [1, kept, …]."""
+    tensors = {**state, **outputs}
     metadata = StateMetadata(model, str(version), str(position))
     return save(
         {name: np.ascontiguousarray(tensor[None]) for name, tensor in tensors.items()},
@@ -58,8 +61,8 @@ class StateFile(NamedTuple):
 
     model: str
     position: int
-    logits: Floats
-    """[kept, classes]"""
+    outputs: dict[str, NDArray[Any]]
+    """[kept, …] by name"""
     state: dict[str, NDArray[Any]]
     """Without the batch axis."""
 
@@ -67,7 +70,7 @@ class StateFile(NamedTuple):
 def read(body: bytes, contract: Contract) -> StateFile:
     """The file as it claims to be, its tensors without the batch axis. Raises BadMessage, BadShape.
 
-    `logits` may be missing: then no answer before the position can be had again.
+    Outputs may be missing: then no answer before the position can be had again.
     """
     try:
         tensors = load(body)
@@ -88,9 +91,6 @@ def read(body: bytes, contract: Contract) -> StateFile:
         if tensor.ndim == 0 or len(tensor) != 1:
             shape = quoted(list(tensor.shape))
             raise BadShape(f"{quoted(name)}: shape {shape}; the first axis is the batch, of 1")
-    none = np.empty((1, 0, len(contract.labels)), dtype=np.float32)
-    logits = np.array(tensors.pop(LOGITS, none)[0])
-    if logits.ndim != 2:
-        raise BadShape(f"{LOGITS}: {logits.ndim + 1} axes; it is [1, kept, classes]")
-    state = {name: np.array(tensor[0]) for name, tensor in tensors.items()}
-    return StateFile(metadata.model, int(metadata.position), logits, state)
+    rows = {name: np.array(tensor[0]) for name, tensor in tensors.items()}
+    outputs = {o.name: rows.pop(o.name) for o in contract.outputs if o.name in rows}
+    return StateFile(metadata.model, int(metadata.position), outputs, rows)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from msgspec import UNSET
 
+from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage
 from larnn_service.interfaces import Floats
-from larnn_service.wire.predictions import answers, classified
+from larnn_service.wire.predictions import answer, check_asked, fill_in
 from larnn_service.wire.stream_schemas import Emit, PredictionMessage, StepsBody
 
+_NOTHING = (None, None, None, None)
 _TRUTH = {"true": True, "false": False}
 
 
@@ -23,16 +24,25 @@ class AnswerOptions:
     logits: bool = False
     emit: Emit = "last"
     explain: bool = False
+    outputs: tuple[str, ...] = ()
+    """The names of further outputs."""
 
     def but(self, message: StepsBody) -> AnswerOptions:
         """These options, changed by what one message says."""
-        if message.logits is None and message.emit is None and message.explain is None:
+        said = message.logits, message.emit, message.explain, message.outputs
+        if said == _NOTHING:
             return self
         return AnswerOptions(
             self.logits if message.logits is None else message.logits,
             self.emit if message.emit is None else message.emit,
             self.explain if message.explain is None else message.explain,
+            self.outputs if message.outputs is None else tuple(message.outputs),
         )
+
+    def check(self, contract: Contract, who: str) -> None:
+        """Raises BadMessage where the model `who` cannot answer so."""
+        if self.logits or self.outputs:
+            check_asked(contract, who, self.logits, self.outputs)
 
 
 def options_of(query: dict[str, str]) -> AnswerOptions:
@@ -47,12 +57,13 @@ def options_of(query: dict[str, str]) -> AnswerOptions:
             "in the address: emit is last, every or a number of steps, logits and explain are "
             "true or false"
         )
-    return AnswerOptions(logits, emit, explain)
+    outputs = tuple(query["outputs"].split(",")) if query.get("outputs") else ()
+    return AnswerOptions(logits, emit, explain, outputs)
 
 
 def encode_prediction(
-    labels: tuple[str, ...],
-    logits: Floats,
+    contract: Contract,
+    outputs: Floats,
     position: int,
     durable: int,
     options: AnswerOptions,
@@ -60,31 +71,26 @@ def encode_prediction(
 ) -> bytes:
     """The answer to a chunk as JSON.
 
-    `logits` [steps, classes] are those of the chunk's steps, the last of which ends at `position`;
+    `outputs` [steps, columns] are those of the chunk's steps, the last of which ends at `position`;
     `attention` [layers, heads, k] is that of the last step.
     """
-    last = logits[-1].tolist()
-    label, probabilities = classified(last, labels)
-    told = PredictionMessage(
-        label,
-        probabilities,
-        last if options.logits else UNSET,
-        position=position,
-        durable=durable,
-    )
+    told = PredictionMessage(position=position, durable=durable)
+    fill_in(told, contract, outputs[-1], options.logits, options.outputs)
     if options.emit != "last":
-        emitted = _emitted(logits, position, options.emit)
-        told.predictions = answers(emitted, labels, options.logits)
+        told.predictions = [
+            answer(contract, step, options.logits, options.outputs)
+            for step in _emitted(outputs, position, options.emit)
+        ]
     if attention is not None:
         told.attention = _rounded(attention)
     return msgspec.json.encode(told)
 
 
-def _emitted(logits: Floats, position: int, emit: Emit) -> Floats:
-    """The logits of the steps whose position is a multiple of what was asked for."""
+def _emitted(outputs: Floats, position: int, emit: Emit) -> Floats:
+    """The outputs of the steps whose position is a multiple of what was asked for."""
     every = emit if isinstance(emit, int) else 1
-    first = position - len(logits) + 1
-    return logits[-first % every :: every]
+    first = position - len(outputs) + 1
+    return outputs[-first % every :: every]
 
 
 def _rounded(attention: Floats) -> list[list[list[float]]]:

@@ -39,12 +39,14 @@ class StreamDecoder:
         What is larger than any chunk is refused unread. Raises BadJson, BadMessage, BadShape,
         BadValue, EmptyChunk, TooLarge.
         """
+        options = self._options
         if not is_text:
             if not self._binary:
                 raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
             offset, steps = binary_chunk(message, model)
             check_chunk_size(len(steps), self._max_chunk_steps)
-            return ChunkRequest(offset, steps, self._options)
+            options.check(model.manifest.contract, model.manifest.name)
+            return ChunkRequest(offset, steps, options)
         channels = len(model.manifest.contract.channels)
         most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
         if len(message) > most:
@@ -57,10 +59,12 @@ class StreamDecoder:
             return None
         if self._binary:
             raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
+        options = options.but(decoded)
+        options.check(model.manifest.contract, model.manifest.name)
         return ChunkRequest(
             decoded.offset,
             chunk_steps(decoded, model, self._max_chunk_steps),
-            self._options.but(decoded),
+            options,
             decoded.acked,
             decoded.traceparent,
         )

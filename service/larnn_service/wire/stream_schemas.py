@@ -19,12 +19,21 @@ def array_schema(depth: int) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-class Answer(Struct):
-    """One classification: of a sequence, or of a step of a stream."""
+class OutputAnswer(Struct):
+    """What one output says, by its task: a label and probabilities of classes, probabilities of
+    tags, values by their names, or an array as it is."""
 
-    label: str
-    probabilities: dict[str, float]
+    label: str | UnsetType = UNSET
+    probabilities: dict[str, float] | UnsetType = UNSET
     logits: list[float] | UnsetType = UNSET
+    values: dict[str, float] | UnsetType = UNSET
+    output: Any | UnsetType = UNSET
+
+
+class Answer(OutputAnswer):
+    """What the model says of a sequence, or of a step of a stream; further outputs where asked."""
+
+    outputs: dict[str, OutputAnswer] | UnsetType = UNSET
 
 
 RawSteps = Annotated[msgspec.Raw, Meta(extra_json_schema=array_schema(2))]
@@ -41,6 +50,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     logits: bool | None = None
     emit: Emit | None = None
     explain: bool | None = None
+    outputs: list[str] | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
@@ -51,6 +61,19 @@ class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
 
 class EndMessage(Struct, tag="end", tag_field="type", forbid_unknown_fields=True):
     """From the client: no more steps will come."""
+
+
+class OutputInfo(Struct, omit_defaults=True):
+    """An output of the model: its name, its task, and what its numbers are called."""
+
+    name: str
+    task: Literal["classes", "tags", "probability", "values", "raw"]
+    shape: list[int]
+    """Of one step."""
+    dtype: str
+    labels: list[str] = []
+    units: list[str] = []
+    """Of values, whose names are the labels."""
 
 
 class OpenedMessage(Struct, tag="opened", tag_field="type"):
@@ -64,6 +87,8 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
     survives: Literal["connection", "restart", "replica"]
     channels: list[str]
     labels: list[str]
+    """Of its answer; none where that has values, or is raw."""
+    outputs: list[OutputInfo]
 
 
 class PredictionMessage(Answer, kw_only=True, tag="prediction", tag_field="type"):

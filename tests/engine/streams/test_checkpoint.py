@@ -21,20 +21,20 @@ checkpoints = st.builds(
     model=st.text(),
     version=st.integers(1, 2**31),
     position=st.integers(0, 2**53),
-    logits=arrays.arrays(np.dtype("<f4"), st.tuples(st.integers(0, 4), st.integers(2, 3))),
+    outputs=arrays.arrays(np.dtype("<f4"), st.tuples(st.integers(0, 4), st.integers(2, 3))),
     state=st.dictionaries(st.from_regex(r"[a-k][a-z0-9_]*", fullmatch=True), tensors, max_size=4),
     ended=st.booleans(),
 )
 
 
 def parts(checkpoint: Checkpoint) -> list[tuple[Any, ...]]:
-    tensors = {"": checkpoint.logits, **checkpoint.state}
+    tensors = {"": checkpoint.outputs, **checkpoint.state}
     return [(name, t.dtype, t.shape, t.tobytes()) for name, t in tensors.items()]
 
 
 def same(one: Checkpoint, other: Checkpoint) -> bool:
     """Bit for bit, NaN included."""
-    bare = [replace(each, logits=np.empty(0, np.float32), state={}) for each in (one, other)]
+    bare = [replace(each, outputs=np.empty(0, np.float32), state={}) for each in (one, other)]
     return parts(one) == parts(other) and repr(bare[0]) == repr(bare[1])
 
 

@@ -37,4 +37,4 @@ async def test_a_part_in_work_counts_and_one_that_waits_does_not(
         await asyncio.wait([waiting])
     _, advanced = await stays
     assert in_work.cancelled() and waiting.cancelled()
-    assert (advanced.position, advanced.logits[-1, 2]) == (11, 11)
+    assert (advanced.position, advanced.outputs[-1, 2]) == (11, 11)

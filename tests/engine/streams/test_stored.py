@@ -79,7 +79,7 @@ async def test_a_stream_of_a_model_that_is_not_here_is_not_damaged(
 ) -> None:
     ids = StreamIds("secret")
     start = beginning(ids.new(), MODEL)
-    other = Checkpoint(start.stream, "elsewhere", 3, 0, start.logits, start.state)
+    other = Checkpoint(start.stream, "elsewhere", 3, 0, start.outputs, start.state)
     await store.create(other)
     with pytest.raises(UnknownModel):
         await replica(store).resume(start.stream)

@@ -46,8 +46,9 @@ def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | Non
     return found
 
 
-def joined(answer: InferAnswer, data: bytes) -> Response:
-    """The answer as JSON, and the bytes of its one tensor."""
+def joined(answer: InferAnswer, parts: list[bytes]) -> Response:
+    """The answer as JSON, and the bytes of its binary tensors, in order."""
     head = msgspec.json.encode(answer)
     size = (HEADER.lower().encode(), str(len(head)).encode())
-    return Response(head + data, headers=(size, (b"content-type", b"application/octet-stream")))
+    kind = (b"content-type", b"application/octet-stream")
+    return Response(b"".join([head, *parts]), headers=(size, kind))

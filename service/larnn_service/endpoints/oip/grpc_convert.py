@@ -7,17 +7,17 @@ from typing import Any
 
 from tritonclient.grpc import service_pb2 as pb
 
-from larnn_service.contract import LOGITS
 from larnn_service.endpoints.oip.inference import Asked, Inferred
 from larnn_service.endpoints.oip.parameters import Value, check_offered
 from larnn_service.endpoints.oip.schemas import MOST_TENSORS
 from larnn_service.endpoints.oip.tensors import (
-    DTYPES,
+    DATATYPES,
     FP32,
     INT64,
     Tensor,
     from_bytes,
     from_numbers,
+    little_endian,
 )
 from larnn_service.errors import BadMessage, ServiceError, quoted
 
@@ -68,17 +68,20 @@ def _parameters(message: Any) -> dict[str, Value]:
 
 
 def answer(request: Any, inferred: Inferred) -> Any:
-    """A ModelInferResponse; its tensor is raw."""
-    manifest, logits = inferred.model.manifest, inferred.logits
+    """A ModelInferResponse; its tensors are raw."""
+    manifest, outputs = inferred.model.manifest, inferred.outputs
     return pb.ModelInferResponse(
         model_name=manifest.name,
         model_version=str(manifest.version),
         id=request.id,
         parameters={name: _parameter(value) for name, value in inferred.parameters.items()},
         outputs=[
-            pb.ModelInferResponse.InferOutputTensor(name=LOGITS, datatype=FP32, shape=logits.shape)
+            pb.ModelInferResponse.InferOutputTensor(
+                name=name, datatype=DATATYPES[array.dtype.name], shape=array.shape
+            )
+            for name, array in outputs.items()
         ],
-        raw_output_contents=[logits.astype(DTYPES[FP32], copy=False).tobytes()],
+        raw_output_contents=[little_endian(array) for array in outputs.values()],
     )
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_service.contract import INPUT, LENGTHS, LOGITS
+from larnn_service.contract import INPUT, LENGTHS
 from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
 from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
-from larnn_service.engine.engine import Engine, Logits
+from larnn_service.engine.engine import Engine, Outputs
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.sequences import Part, Sequences
 from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel, quoted
 from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.outputs import from_columns
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, result_of
 from larnn_service.telemetry.calls import concerns
@@ -42,8 +44,8 @@ class Inferred:
     """The answer to it."""
 
     model: Model
-    logits: Floats
-    """[batch, steps, classes]; zero beyond a row's length."""
+    outputs: dict[str, NDArray[Any]]
+    """[batch, steps, …] by name, in the model's order; zero beyond a row's length."""
     parameters: dict[str, Value] = field(default_factory=dict)
 
 
@@ -74,11 +76,6 @@ class Inference:
     ) -> Callable[[], object]:
         """Run what is asked; `answer` is called once, unless this raises ServiceError. Returns what
         abandons the work; a part of a sequence that has begun to run is finished, and counts."""
-        if unknown := set(asked.outputs) - {LOGITS}:
-            raise BadMessage(
-                f"output {quoted(min(unknown))}: the model gives {LOGITS} alone; its state stays "
-                "here, and goes on where requests carry a sequence_id"
-            )
         part = sequence_part(asked.parameters)
         if part is None:
             return self._whole(asked, answer)
@@ -89,17 +86,18 @@ class Inference:
     ) -> Callable[[], None]:
         model = self._engine.model(asked.model, version_number(asked.version))
         concerns(*key(model))
+        check_outputs(asked.outputs, model)
         x, lengths = read_inputs(asked.inputs, model)
         check_sizes(lengths, self._settings, INPUT)
         rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
 
-        def then(outcome: Logits | Exception) -> None:
+        def then(outcome: Outputs | Exception) -> None:
             if isinstance(outcome, Exception):
                 return answer(outcome)
-            logits = np.zeros((*x.shape[:2], len(model.manifest.contract.labels)), np.float32)
-            for row, told in zip(logits, outcome, strict=True):
+            columns = np.zeros((*x.shape[:2], model.manifest.contract.columns), np.float32)
+            for row, told in zip(columns, outcome, strict=True):
                 row[: len(told)] = told
-            answer(Inferred(model, logits))
+            answer(Inferred(model, _asked(asked.outputs, model, columns)))
 
         return self._engine.classify(model, rows, then, every_step=True)
 
@@ -117,6 +115,7 @@ class Inference:
 
     async def _advance(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
         def steps(model: Model) -> Floats:
+            check_outputs(asked.outputs, model)
             x, lengths = read_inputs(asked.inputs, model)
             if len(x) != 1:
                 raise BadShape(f"input {INPUT}: a batch of {len(x)}; a sequence takes 1")
@@ -131,7 +130,23 @@ class Inference:
             owner,
         )
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}
-        return Inferred(model, advanced.logits[None], told)
+        return Inferred(model, _asked(asked.outputs, model, advanced.outputs[None]), told)
+
+
+def check_outputs(names: list[str], model: Model) -> None:
+    """Raises BadMessage where one is none of the model's."""
+    there_are = [output.name for output in model.manifest.contract.outputs]
+    if unknown := set(names) - set(there_are):
+        raise BadMessage(
+            f"output {quoted(min(unknown))}: the model gives {', '.join(there_are)} alone; its "
+            "state stays here, and goes on where requests carry a sequence_id"
+        )
+
+
+def _asked(names: list[str], model: Model, columns: Floats) -> dict[str, NDArray[Any]]:
+    """Those outputs, or all of them: [batch, steps, …] of [batch, steps, columns]."""
+    arrays = from_columns(model.manifest.contract.outputs, columns)
+    return {name: array for name, array in arrays.items() if not names or name in names}
 
 
 def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:

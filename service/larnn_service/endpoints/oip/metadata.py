@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from larnn_service import __version__
-from larnn_service.contract import INPUT, LENGTHS, LOGITS
+from larnn_service.contract import INPUT, LENGTHS
 from larnn_service.endpoints.oip.schemas import ModelMetadata, ServerMetadata, TensorMetadata
-from larnn_service.endpoints.oip.tensors import FP32, INT64, input_datatype
+from larnn_service.endpoints.oip.tensors import DATATYPES, INT64, input_datatype
 from larnn_service.engine.engine import Engine
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
@@ -36,7 +36,10 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
         TensorMetadata(INPUT, input_datatype(contract), [-1, -1, len(contract.channels)]),
         TensorMetadata(LENGTHS, INT64, [-1]),
     ]
-    outputs = [TensorMetadata(LOGITS, FP32, [-1, -1, len(contract.labels)])]
+    outputs = [
+        TensorMetadata(output.name, DATATYPES[output.dtype], [-1, -1, *output.step_shape])
+        for output in contract.outputs
+    ]
     return ModelMetadata(manifest.name, sorted(versions, key=int), PLATFORM, inputs, outputs)
 
 
@@ -53,7 +56,10 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
             _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, len(contract.channels)),
             _io(LENGTHS, "TYPE_INT64", 1) | {"reshape": {"shape": []}, "optional": True},
         ],
-        "output": [_io(LOGITS, "TYPE_FP32", -1, len(contract.labels))],
+        "output": [
+            _io(output.name, f"TYPE_{DATATYPES[output.dtype]}", -1, *output.step_shape)
+            for output in contract.outputs
+        ],
         "sequence_batching": {"max_sequence_idle_microseconds": idle},
         "parameters": {
             "channels": {"string_value": ",".join(c.name for c in contract.channels)},

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from larnn_service.contract import LOGITS
 from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
 from larnn_service.endpoints.oip import binary_tensors
@@ -18,7 +17,13 @@ from larnn_service.endpoints.oip.inference import Asked, Inference, Inferred
 from larnn_service.endpoints.oip.parameters import check_offered
 from larnn_service.endpoints.oip.rest_models import errors, says
 from larnn_service.endpoints.oip.schemas import InferAnswer, InferBody, InputTensor, OutputTensor
-from larnn_service.endpoints.oip.tensors import DTYPES, FP32, Tensor, from_bytes, from_json
+from larnn_service.endpoints.oip.tensors import (
+    DATATYPES,
+    Tensor,
+    from_bytes,
+    from_json,
+    little_endian,
+)
 from larnn_service.endpoints.openapi import operation, takes
 from larnn_service.errors import BadMessage
 from larnn_service.settings import Settings
@@ -33,7 +38,7 @@ _EXAMPLE = {
 
 
 class Infer:
-    """Steps [batch, steps, channels] to logits of each; `sequence_id` carries state on."""
+    """Steps [batch, steps, channels] to outputs of each; `sequence_id` carries state on."""
 
     method = "POST"
     routes: tuple[str, ...] = (
@@ -107,16 +112,16 @@ def _outputs(body: InferBody) -> list[str]:
 
 
 def _answer(body: InferBody, inferred: Inferred) -> Response:
-    manifest, logits = inferred.model.manifest, inferred.logits
-    tensor = OutputTensor(LOGITS, FP32, list(logits.shape))
-    answer = InferAnswer(
-        manifest.name, str(manifest.version), [tensor], body.id, inferred.parameters
-    )
+    manifest, parts = inferred.model.manifest, []
+    answer = InferAnswer(manifest.name, str(manifest.version), [], body.id, inferred.parameters)
     by_default = body.parameters.get("binary_data_output", False)
-    asked = body.outputs[0].parameters if body.outputs else {}
-    if asked.get("binary_data", by_default):
-        data = logits.astype(DTYPES[FP32], copy=False).tobytes()
-        tensor.parameters = {"binary_data_size": len(data)}
-        return binary_tensors.joined(answer, data)
-    tensor.data = logits.ravel().tolist()
-    return Response(msgspec.json.encode(answer))
+    asked = {output.name: output.parameters for output in body.outputs or []}
+    for name, array in inferred.outputs.items():
+        tensor = OutputTensor(name, DATATYPES[array.dtype.name], list(array.shape))
+        if asked.get(name, {}).get("binary_data", by_default):
+            parts.append(little_endian(array))
+            tensor.parameters = {"binary_data_size": len(parts[-1])}
+        else:
+            tensor.data = array.ravel().tolist()
+        answer.outputs.append(tensor)
+    return binary_tensors.joined(answer, parts) if parts else Response(msgspec.json.encode(answer))

@@ -48,7 +48,7 @@ class OutputTensor(Struct, omit_defaults=True):
     name: str
     datatype: str
     shape: list[int]
-    data: list[float] | UnsetType = UNSET
+    data: list[float | int | bool] | UnsetType = UNSET
     parameters: Parameters = {}
 
 

@@ -20,6 +20,18 @@ from larnn_service.wire.large_json import LARGE
 
 FP32, INT64 = "FP32", "INT64"
 DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
+DATATYPES = {
+    "float16": "FP16",
+    "float32": FP32,
+    "float64": "FP64",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": INT64,
+    "uint8": "UINT8",
+    "bool": "BOOL",
+}
+"""The protocol's names of what an output may be."""
 _NUMBERS: dict[str, list[Any]] = {
     FP32: [list[float], list[list[float]], list[list[list[float]]]],
     INT64: [list[int], list[list[int]], list[list[list[int]]]],
@@ -126,6 +138,11 @@ def _end_of_number(text: memoryview, place: int) -> int:
     while place < len(text) and text[place] not in b",]":
         place += 1
     return min(place, len(text))
+
+
+def little_endian(array: NDArray[Any]) -> bytes:
+    """The bytes of an output, as the protocol has them."""
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def from_numbers(name: str, datatype: str, numbers: Sequence[Any]) -> NDArray[Any]:

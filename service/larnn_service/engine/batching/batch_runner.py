@@ -1,4 +1,4 @@
-"""One run: pieces of rows side by side in, each row's logits and state out."""
+"""One run: pieces of rows side by side in, each row's outputs and state out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from larnn_service.contract import Contract
 from larnn_service.engine.batching.queue_entries import Row
 from larnn_service.engine.batching.state_pool import Arena, Slot
-from larnn_service.finite import all_finite
 from larnn_service.interfaces import Backend, Floats, Steps
 
 
@@ -18,34 +18,40 @@ class Ran(NamedTuple):
     """What came of it."""
 
     rows: list[tuple[Floats | None, Slot]]
-    """Each row's logits, None where they are not finite, and what follows."""
+    """Each row's outputs, None where they are not finite, and what follows."""
     seconds: float
     """Of the processor, in the thread that ran."""
 
 
-def run(backend: Backend, arena: Arena, rows: Sequence[Row], counts: Sequence[int]) -> Ran:
+def run(
+    backend: Backend,
+    arena: Arena,
+    contract: Contract,
+    rows: Sequence[Row],
+    counts: Sequence[int],
+) -> Ran:
     """So many steps of each row. Belongs in any thread."""
     pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
     lengths = np.array(counts, dtype=np.int64)
     slots = [row.state for row in rows]
     over = [row.ends and row.left == count for row, count in zip(rows, counts, strict=True)]
     began = time.thread_time()
-    logits, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
+    outputs, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
     seconds = time.thread_time() - began
     kept: list[Floats]
     if len(rows) == 1:  # all of it is this row's, and what numpy does for several costs more
-        logits = logits[:, counts[0] - 1 if rows[0].ends else 0 :]
-        kept = [logits[0]]
+        outputs = outputs[:, counts[0] - 1 if rows[0].ends else 0 :]
+        kept = [outputs[0]]
     elif all([row.ends for row in rows]):
-        logits = logits[np.arange(len(rows)), lengths - 1, None]
-        kept = list(logits)
+        outputs = outputs[np.arange(len(rows)), lengths - 1, None]
+        kept = list(outputs)
     else:
         kept = [
-            logits[index, count - 1 if row.ends else 0 : count].copy()
+            outputs[index, count - 1 if row.ends else 0 : count].copy()
             for index, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
-    whole = all_finite(logits)
-    each = [own if whole or all_finite(own) else None for own in kept]
+    whole = contract.are_good(outputs)
+    each = [own if whole or contract.are_good(own) else None for own in kept]
     return Ran(list(zip(each, after, strict=True)), seconds)
 
 

@@ -57,7 +57,8 @@ class Batcher:
         """A reply that has not come `within` seconds fails with Full. `alone`: as for ShortRuns."""
         self._loop = asyncio.get_running_loop()
         self._backend = model.backend
-        self._arena = Arena(model.manifest.contract)
+        self._contract = model.manifest.contract
+        self._arena = Arena(self._contract)
         self._executor = executor
         self._telemetry = telemetry
         self._shares = Shares(concurrency, max_batch_size)
@@ -80,7 +81,7 @@ class Batcher:
         """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
 
         No state is the one before the first step. `ends`: nothing follows, so only the last
-        step's logits are kept. Of a row whose answer is not finite comes BadValue, Internal where
+        step's outputs are kept. Of a row whose answer is not finite comes BadValue, Internal where
         the run failed for this row alone, Full where the time is up. Raises Full.
         """
         steps = sum([len(x) for x, _ in rows])
@@ -147,7 +148,7 @@ class Batcher:
             most = self._most_steps(len(rows))
             counts = [_piece(row.left, most) for row in rows]
             telemetry = self._started(rows, counts, loop.time())
-            work = partial(run, self._backend, self._arena, rows, counts)
+            work = partial(run, self._backend, self._arena, self._contract, rows, counts)
             if short and self._short_runs.is_short(len(rows), max(counts), only=waiting == 1):
                 _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
                 return self._start_soon()
@@ -202,11 +203,11 @@ class Batcher:
         seconds = math.inf if isinstance(outcome, Exception) else outcome.seconds
         self._short_runs.took(len(rows), max(counts), seconds)  # a failed one may never have ended
         if not isinstance(outcome, Exception):
-            for row, steps, (logits, state) in zip(rows, counts, outcome.rows, strict=True):
+            for row, steps, (outputs, state) in zip(rows, counts, outcome.rows, strict=True):
                 submission = row.submission
-                if not submission.over and self._advance(row, steps, logits, state):
+                if not submission.over and self._advance(row, steps, outputs, state):
                     over.append(submission)
-                    if logits is not None:
+                    if outputs is not None:
                         answered.append(len(submission.outcomes))
         elif len(rows) == 1:
             logger.error("a run failed", exc_info=outcome)
@@ -221,9 +222,9 @@ class Batcher:
         self._shares.ended(len(rows), answered, now, now - telemetry.since)
         return over
 
-    def _advance(self, row: Row, steps: int, logits: Floats | None, state: Slot) -> bool:
+    def _advance(self, row: Row, steps: int, outputs: Floats | None, state: Slot) -> bool:
         """Whether all of its submission is answered with that."""
-        if logits is None:
+        if outputs is None:
             text = "the values are too large for the model: its answer is not finite"
             return self._done(row, BadValue(text))
         row.left -= steps
@@ -231,13 +232,13 @@ class Batcher:
         self._waiting_steps -= steps
         row.state = state
         if row.ends:
-            row.logits = [logits]
+            row.outputs = [outputs]
         else:
-            row.logits.append(logits)
+            row.outputs.append(outputs)
         if row.left:
             self._queue.append(row)
             return False
-        whole = row.logits[0] if len(row.logits) == 1 else np.concatenate(row.logits)
+        whole = row.outputs[0] if len(row.outputs) == 1 else np.concatenate(row.outputs)
         return self._done(row, (whole, state))
 
     def _done(self, row: Row, outcome: Outcome) -> bool:

@@ -12,7 +12,7 @@ from larnn_service.engine.batching.state_pool import Slot
 from larnn_service.interfaces import Floats, Steps
 
 Result = tuple[Floats, RowState]
-"""Logits [steps, classes] and the state after them; of a row that ends the last step's alone."""
+"""Outputs [steps, columns] and the state after them; of a row that ends the last step's alone."""
 Outcome = Result | Exception
 """What comes of a row."""
 Then = Callable[[list[Outcome]], None]
@@ -56,7 +56,7 @@ class Row:
     """Among the rows of its submission."""
     left: int
     """Steps that wait or run."""
-    logits: list[Floats] = field(default_factory=list)
+    outputs: list[Floats] = field(default_factory=list)
     alone: bool = False
 
     def next(self, count: int) -> Steps:

@@ -79,12 +79,12 @@ class Arena:
         slots: Sequence[Slot],
         ends: Sequence[bool],
     ) -> tuple[Floats, list[Slot]]:
-        """Run rows on from their slots: logits, and the new slots that hold what follows; for a row
-        that ends here the initial state."""
+        """Run rows on from their slots: outputs, and the new slots that hold what follows; for a
+        row that ends here the initial state."""
         indices = self._taken(len(slots))
         rows, tensors = np.array(indices), self.tensors
         try:
-            logits = backend.advance(x, lengths, tensors, _rows(slots), rows)
+            outputs = backend.advance(x, lengths, tensors, _rows(slots), rows)
         except Exception:
             self.free.extend(indices)
             raise
@@ -93,10 +93,10 @@ class Arena:
                 for name, tensor in self.tensors.items():
                     tensor[rows] = tensors[name][rows]
         if True not in ends:
-            return logits, [Slot(self, index) for index in indices]
+            return outputs, [Slot(self, index) for index in indices]
         self.free.extend([index for index, over in zip(indices, ends, strict=True) if over])
         initial = self.initial
-        return logits, [
+        return outputs, [
             initial if over else Slot(self, index)
             for index, over in zip(indices, ends, strict=True)
         ]

@@ -18,7 +18,7 @@ from larnn_service.interfaces import Floats, Model
 
 MAGIC = b"LARNN\x01"
 MAX_POSITION = 2**53
-_LOGITS = "logits"
+_KEPT = "logits"
 _DTYPES = {np.dtype(name).str for name in ("float32", "float64", "int64")}
 
 
@@ -29,15 +29,15 @@ class DamagedCheckpoint(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """State, position and unacknowledged logits of a stream, written and read as one."""
+    """State, position and unacknowledged outputs of a stream, written and read as one."""
 
     stream: str
     model: str
     version: int
     position: int
     """Steps consumed."""
-    logits: Floats
-    """[kept, classes]: the answers of the last `kept` steps before `position`."""
+    outputs: Floats
+    """[kept, columns]: the answers of the last `kept` steps before `position`."""
     state: RowState
     ended: bool = False
     fence: int = 0
@@ -45,7 +45,7 @@ class Checkpoint:
     origin: str = ""
     """A mark of the stream that this one is a fork of; empty where it began at position 0."""
 
-    def moved(self, steps: int, logits: Floats, state: RowState) -> Checkpoint:
+    def moved(self, steps: int, outputs: Floats, state: RowState) -> Checkpoint:
         """After so many more steps."""
         position = self.position + steps
         return Checkpoint(
@@ -53,7 +53,7 @@ class Checkpoint:
             self.model,
             self.version,
             position,
-            logits,
+            outputs,
             state,
             self.ended,
             self.fence,
@@ -64,9 +64,9 @@ class Checkpoint:
         """A stream of this name that stands where this one does."""
         return replace(self, stream=name, origin=mark(self.stream))
 
-    def end(self, logits: Floats) -> Checkpoint:
+    def end(self, outputs: Floats) -> Checkpoint:
         """Where nothing follows: the state is no more."""
-        return replace(self, logits=logits, state={}, ended=True)
+        return replace(self, outputs=outputs, state={}, ended=True)
 
 
 def mark(stream: str) -> str:
@@ -82,7 +82,7 @@ def beginning(name: str, model: Model) -> Checkpoint:
         model=manifest.name,
         version=manifest.version,
         position=0,
-        logits=np.empty((0, len(manifest.contract.labels)), dtype=np.float32),
+        outputs=np.empty((0, manifest.contract.columns), dtype=np.float32),
         state=initial(manifest.contract),
     )
 
@@ -102,7 +102,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
 
     The fence is not among it: a store raises it without touching the rest.
     """
-    tensors: dict[str, NDArray[Any]] = {_LOGITS: checkpoint.logits, **checkpoint.state}
+    tensors: dict[str, NDArray[Any]] = {_KEPT: checkpoint.outputs, **checkpoint.state}
     header = msgspec.msgpack.encode(
         _Header(
             checkpoint.stream,
@@ -132,7 +132,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
     try:
         header = msgspec.msgpack.decode(data[place : place + size], type=_Header)
         tensors = _tensors(header, data, place + size)
-        logits = tensors.pop(_LOGITS)
+        outputs = tensors.pop(_KEPT)
     except (msgspec.MsgspecError, ValueError, KeyError) as error:
         raise DamagedCheckpoint("the checkpoint's header does not tell what follows") from error
     return Checkpoint(
@@ -140,7 +140,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
         model=header.model,
         version=header.version,
         position=header.position,
-        logits=logits,
+        outputs=outputs,
         state=tensors,
         ended=header.ended,
         fence=fence,
@@ -162,8 +162,8 @@ def _tensors(header: _Header, data: bytes, place: int) -> dict[str, NDArray[Any]
 
 def check(checkpoint: Checkpoint, contract: Contract) -> None:
     """Raises DamagedCheckpoint where no stream of this contract can stand so."""
-    kept, state = checkpoint.logits, checkpoint.state
-    if kept.dtype != np.float32 or kept.ndim != 2 or kept.shape[1] != len(contract.labels):
+    kept, state = checkpoint.outputs, checkpoint.state
+    if kept.dtype != np.float32 or kept.ndim != 2 or kept.shape[1] != contract.columns:
         raise DamagedCheckpoint("its answers are not of the model's classes")
     if not len(kept) <= checkpoint.position <= MAX_POSITION:
         raise DamagedCheckpoint("its position is none that a stream can have")

@@ -26,12 +26,12 @@ class Chunk(NamedTuple):
 
 
 class Advanced(NamedTuple):
-    """The answer to a chunk: logits [steps, classes], of each of its steps."""
+    """The answer to a chunk: outputs [steps, columns], of each of its steps."""
 
     position: int
     """Steps consumed up to the end of this chunk."""
     durable: int
-    logits: Floats
+    outputs: Floats
     attention: Floats | None = None
     """[layers, heads, k] of the last step, where it was asked for and the step was run now."""
 
@@ -58,9 +58,9 @@ class Advance:
         of_step: int = self._kept.itemsize * self._kept.shape[1]
         return self._kept.nbytes + len(self.fresh) * of_step
 
-    def moved(self, logits: Floats, state: RowState) -> Checkpoint:
-        """Where the stream stands after the fresh steps; logits [fresh, classes]."""
-        self._kept = np.concatenate([self._kept, logits]) if len(self._kept) else logits
+    def moved(self, outputs: Floats, state: RowState) -> Checkpoint:
+        """Where the stream stands after the fresh steps; outputs [fresh, columns]."""
+        self._kept = np.concatenate([self._kept, outputs]) if len(self._kept) else outputs
         return self.before.moved(len(self.fresh), self._kept, state)
 
     def ended(self, after: Checkpoint) -> Checkpoint:
@@ -70,30 +70,30 @@ class Advance:
     def answer(self, stands: Checkpoint, durable: int, attention: Floats | None = None) -> Advanced:
         """For all of the chunk, when the stream stands there."""
         chunk, start = self._chunk, stands.position - len(self._kept)
-        logits = self._kept[chunk.offset - start : chunk.end - start]
-        return Advanced(chunk.end, durable, logits, attention)
+        outputs = self._kept[chunk.offset - start : chunk.end - start]
+        return Advanced(chunk.end, durable, outputs, attention)
 
 
 def _is_kept(chunk: Chunk, checkpoint: Checkpoint) -> bool:
-    """Whether all that the chunk asks for is among the kept logits."""
-    first = checkpoint.position - len(checkpoint.logits)
+    """Whether all that the chunk asks for is among the kept outputs."""
+    first = checkpoint.position - len(checkpoint.outputs)
     return first <= chunk.offset and chunk.end <= checkpoint.position
 
 
 def _unacknowledged(checkpoint: Checkpoint, chunk: Chunk, most: int) -> Floats:
-    """The kept logits from what the client still wants on."""
-    position, logits = checkpoint.position, checkpoint.logits
+    """The kept outputs from what the client still wants on."""
+    position, outputs = checkpoint.position, checkpoint.outputs
     acked = chunk.offset if chunk.acked is None else chunk.acked
     if acked > chunk.offset:
         raise BadValue(f"acked {acked} lies behind the chunk's offset {chunk.offset}")
-    first = position - len(logits)
+    first = position - len(outputs)
     if chunk.offset < first:
         raise BadValue(
             f"the answers before step {first} were acknowledged and are gone; "
             f"the stream is at {position}: send what follows",
             expected_offset=position,
         )
-    kept = logits[max(acked - first, 0) :]
+    kept = outputs[max(acked - first, 0) :]
     if len(kept) + max(chunk.end - position, 0) > most:
         raise Backpressure(
             f"more than {most} steps are unacknowledged; read the answers and send `acked`"

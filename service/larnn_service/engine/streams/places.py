@@ -46,7 +46,7 @@ class Places:
 
     def note(self, stream: Stream) -> None:
         """It keeps other answers than before."""
-        size = stream.checkpoint.logits.nbytes if self.get(stream.id) is stream else 0
+        size = stream.checkpoint.outputs.nbytes if self.get(stream.id) is stream else 0
         self.kept_bytes += size - stream.kept_bytes
         stream.kept_bytes = size
 

@@ -76,7 +76,7 @@ class Streams:
         """
         name = self.ids.new(owner)
         checkpoint = beginning(name, model) if start is None else start.fork(name)
-        self.places.check_kept(checkpoint.logits.nbytes)
+        self.places.check_kept(checkpoint.outputs.nbytes)
         with self._room(owner):
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):
@@ -183,7 +183,7 @@ class Streams:
         async with stream.lock:
             await self.wake(stream)
             if not stream.checkpoint.ended:
-                self.commit(stream, stream.checkpoint.end(stream.checkpoint.logits[:0]))
+                self.commit(stream, stream.checkpoint.end(stream.checkpoint.outputs[:0]))
             await self.checkpoints.write(stream)
             return stream.checkpoint.position
 
@@ -230,8 +230,8 @@ class Streams:
             if stream.connection is None:
                 self.places.remove(stream)
             else:
-                none = np.empty((0, *stream.checkpoint.logits.shape[1:]), np.float32)
-                light = replace(stream.checkpoint, logits=none, state={})
+                none = np.empty((0, *stream.checkpoint.outputs.shape[1:]), np.float32)
+                light = replace(stream.checkpoint, outputs=none, state={})
                 stream.checkpoint, stream.resting = light, True
                 self.places.note(stream)
 

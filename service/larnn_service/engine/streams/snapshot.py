@@ -16,6 +16,7 @@ from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved, quoted
 from larnn_service.interfaces import Floats
+from larnn_service.outputs import to_columns
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,17 @@ class Snapshot:
 
     model: str
     position: int
-    logits: Floats
-    """[kept, classes]: the answers of the last `kept` steps before `position`."""
+    outputs: Mapping[str, NDArray[Any]]
+    """[kept, …] by name: the answers of the last `kept` steps before `position`; none of them where
+    they are gone."""
     state: RowState
 
 
-async def take_out(streams: Streams, stream_id: str) -> Checkpoint:
+async def take_out(streams: Streams, stream_id: str) -> Stream:
     """The stream as it stands, which goes on. Raises Expired after its end, else as `look`."""
-    return _living(await streams.look(stream_id))
+    stream = await streams.look(stream_id)
+    _living(stream)
+    return stream
 
 
 async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept: int) -> None:
@@ -42,15 +46,16 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
     """
     contract = stream.model.manifest.contract
     check(contract, stream.checkpoint.model, snapshot, max_kept)
+    outputs = _columns(contract, snapshot)
     async with stream.lock:
         await streams.wake(stream)
         restored = replace(
             _living(stream),
             position=snapshot.position,
-            logits=snapshot.logits,
+            outputs=outputs,
             state={tensor.name: snapshot.state[tensor.name] for tensor in contract.state},
         )
-        streams.places.check_kept(snapshot.logits.nbytes, stream.kept_bytes)
+        streams.places.check_kept(outputs.nbytes, stream.kept_bytes)
         streams.commit(stream, restored)
         await streams.checkpoints.write(stream)
     stream.interrupt(Moved("the stream's state was replaced; resume it to see where it stands"))
@@ -76,16 +81,38 @@ def check(contract: Contract, model: str, snapshot: Snapshot, max_kept: int) -> 
         )
     if not 0 <= snapshot.position <= MAX_POSITION:
         raise BadValue(f"position: {quoted(snapshot.position)} is not within 0 and {MAX_POSITION}")
-    kept = len(snapshot.logits)
-    if kept > min(snapshot.position, max_kept):
-        raise BadValue(f"logits: of {kept} steps; at most the position, and at most {max_kept}")
-    _check_tensor("logits", snapshot.logits, (kept, len(contract.labels)), "float32")
+    _check_outputs(contract, snapshot, max_kept)
     _check_names(contract, snapshot.state)
     for tensor in contract.state:
         value = snapshot.state[tensor.name]
         _check_tensor(tensor.name, value, tensor.shape, tensor.dtype)
         if tensor.dtype == "int64":
             _check_counter(tensor, value, snapshot.position)
+
+
+def _check_outputs(contract: Contract, snapshot: Snapshot, max_kept: int) -> None:
+    if not snapshot.outputs:
+        return
+    kept = 0
+    for index, output in enumerate(contract.outputs):
+        if (value := snapshot.outputs.get(output.name)) is None:
+            raise BadMessage(f"{output.name}: missing; send the answers of all outputs, or none")
+        if index == 0:
+            kept = len(value) if value.ndim else 0
+        if kept > min(snapshot.position, max_kept):
+            raise BadValue(
+                f"{output.name}: of {kept} steps; at most the position, and at most {max_kept}"
+            )
+        _check_kind(output.name, value, (kept, *output.step_shape), output.dtype)
+        if not output.is_good(value):
+            raise BadValue(f"{output.name}: a value is not finite")
+
+
+def _columns(contract: Contract, snapshot: Snapshot) -> Floats:
+    if not snapshot.outputs:
+        return np.empty((0, contract.columns), np.float32)
+    arrays = [snapshot.outputs[output.name] for output in contract.outputs]
+    return to_columns(contract.outputs, arrays).copy()
 
 
 def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:
@@ -96,14 +123,18 @@ def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _check_tensor(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
+    _check_kind(name, value, shape, dtype)
+    if dtype != "int64" and not np.isfinite(value).all():
+        raise BadValue(f"{name}: a value is not finite")
+
+
+def _check_kind(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
     if value.dtype != np.dtype(dtype):
         raise BadValue(f"{name}: dtype {value.dtype}; the model's is {dtype}")
     if value.shape != shape:
         raise BadShape(
             f"{name}: shape {quoted([1, *value.shape])}; the model's is {[1, *shape]}, batch first"
         )
-    if dtype != "int64" and not np.isfinite(value).all():
-        raise BadValue(f"{name}: a value is not finite")
 
 
 def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> None:

@@ -33,7 +33,7 @@ class Stream:
     dirty: bool = False
     """The store has not got `checkpoint` yet."""
     resting: bool = False
-    """State and logits are in the store alone, until the next chunk."""
+    """State and outputs are in the store alone, until the next chunk."""
     lost: ServiceError | None = None
     """Why this replica may not go on with the stream: another owns it, or it is gone."""
     last_used: float = 0.0

@@ -27,9 +27,9 @@ from tests.engine.streams.advancer.replica import (
 async def test_a_chunk_is_run_and_answered_for_all_of_its_steps(replica: Replica) -> None:
     stream = await replica.open()
     first = await Reply(replica, stream, ones(0)).result()
-    assert (first.position, first.logits[:, 2].tolist()) == (2, [1, 2])
+    assert (first.position, first.outputs[:, 2].tolist()) == (2, [1, 2])
     overlapping = await Reply(replica, stream, ones(1, 3, acked=0)).result()
-    assert (overlapping.position, overlapping.logits[:, 2].tolist()) == (4, [2, 3, 4])
+    assert (overlapping.position, overlapping.outputs[:, 2].tolist()) == (4, [2, 3, 4])
     assert replica.backend.runs == [[2], [2]]
     stands_free_at(stream, 4)
 
@@ -39,7 +39,7 @@ async def test_a_chunk_that_was_answered_is_answered_again_without_a_run(replica
     await Reply(replica, stream, ones(0)).result()
     again = Reply(replica, stream, ones(0))
     assert len(again.all) == 1  # at once
-    assert (await again.result()).logits[:, 2].tolist() == [1, 2]
+    assert (await again.result()).outputs[:, 2].tolist() == [1, 2]
     assert replica.backend.runs == [[2]]
 
 

@@ -90,7 +90,7 @@ async def test_a_stream_that_cannot_wake_is_answered_for_and_let_go(
 
 def rest(stream: Stream) -> None:
     """As one that nobody has driven for a while."""
-    light = replace(stream.checkpoint, logits=stream.checkpoint.logits[:0], state={})
+    light = replace(stream.checkpoint, outputs=stream.checkpoint.outputs[:0], state={})
     stream.checkpoint, stream.resting = light, True
 
 
@@ -139,7 +139,7 @@ async def test_the_last_chunk_ends_the_stream_and_is_answered_again(replica: Rep
     await Reply(replica, stream, ones(0)).result()
     for _ in range(2):
         ended = await Reply(replica, stream, ones(2), ends=True).result()
-        assert (ended.position, ended.logits[:, 2].tolist()) == (4, [3, 4])
+        assert (ended.position, ended.outputs[:, 2].tolist()) == (4, [3, 4])
     assert stream.checkpoint.ended and not stream.checkpoint.state
     assert type(await Reply(replica, stream, ones(4)).error()) is Expired
     assert replica.backend.runs == [[2], [2]]
