@@ -1,8 +1,28 @@
-// The label in large, and a bar for each probability.
+// What the network says: in large, and a row for each number, with a bar where it is a probability.
 
 import { element, percent, spoken } from "./words.js";
 
+const SURE = 0.5; // from which on a tag holds
+
 const QUIET = 1500; // milliseconds for which a label must stay before it is spoken
+
+/** The names of the numbers of a model's answer, none where it is an array without names. */
+export function names({ outputs: [answer] }) {
+  return answer.labels ?? answer.values?.map(({ name }) => name) ?? [];
+}
+
+/** Its numbers by these names. */
+export function numbers({ values, probabilities }) {
+  return values ?? probabilities;
+}
+
+/** What is said in large: the label, the tags that hold, or the first value. */
+function said({ label, values, probabilities }) {
+  if (label) return label;
+  if (values) return Object.values(values)[0].toPrecision(3);
+  const holding = Object.keys(probabilities).filter((name) => probabilities[name] >= SURE);
+  return holding.join(", ") || "none";
+}
 
 export class AnswerView {
   #label = document.querySelector("#label");
@@ -13,10 +33,10 @@ export class AnswerView {
   #shown = null;
   #timer = 0;
 
-  /** A bar for each label. */
-  begin(labels) {
+  /** A row for each number. */
+  begin(model) {
     this.#bars = new Map(
-      labels.map((label, index) => {
+      names(model).map((label, index) => {
         const value = element("span", { className: "value", text: "–" });
         const fill = element("span", { className: `fill c${index % 6}` });
         const track = element("span", { className: "track", ariaHidden: "true" }, fill);
@@ -32,17 +52,20 @@ export class AnswerView {
   }
 
   /** What the network says, and what the person did, where that is known. */
-  show({ label, probabilities }, activity) {
+  show(prediction, activity) {
+    const all = numbers(prediction);
+    const label = said(prediction);
     for (const [name, { row, fill, value }] of this.#bars) {
-      fill.style.transform = `scaleX(${probabilities[name].toFixed(3)})`;
-      value.textContent = percent(probabilities[name]);
-      row.classList.toggle("most", name === label);
+      const share = prediction.values ? 0 : all[name];
+      fill.style.transform = `scaleX(${share.toFixed(3)})`;
+      value.textContent = prediction.values ? all[name].toPrecision(3) : percent(share);
+      row.classList.toggle("most", name === prediction.label);
     }
     this.#truth.textContent = activity === null ? "" : `The person: ${spoken(activity).toLowerCase()}`;
     if (label === this.#shown) return;
     this.#shown = label;
     this.#label.textContent = spoken(label);
-    this.#label.className = `label c${[...this.#bars.keys()].indexOf(label) % 6}`;
+    this.#label.className = `label c${Math.max([...this.#bars.keys()].indexOf(label), 0) % 6}`;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => (this.#spoken.textContent = spoken(label)), QUIET);
   }

@@ -1,6 +1,6 @@
 // The live page: what the person chooses, and the views.
 
-import { AnswerView } from "./answer.js";
+import { AnswerView, names } from "./answer.js";
 import { Chart } from "./charts.js";
 import { ConnectionView } from "./connection.js";
 import { MemoryView } from "./memory.js";
@@ -56,7 +56,7 @@ async function chosenSource() {
 }
 
 function begin() {
-  answer.begin(model.labels);
+  answer.begin(model);
   memory.clear();
   connection.begin();
   [acceleration, rotation, probabilities].forEach((chart) => chart.clear());
@@ -91,8 +91,10 @@ function cutOrMend() {
 
 /** The models whose channels this page can make of a phone's readings. */
 function offer({ default: preferred, models: served }) {
-  const fitting = served.filter(({ channels, sample_rate_hz: rate }) =>
-    rate === RATE && channels.every(({ name }) => CHANNELS.includes(name)),
+  const fitting = served.filter((one) =>
+    one.sample_rate_hz === RATE &&
+    one.channels.every(({ name }) => CHANNELS.includes(name)) &&
+    names(one).length,
   );
   if (!fitting.length) {
     throw new Error("No model here takes a phone’s signals; this page shows those that do.");
@@ -104,13 +106,13 @@ function offer({ default: preferred, models: served }) {
     $("model").value = model.name;
     probabilities?.remove();
     probabilities = new Chart($("probabilities"), {
-      lines: model.labels.length,
-      range: [0, 1],
-      fill: true,
+      lines: names(model).length,
+      range: model.outputs[0].task === "values" ? null : [0, 1],
+      fill: model.outputs[0].task !== "values",
       bands: () => shown?.bands() ?? [],
     });
     shown = null;
-    answer.begin(model.labels);
+    answer.begin(model);
     $("label").textContent = "Press start";
   };
   $("model").onchange = () => choose($("model").value);

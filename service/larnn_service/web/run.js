@@ -1,5 +1,6 @@
 // One press of Start: a source's readings, prepared, on their way to a stream, and what comes back.
 
+import { names, numbers } from "./answer.js";
 import { BufferFull } from "./journal.js";
 import { key, streamAddress } from "./service.js";
 import { CHANNELS, Preparation } from "./signal.js";
@@ -98,14 +99,19 @@ export class Run {
     });
   }
 
+  /** The label holds since the last one ended, or goes on. */
+  #say(label, until) {
+    const last = this.#said.at(-1);
+    if (last?.[0] === label) last[2] = until;
+    else this.#said.push([label, last?.[2] ?? 0, until]);
+  }
+
   #predicted(prediction) {
     const { position, label } = prediction;
-    const last = this.#said.at(-1);
-    if (last?.[0] === label) last[2] = seconds(position);
-    else this.#said.push([label, last?.[2] ?? 0, seconds(position)]);
+    if (label) this.#say(label, seconds(position));
     this.#views.probabilities.push(
       seconds(position),
-      this.#model.labels.map((name) => prediction.probabilities[name]),
+      names(this.#model).map((name) => numbers(prediction)[name]),
     );
     this.#views.answer.show(prediction, this.#source.activity(position - 1));
     this.#views.memory.show(prediction.attention);
