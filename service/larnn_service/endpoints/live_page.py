@@ -1,9 +1,8 @@
-"""GET /, /docs and /web/…: the pages, their recordings, the charting library from its package."""
+"""GET /, /docs and /web/…: the pages, their recordings, and uPlot, which draws the charts."""
 
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,17 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",  # asks whether it changed: a page and its modules fit each other
 }
-_UPLOT_PACKAGE = "metaflow-card-uplot"
-_UPLOT_FILES = "metaflow_extensions/card_uplot/plugins/cards/uplot/uplot"
+UPLOT = FILES / "uplot"
+"""In every wheel; `wheels/uplot.py` puts it into the project's folder."""
 
 
 def add_pages(app: FastAPI) -> None:
     """The live page at /, that of the endpoints at /docs.
 
-    Raises StartupError where the charting library is not installed.
+    Raises StartupError where the charting library is not there.
     """
+    if not UPLOT.is_dir():
+        raise StartupError("the live page's charts are missing: python wheels/uplot.py gets them")
     files = _Files(directory=FILES)
 
     def page(path: str, name: str) -> Route:
@@ -49,7 +50,6 @@ def add_pages(app: FastAPI) -> None:
     app.router.routes += [
         page("/", "index.html"),
         page("/docs", "docs.html"),
-        Mount(f"{PAGE}/uplot", _Files(directory=_uplot())),
         Mount(PAGE, files),
     ]
 
@@ -63,13 +63,3 @@ class _Files(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(HEADERS)
         return response
-
-
-def _uplot() -> Path:
-    """Where the package keeps uPlot; found without importing it."""
-    try:
-        return Path(str(distribution(_UPLOT_PACKAGE).locate_file(_UPLOT_FILES)))
-    except PackageNotFoundError:
-        raise StartupError(
-            f"the live page's charts are missing: pip install {_UPLOT_PACKAGE}"
-        ) from None
