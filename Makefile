@@ -96,7 +96,8 @@ wheels: $(DEV_READY)
 release: wheels
 	$(DEV) -m twine check --strict dist/*.whl
 	$(PYTHON) -m venv --clear build/sbom
-	build/sbom/bin/pip install -q -c constraints/cpu.txt "$$(echo dist/larnn-*.whl)[serve]" dist/larnn_*.whl
+	build/sbom/bin/pip install -q --no-index --no-deps --find-links dist larnn larnn-client larnn-models
+	build/sbom/bin/pip install -q -c constraints/cpu.txt -c constraints/export.txt "larnn[serve]"
 	.venv-dev/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/larnn.cdx.json build/sbom
 
 third-party: $(DEV_READY)

@@ -30,8 +30,8 @@ def build(folder: Path) -> dict[str, Path]:
             tree.mkdir(exist_ok=True)
             shutil.copyfile(source, tree / name)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    for source in SOURCES:
-        subprocess.run([*command, "-w", str(dist), str(tree / source)], check=True, timeout=300)
+    for project in SOURCES:
+        subprocess.run([*command, "-w", str(dist), str(tree / project)], check=True, timeout=300)
     return {wheel.name.partition("-")[0]: wheel for wheel in dist.glob("*.whl")}
 
 
