@@ -15,7 +15,7 @@ from tests.cli.command import Larnn
 from wheels import uplot
 
 os.environ["PYTHONPATH"] = os.pathsep.join(live.PACKAGES)  # for the processes that tests start
-with contextlib.suppress(SystemExit):  # without a network: then the service says what is missing
+with contextlib.suppress(SystemExit):  # without a network: then the tests of charts fail
     uplot.fetch()
 
 
