@@ -18,12 +18,17 @@ WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
-RUN python constraints/needs.py "$PROVIDER" $EXTRAS > needs.txt \
+RUN python constraints/needs.py service "$PROVIDER" $EXTRAS > needs.txt \
     && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -r needs.txt
 COPY --from=kernels /build/wheels wheels
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps wheels/*.whl
 WORKDIR /app
+COPY wheels/uplot.py wheels/
+COPY service/larnn_service/web service/larnn_service/web
+# Where the tree has no uPlot and npm reaches no registry, the live page has no charts.
+RUN python wheels/uplot.py || echo "built without the live page's charts"; rm -r wheels
 COPY service service
+COPY LICENSE NOTICE ./
 # The root file system is read-only when this runs: bytecode is written now or never.
 RUN python -m compileall -q --invalidation-mode unchecked-hash service
 

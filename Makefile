@@ -4,6 +4,8 @@
 # make test            all tests but those that need a Docker engine, make compose-test, or Ray,
 #                      make ray-test
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
+# make wheels          the wheels, into dist/; make release  and their checks and the SBOM
+# make third-party     THIRD_PARTY.md, anew
 # make kernels         the native library, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
@@ -20,7 +22,8 @@ space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test ray-test check format train export compose-test kernels kernels-check
+.PHONY: serve phone test ray-test check format train export compose-test kernels kernels-check \
+    third-party wheels release
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -84,12 +87,30 @@ kernels-check: $(DEV_READY)
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 
+# All pure Python: one wheel each for every machine. A kernel's is built where it runs: make kernels.
+WHEELS = . ./client ./wheels/models
+wheels: $(DEV_READY)
+	rm -rf dist $(addsuffix /build/lib,$(WHEELS)) $(addsuffix /build/bdist.*,$(WHEELS))
+	set -e; for source in $(WHEELS); do $(DEV) -m build -q --no-isolation --wheel --outdir dist $$source; done
+
+release: wheels
+	$(DEV) -m twine check --strict dist/*.whl
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/pip install -q --no-index --no-deps --find-links dist larnn larnn-client larnn-models
+	build/sbom/bin/pip install -q -c constraints/cpu.txt -c constraints/export.txt "larnn[serve]"
+	.venv-dev/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/larnn.cdx.json build/sbom
+
+third-party: $(DEV_READY)
+	$(DEV) constraints/third_party.py > build/THIRD_PARTY.md
+	mv build/THIRD_PARTY.md THIRD_PARTY.md
+
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
-	$(PYTHON) constraints/needs.py $(PROVIDER) $(EXTRAS) > /dev/null
+$(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
+	$(PYTHON) constraints/needs.py service $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
-	$(SERVICE) constraints/needs.py $(PROVIDER) $(EXTRAS) > .venv/needs.txt
+	$(SERVICE) constraints/needs.py service $(PROVIDER) $(EXTRAS) > .venv/needs.txt
 	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
+	$(SERVICE) wheels/uplot.py
 	touch $@
 
 .venv/phone-ready: $(SERVICE_READY) constraints/phone.txt
@@ -97,9 +118,10 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,r
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt release.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
-	$(DEV) constraints/needs.py cpu export dev > .venv-dev/needs.txt
-	$(DEV) -m pip install -q -c constraints/dev.txt -r .venv-dev/needs.txt
+	$(DEV) constraints/needs.py larnn serve train dev release > .venv-dev/needs.txt
+	$(DEV) -m pip install -q -c constraints/dev.txt -c constraints/release.txt -r .venv-dev/needs.txt
+	$(DEV) wheels/uplot.py
 	touch $@

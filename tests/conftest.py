@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from tests import live, toy, valkey
 from tests.cli.command import Larnn
+from wheels import uplot
 
 os.environ["PYTHONPATH"] = os.pathsep.join(live.PACKAGES)  # for the processes that tests start
+with contextlib.suppress(SystemExit):  # without a network: then the tests of charts fail
+    uplot.fetch()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,13 +67,18 @@ def process(program: str = "service", /, **settings: Any) -> Iterator[Process]:
 
     Terminated at the end.
     """
-    popen = subprocess.Popen(
-        [sys.executable, "-m", *program.split()],
-        env=os.environ | environment(**{"port": 0} | settings),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-m", *program.split()]
+    with started(command, os.environ | environment(**{"port": 0} | settings), ROOT) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def started(command: list[str], variables: Mapping[str, str], folder: Path) -> Iterator[Process]:
+    """A command that serves, with these variables alone and in this folder, ready.
+
+    Terminated at the end.
+    """
+    popen = subprocess.Popen(command, env=variables, cwd=folder, stderr=subprocess.PIPE, text=True)
     assert popen.stderr is not None
     log = []
     grpc = ""

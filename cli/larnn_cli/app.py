@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from larnn_cli.borrowed import borrow
@@ -10,6 +12,7 @@ from larnn_cli.failures import EXIT_CODES
 from larnn_cli.models import models
 from larnn_cli.serve import serve
 from larnn_cli.stream import stream
+from larnn_service import __version__
 
 ASK, MAKE, MEASURE = "Serve and ask", "Make a model", "Measure"
 
@@ -20,6 +23,24 @@ app = typer.Typer(
     help="Serve a recurrent network that remembers, ask it, make another. Begin with: larnn serve",
     epilog=EXIT_CODES,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"larnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def larnn(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="say it, and end"),
+    ] = False,
+) -> None:
+    """Nothing: what is asked for is a command's."""
+
+
 app.command(
     rich_help_panel=ASK,
     add_help_option=False,

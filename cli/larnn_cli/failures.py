@@ -8,12 +8,14 @@ REFUSED, BAD_INPUT, UNREACHABLE = 1, 2, 3
 EXIT_CODES = (
     "Exit codes: 0 done, 1 refused or failed, 2 bad options or input, 3 no service, 130 ^C."
 )
-COMMAND_LINE = "pip install '.[cpu,cli]' ./client"
-TRAINING = "pip install --group export, or use make train"
+COMMAND_LINE = "pip install . ./client in the project's folder"
+SERVICE = "it comes with larnn[serve], see docs/packages.md"
+TRAINING = "it comes with larnn[train], see docs/packages.md; or use make train"
 SOURCES = {
-    **dict.fromkeys(("larnn_client", "polars", "rich", "typer"), COMMAND_LINE),
-    **dict.fromkeys(("httpx", "websockets", "onnxruntime"), COMMAND_LINE),
-    **dict.fromkeys(("torch", "onnx", "matplotlib"), TRAINING),
+    **dict.fromkeys(("httpx", "larnn_client", "pydantic", "rich", "typer"), COMMAND_LINE),
+    **dict.fromkeys(("fastapi", "onnxruntime", "pydantic_settings", "uvicorn"), SERVICE),
+    **dict.fromkeys(("matplotlib", "onnx", "safetensors", "torch"), TRAINING),
+    "polars": "pip install polars",
     "benchmarks": "run it in the project's folder: python -m cli bench",
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from larnn_export import checkpoint
@@ -99,10 +100,18 @@ state on. {_again(manifest, record, kept)}
 
 {info.about}{_of_recordings(manifest, info)}
 
+{terms_section(manifest)}\
 ## Limits
 
 {info.limits}
 """
+
+
+def terms_section(manifest: Manifest) -> str:
+    """The terms of the data, where the manifest tells them."""
+    if not manifest.data_terms:
+        return ""
+    return f"### Its terms\n\n{fill(manifest.data_terms, 100)}\n\n"
 
 
 def _info(manifest: Manifest, record: dict[str, Any]) -> DataInfo:

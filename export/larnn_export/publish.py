@@ -111,6 +111,7 @@ def publish(
                 "streams": checkpoint.figures(run, STREAMS_FILE),
                 "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
             },
+            data_terms=mine.info.terms,
         )
         _write(folder, [run, *([folds] if folds else [])], manifest, files)
         write_card(folder, root)

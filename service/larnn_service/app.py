@@ -207,7 +207,7 @@ def _grpc_server(
     except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
         raise StartupError(
             "LARNN_GRPC_PORT needs packages that are not installed: make serve EXTRAS=grpc, docker "
-            f"build --build-arg EXTRAS=grpc, or pip install '.[grpc]' ({error})"
+            f"build --build-arg EXTRAS=grpc, or pip install 'tritonclient[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
     return GrpcServer(Doors(calls, gate, engine, settings), settings)

@@ -251,6 +251,8 @@ class Manifest(Strict):
     """The network's configuration: provenance, not read by the service."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     """How the model was measured: provenance, not read by the service."""
+    data_terms: str = Field("", exclude_if=lambda value: not value)
+    """On which terms the data that it learned from is given away, as its source says them."""
 
 
 def _axes(shape: tuple[int | None, ...]) -> list[int | str]:

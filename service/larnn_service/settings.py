@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,15 @@ _STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
 def entries(setting: str) -> list[str]:
     """Those of a setting that lists them: `A,B,…`."""
     return [entry for part in setting.split(",") if (entry := part.strip())]
+
+
+def models_folder() -> Path:
+    """`models` here, where it holds one, else the models that are installed as larnn-models."""
+    here = Path("models")
+    installed = find_spec("larnn_models")
+    if any(here.glob("*/*/model.json")) or installed is None:
+        return here
+    return Path(*installed.submodule_search_locations or ())
 
 
 class Settings(BaseSettings):
@@ -41,10 +51,11 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes a free one and logs it."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
     """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
-    models: Path = Path("models")
+    models: Path = Field(default_factory=models_folder)
     """Folder of exported models: <name>/<version>/model.json."""
-    model: str = "larnn-har"
-    """The model that answers a request which names none."""
+    model: str = ""
+    """The model that answers a request which names none. The default is the folder's only model,
+    and larnn-har where there are several."""
     versions: int = Field(1, ge=1)
     """Versions of one model that serve side by side: those that were loaded last."""
     load_timeout: float = Field(60.0, gt=0)

@@ -51,6 +51,16 @@ def test_no_folder_and_no_default_model(tmp_path: Path) -> None:
     assert "other" in refusal(tmp_path)
 
 
+def test_without_a_name_the_only_model_is_the_default_one(tmp_path: Path) -> None:
+    toy.publish(tmp_path, "toy")
+    assert at_start(Repository(tmp_path, "cpu"), "", keep=1).default == "toy"
+    toy.publish(tmp_path, "other")
+    with pytest.raises(StartupError, match=r"larnn-har .*models found: other, toy"):
+        at_start(Repository(tmp_path, "cpu"), "", keep=1)
+    toy.publish(tmp_path, "larnn-har")
+    assert at_start(Repository(tmp_path, "cpu"), "", keep=1).default == "larnn-har"
+
+
 def test_a_damaged_graph(tmp_path: Path) -> None:
     graph = toy.publish(tmp_path) / "model.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])

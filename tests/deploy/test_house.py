@@ -12,6 +12,7 @@ import yaml
 from tests import live
 
 PINS = live.ROOT / "constraints"
+CLIENT = tomllib.loads((live.ROOT / "client" / "pyproject.toml").read_text())["project"]
 
 
 def names(requirements: str) -> set[str]:
@@ -35,12 +36,17 @@ def test_everything_that_pyproject_names_is_pinned() -> None:
     pinned = names("".join(file.read_text() for file in PINS.glob("*.txt")))
     house = tomllib.loads((live.ROOT / "pyproject.toml").read_text())
     sections = house["project"]["optional-dependencies"] | house["dependency-groups"]
-    assert needs(*sections) <= pinned
+    assert needs("larnn", *sections) <= pinned
 
 
 def test_the_service_needs_no_torch() -> None:
-    assert not {"torch", "onnx"} & needs("cpu")
-    assert {"torch", "onnx"} <= needs("export")
+    assert not {"torch", "onnx"} & needs("serve")
+    assert {"torch", "onnx"} <= needs("train")
+
+
+def test_asking_needs_neither_the_service_nor_what_it_runs_on() -> None:
+    needed = needs("larnn") | names("\n".join(CLIENT["dependencies"]))
+    assert needed == {"httpx", "numpy", "pydantic", "rich", "typer", "websockets"}
 
 
 def test_the_first_compose_service_needs_nothing_but_docker() -> None:

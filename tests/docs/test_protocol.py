@@ -30,9 +30,12 @@ STRUCTS = sorted(
     },
     key=lambda struct: struct.__name__,
 )
-DEFAULTS = {"secret": "random", "concurrency": "number of cores"} | dict.fromkeys(
-    ("api_keys", "allowed_hosts", "allowed_origins", "operators"), "none"
-)
+DEFAULTS = {
+    "models": "`models`, or the package `larnn-models`",
+    "model": "the only one, or `larnn-har`",
+    "secret": "random",
+    "concurrency": "number of cores",
+} | dict.fromkeys(("api_keys", "allowed_hosts", "allowed_origins", "operators"), "none")
 
 
 def test_the_http_examples_are_answered_as_written(client: httpx.Client) -> None:

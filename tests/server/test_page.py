@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from larnn_service.endpoints import live_page
 from larnn_service.endpoints.live_page import FILES
 from tests import live
 
@@ -82,3 +84,15 @@ def test_the_recordings_are_as_long_as_they_say() -> None:
         assert counts.shape == (6 * entry["steps"],)
         for _, first, end in entry["activities"]:
             assert 0 <= first < end <= entry["steps"]
+
+
+def test_without_what_draws_charts_it_serves_and_says_so(
+    toy_models: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(live_page, "UPLOT", tmp_path / "nowhere")
+    with live.running(models=toy_models, model="toy") as url:
+        assert httpx.get(f"{url}/").status_code == 200
+    assert "python wheels/uplot.py" in caplog.text

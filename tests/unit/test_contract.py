@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from larnn_service.contract import Contract, ContractError, GraphFile, Manifest, StateTensor
+from larnn_service.contract import (
+    MANIFEST_FILE,
+    Contract,
+    ContractError,
+    GraphFile,
+    Manifest,
+    StateTensor,
+)
+from tests import live
 from tests.toy import CONTRACT
 
 
@@ -98,6 +107,15 @@ def test_manifest_travels_as_json() -> None:
         network={"family": "toy"},
     )
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+def test_a_manifest_from_before_the_terms_of_data_loads_and_stays_as_it_is() -> None:
+    version = live.ROOT / "models" / "larnn-har" / "1"
+    record = json.loads((version / MANIFEST_FILE).read_text())
+    assert record.pop("data_terms")
+    manifest = Manifest.model_validate(record)
+    assert manifest.data_terms == ""
+    assert manifest.model_dump(mode="json").keys() == record.keys()
 
 
 @pytest.mark.parametrize(

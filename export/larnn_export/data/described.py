@@ -60,6 +60,7 @@ class Windows:
             sample_rate_hz=self.description.sample_rate_hz,
             subjects=tuple(people),
             about=self.description.about or "The author's own recordings.",
+            terms=self.description.terms,
             limits=LIMITS,
         )
         everyone = Split(

@@ -40,6 +40,8 @@ class Description(_Strict):
 
     title: str = ""
     about: str = ""
+    terms: str = ""
+    """On which terms the data is given away."""
     sample_rate_hz: float = Field(gt=0, allow_inf_nan=False)
     label: str = "label"
     """Column of what a step shows."""

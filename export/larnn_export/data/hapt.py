@@ -31,7 +31,7 @@ The whole recordings are those of Smartphone-Based Recognition of Human Activiti
 Transitions, version 2.1: 61 sessions of the same 30 people, as the phone gave them. Its README asks
 to cite Jorge-L. Reyes-Ortiz, Luca Oneto, Albert Samà, Xavier Parra and Davide Anguita,
 *Transition-Aware Human Activity Recognition Using Smartphones*, Neurocomputing, Springer 2015, and
-says that the data comes as is and that any commercial use is prohibited."""
+says that the data comes as is."""
 RAW_INFO = INFO.model_copy(
     update={
         "title": "six activities from a phone's six raw channels at 50 Hz",

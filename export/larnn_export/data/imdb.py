@@ -11,6 +11,10 @@ from larnn_export.data.uci_har import data_root
 
 FOLDER = "imdb"
 LABELS = ("negative", "positive")
+TERMS = (
+    "The README inside the data set names no licence and asks to cite its paper. The reviews are "
+    "texts of IMDb's users."
+)
 
 
 def load_imdb(split: str, path: Path | None = None) -> tuple[list[str], list[int]]:

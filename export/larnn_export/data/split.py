@@ -24,7 +24,9 @@ class DataInfo(BaseModel):
     subjects: tuple[str, ...] = ()
     """Names of the subjects 1, 2, …, where they have names."""
     about: str
-    """Where the data comes from, and its terms."""
+    """Where the data comes from."""
+    terms: str = ""
+    """On which terms it is given away, as its source says them."""
     limits: str
     """What the data cannot teach."""
 

@@ -25,6 +25,12 @@ LABELS = (
     "LAYING",
 )
 SAMPLE_RATE_HZ = 50.0
+TERMS = (
+    'The READMEs inside UCI HAR and inside HAPT, its whole recordings, say: "Any commercial use is '
+    'prohibited." Their pages in the UCI Machine Learning Repository are quoted with a licence of '
+    "their own, CC BY 4.0. Both are told here as they stand; which of them holds, for the data and "
+    "for what has learned from it, is not decided here."
+)
 INFO = DataInfo(
     title="six activities from nine inertial channels at 50 Hz",
     channels=CHANNELS,
@@ -35,7 +41,8 @@ Human Activity Recognition Using Smartphones, version 1.0: 30 people aged 19 to 
 the waist, windows of 128 steps (2.56 s) at 50 Hz; 21 people to train on, nine others to test on.
 Its README asks to cite Davide Anguita, Alessandro Ghio, Luca Oneto, Xavier Parra and Jorge L.
 Reyes-Ortiz, *A Public Domain Dataset for Human Activity Recognition Using Smartphones*, ESANN 2013,
-and says that the data comes as is and that any commercial use is prohibited.""",
+and says that the data comes as is.""",
+    terms=TERMS,
     limits="""\
 Six activities, one phone on the waist, one laboratory; other places of the phone and other devices
 were not seen. Every answer is one of the six, in a transition from one to another too: there is no

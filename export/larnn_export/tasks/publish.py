@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 
 from larnn_export import checkpoint
-from larnn_export.data.imdb import LABELS
+from larnn_export.data.imdb import LABELS, TERMS
 from larnn_export.graph import build_graph
+from larnn_export.model_card import terms_section
 from larnn_export.networks import RecurrentClassifier
 from larnn_export.placing import version_folder
 from larnn_export.publish import GRAPH_FILE
@@ -96,6 +97,7 @@ def _write(
             "test": {"accuracy": accuracy, "reviews": result["tested"], "updates": update},
             "parity": {"logits": parity.logits, "state": parity.state, "steps": parity.steps},
         },
+        data_terms=TERMS,
     )
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer)
@@ -121,6 +123,7 @@ torch within {manifest.metrics["parity"]["logits"]:.0e}.
 
 {CITATION}
 
+{terms_section(manifest)}\
 ## Limits
 
 English reviews of films. A short training, to compare two networks: see docs/memories.md.

@@ -23,7 +23,8 @@ def candidates(requested: Literal["auto", "cpu", "cuda"], available: Collection[
     if requested == "cuda":
         raise StartupError(
             "LARNN_PROVIDER=cuda, but the installed onnxruntime has no CUDA provider: "
-            "replace the package onnxruntime by onnxruntime-gpu (pip install '.[gpu]')"
+            "replace the package onnxruntime "
+            "(pip uninstall onnxruntime, pip install 'onnxruntime-gpu[cuda,cudnn]')"
         )
     return [CPU]
 
@@ -33,5 +34,5 @@ def missing_cuda() -> StartupError:
     return StartupError(
         "LARNN_PROVIDER=cuda, but the CUDA provider did not start: it needs an NVIDIA driver "
         "(does nvidia-smi list a device?) and the CUDA 13 and cuDNN 9 libraries "
-        "(pip install '.[gpu]' brings them); LARNN_PROVIDER=cpu runs without"
+        "(pip install 'onnxruntime-gpu[cuda,cudnn]' brings them); LARNN_PROVIDER=cpu runs without"
     )

@@ -33,6 +33,8 @@ class ModelInfo(BaseModel):
     state: tuple[StateTensor, ...]
     explains: bool
     """Whether a stream can be told where its steps look."""
+    data_terms: str
+    """On which terms the data that it learned from is given away; empty where it does not say."""
 
 
 class VersionInfo(BaseModel):
@@ -124,4 +126,5 @@ def _info(model: Model) -> ModelInfo:
         outputs=contract.outputs,
         state=contract.state,
         explains=model.attention is not None,
+        data_terms=manifest.data_terms,
     )

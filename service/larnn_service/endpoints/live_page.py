@@ -1,9 +1,9 @@
-"""GET /, /docs and /web/…: the pages, their recordings, the charting library from its package."""
+"""GET /, /docs and /web/…: the pages, their recordings, and uPlot, which draws the charts."""
 
 from __future__ import annotations
 
+import logging
 import os
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from larnn_service.admission.gate import PAGE
-from larnn_service.errors import StartupError
+
+logger = logging.getLogger(__name__)
 
 FILES = Path(__file__).parent.parent / "web"
 HEADERS = {
@@ -29,15 +30,14 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",  # asks whether it changed: a page and its modules fit each other
 }
-_UPLOT_PACKAGE = "metaflow-card-uplot"
-_UPLOT_FILES = "metaflow_extensions/card_uplot/plugins/cards/uplot/uplot"
+UPLOT = FILES / "uplot"
+"""In every wheel; `wheels/uplot.py` puts it into the project's folder."""
 
 
 def add_pages(app: FastAPI) -> None:
-    """The live page at /, that of the endpoints at /docs.
-
-    Raises StartupError where the charting library is not installed.
-    """
+    """The live page at /, that of the endpoints at /docs."""
+    if not UPLOT.is_dir():
+        logger.warning("the live page has no charts: python wheels/uplot.py gets what draws them")
     files = _Files(directory=FILES)
 
     def page(path: str, name: str) -> Route:
@@ -49,7 +49,6 @@ def add_pages(app: FastAPI) -> None:
     app.router.routes += [
         page("/", "index.html"),
         page("/docs", "docs.html"),
-        Mount(f"{PAGE}/uplot", _Files(directory=_uplot())),
         Mount(PAGE, files),
     ]
 
@@ -63,13 +62,3 @@ class _Files(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers.update(HEADERS)
         return response
-
-
-def _uplot() -> Path:
-    """Where the package keeps uPlot; found without importing it."""
-    try:
-        return Path(str(distribution(_UPLOT_PACKAGE).locate_file(_UPLOT_FILES)))
-    except PackageNotFoundError:
-        raise StartupError(
-            f"the live page's charts are missing: pip install {_UPLOT_PACKAGE}"
-        ) from None

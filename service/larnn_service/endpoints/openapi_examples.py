@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Any] = {
                 "operator": "native",
                 "sample_rate_hz": 25.0,
                 "explains": False,
+                "data_terms": "The author's own recordings.",
                 "vocabulary": None,
                 "channels": [{"name": name, "unit": "g"} for name in _CHANNELS],
                 "labels": _LABELS,

@@ -97,4 +97,4 @@ def _in_address(host: str) -> str:
 
 
 def _missing(package: str) -> StartupError:
-    return StartupError(f"{package} is not installed: make phone, or pip install '.[phone]'")
+    return StartupError(f"{package} is not installed: make phone, or pip install segno trustme")

@@ -34,7 +34,10 @@ def export(metrics: Metrics) -> TelemetryConfig:
     if disabled or not any(map(os.getenv, _ENDPOINTS)):
         return OFF
     if not all(map(_is_installed, _NEEDED)):
-        logger.warning("a collector is named, but not used: pip install '.[otel]'")
+        logger.warning(
+            "a collector is named, but not used: "
+            "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+        )
         return OFF
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider

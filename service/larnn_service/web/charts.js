@@ -23,7 +23,7 @@ export class Chart {
   #plot = null;
   #asked = false;
   #drawn = 0;
-  #resized = new ResizeObserver(() => this.#plot.setSize(this.#size()));
+  #resized = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
 
   /** `lines`: how many; `range`: of y, or null to fit what is there; `bands`: drawn over the top. */
   constructor(element, { lines, range = null, fill = false, bands = null, unit = "" }) {
@@ -37,7 +37,7 @@ export class Chart {
   remove() {
     this.#resized.disconnect();
     dark.removeEventListener("change", this.#build);
-    this.#plot.destroy();
+    this.#plot?.destroy();
   }
 
   clear() {
@@ -70,17 +70,18 @@ export class Chart {
   #draw() {
     this.#asked = false;
     this.#drawn = performance.now();
-    this.#plot.setData(this.#data, false);
+    this.#plot?.setData(this.#data, false);
     this.#scale();
   }
 
   #scale() {
     const max = Math.max(this.#now, SPAN);
-    this.#plot.setScale("x", { min: max - SPAN, max });
+    this.#plot?.setScale("x", { min: max - SPAN, max });
   }
 
   #build = () => {
     this.#plot?.destroy();
+    if (!window.uPlot) return; // an image that was built without npm: all else of the page works
     const { lines, range, fill, bands, unit } = this.#options;
     const axis = {
       stroke: css("--muted"),

@@ -16,6 +16,8 @@ from larnn_service.interfaces import Model
 
 T = TypeVar("T")
 Key = tuple[str, int]
+BUNDLED = "larnn-har"
+"""The default model of a folder that has several."""
 
 
 class Models(Mapping[str, Model]):
@@ -177,13 +179,14 @@ def _graphs(model: Model) -> tuple[GraphFile, GraphFile | None]:
 def at_start(
     repository: Repository, default: str, keep: int, threads: LoadThreads | None = None
 ) -> Models:
-    """The newest versions of every model serve.
+    """The newest versions of every model serve. Without a `default` the only one there is answers
+    a request that names none, or BUNDLED.
 
     Raises StartupError where one is not whole, or takes too long.
     """
     threads = threads or LoadThreads()
     root = repository.root
-    newest = threads.now(lambda: _newest(repository, default, keep), "the models folder")
+    default, newest = threads.now(lambda: _newest(repository, default, keep), "the models folder")
     serving = [
         threads.now(partial(repository.load, name, version), f"{root}: loading {name}/{version}")
         for name, version in newest
@@ -191,11 +194,13 @@ def at_start(
     return Models(repository, serving, default=default, keep=keep, threads=threads)
 
 
-def _newest(repository: Repository, default: str, keep: int) -> list[Key]:
+def _newest(repository: Repository, default: str, keep: int) -> tuple[str, list[Key]]:
     root, names = repository.root, repository.names()
+    default = default or (names[0] if len(names) == 1 else BUNDLED)
     if not root.is_dir():
         raise StartupError(f"LARNN_MODELS={root} is no folder: point it at the exported models")
     if default not in names:
         found = ", ".join(names) or "none"
         raise StartupError(f"LARNN_MODEL={default} is not under {root}; models found: {found}")
-    return [(name, version) for name in names for version in repository.versions(name)[-keep:]]
+    newest = [(name, version) for name in names for version in repository.versions(name)[-keep:]]
+    return default, newest
