@@ -135,7 +135,7 @@ def test_all_drain_on_sigterm_and_close_their_streams(workers: Workers) -> None:
 
 @pytest.fixture
 def hasty(own_models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workers]:
-    """Two that are replaced when they are silent for a second, or as a test says, and that have two
+    """Two that are replaced when they are silent for five seconds, or as a test says, and that have two
     to end."""
     port = two_ports()
     with live.process(
@@ -144,7 +144,7 @@ def hasty(own_models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> I
         workers=2,
         worker_port=port,
         store=f"sqlite:///{tmp_path / 'streams.db'}",
-        worker_timeout=getattr(request, "param", 1),
+        worker_timeout=getattr(request, "param", 5),
         drain_timeout=1,
     ) as process:
         yield Workers(process, (port, port + 1))
@@ -163,7 +163,7 @@ def test_a_worker_that_hangs_is_replaced(hasty: Workers) -> None:
     assert hasty.process.stop() == 0
 
 
-@pytest.mark.parametrize("hasty", [1, 60], indirect=True, ids=["silent", "late"])
+@pytest.mark.parametrize("hasty", [5, 60], indirect=True, ids=["silent", "late"])
 @pytest.mark.parametrize("how_many", [1, 2])
 def test_the_end_does_not_wait_for_workers_that_hang(hasty: Workers, how_many: int) -> None:
     processes = hasty.alive()
