@@ -26,8 +26,8 @@ from larnn_export.graph.builder import Pen
 from larnn_export.graph.larnn_queue import attended_to, write_norm, write_queue, write_shift
 from larnn_export.graph.larnn_weights import NAMES, Weights, weights_of
 from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_bptt import EPSILON
 from larnn_export.networks.larnn_layer import LARNNLayer
+from larnn_export.networks.parts import EPSILON
 from larnn_service.contract import NEXT_ROWS, ROWS
 
 DOMAIN, OPERATOR = "larnn", "LarnnLayer"

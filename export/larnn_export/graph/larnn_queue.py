@@ -9,8 +9,8 @@ import numpy as np
 from larnn_export.graph.builder import Pen
 from larnn_export.graph.larnn_weights import Weights
 from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_bptt import EPSILON
 from larnn_export.networks.larnn_layer import MASKED, heads_innermost
+from larnn_export.networks.parts import EPSILON
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from larnn_export.networks.config import NetworkConfig
 from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_bptt import LARNNOverTime
 from larnn_export.networks.larnn_native import LARNNNative, runs_native
 from larnn_export.networks.loop import Tensors, over_time
 from larnn_export.networks.parts import at_length, window_at_length
@@ -101,12 +100,7 @@ class LARNNLayer(nn.Module):
             return (hidden, cell, keys, values), (hidden, cell, key, value)
 
         carry = (hidden, cell, keys, values)
-        if self.training and self._has_written_backward():
-            hiddens, cells, keys, values = self._fast(
-                from_x, mask, carry, weight_recurrent, weight_a
-            )
-        else:
-            hiddens, cells, keys, values = over_time(step, carry, (from_x, mask))
+        hiddens, cells, keys, values = over_time(step, carry, (from_x, mask))
         return hiddens, cells, keys[..., self.order], values[..., self.order]
 
     def _from_x(self, x: Tensor, order: Tensor | None = None) -> Tensors:
@@ -155,35 +149,6 @@ class LARNNLayer(nn.Module):
             F.linear(of.position, pair[:, n:]) if self.config.positional_encoding else None,
         )
         return hiddens[:, 1:], cells[:, 1:], keys[:, k:], values[:, k:]
-
-    def _has_written_backward(self) -> bool:
-        config = self.config
-        return (
-            config.normalisation in ("layer", "none")
-            and config.activate_keys_values
-            and not config.positional_encoding
-        )
-
-    def _fast(
-        self, from_x: Tensor, mask: Tensor, state: Tensors, recurrent: Tensor, attention: Tensor
-    ) -> Tensors:
-        """The same loop with its backward pass written out: for training."""
-        cell, k = self.cell, self.config.window_size
-        norms = (cell.attention_norm, cell.cell_norm, cell.hidden_norm, cell.k_norm, cell.v_norm)
-        hiddens, cells, keys, values = LARNNOverTime.apply(
-            self.config.heads,
-            from_x.transpose(0, 1).contiguous(),
-            mask.transpose(0, 1),
-            *state,
-            recurrent,
-            attention,
-            cell.out_proj.weight,
-            cell.out_proj.bias,
-            torch.cat([cell.k_proj.weight, cell.v_proj.weight]),
-            torch.cat([cell.k_proj.bias, cell.v_proj.bias]),
-            *(parameter for norm in norms for parameter in norm.parameters()),
-        )
-        return hiddens[1:].transpose(0, 1), cells[1:].transpose(0, 1), keys[:, k:], values[:, k:]
 
     def _mask(self, filled: Tensor, steps: int) -> Tensor:
         """[batch, steps, k, 1], added to the scores: empty slots get no attention."""

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from larnn_export.networks.config import NetworkConfig
 from larnn_export.networks.loop import Tensors, over_time
 from larnn_export.networks.parts import at_length, start_gates, window_at_length
-from larnn_export.networks.rra_bptt import RRAOverTime
 from larnn_service.contract import StateTensor
 
 
@@ -59,12 +58,7 @@ class RRALayer(nn.Module):
             queue = torch.cat([queue[:, 1:], hidden[:, None]], dim=1)
             return (cell, queue), (hidden, cell)
 
-        if self.training:
-            hiddens, cells = RRAOverTime.apply(
-                self.linear_ih(x), cell, queue, self.linear_hh.weight, weights
-            )
-        else:
-            hiddens, cells = over_time(step, state, (self.linear_ih(x),))
+        hiddens, cells = over_time(step, state, (self.linear_ih(x),))
         return hiddens, (
             at_length(cell, cells, lengths),
             window_at_length(queue, hiddens, lengths),
