@@ -13,12 +13,14 @@ import typer
 
 from benchmarks.measure import machine, write
 from benchmarks.runs import cpu_ms
+from larnn_export.families import FAMILIES
+from larnn_export.families.larnn.layer import LARNNLayer
+from larnn_export.families.larnn.native import lanes
 from larnn_export.loss import sequence_loss
 from larnn_export.memory import keep_freed_memory
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.larnn_layer import LARNNLayer
-from larnn_export.networks.larnn_native import lanes
-from larnn_export.recipe import NETWORKS, TrainConfig
+from larnn_export.questions import PUBLISHED
+from larnn_export.recipe import TrainConfig
 
 STEPS = 128
 WAYS = ("native", "autograd")
@@ -58,7 +60,7 @@ def training(
 
 def _update(config: TrainConfig) -> Callable[[], None]:
     torch.manual_seed(0)
-    network = RecurrentClassifier(NETWORKS["larnn"])
+    network = RecurrentClassifier(FAMILIES[PUBLISHED].preset)
     x = torch.randn(config.batch_size, STEPS, network.config.channels)
     labels = torch.randint(network.config.classes, (config.batch_size,))
     state = network.initial_state(len(x))

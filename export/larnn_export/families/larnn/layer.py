@@ -12,17 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from larnn_export.networks.config import NetworkConfig
-from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_native import LARNNNative, runs_native
-from larnn_export.networks.loop import Tensors, over_time
-from larnn_export.networks.parts import at_length, window_at_length
+from larnn_export.families.larnn.cell import LARNNCell
+from larnn_export.families.larnn.config import LARNNConfig
+from larnn_export.families.larnn.native import LARNNNative, runs_native
+from larnn_export.families.loop import Tensors, over_time
+from larnn_export.families.parts import at_length, window_at_length
 from larnn_service.contract import StateTensor
 
 MASKED = -1e30
 
 
-def heads_innermost(config: NetworkConfig) -> Tensor:
+def heads_innermost(config: LARNNConfig) -> Tensor:
     """[n]: the features of a key or a value as the state has them.
 
     Feature j of head h stands at j·heads + h, so that one vector instruction serves many heads.
@@ -38,7 +38,7 @@ class LARNNLayer(nn.Module):
 
     order: Tensor
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: LARNNConfig) -> None:
         super().__init__()
         self.config = config
         self.cell = LARNNCell(config)

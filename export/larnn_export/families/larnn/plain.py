@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from larnn_export.networks.larnn import LARNNState
-from larnn_export.networks.larnn_layer import LARNNLayer
-from larnn_export.networks.loop import Tensors
+from larnn_export.families.larnn.cell import LARNNState
+from larnn_export.families.larnn.layer import LARNNLayer
+from larnn_export.families.loop import Tensors
 from larnn_export.networks.stack import RecurrentClassifier
 
 PlainState = tuple[LARNNState, ...]  # one for each layer

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from larnn_export.graph.builder import Pen
-from larnn_export.graph.larnn_weights import Weights
-from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_layer import MASKED, heads_innermost
-from larnn_export.networks.parts import EPSILON
+from larnn_export.families.builder import Pen
+from larnn_export.families.larnn.cell import LARNNCell
+from larnn_export.families.larnn.layer import MASKED, heads_innermost
+from larnn_export.families.larnn.weights import Weights
+from larnn_export.families.parts import EPSILON
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,6 @@ def attended_to(body: Pen, cell: LARNNCell, weights: Weights) -> tuple[str, str]
         write_norm(body, cell, body.write("Elu", keys), weights, "key"),
         write_norm(body, cell, body.write("Elu", values), weights, "value"),
     )
-
-
-def write_shift(body: Pen, queue: str, newest: str) -> str:
-    """The queue without its oldest slot, the newest last."""
-    kept = body.write("Slice", queue, [1], [2**31], [1])
-    return body.write("Concat", kept, body.write("Unsqueeze", newest, [1]), axis=1)
 
 
 def write_norm(body: Pen, cell: LARNNCell, x: str, weights: Weights, norm: str) -> str:

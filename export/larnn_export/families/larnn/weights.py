@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from larnn_export.graph.builder import affine
-from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_layer import heads_innermost
+from larnn_export.families.builder import affine
+from larnn_export.families.larnn.cell import LARNNCell
+from larnn_export.families.larnn.layer import heads_innermost
 
 Weights = dict[str, Tensor | str]
 """Tensors, or inside a function the names of its inputs; an empty name where a layer has none."""

@@ -1,4 +1,4 @@
-"""The LARNN layer as a graph: networks/larnn_layer.py, one Scan.
+"""The LARNN layer as a graph: layer.py, one Scan.
 
 Every node costs, so few do much: products take their addend in, the four gates are one product of
 [hidden, attended], batch norm behind attention is folded into the weights, and one activation
@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from onnx import TensorProto
 
-from larnn_export.graph.builder import Pen
-from larnn_export.graph.larnn_queue import attended_to, write_norm, write_queue, write_shift
-from larnn_export.graph.larnn_weights import NAMES, Weights, weights_of
-from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_layer import LARNNLayer
-from larnn_export.networks.parts import EPSILON
+from larnn_export.families.builder import Pen
+from larnn_export.families.larnn.cell import LARNNCell
+from larnn_export.families.larnn.layer import LARNNLayer
+from larnn_export.families.larnn.queue import attended_to, write_norm, write_queue
+from larnn_export.families.larnn.weights import NAMES, Weights, weights_of
+from larnn_export.families.parts import EPSILON
 from larnn_service.contract import NEXT_ROWS, ROWS
 
 DOMAIN, OPERATOR = "larnn", "LarnnLayer"
@@ -96,8 +96,8 @@ def _write_loop(
             carried=[
                 (state["hidden"], "h", hidden),
                 (state["cell"], "c", new_cell),
-                (queue.keys, "K", write_shift(body, "K", key)),
-                (queue.values, "V", write_shift(body, "V", value)),
+                (queue.keys, "K", body.shift("K", key)),
+                (queue.values, "V", body.shift("V", value)),
             ],
             scanned=[
                 (from_x_query, "from_x_query_t"),
