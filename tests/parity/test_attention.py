@@ -30,7 +30,7 @@ def weights(name: str, x: Any, lengths: Any, state: dict[str, Any]) -> Any:
     return session.run([ATTENTION], {name: feeds[name] for name in names})[0]
 
 
-@pytest.mark.parametrize("name", ["larnn", "width-of-16", "odd-width"])
+@pytest.mark.parametrize("name", ["larnn", "width-of-16-larnn", "odd-width"])
 def test_the_first_layers_weights_are_its_query_on_its_keys(name: str) -> None:
     network = networks.network(name)
     assert isinstance(network, RecurrentClassifier)

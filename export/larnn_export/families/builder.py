@@ -130,11 +130,6 @@ class Pen:
         index = self.write("Unsqueeze", slot, [2])
         return self.write("GatherND", history, index, batch_dims=1)
 
-    def shift(self, queue: str, newest: str) -> str:
-        """The queue [batch, slots, n] without its oldest slot, the newest [batch, n] last."""
-        kept = self.write("Slice", queue, [1], [2**31], [1])
-        return self.write("Concat", kept, self.write("Unsqueeze", newest, [1]), axis=1)
-
     def scan(
         self,
         body: Pen,

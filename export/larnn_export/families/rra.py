@@ -28,6 +28,7 @@ from larnn_export.families.config import (
 from larnn_export.families.family import Family
 from larnn_export.families.gates import as_written, write_gates
 from larnn_export.families.loop import Tensors, over_time
+from larnn_export.families.operations import shift
 from larnn_export.families.parts import at_length, start_gates, window_at_length
 from larnn_service.contract import StateTensor
 
@@ -106,7 +107,7 @@ def write_rra(
             carried=[
                 (before, "h", hidden),
                 (state["cell"], "c", cell),
-                (state["queue"], "Q", body.shift("Q", hidden)),
+                (state["queue"], "Q", shift(body, "Q", hidden)),
             ],
             scanned=[(pen.time_major(from_x), "from_x_t")],
             collected=[hidden, cell],

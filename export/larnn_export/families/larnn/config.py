@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
+from torch import Tensor
+
 from larnn_export.families.config import HeadsConfig, LongestMemory, Normalisation
 
 
@@ -29,3 +32,11 @@ class LARNNConfig(HeadsConfig):
     def position_features(self) -> int:
         """2·⌈log2(4k)⌉ sines and cosines, or none."""
         return 2 * math.ceil(math.log2(4 * self.window_size)) if self.positional_encoding else 0
+
+
+def heads_innermost(config: LARNNConfig) -> Tensor:
+    """[n]: the features of a key or a value as the state has them.
+
+    Feature j of head h stands at j·heads + h, so that one vector instruction serves many heads.
+    """
+    return torch.arange(config.hidden_size).view(config.heads, -1).T.flatten()

@@ -1,14 +1,5 @@
 """The LARNN layer as a graph: layer.py, one Scan.
 
-Every node costs, so few do much: products take their addend in, the four gates are one product of
-[hidden, attended], batch norm behind attention is folded into the weights, and one activation
-serves key and value. The queue moves by one slot at each step, newest last, so that sums over it
-run in the order of age: then a sequence gives the same bits however it is cut into chunks.
-
-The sum over a head's features is a product with a constant of zeros and 1/√d, and its counterpart
-spreads a head's weight over its features. Products with constants are fast, and their bits do not
-depend on the batch.
-
 The layer is one node, larnn.LarnnLayer, and the Scan is the body of a function of that name: a
 runtime that knows the operator of kernels/ runs that, any other runs the body. The operator alone
 knows row numbers, with which a run's state stays where it is.
@@ -16,16 +7,16 @@ knows row numbers, with which a run's state stays where it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from onnx import TensorProto
 
 from larnn_export.families.builder import Pen
 from larnn_export.families.larnn.cell import LARNNCell
 from larnn_export.families.larnn.layer import LARNNLayer
-from larnn_export.families.larnn.queue import attended_to, write_norm, write_queue
+from larnn_export.families.larnn.step import MASKED, constants_of, step
 from larnn_export.families.larnn.weights import NAMES, Weights, weights_of
 from larnn_export.families.parts import EPSILON
 from larnn_service.contract import NEXT_ROWS, ROWS
@@ -76,35 +67,25 @@ def _write_loop(
 ) -> list[str]:
     """Hidden states [batch, steps, n], then the next state in the order of STATE."""
     k = cell.config.window_size
-    queue = write_queue(pen, cell, x, state)
+    queue = _write_queue(pen, cell, x, state)
     from_x_query, from_x_gates = (
         pen.time_major(pen.write("Add", pen.write("MatMul", x, weights[w]), weights[b]))
         for w, b in (("query_x", "query_bias"), ("gates_x", "gates_bias"))
     )
     body = Pen(pen, prefix=f"{x}_step_")
-    query = body.write("Elu", body.write("Gemm", "h", weights["query_hidden"], "from_x_query_t"))
-    attended = _write_attention(body, cell, query, weights)
-    both = body.write("Concat", "h", attended, axis=1)
-    gates = body.write("Gemm", both, weights["gates_recurrent"], "from_x_gates_t")
-    hidden, new_cell = _write_gates(body, cell, gates, weights)
-    key, value = _write_entering(body, cell, new_cell, weights)
+    carry, inputs = ("h", "c", "K", "V"), ("from_x_query_t", "from_x_gates_t", "mask_t")
+    norm = partial(_write_norm, body, cell, weights)
+    given = {**weights, **constants_of(cell)}
+    before = (state["hidden"], state["cell"], queue.keys, queue.values)
+    after, collected = step(body, cell.config, given, norm, carry, inputs)
     hiddens, cells, keys, values = (
-        pen.time_major(collected)
-        for collected in pen.scan(
+        pen.time_major(each)
+        for each in pen.scan(
             body,
             "larnn_step",
-            carried=[
-                (state["hidden"], "h", hidden),
-                (state["cell"], "c", new_cell),
-                (queue.keys, "K", body.shift("K", key)),
-                (queue.values, "V", body.shift("V", value)),
-            ],
-            scanned=[
-                (from_x_query, "from_x_query_t"),
-                (from_x_gates, "from_x_gates_t"),
-                (queue.mask, "mask_t"),
-            ],
-            collected=[hidden, new_cell, key, value],
+            carried=list(zip(before, carry, after, strict=True)),
+            scanned=list(zip((from_x_query, from_x_gates, queue.mask), inputs, strict=True)),
+            collected=collected,
         )
     )
     return [
@@ -117,48 +98,32 @@ def _write_loop(
     ]
 
 
-def _write_attention(body: Pen, cell: LARNNCell, query: str, weights: Weights) -> str:
-    """softmax(Q·Kᵀ/√d)·V of the query [batch, n], projected."""
-    config = cell.config
-    gather = torch.eye(config.heads).repeat(config.head_size, 1)
-    keys, values = attended_to(body, cell, weights)
-    by_feature = body.write("Mul", keys, body.write("Unsqueeze", query, [1]))
-    scores = body.write("MatMul", by_feature, gather / config.head_size**0.5)
-    shares = body.write("Softmax", body.write("Add", scores, "mask_t"), axis=1)
-    if config.positional_encoding:  # else the values of empty slots are zero
-        in_use = body.write("Cast", body.write("Equal", "mask_t", 0.0), to=TensorProto.FLOAT)
-        shares = body.write("Mul", shares, in_use)
-    weighted = body.write("Mul", body.write("MatMul", shares, gather.T), values)
-    # A sum over the slots as a product: ReduceSum adds in another order for a batch of one row.
-    total = body.write("MatMul", np.ones((1, config.window_size)), weighted)
-    attended = body.write("Squeeze", total, [1])
-    projected = body.write("Gemm", attended, weights["output"], weights["output_bias"])
-    return write_norm(body, cell, body.write("Elu", projected), weights, "attention")
+@dataclass(frozen=True)
+class _Queue:
+    """Keys and values before the first step, and what keeps empty slots out of each."""
+
+    keys: str  # [batch, k, n], zero in empty slots, as in the initial state
+    values: str
+    mask: str
+    """[steps, batch, k, 1], added to the scores."""
 
 
-def _write_gates(body: Pen, cell: LARNNCell, gates: str, weights: Weights) -> tuple[str, str]:
-    """Hidden and cell state [batch, n] from [batch, 4n] in the order i, f, o, g."""
-    n = cell.config.hidden_size
-    squashed, candidate = body.write_many("Split", 2, gates, [3 * n, n], axis=1)
-    i, f, o = body.write_many("Split", 3, body.write("Sigmoid", squashed), axis=1, num_outputs=3)
-    entered = body.write("Mul", i, body.write("Tanh", candidate))
-    kept = body.write("Mul", f, "c")
-    new_cell = write_norm(body, cell, body.write("Add", kept, entered), weights, "cell")
-    opened = body.write("Mul", o, body.write("Elu", new_cell))
-    return write_norm(body, cell, opened, weights, "hidden"), new_cell
+def _write_queue(pen: Pen, cell: LARNNCell, x: str, state: dict[str, str]) -> _Queue:
+    """Before the loop over the steps of x."""
+    k = cell.config.window_size
+    empty_slots = pen.write("Unsqueeze", pen.write("Sub", k, state["filled"]), [1])
+    steps = pen.write("Squeeze", pen.write("Shape", x, start=1, end=2), [0])
+    time = pen.write("Unsqueeze", pen.write("Range", 0, steps, 1), [1, 2])
+    still_empty = pen.write("Less", pen.write("Add", time, np.arange(k)), empty_slots)
+    mask = pen.write("Unsqueeze", pen.write("Where", still_empty, MASKED, 0.0), [3])
+    return _Queue(state["keys"], state["values"], mask)
 
 
-def _write_entering(body: Pen, cell: LARNNCell, new_cell: str, weights: Weights) -> tuple[str, str]:
-    """The key and the value [batch, n] that enter the queue for a cell state."""
-    config = cell.config
-    pair = body.write("Gemm", new_cell, weights["pair"], weights["pair_bias"])
-    as_projected = config.positional_encoding or not config.activate_keys_values
-    if not as_projected:
-        pair = body.write("Elu", pair)
-    key, value = body.write_many("Split", 2, pair, axis=1, num_outputs=2)
-    if as_projected:
-        return key, value
-    return (
-        write_norm(body, cell, key, weights, "key"),
-        write_norm(body, cell, value, weights, "value"),
-    )
+def _write_norm(body: Pen, cell: LARNNCell, weights: Weights, norm: str, x: str) -> str:
+    """One of NORMS over the last axis, as it is at inference; nothing where the layer has none."""
+    scale, shift = weights[f"{norm}_scale"], weights[f"{norm}_shift"]
+    if isinstance(scale, str) and not scale:
+        return x
+    if cell.config.normalisation == "layer":
+        return body.write("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)
+    return body.write("Add", body.write("Mul", x, scale), shift)

@@ -8,32 +8,36 @@ its activation, and the slot's term joins at each step.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from larnn_export.families.larnn.cell import LARNNCell
-from larnn_export.families.larnn.config import LARNNConfig
+from larnn_export.families.larnn.config import LARNNConfig, heads_innermost
 from larnn_export.families.larnn.native import LARNNNative, runs_native
+from larnn_export.families.larnn.step import MASKED, constants_of, step
+from larnn_export.families.larnn.weights import weights_of
 from larnn_export.families.loop import Tensors, over_time
+from larnn_export.families.operations import InTorch
 from larnn_export.families.parts import at_length, window_at_length
 from larnn_service.contract import StateTensor
 
-MASKED = -1e30
-
-
-def heads_innermost(config: LARNNConfig) -> Tensor:
-    """[n]: the features of a key or a value as the state has them.
-
-    Feature j of head h stands at j·heads + h, so that one vector instruction serves many heads.
-    """
-    return torch.arange(config.hidden_size).view(config.heads, -1).T.flatten()
+NORM_OF = {
+    "attention": "attention_norm",
+    "cell": "cell_norm",
+    "hidden": "hidden_norm",
+    "key": "k_norm",
+    "value": "v_norm",
+}
+"""The cell's module for each of NORMS."""
 
 
 class LARNNLayer(nn.Module):
     """State in, state out: hidden, cell, keys, values, filled.
 
-    Keys and values leave it with heads innermost, and are by heads inside.
+    Keys and values have heads innermost.
     """
 
     order: Tensor
@@ -82,36 +86,26 @@ class LARNNLayer(nn.Module):
     def _plain(self, x: Tensor, state: Tensors) -> Tensors:
         """Hidden and cell states, keys and values of all steps [batch, steps, n], step by step."""
         hidden, cell, keys, values, filled = state
-        from_x, weight_recurrent, weight_a = self._from_x(x)
-        keys, values = keys[..., self.order.argsort()], values[..., self.order.argsort()]
-        mask = self._mask(filled, x.shape[1])
+        own = {**weights_of(self.cell, fold=False), **constants_of(self.cell)}
+        weights = {name: each.to(x) for name, each in own.items() if isinstance(each, Tensor)}
+        from_x = tuple(x @ weights[f"{of}_x"] + weights[f"{of}_bias"] for of in ("query", "gates"))
+        mask = self._mask(filled, x.shape[1]).to(x)
+        one = partial(step, InTorch(), self.config, weights, self._norm)
+        return over_time(one, (hidden, cell, keys, values), (*from_x, mask))
 
-        def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
-            hidden, cell, keys, values = carry
-            from_x_t, mask = inputs
-            query, pre_activation = (from_x_t + F.linear(hidden, weight_recurrent)).split(
-                [self.config.hidden_size, 4 * self.config.hidden_size], dim=-1
-            )
-            attended = self._attend(F.elu(query), keys, values, mask)
-            hidden, cell = self.cell.gates(pre_activation + F.linear(attended, weight_a), cell)
-            key, value = self.project(cell)
-            keys = torch.cat([keys[:, 1:], key[:, None]], dim=1)
-            values = torch.cat([values[:, 1:], value[:, None]], dim=1)
-            return (hidden, cell, keys, values), (hidden, cell, key, value)
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        """One of NORMS. Those of keys and values are kept by heads."""
+        norm: nn.Module = getattr(self.cell, NORM_OF[name])
+        if name not in ("key", "value") or isinstance(norm, nn.Identity):
+            return norm(x)
+        return norm(x[..., self.order.argsort()])[..., self.order]
 
-        carry = (hidden, cell, keys, values)
-        hiddens, cells, keys, values = over_time(step, carry, (from_x, mask))
-        return hiddens, cells, keys[..., self.order], values[..., self.order]
-
-    def _from_x(self, x: Tensor, order: Tensor | None = None) -> Tensors:
+    def _from_x(self, x: Tensor) -> Tensors:
         """What the input adds to query and gates [batch, steps, 5n], and the weights of the hidden
-        state [5n, n] and of what attention gives [4n, n]. The query's features in the given order.
+        state [5n, n] and of what attention gives [4n, n]. The query has heads innermost.
         """
         weight_x, weight_h, weight_a, bias = self.cell.gate_parameters()
-        query: Tensor = self.cell.q_proj.weight
-        query_bias: Tensor = self.cell.q_proj.bias
-        if order is not None:
-            query, query_bias = query[order], query_bias[order]
+        query, query_bias = self.cell.q_proj.weight[self.order], self.cell.q_proj.bias[self.order]
         query_x, query_h = query.split(self.config.hidden_size, dim=1)
         from_x = F.linear(x, torch.cat([query_x, weight_x]), torch.cat([query_bias, bias]))
         return from_x, torch.cat([query_h, weight_h]), weight_a
@@ -129,7 +123,7 @@ class LARNNLayer(nn.Module):
         """The same loop in the native library: for training."""
         hidden, cell, keys, values, filled = state
         of, n, k = self.cell, self.config.hidden_size, self.config.window_size
-        from_x, weight_recurrent, weight_a = self._from_x(x, self.order)
+        from_x, weight_recurrent, weight_a = self._from_x(x)
         pair = torch.cat([of.k_proj.weight[self.order], of.v_proj.weight[self.order]])
         hiddens, cells, keys, values = LARNNNative.apply(
             self.config.heads,
@@ -154,26 +148,3 @@ class LARNNLayer(nn.Module):
         """[batch, steps, k, 1], added to the scores: empty slots get no attention."""
         filled_later = filled[:, None] + torch.arange(steps, device=filled.device)
         return torch.where(self.cell.empty_slots(filled_later), MASKED, 0.0)[..., None]
-
-    def project(self, cell: Tensor) -> Tensors:
-        """What enters the queue for a cell state [batch, n]."""
-        n = self.config.hidden_size
-        key = F.linear(cell, self.cell.k_proj.weight[:, :n], self.cell.k_proj.bias)
-        value = F.linear(cell, self.cell.v_proj.weight[:, :n], self.cell.v_proj.bias)
-        if self.config.positional_encoding:
-            return key, value
-        return self.cell.keys(key), self.cell.values(value)
-
-    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """As `LARNNCell.attend`, over what the queue holds."""
-        cell, n = self.cell, self.config.hidden_size
-        if self.config.positional_encoding:
-            keys = cell.keys(keys + F.linear(cell.position, cell.k_proj.weight[:, n:]))
-            values = cell.values(values + F.linear(cell.position, cell.v_proj.weight[:, n:]))
-        query = query / self.config.head_size**0.5
-        scores = (cell.by_head(query[:, None]) * cell.by_head(keys)).sum(-1)
-        weights = (scores + mask).softmax(dim=1)
-        if self.config.positional_encoding:  # else the values of empty slots are zero
-            weights = weights * (mask == 0)
-        attended = (weights[..., None] * cell.by_head(values)).sum(1)
-        return cell.attention_norm(F.elu(cell.out_proj(attended.flatten(1))))
