@@ -18,17 +18,27 @@ from numpy.typing import NDArray
 from benchmarks.measure import write
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
-from benchmarks.runs import Run, compiled_run_of, cpu_ms, naive_run_of, open_session, run_of
+from benchmarks.runs import (
+    Run,
+    compiled_run_of,
+    cpu_ms,
+    macs_per_step,
+    naive_run_of,
+    open_session,
+    run_of,
+)
+from larnn_export.families import configure
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.graph import build_graph
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.publish import contract_of
 from larnn_service.native import library
 
 PAPER = {"layers": 3, "normalisation": "batch", "zero_attention": False}
 SIZES = {
-    "n81 h27 k38": NetworkConfig(hidden_size=81, heads=27, window_size=38, **PAPER),
-    "n96 h12 k16": NetworkConfig(hidden_size=96, heads=12, window_size=16, **PAPER),
-    "n64 h8 k16": NetworkConfig(hidden_size=64, layers=2, normalisation="none"),
+    "n81 h27 k38": LARNNConfig(hidden_size=81, heads=27, window_size=38, **PAPER),
+    "n96 h12 k16": LARNNConfig(hidden_size=96, heads=12, window_size=16, **PAPER),
+    "n64 h8 k16": LARNNConfig(hidden_size=64, layers=2, normalisation="none"),
 }
 STEPS = 128
 OPERATOR = "ours, operator"
@@ -84,11 +94,11 @@ def graph(
 
 
 def _measured(
-    name: str, config: NetworkConfig, peak: float | None, rounds: int, batches: list[int]
+    name: str, config: LARNNConfig, peak: float | None, rounds: int, batches: list[int]
 ) -> list[Cell]:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
-    lstm = RecurrentClassifier(config.model_copy(update={"family": "lstm"})).eval()
+    lstm = RecurrentClassifier(configure({**config.model_dump(), "family": "lstm"})).eval()
     sessions = {
         "naive": open_session(export_naive(network)),
         "ours": open_session(build_graph(network, contract_of(network))),
@@ -138,10 +148,3 @@ def _in_runs(session: Any, network: RecurrentClassifier, x: NDArray[np.float32])
     """As the service does it: at most ROWS rows in one run."""
     runs = [run_of(session, network, x[start : start + ROWS]) for start in range(0, len(x), ROWS)]
     return lambda: [run() for run in runs]
-
-
-def macs_per_step(config: NetworkConfig) -> int:
-    """Multiply-adds of one row's step that no graph can leave out."""
-    n, k = config.hidden_size, config.window_size
-    layer = (2 * n) * (5 * n) + 4 * n * n + n * n + 2 * n * n + 2 * k * n
-    return config.layers * layer + n * (config.channels + config.classes)

@@ -24,10 +24,10 @@ from benchmarks.measure import machine, write
 from benchmarks.random_larnn import write_larnn
 from benchmarks.server import ROOT, Server, ServerError, serving
 from benchmarks.ways import WAYS, asked
-from larnn_export.networks import NetworkConfig
+from larnn_export.families.larnn.config import LARNNConfig
 
 TINY = "larnn-tiny"
-CONFIG = NetworkConfig(hidden_size=4, heads=1, window_size=2, layers=1)
+CONFIG = LARNNConfig(hidden_size=4, heads=1, window_size=2, layers=1)
 PATIENCE = 300.0
 """For all messages of a row in one round, under valgrind too."""
 MOST = 100_000

@@ -21,15 +21,18 @@ import typer
 from benchmarks.client import SameRequest, post
 from benchmarks.measure import Round, machine, measure, write
 from benchmarks.random_larnn import write_larnn
-from benchmarks.runs import cpu_ms
+from benchmarks.runs import cpu_ms, macs_per_step
 from benchmarks.server import Server, resident_bytes, serving
 from benchmarks.ticks import EngineStreams
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.recipe import NETWORKS
+from larnn_export.families import FAMILIES, NetworkConfig
+from larnn_export.networks import RecurrentClassifier
+from larnn_export.questions import PUBLISHED
 from larnn_service.native import LEVEL, library
 
 STREAMS = 64
 STEPS = 128
+WARM_UP = 17
+"""Steps that fill every queue."""
 CONNECTIONS = 16
 NPY = {"Content-Type": "application/x-npy"}
 GRAPH, NATIVE = "graph", "native"
@@ -47,14 +50,14 @@ def memories(
     torch.set_num_threads(1)
     if quick:
         rounds, seconds = 1, 0.2
-    cells = [(preset, GRAPH) for preset in NETWORKS]
-    cells += [("larnn", NATIVE)] if library() else []
+    cells = [(preset, GRAPH) for preset in FAMILIES]
+    cells += [(PUBLISHED, NATIVE)] if library() else []
     rows = [
         {
             "preset": preset,
             "operator": operator,
-            **_size(NETWORKS[preset]),
-            "steps_per_cpu_second": _ticks(NETWORKS[preset], operator, rounds),
+            **_size(FAMILIES[preset].preset),
+            "steps_per_cpu_second": _ticks(FAMILIES[preset].preset, operator, rounds),
         }
         for preset, operator in cells
     ]
@@ -62,22 +65,6 @@ def memories(
         row |= found
         print(" ".join(f"{name} {value}" for name, value in row.items()))
     write(machine() | {"command": "memories", "rows": rows}, output)
-
-
-def macs_per_step(config: NetworkConfig) -> int:
-    """Multiply-adds of one row's step: products and sums over memory, not the activations."""
-    n, k = config.hidden_size, config.window_size
-    reads = config.heads * config.memory_width
-    layer = {
-        "larnn": 10 * n * n + 4 * n * n + 3 * n * n + 2 * k * n,
-        "rra": 8 * n * n + k * n,
-        "lstm": 8 * n * n,
-        "bn-lstm": 8 * n * n,
-        "gru": 6 * n * n,
-        "mann": (8 * n + n) * n + 6 * n * reads + 3 * config.memory_slots * reads,
-        "attention": 12 * n * n + 2 * k * n,
-    }[config.family]
-    return config.layers * layer + n * (config.channels + config.classes)
 
 
 def _size(config: NetworkConfig) -> dict[str, Any]:
@@ -99,7 +86,7 @@ def _ticks(config: NetworkConfig, operator: str, rounds: int) -> float:
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     streams = EngineStreams(network, STREAMS, LEVELS[operator].get(LEVEL))
     x = np.random.default_rng(0).normal(size=(STREAMS, 1, config.channels)).astype(np.float32)
-    for _ in range(config.window_size + 1):
+    for _ in range(WARM_UP):
         streams.tick(x)
     return 1e3 * STREAMS / min(cpu_ms(partial(streams.tick, x)) for _ in range(10 * rounds))
 
@@ -113,8 +100,8 @@ def _windows(
     np.save(body, window)
     found: list[list[Round]] = [[] for _ in cells]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        for preset, config in NETWORKS.items():
-            write_larnn(Path(folder), preset, config)
+        for preset, family in FAMILIES.items():
+            write_larnn(Path(folder), preset, family.preset)
         servers = {
             operator: stack.enter_context(_serving(Path(folder), operator))
             for operator in dict.fromkeys(operator for _, operator in cells)
@@ -127,7 +114,7 @@ def _windows(
                 asked = SameRequest(server.port, request, CONNECTIONS)
                 measured.append(measure(server, asked, seconds, 10**9))
         memory = resident_bytes(servers[GRAPH].pid)
-    print(f"the service with {len(NETWORKS)} networks: {memory / 2**20:.0f} MiB")
+    print(f"the service with {len(FAMILIES)} networks: {memory / 2**20:.0f} MiB")
     for measured in found:
         yield {
             "windows_per_second": median(each.per_second for each in measured),
@@ -139,5 +126,5 @@ def _windows(
 def _serving(models: Path, operator: str) -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         with patch.dict(os.environ, LEVELS[operator]):
-            server = stack.enter_context(serving(models, "larnn", 2))
+            server = stack.enter_context(serving(models, PUBLISHED, 2))
         yield server

@@ -13,19 +13,19 @@ from matplotlib import pyplot as plt
 from benchmarks.pictures import OURS, PEER
 from benchmarks.server import ROOT
 from benchmarks.tables import table
+from larnn_export.families import FAMILIES
+from larnn_export.questions import PUBLISHED
+from larnn_export.tasks.commands import CONTENDERS
 
 RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "pictures" / "memories.png"
-NAMES = {
-    "larnn": "LARNN",
-    "rra": "RRA",
-    "lstm": "LSTM",
-    "bn-lstm": "BN-LSTM",
-    "gru": "GRU",
-    "mann": "MANN",
-    "attention": "self-attention, window 16",
-}
 Record = dict[str, Any]
+
+
+def families() -> str:
+    """What a stream carries for each layer of a family, and the paper that has it."""
+    lines = [[family.title, family.carries, family.source] for family in FAMILIES.values()]
+    return table(["memory", "what a stream carries per layer", "paper"], lines)
 
 
 def costs(record: Record) -> str:
@@ -61,12 +61,13 @@ def adding(results: list[Record]) -> str:
     lines = [
         [
             task,
-            *(_until(solved[task, family], most) for family in ("lstm", "rra")),
-            str(len(solved[task, "rra"])),
+            *(_until(solved[task, family], most) for family in CONTENDERS),
+            str(len(solved[task, CONTENDERS[-1]])),
         ]
         for task in dict.fromkeys(task for task, _ in solved)
     ]
-    return table(["updates until the error is below 0.01", "LSTM", "RRA", "seeds"], lines)
+    titles = [FAMILIES[family].title for family in CONTENDERS]
+    return table(["updates until the error is below 0.01", *titles, "seeds"], lines)
 
 
 def accuracies(results: list[Record]) -> str:
@@ -77,7 +78,7 @@ def accuracies(results: list[Record]) -> str:
     first = results[0]
     lines = [
         [
-            NAMES[family],
+            FAMILIES[family].title,
             f"{next(r['parameters'] for r in results if r['family'] == family):,}",
             spread(values, "{:.2%}"),
             str(len(values)),
@@ -97,7 +98,7 @@ def draw(record: Record, path: Path = PICTURE) -> None:
         if not values:
             continue
         x, y = row["windows_per_cpu_second"], 100 * mean(values)
-        colour = OURS if row["family"] == "larnn" else PEER
+        colour = OURS if row["family"] == PUBLISHED else PEER
         deviation = 100 * stdev(values) if len(values) > 1 else 0
         axes.errorbar(x, y, deviation, color=colour, capsize=3, lw=1)
         axes.scatter(x, y, s=row["state_bytes"] / 40 + 20, color=colour, alpha=0.5, lw=0)
@@ -115,7 +116,7 @@ def draw(record: Record, path: Path = PICTURE) -> None:
 def _name(row: Record) -> str:
     """Of a network and what runs it."""
     native = row["operator"] == "native"
-    return NAMES[row["family"]] + (", native operator" if native else "")
+    return FAMILIES[row["family"]].title + (", native operator" if native else "")
 
 
 def spread(values: list[float], form: str) -> str:

@@ -12,9 +12,9 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
+from larnn_export.families.larnn.cell import LARNNState
+from larnn_export.families.larnn.layer import LARNNLayer
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.larnn import LARNNState
-from larnn_export.networks.larnn_layer import LARNNLayer
 
 PER_LAYER = 4
 

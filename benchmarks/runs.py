@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.naive import NaiveClassifier, naive_state
+from larnn_export.families import FAMILIES, NetworkConfig
 from larnn_export.networks import RecurrentClassifier
 from larnn_service.contract import INPUT, LENGTHS, LOGITS
 from larnn_service.native import library
@@ -61,3 +62,9 @@ def compiled_run_of(network: RecurrentClassifier, x: torch.Tensor) -> Run:
     run = torch.compile(NaiveClassifier(network).eval(), fullgraph=True, dynamic=False)
     state = naive_state(network, len(x))
     return torch.no_grad()(lambda: run(x, *state))
+
+
+def macs_per_step(config: NetworkConfig) -> int:
+    """Multiply-adds of one row's step: products and sums over memory, not the activations."""
+    layer = FAMILIES[config.family].multiply_adds(config)
+    return config.layers * layer + config.hidden_size * (config.channels + config.classes)

@@ -13,18 +13,19 @@ import typer
 
 from benchmarks.measure import write
 from benchmarks.runs import cpu_ms, open_session, run_of
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.graph import build_graph
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.publish import contract_of
 
-BASE = NetworkConfig(hidden_size=64, heads=8, window_size=16, layers=2)
+BASE = LARNNConfig(hidden_size=64, heads=8, window_size=16, layers=2)
 
 
 @dataclass(frozen=True)
 class Point:
     """What is run: rows and steps of a network."""
 
-    config: NetworkConfig = BASE
+    config: LARNNConfig = BASE
     rows: int = 16
     steps: int = 32
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from larnn_export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
-from larnn_export.graph.builder import OPSET, Pen
-from larnn_export.graph.lstm import STATE, write_layer
+from larnn_export.families.builder import OPSET, Pen
+from larnn_export.families.lstm import STATE, write_layer
 from larnn_export.graph.model import IR_VERSION, model_of
 from larnn_service.contract import (
     INPUT,

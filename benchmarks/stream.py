@@ -32,7 +32,7 @@ from benchmarks.server import (
     serving,
 )
 from benchmarks.triton_streams import TritonStreams
-from larnn_export.networks import NetworkConfig
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_service.backend.model_repository import Repository
 from larnn_service.errors import StartupError
 
@@ -48,9 +48,7 @@ OURS = {
 """Whether its chunks are binary, and which of the services has them."""
 TRITON = "triton"
 LARGE = "larnn-96"
-LARGE_CONFIG = NetworkConfig(
-    hidden_size=96, heads=12, window_size=16, layers=3, zero_attention=False
-)
+LARGE_CONFIG = LARNNConfig(hidden_size=96, heads=12, window_size=16, layers=3, zero_attention=False)
 
 
 @dataclass(frozen=True)

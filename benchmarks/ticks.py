@@ -16,8 +16,9 @@ from benchmarks.graph import ROWS, SIZES
 from benchmarks.measure import write
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.graph import build_graph
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.publish import contract_of
 from larnn_service.backend.onnx_backend import Graph, OnnxBackend
 from larnn_service.engine.batching.state_pool import Arena, Slot
@@ -92,7 +93,7 @@ def _tell(line: dict[str, Any]) -> None:
     print(text, flush=True)
 
 
-def _measured(config: NetworkConfig, streams: int, rounds: int) -> dict[str, float]:
+def _measured(config: LARNNConfig, streams: int, rounds: int) -> dict[str, float]:
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     x = np.random.default_rng(0).normal(size=(streams, 1, config.channels)).astype(np.float32)

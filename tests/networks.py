@@ -11,10 +11,10 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from larnn_export.families import FAMILIES, NetworkConfig, configure
+from larnn_export.families.parts import BatchNorm
 from larnn_export.graph import build_graph
-from larnn_export.networks import Network, NetworkConfig, RawClassifier, RecurrentClassifier
-from larnn_export.networks.parts import BatchNorm
-from larnn_export.networks.stack import FAMILIES
+from larnn_export.networks import Network, RawClassifier, RecurrentClassifier
 from larnn_export.publish import contract_of
 from larnn_service.contract import INPUT, LENGTHS, LOGITS
 
@@ -23,18 +23,21 @@ State = dict[str, Array]
 Advance = Callable[[Array, Array, State], tuple[Array, State]]
 """(x [batch, steps, channels], lengths [batch], state) → logits [batch, steps, classes], state."""
 
-SMALL = NetworkConfig(
-    hidden_size=8,
-    layers=2,
-    window_size=3,
-    heads=2,
-    memory_slots=4,
-    memory_width=5,
-    zero_attention=False,
-)
+CHANNELS = 9
+SMALL: dict[str, Any] = {
+    "family": "larnn",
+    "channels": CHANNELS,
+    "hidden_size": 8,
+    "layers": 2,
+    "window_size": 3,
+    "heads": 2,
+    "memory_slots": 4,
+    "memory_width": 5,
+    "zero_attention": False,
+}
+"""Of which each family takes the fields that it has."""
 WIDE = {"hidden_size": 16, "heads": 4, "memory_slots": 8, "memory_width": 16}
-RECURRENT = [family for family in FAMILIES if family not in ("larnn", "attention")]
-"""Families whose steps come one after the other, beside the LARNN."""
+STEPWISE = [name for name, family in FAMILIES.items() if family.step_by_step]
 CHANGES: dict[str, dict[str, Any]] = {
     "layer-mode": {"mode": "layer"},
     "position": {"positional_encoding": True},
@@ -49,9 +52,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "window-of-one-position": {"window_size": 1, "positional_encoding": True},
     "one-head": {"heads": 1, "layers": 1, "window_size": 5},
     "odd-width": {"hidden_size": 9, "heads": 9, "layers": 3},
-    "width-of-16": {"hidden_size": 16, "heads": 4},
     "width-of-16-position": {"hidden_size": 16, "heads": 4, "positional_encoding": True},
-    **{f"width-of-16-{family}": {"family": family, **WIDE} for family in RECURRENT},
+    **{f"width-of-16-{family}": {"family": family, **WIDE} for family in STEPWISE},
     "odd-width-lstm": {"family": "lstm", "hidden_size": 9, "layers": 3},
     "odd-width-gru": {"family": "gru", "hidden_size": 9, "layers": 3},
     "window-of-one-rra": {"family": "rra", "window_size": 1},
@@ -72,8 +74,9 @@ LARNNS = [
 LSTMS = [name for name, changes in CHANGES.items() if changes.get("family") == "lstm"]
 
 
-def config(name: str) -> NetworkConfig:
-    return NetworkConfig.model_validate({**SMALL.model_dump(), **CHANGES[name]})
+def config(name: str) -> Any:
+    """The configuration of that name, with the fields of its family."""
+    return configure({**SMALL, **CHANGES[name]})
 
 
 def random_network(config: NetworkConfig) -> RecurrentClassifier:
@@ -142,7 +145,7 @@ def in_graph(name: str) -> Advance:
 
 
 def signal(batch: int, steps: int, seed: int = 0) -> Array:
-    shape = (batch, steps, SMALL.channels)
+    shape = (batch, steps, CHANNELS)
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from larnn_export.families.rra import RRAConfig
 from larnn_export.graph import build_graph
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.tasks.publish import text_contract
 from larnn_export.tokenizer import TOKENIZER_FILE, train_tokenizer
 from larnn_service.contract import GraphFile, Manifest
@@ -16,8 +17,7 @@ from tests.networks import random_network
 
 VOCABULARY = 60
 SENTENCES = ["the quick brown fox jumps over the lazy dog", "pack my box with five dozen jugs"]
-CONFIG = NetworkConfig(
-    family="rra",
+CONFIG = RRAConfig(
     channels=1,
     vocabulary=VOCABULARY,
     classes=2,

@@ -11,8 +11,8 @@ from torch import Tensor
 from larnn_export.augment import sensor_frames
 from larnn_export.data import DataError
 from larnn_export.data.hapt import Recording
+from larnn_export.families.loop import Tensors
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.loop import Tensors
 from larnn_export.networks.phone_filters import filter_recording
 from larnn_export.recipe import TrainConfig
 

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from larnn_export.data import DataInfo
 from larnn_export.data.uci_har import INFO
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.families import configure
+from larnn_export.networks import RecurrentClassifier
 
 FINISHED = "checkpoint"
 LAST = "last"
@@ -75,7 +76,7 @@ def figures(run: Path, file: str) -> dict[str, Any] | None:
 def load_network(run: Path) -> RecurrentClassifier:
     """The network of a run, in evaluation mode. It takes raw channel values."""
     tensors, record = read(Path(run), FINISHED)
-    network = RecurrentClassifier(NetworkConfig.model_validate(record["network"]))
+    network = RecurrentClassifier(configure(record["network"]))
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

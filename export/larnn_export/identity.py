@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from larnn_export.checkpoint import CheckpointError
+from larnn_export.families import configure
 
 Record = dict[str, Any]
 
@@ -22,7 +23,7 @@ def require_same(run: Path, record: Record, wanted: Record) -> None:
 def require_configurations(run: Path, record: Record, wanted: Record) -> None:
     """Raises CheckpointError where a field of the network or of the training differs."""
     for key in ("network", "training"):
-        mine, other = record[key], wanted[key]
+        mine, other = (_of_family(each[key]) for each in (record, wanted))
         differing = [
             f"{name}={json.dumps(mine.get(name))}, not {json.dumps(other.get(name))}"
             for name in {**mine, **other}
@@ -31,6 +32,13 @@ def require_configurations(run: Path, record: Record, wanted: Record) -> None:
         if differing:
             text = "; ".join(differing)
             raise CheckpointError(f"{run} has another {key} configuration: {text}")
+
+
+def _of_family(configuration: Record) -> Record:
+    """A network's without the fields of other families, which earlier records hold."""
+    if "family" not in configuration:
+        return configuration
+    return configure(configuration).model_dump(mode="json")
 
 
 def _weights(digest: str | None) -> str:

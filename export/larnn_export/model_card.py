@@ -13,8 +13,7 @@ from typing import Any
 from larnn_export import checkpoint
 from larnn_export.data import DataInfo, hapt
 from larnn_export.data.uci_har import INFO
-from larnn_export.family_fields import used_fields
-from larnn_export.networks import NetworkConfig
+from larnn_export.families import configure
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
 from larnn_export.placing import CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
@@ -55,7 +54,7 @@ def card(version: Path, models: Path) -> str:
     chose = (
         "whose recordings chose one thing, see Training" if on_streams else "which chose nothing"
     )
-    network = _rows(used_fields(NetworkConfig.model_validate(manifest.network)))
+    network = _rows(configure(manifest.network).in_use())
     recalls = _rows({label: f"{share:.1%}" for label, share in test["per_class"].items()})
     each = ", ".join(f"{who} {share:.1%}" for who, share in test["per_subject"].items())
     shown = "\n".join(

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import build_stepped_graph, zero_step
 from larnn_export.model_card import CARD_FILE
-from larnn_export.networks.loop import Tensors
 from larnn_export.placing import version_folder
 from larnn_export.publish import GRAPH_FILE
 from larnn_export.verify import Parity, Scale, compare, standard

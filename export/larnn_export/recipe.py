@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from larnn_export.networks import NetworkConfig
-
 FOLDS = 5
 
 
@@ -64,37 +62,3 @@ class TrainConfig(BaseModel):
         of them: else it would still hold the weights of the start."""
         updates = self.epochs * max(windows // self.batch_size, 1)
         return self.ema_decay if updates >= 1000 else min(self.ema_decay, max(1 - 10 / updates, 0))
-
-
-NETWORKS = {
-    "larnn": NetworkConfig(
-        family="larnn",
-        hidden_size=48,
-        layers=2,
-        window_size=16,
-        normalisation="none",  # on the folds better than layer norm: docs/training.md
-        dropout=0.2,
-        longest_memory=128,
-        coupled_gates=True,
-    ),
-    "lstm": NetworkConfig(family="lstm", hidden_size=64, layers=2, dropout=0.2, longest_memory=128),
-    "bn-lstm": NetworkConfig(
-        family="bn-lstm", hidden_size=63, layers=2, dropout=0.2, longest_memory=128
-    ),
-    "gru": NetworkConfig(family="gru", hidden_size=73, layers=2, dropout=0.2, longest_memory=128),
-    "rra": NetworkConfig(
-        family="rra",
-        hidden_size=63,
-        layers=2,
-        window_size=16,
-        dropout=0.2,
-        longest_memory=128,
-    ),
-    "mann": NetworkConfig(
-        family="mann", hidden_size=66, layers=1, heads=2, dropout=0.2, longest_memory=128
-    ),
-    "attention": NetworkConfig(
-        family="attention", hidden_size=52, layers=2, heads=4, window_size=16, dropout=0.2
-    ),
-}
-"""A network of each family, all of about one parameter count; `larnn` is the published one."""

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from larnn_export import checkpoint
 from larnn_export.evaluate import EVALUATION_FILE
+from larnn_export.families import FAMILIES, configure
 from larnn_export.folds import FOLDS_FILE
-from larnn_export.networks import NetworkConfig
-from larnn_export.recipe import NETWORKS, TrainConfig
+from larnn_export.recipe import TrainConfig
 from larnn_export.stream_evaluation import STREAMS_FILE
 
 COLUMNS = ("run", "seed", "folds", "each_fold", "test", "streams", "command")
@@ -50,14 +50,14 @@ def row_of(run: Path) -> dict[str, str]:
 
 def command_of(verb: str, name: str, record: dict[str, Any]) -> str:
     """What trains this again: the preset that is nearest, and what differs from it."""
-    network = NetworkConfig.model_validate(record["network"])
+    network = configure(record["network"])
     training = TrainConfig.model_validate({**record["training"], "held_out": ()})
     differences = {
         preset: [
             *_differences("-t", training, TrainConfig()),
-            *_differences("-n", network, config),
+            *_differences("-n", network, family.preset),
         ]
-        for preset, config in NETWORKS.items()
+        for preset, family in FAMILIES.items()
     }
     preset = min(differences, key=lambda each: len(differences[each]))
     words = [f"python -m export {verb} runs/{name} --preset {preset}", *differences[preset]]
@@ -77,7 +77,7 @@ def _differences(flag: str, mine: BaseModel, other: BaseModel) -> list[str]:
     return [
         f"{flag} {name}={json.dumps(value)}"
         for name, value in mine.model_dump(mode="json").items()
-        if value != theirs[name]
+        if value != theirs.get(name)
     ]
 
 

@@ -10,8 +10,8 @@ from optuna import Study, Trial
 
 from larnn_export.carried import Labelled
 from larnn_export.data import Split
+from larnn_export.families import FAMILIES, NetworkConfig
 from larnn_export.folds import fold_runs
-from larnn_export.networks import NetworkConfig
 from larnn_export.recipe import TrainConfig
 from larnn_export.train import Trainer
 
@@ -26,11 +26,8 @@ def proposed(trial: Trial, network: NetworkConfig, training: TrainConfig) -> Con
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "fine_scale": trial.suggest_categorical("fine_scale", [0.0, 0.003, 0.01, 0.03]),
     }
-    if network.family == "larnn":
-        shape |= {
-            "window_size": trial.suggest_categorical("window_size", [1, 4, 8, 16, 38]),
-            "heads": trial.suggest_categorical("heads", [1, 4, 8, 16]),
-        }
+    for name, values in FAMILIES[network.family].searched.items():
+        shape[name] = trial.suggest_categorical(name, values)
     recipe = {
         "learning_rate": trial.suggest_float("learning_rate", 5e-4, 1e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.3, log=True),

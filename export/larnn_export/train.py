@@ -16,6 +16,7 @@ from larnn_export.accuracy import measure
 from larnn_export.augment import augment, sensor_frames
 from larnn_export.carried import CarriedStreams, Labelled
 from larnn_export.data import DataError, Split
+from larnn_export.families import configure
 from larnn_export.loss import sequence_loss, stream_loss
 from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from larnn_export.recipe import TrainConfig
@@ -92,7 +93,7 @@ class Trainer:
         Raises CheckpointError where it is of another, or knows people who are held out here.
         """
         tensors, record = checkpoint.read(run, checkpoint.FINISHED)
-        if (other := NetworkConfig.model_validate(record["network"])) != self.network.config:
+        if (other := configure(record["network"])) != self.network.config:
             raise checkpoint.CheckpointError(f"{run} has another network: {other}")
         if known := sorted({*self.config.held_out} - {*record["training"]["held_out"]}):
             raise checkpoint.CheckpointError(f"{run} was trained on people held out here: {known}")

@@ -16,17 +16,17 @@ from larnn_export.checkpoint import LAST, CheckpointError
 from larnn_export.data import DataError, Split, load
 from larnn_export.data.hapt import load_recordings
 from larnn_export.data.uci_har import INFO
+from larnn_export.families import FAMILIES, NetworkConfig
 from larnn_export.folds import fold_runs, write_folds
 from larnn_export.memory import keep_freed_memory
-from larnn_export.networks import NetworkConfig
 from larnn_export.pictures import CURVES_FILE, draw_learning_curves
 from larnn_export.progress import train_showing
-from larnn_export.recipe import NETWORKS, TrainConfig
+from larnn_export.recipe import TrainConfig
 from larnn_export.resume import resume as go_on
 from larnn_export.train import Trainer
 
 Model = TypeVar("Model", bound=BaseModel)
-Preset = Annotated[str, typer.Option(help=f"one of: {', '.join(NETWORKS)}")]
+Preset = Annotated[str, typer.Option(help=f"one of: {', '.join(FAMILIES)}")]
 NetworkFields = Annotated[
     list[str] | None, typer.Option("--network", "-n", help="a network field, name=value")
 ]
@@ -113,10 +113,10 @@ def train_to_end(trainer: Trainer, resume: bool) -> None:
 def configs(
     preset: str, network: list[str] | None, training: list[str] | None, data: Split
 ) -> tuple[NetworkConfig, TrainConfig]:
-    if preset not in NETWORKS:
-        raise ValueError(f"preset {preset!r} is not one of {', '.join(NETWORKS)}")
+    if preset not in FAMILIES:
+        raise ValueError(f"preset {preset!r} is not one of {', '.join(FAMILIES)}")
     sizes = {"channels": len(data.info.channels), "classes": len(data.info.labels)}
-    config = configured(NETWORKS[preset].model_copy(update=sizes), network or [])
+    config = configured(FAMILIES[preset].preset.model_copy(update=sizes), network or [])
     for name, size in sizes.items():
         if getattr(config, name) != size:
             raise ValueError(f"the data has {size} {name}, not {getattr(config, name)}")

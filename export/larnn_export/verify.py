@@ -13,13 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from larnn_export.families.loop import Tensors
 from larnn_export.networks import Network
-from larnn_export.networks.loop import Tensors
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, StateTensor
 
 BOUND = 1e-5
 """Of the difference, relative to max(1, |value|)."""
 BATCH = 4
+HORIZON = 16
+"""Steps of the chunks that are compared, up to twice as many, where a state has no queue."""
 EPSILON = 2.0**-23
 """A float32's last bit, relative to it."""
 AMPLIFIED, LOOSEST = 10.0, 1e-3
@@ -95,7 +97,13 @@ def verify(
     config = network.config
     tokens = AnyToken(config.vocabulary) if config.vocabulary else None
     like = tokens or scale or standard(_channels(model))
-    return compare(network, model, like, config.window_size, seed)
+    return compare(network, model, like, _horizon(network), seed)
+
+
+def _horizon(network: Network) -> int:
+    """The slots of the longest queue in its state, or HORIZON where it has none."""
+    slots = (tensor.shape[0] for tensor in network.state_tensors() if len(tensor.shape) > 1)
+    return max(slots, default=HORIZON)
 
 
 def _channels(model: onnx.ModelProto) -> int:

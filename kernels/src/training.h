@@ -9,7 +9,7 @@ namespace larnn {
 // Row-major float32. n = hidden size, T = steps, K = window size; w = n rounded up to whole vectors
 // of `lanes` floats. Queries, keys and values have heads innermost, gates the order i, f, g, o.
 // Weights are as torch has them, [outputs, inputs]. Where a tensor has T + 1 or K + T entries along
-// time the state before the first step comes first. larnn_export/networks/larnn_native.py fills
+// time the state before the first step comes first. larnn_export/families/larnn/native.py fills
 // this structure field by field.
 struct Training {
   int32_t rows, steps, n, heads, window_size;

@@ -1,4 +1,4 @@
-// Training's door, in C: Python calls it by these names (larnn_export/networks/larnn_native.py).
+// Training's door, in C: Python calls it by these names (larnn_export/families/larnn/native.py).
 #include <atomic>
 #include <thread>
 #include <vector>

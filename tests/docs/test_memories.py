@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from benchmarks import page
-from larnn_export.recipe import NETWORKS
+from larnn_export.families import FAMILIES
+from larnn_export.questions import PUBLISHED
 from larnn_service.native import library
 from tests.benchmark import measured
 
@@ -22,8 +23,8 @@ def test_every_picture_exists() -> None:
 
 def test_costs_are_measured_for_every_family(tmp_path: Path) -> None:
     rows = measured(tmp_path, "memories", "--quick")["rows"]
-    native = [("larnn", "native")] if library() else []
-    cells = [*((preset, "graph") for preset in NETWORKS), *native]
+    native = [(PUBLISHED, "native")] if library() else []
+    cells = [*((preset, "graph") for preset in FAMILIES), *native]
     assert [(row["preset"], row["operator"]) for row in rows] == cells
     for row in rows:
         assert 65_000 < row["parameters"] < 68_000

@@ -12,8 +12,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.graph import build_graph
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.publish import contract_of
 from larnn_service import native as native_library
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
@@ -33,7 +34,7 @@ def need_kernels() -> str:
 
 def levels_here() -> list[str]:
     """Those of native_library.LEVELS that this processor runs, asked of the library itself."""
-    network = RecurrentClassifier(NetworkConfig(hidden_size=2, heads=1, layers=1)).eval()
+    network = RecurrentClassifier(LARNNConfig(hidden_size=2, heads=1, layers=1)).eval()
     found = []
     for level in native_library.LEVELS:
         try:
@@ -98,7 +99,8 @@ def in_float64(
 
 def random_state(network: RecurrentClassifier, batch: int, seed: int) -> State:
     """Queues filled here and there, from nothing to the last slot; empty slots are zero."""
-    random, k = np.random.default_rng(seed), network.config.window_size
+    random = np.random.default_rng(seed)
+    k = max((t.shape[0] for t in network.state_tensors() if len(t.shape) == 2), default=0)
     filled = random.integers(0, k + 1, batch)
     empty = np.arange(k) < k - filled[:, None]
     state: dict[str, NDArray[Any]] = {}

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.families import NetworkConfig
+from larnn_export.families.larnn.config import LARNNConfig
+from larnn_export.families.lstm import LSTMConfig
+from larnn_export.networks import RecurrentClassifier
 from larnn_service import native as native_library
 from tests import networks
 from tests.kernels import native
@@ -27,7 +30,7 @@ SHAPES = {
 }
 
 configs = st.builds(
-    lambda heads, head_size, **rest: NetworkConfig(
+    lambda heads, head_size, **rest: LARNNConfig(
         hidden_size=heads * head_size, heads=heads, **rest
     ),
     heads=st.integers(1, 20),
@@ -40,7 +43,7 @@ configs = st.builds(
     zero_attention=st.just(False),
 )
 lstms = st.builds(
-    lambda n, layers: NetworkConfig(family="lstm", hidden_size=n, layers=layers),
+    lambda n, layers: LSTMConfig(hidden_size=n, layers=layers),
     n=st.integers(1, 40),
     layers=st.integers(1, 2),
 )
@@ -49,7 +52,7 @@ lengths_of_rows = st.lists(st.integers(0, 20), min_size=1, max_size=11)
 
 @cache
 def sessions(shape: str) -> tuple[RecurrentClassifier, dict[str, Any]]:
-    config = NetworkConfig(layers=3, zero_attention=False, **SHAPES[shape])
+    config = LARNNConfig(layers=3, zero_attention=False, **SHAPES[shape])
     network = networks.random_network(config)
     return network, {level: native.open_native(network, level) for level in native.levels_here()}
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from larnn_export.families.larnn.layer import LARNNLayer
 from larnn_export.graph import attention_graph, build_graph
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.larnn_layer import LARNNLayer
 from larnn_export.publish import contract_of
 from larnn_service.contract import ATTENTION, INPUT, LENGTHS
 from tests import networks
@@ -30,12 +30,13 @@ def weights(name: str, x: Any, lengths: Any, state: dict[str, Any]) -> Any:
     return session.run([ATTENTION], {name: feeds[name] for name in names})[0]
 
 
-@pytest.mark.parametrize("name", ["larnn", "width-of-16", "odd-width"])
+@pytest.mark.parametrize("name", ["larnn", "width-of-16-larnn", "odd-width"])
 def test_the_first_layers_weights_are_its_query_on_its_keys(name: str) -> None:
     network = networks.network(name)
     assert isinstance(network, RecurrentClassifier)
-    config, layer = network.config, network.layers[0]
+    layer = network.layers[0]
     assert isinstance(layer, LARNNLayer)
+    config = layer.config
     x, lengths = networks.signal(2, STEPS), np.array([STEPS, STEPS])
     shown = weights(name, x, lengths, networks.initial_state(name, 2))
     assert shown.shape == (2, config.layers, config.heads, config.window_size)

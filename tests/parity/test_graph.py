@@ -7,8 +7,8 @@ import onnx
 import onnxruntime
 import pytest
 
+from larnn_export.families import FAMILIES
 from larnn_export.graph import build_graph
-from larnn_export.networks.stack import FAMILIES
 from larnn_export.publish import contract_of
 from larnn_export.verify import BOUND, ParityError, verify
 from larnn_service.contract import METADATA_KEY, TensorSignature
@@ -80,7 +80,7 @@ def test_a_row_has_the_same_bits_alone_in_a_batch_and_in_chunks(name: str) -> No
 def test_verify_measures_and_refuses() -> None:
     network = networks.network("larnn")
     parity = verify(network, build_graph(network, contract_of(network)))
-    assert parity.steps > network.config.window_size + 2
+    assert parity.steps > networks.config("larnn").window_size + 2
     assert 0 <= max(parity.logits, parity.state) < BOUND
     other = networks.random_network(network.config)
     other.output.bias.add_(1e-4)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from larnn_export.families.larnn.plain import plain_forward, projected_state
+from larnn_export.families.loop import Tensors
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.loop import Tensors
-from larnn_export.networks.plain import plain_forward, projected_state
 from tests import networks
 
 BOUND = 1e-5
@@ -34,7 +34,7 @@ def agree(mine: Tensors, plain: Tensors) -> bool:
 def test_from_an_empty_queue_until_the_first_is_forgotten(name: str) -> None:
     network = classifier(name)
     state, plain = network.initial_state(3), None
-    k = network.config.window_size
+    k = networks.config(name).window_size
     for seed, steps in enumerate((1, k, k + 2)):
         x = signal(steps, seed)
         logits, state = network(x, state)
@@ -46,7 +46,7 @@ def test_from_an_empty_queue_until_the_first_is_forgotten(name: str) -> None:
 @pytest.mark.parametrize("full", [False, True])
 def test_the_network_goes_on_from_the_papers_state(name: str, full: bool) -> None:
     network = classifier(name)
-    k = network.config.window_size
+    k = networks.config(name).window_size
     _, plain = plain_forward(network, signal(k + 3 if full else max(k - 1, 1), 0))
     assert all(bool((layer.filled == k).all()) == (full or k == 1) for layer in plain)
     x = signal(5, 1)

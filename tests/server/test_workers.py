@@ -135,8 +135,8 @@ def test_all_drain_on_sigterm_and_close_their_streams(workers: Workers) -> None:
 
 @pytest.fixture
 def hasty(own_models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workers]:
-    """Two that are replaced when they are silent for five seconds, or as a test says, and that have two
-    to end."""
+    """Two that are replaced when they are silent for five seconds, or as a test says, and that have
+    two to end."""
     port = two_ports()
     with live.process(
         models=own_models,

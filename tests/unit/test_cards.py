@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from larnn_export.family_fields import OF_ALL, OF_FAMILY
+from larnn_export.families import FAMILIES, NetworkConfig, configure
 from larnn_export.model_card import card
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.networks.stack import FAMILIES
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.placing import CHECKPOINT_FOLDER
 from larnn_export.stream_card import streams_section
 from larnn_export.tasks.publish import text_card
@@ -70,20 +69,14 @@ def test_a_card_names_the_version_that_training_began_with(tmp_path: Path) -> No
     assert "began with the weights of elder, version 3." in card(streams, tmp_path)
 
 
-def test_every_field_is_of_all_or_of_some_family() -> None:
-    used = {*OF_ALL, *(name for fields in OF_FAMILY.values() for name in fields)}
-    assert used == {*NetworkConfig.model_fields}
-    assert {*OF_FAMILY} == {*FAMILIES}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("field", OTHER)
-def test_a_family_uses_a_field_where_another_value_makes_another_network(
-    family: str, field: str
-) -> None:
-    config = NetworkConfig.model_validate({**networks.SMALL.model_dump(), "family": family})
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [(name, field) for name, family in FAMILIES.items() for field in family.own_fields],
+)
+def test_another_value_of_a_familys_own_field_makes_another_network(name: str, field: str) -> None:
+    config = configure({**networks.SMALL, "family": name})
     other = config.model_copy(update={field: OTHER[field]})
-    assert (field in OF_FAMILY[config.family]) == differ(made(config), made(other))
+    assert differ(made(config), made(other))
 
 
 def made(config: NetworkConfig) -> list[Tensor]:

@@ -13,13 +13,14 @@ from larnn_export.carried import CarriedStreams, Labelled
 from larnn_export.data import DataError, Split
 from larnn_export.data.hapt import NO_ACTIVITY
 from larnn_export.data.uci_har import INFO
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.loss import stream_loss
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.recipe import TrainConfig
 from larnn_export.resume import resume, save_last
 from larnn_export.train import Trainer
 
-NETWORK = NetworkConfig(hidden_size=8, layers=1, window_size=3, heads=2, fine_scale=0.1)
+NETWORK = LARNNConfig(hidden_size=8, layers=1, window_size=3, heads=2, fine_scale=0.1)
 CONFIG = TrainConfig(
     epochs=2, batch_size=8, streams=4, stream_restart=0.2, loss_from_step=2, held_out=(3,)
 )

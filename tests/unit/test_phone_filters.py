@@ -11,7 +11,7 @@ import torch
 from larnn_export.data import DataError
 from larnn_export.data.hapt import Recording, load_places, load_recordings
 from larnn_export.data.uci_har import STEPS, load_split
-from larnn_export.networks.parts import initial_tensors
+from larnn_export.families.parts import initial_tensors
 from larnn_export.networks.phone_filters import PhoneFilters, filter_recording
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from larnn_export.networks.parts import start_gates
+from larnn_export.families.parts import start_gates
 from larnn_export.networks.stack import RecurrentClassifier
 from tests import networks
 

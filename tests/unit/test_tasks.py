@@ -73,12 +73,12 @@ def test_the_adding_problem_marks_one_number_of_each_half() -> None:
 def test_a_race_learns_stops_and_is_not_run_again(family: str, tmp_path: Path) -> None:
     budget = SHORT.model_copy(update={"stop_below": 0.1})
     task = Adding(6, budget, hidden_size=16)
-    result = run(task, family, 0, tmp_path)  # type: ignore[arg-type]
+    result = run(task, family, 0, tmp_path)
     errors = [error for _, _, error in result["curve"]]
     assert errors[-1] < errors[0] or len(errors) == 1
     assert len(errors) == 3 or errors[-1] < 0.1
     before = (tmp_path / "result.json").stat().st_mtime_ns
-    assert run(task, family, 0, tmp_path) == result  # type: ignore[arg-type]
+    assert run(task, family, 0, tmp_path) == result
     assert (tmp_path / "result.json").stat().st_mtime_ns == before
 
 

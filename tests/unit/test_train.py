@@ -14,13 +14,13 @@ from larnn_export.accuracy import last_logits
 from larnn_export.augment import random_rotations
 from larnn_export.data import DataError, Split
 from larnn_export.data.uci_har import INFO
+from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.loss import sequence_loss
-from larnn_export.networks import NetworkConfig
 from larnn_export.recipe import TrainConfig, folds
 from larnn_export.resume import resume, save_last
 from larnn_export.train import Trainer
 
-NETWORK = NetworkConfig(hidden_size=8, layers=2, window_size=3, heads=2, dropout=0.1)
+NETWORK = LARNNConfig(hidden_size=8, layers=2, window_size=3, heads=2, dropout=0.1)
 CONFIG = TrainConfig(epochs=3, batch_size=8, held_out=(3,), loss_from_step=2)
 
 

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import onnx
 
-from larnn_export.graph.bn_lstm import write_bn_lstm
-from larnn_export.graph.builder import Pen
-from larnn_export.graph.gru import write_gru
-from larnn_export.graph.larnn import write_larnn
-from larnn_export.graph.lstm import write_lstm
-from larnn_export.graph.mann import write_mann
+from larnn_export.families import FAMILIES
+from larnn_export.families.builder import Pen
 from larnn_export.graph.model import model_of
 from larnn_export.graph.phone_filters import write_filters
-from larnn_export.graph.rra import write_rra
-from larnn_export.graph.self_attention import write_attention
 from larnn_export.networks import Network, RawClassifier, RecurrentClassifier
-from larnn_export.networks.config import Family
 from larnn_export.networks.stack import Channels, Tokens
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, Contract
-
-WRITERS: dict[Family, Callable[..., tuple[str, dict[str, str]]]] = {
-    "larnn": write_larnn,
-    "lstm": write_lstm,
-    "bn-lstm": write_bn_lstm,
-    "gru": write_gru,
-    "rra": write_rra,
-    "mann": write_mann,
-    "attention": write_attention,
-}
 
 
 def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
@@ -46,11 +27,11 @@ def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
             pen.rename(value, f"next_{name}")
         network = network.network
     z = _write_input(pen, network, channels)
-    write_layer = WRITERS[network.config.family]
+    family = FAMILIES[network.config.family]
     for index, layer in enumerate(network.layers):
         names = [tensor.name for tensor in layer.state_tensors()]  # type: ignore[operator]
         state = {name: f"{name}_{index}" for name in names}
-        output, next_state = write_layer(pen, layer, z, state, LENGTHS)
+        output, next_state = family.write(pen, layer, z, state, LENGTHS)
         z = pen.write("Add", z, output)
         for name in names:
             pen.rename(next_state[name], f"next_{name}_{index}")

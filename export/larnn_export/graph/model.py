@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from larnn_export.graph.builder import OPSET, Pen
+from larnn_export.families.builder import OPSET, Pen
 from larnn_service.contract import METADATA_KEY, OPERATORS_KEY, Contract, TensorSignature
 
 IR_VERSION = 9

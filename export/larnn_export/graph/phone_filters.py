@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from larnn_export.graph.builder import Pen
+from larnn_export.families.builder import Pen
 from larnn_export.networks.phone_filters import AXES, SENSORS, PhoneFilters
 
 END = 2**31

@@ -18,7 +18,7 @@ from onnx.compose import add_prefix_graph
 from onnx.inliner import inline_local_functions
 from torch import Tensor, nn
 
-from larnn_export.graph.builder import Pen
+from larnn_export.families.builder import Pen
 from larnn_export.graph.model import model_of
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, Contract, StateTensor
 

@@ -1,6 +1,6 @@
 """Networks by one interface: state in, state out."""
 
-from larnn_export.networks.config import NetworkConfig
+from larnn_export.families import NetworkConfig
 from larnn_export.networks.raw import RawClassifier
 from larnn_export.networks.stack import RecurrentClassifier
 

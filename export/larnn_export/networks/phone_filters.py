@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.signal import butter, medfilt, sosfilt
 from torch import Tensor, nn
 
-from larnn_export.networks.loop import Tensors, over_time
-from larnn_export.networks.parts import at_length, window_at_length
+from larnn_export.families.loop import Tensors, over_time
+from larnn_export.families.parts import at_length, window_at_length
 from larnn_service.contract import StateTensor
 
 SAMPLE_RATE_HZ = 50.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from larnn_export.networks.config import NetworkConfig
-from larnn_export.networks.loop import Tensors
-from larnn_export.networks.parts import initial_tensors
+from larnn_export.families.config import NetworkConfig
+from larnn_export.families.loop import Tensors
+from larnn_export.families.parts import initial_tensors
 from larnn_export.networks.phone_filters import PhoneFilters
 from larnn_export.networks.stack import RecurrentClassifier
 from larnn_service.contract import StateTensor

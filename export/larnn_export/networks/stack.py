@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from larnn_export.networks.bn_lstm import BNLSTMLayer
-from larnn_export.networks.config import Family, NetworkConfig
-from larnn_export.networks.gru import GRULayer
-from larnn_export.networks.larnn_layer import LARNNLayer
-from larnn_export.networks.loop import Tensors
-from larnn_export.networks.lstm import LSTMLayer
-from larnn_export.networks.mann import MANNLayer
-from larnn_export.networks.parts import initial_tensors
-from larnn_export.networks.rra import RRALayer
-from larnn_export.networks.self_attention import AttentionLayer
+from larnn_export.families import FAMILIES, NetworkConfig
+from larnn_export.families.loop import Tensors
+from larnn_export.families.parts import initial_tensors
 from larnn_service.contract import StateTensor
-
-FAMILIES: dict[Family, Callable[[NetworkConfig], nn.Module]] = {
-    "larnn": LARNNLayer,
-    "lstm": LSTMLayer,
-    "bn-lstm": BNLSTMLayer,
-    "gru": GRULayer,
-    "rra": RRALayer,
-    "mann": MANNLayer,
-    "attention": AttentionLayer,
-}
-
-
-class RecurrentLayer(Protocol):
-    """What a family implements."""
-
-    def state_tensors(self) -> list[StateTensor]: ...
-
-    def __call__(
-        self, x: Tensor, state: Tensors, lengths: Tensor | None
-    ) -> tuple[Tensor, Tensors]: ...
 
 
 class Channels(nn.Linear):
@@ -73,7 +43,7 @@ class RecurrentClassifier(nn.Module):
         self.config = config
         self.input = _input(config)
         family = FAMILIES[config.family]
-        self.layers = nn.ModuleList([family(config) for _ in range(config.layers)])
+        self.layers = nn.ModuleList([family.layer(config) for _ in range(config.layers)])
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(config.hidden_size, config.classes)
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.networks.config import Family
+from larnn_export.families import NetworkConfig, configure
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.tasks.task import Batch, Budget, Measured
 
 LENGTHS = (100, 200, 400)
@@ -49,15 +49,17 @@ class Adding:
         self._hidden_size = hidden_size
         self._test = adding_problem(TESTED, steps, torch.Generator().manual_seed(10**6))
 
-    def network(self, family: Family) -> NetworkConfig:
-        return NetworkConfig(
-            family=family,
-            channels=2,
-            classes=1,
-            hidden_size=self._hidden_size,
-            layers=1,
-            window_size=10,
-            longest_memory=self.steps,
+    def network(self, family: str) -> NetworkConfig:
+        return configure(
+            {
+                "family": family,
+                "channels": 2,
+                "classes": 1,
+                "hidden_size": self._hidden_size,
+                "layers": 1,
+                "window_size": 10,
+                "longest_memory": self.steps,
+            }
         )
 
     def batch(self, generator: torch.Generator) -> Batch:

@@ -12,14 +12,13 @@ from rich.console import Console
 
 from larnn_export.data import DataError
 from larnn_export.memory import keep_freed_memory
-from larnn_export.networks.config import Family
 from larnn_export.tasks import adding as adding_task
 from larnn_export.tasks import pixels, reviews
 from larnn_export.tasks.pictures import draw_race
 from larnn_export.tasks.race import RaceError, run
 from larnn_export.tasks.task import Budget, Task
 
-FAMILIES: tuple[Family, ...] = ("lstm", "rra")
+CONTENDERS = ("lstm", "rra")
 RESULTS = Path("benchmarks/results")
 Runs = Annotated[Path, typer.Option(help="where each run's weights and result go")]
 Seeds = Annotated[int, typer.Option(min=1)]
@@ -79,7 +78,7 @@ def _race(name: str, tasks: Iterable[Task], seeds: int, runs: Path, output: Path
     tasks = list(tasks)
     for seed in range(seeds):
         for task in tasks:
-            for family in FAMILIES:
+            for family in CONTENDERS:
                 folder = runs / f"{task.name}-{family}-s{seed}"
                 try:
                     results.append(run(task, family, seed, folder))

@@ -9,11 +9,13 @@ from matplotlib import pyplot as plt
 
 from larnn_export.pictures import INK, TRAINING, VALIDATION, plain, save
 
-COLOURS = {"lstm": TRAINING, "rra": VALIDATION}
+COLOURS = (TRAINING, VALIDATION)
+"""Of the two that race, the baseline first."""
 
 
 def draw_race(results: list[dict[str, Any]], path: Path) -> None:
     """What is measured, by update."""
+    colours = dict(zip(dict.fromkeys(r["family"] for r in results), COLOURS, strict=False))
     tasks = list(dict.fromkeys(result["task"] for result in results))
     figure, panels = plt.subplots(
         1, len(tasks), figsize=(4.2 * max(len(tasks), 1), 3.2), layout="constrained", squeeze=False
@@ -25,7 +27,7 @@ def draw_race(results: list[dict[str, Any]], path: Path) -> None:
             updates, _, measured = zip(*result["curve"], strict=True)
             label = None if family in labelled else family.upper()
             labelled.add(family)
-            axes.plot(updates, measured, color=COLOURS[family], lw=1.2, label=label)
+            axes.plot(updates, measured, color=colours[family], lw=1.2, label=label)
         error = results[0]["measured"] == "error"
         if error:
             axes.set_yscale("log")

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from larnn_export.data.mnist import STEPS, load_mnist
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.networks.config import Family
+from larnn_export.families import NetworkConfig, configure
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.tasks.task import TEST_BATCH, Batch, Budget, Measured, Shuffled, share_right
 
 BUDGET = Budget(updates=600, batch_size=64, learning_rate=3e-3, decay=True, measure_every=50)
@@ -38,15 +38,17 @@ class Pixels:
         ]
         self._rows = Shuffled(len(self._train[1]), budget.batch_size)
 
-    def network(self, family: Family) -> NetworkConfig:
-        return NetworkConfig(
-            family=family,
-            channels=1,
-            classes=10,
-            hidden_size=self._hidden_size,
-            layers=1,
-            window_size=10,
-            longest_memory=STEPS,
+    def network(self, family: str) -> NetworkConfig:
+        return configure(
+            {
+                "family": family,
+                "channels": 1,
+                "classes": 10,
+                "hidden_size": self._hidden_size,
+                "layers": 1,
+                "window_size": 10,
+                "longest_memory": STEPS,
+            }
         )
 
     def batch(self, generator: torch.Generator) -> Batch:

@@ -12,7 +12,6 @@ import torch
 
 from larnn_export import checkpoint
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.networks.config import Family
 from larnn_export.tasks.task import Task
 
 RESULT_FILE = "result.json"
@@ -22,7 +21,7 @@ class RaceError(ValueError):
     """What stands in the way of a race, and what to do."""
 
 
-def run(task: Task, family: Family, seed: int, folder: Path) -> dict[str, Any]:
+def run(task: Task, family: str, seed: int, folder: Path) -> dict[str, Any]:
     """Train, unless folder/result.json says that it was done; gives the result.
 
     Raises RaceError where it was done with another network or budget.
@@ -73,7 +72,7 @@ def run(task: Task, family: Family, seed: int, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _done(finished: Path, task: Task, family: Family) -> dict[str, Any]:
+def _done(finished: Path, task: Task, family: str) -> dict[str, Any]:
     """The result of a run that is finished, where it is of this task."""
     result: dict[str, Any] = json.loads(finished.read_text())
     asked = {"network": task.network(family), "budget": task.budget}

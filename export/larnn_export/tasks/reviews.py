@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from larnn_export.data.imdb import LABELS, load_imdb
-from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.networks.config import Family
+from larnn_export.families import NetworkConfig, configure
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.tasks.task import TEST_BATCH, Batch, Budget, Measured, Shuffled, share_right
 from larnn_export.tokenizer import TOKENIZER_FILE, encode, train_tokenizer
 
@@ -50,16 +50,18 @@ class Reviews:
             for rows in by_length.split(TEST_BATCH)
         ]
 
-    def network(self, family: Family) -> NetworkConfig:
-        return NetworkConfig(
-            family=family,
-            channels=1,
-            vocabulary=self._vocabulary,
-            classes=len(LABELS),
-            hidden_size=self._hidden_size,
-            layers=1,
-            window_size=10,
-            dropout=0.2,
+    def network(self, family: str) -> NetworkConfig:
+        return configure(
+            {
+                "family": family,
+                "channels": 1,
+                "vocabulary": self._vocabulary,
+                "classes": len(LABELS),
+                "hidden_size": self._hidden_size,
+                "layers": 1,
+                "window_size": 10,
+                "dropout": 0.2,
+            }
         )
 
     def batch(self, generator: torch.Generator) -> Batch:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from larnn_export.networks import NetworkConfig, RecurrentClassifier
-from larnn_export.networks.config import Family
 
 Measured = Literal["error", "accuracy"]
 TEST_BATCH = 250
@@ -58,7 +57,7 @@ class Task(Protocol):
     """Sequences that it is measured on."""
     budget: Budget
 
-    def network(self, family: Family) -> NetworkConfig: ...
+    def network(self, family: str) -> NetworkConfig: ...
 
     def batch(self, generator: torch.Generator) -> Batch:
         """The next one to learn from."""

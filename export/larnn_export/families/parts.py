@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from larnn_service.contract import StateTensor
 
+EPSILON = 1e-5
+"""What layer norm adds to a variance."""
+
 
 def normalisation(kind: str, size: int) -> nn.Module:
     """A norm over the last axis of [..., size].
@@ -17,7 +20,7 @@ def normalisation(kind: str, size: int) -> nn.Module:
     the training length, and a stream does not.
     """
     if kind == "layer":
-        return nn.LayerNorm(size)
+        return nn.LayerNorm(size, eps=EPSILON)
     if kind == "batch":
         return BatchNorm(size)
     return nn.Identity()

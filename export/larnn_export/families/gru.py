@@ -1,20 +1,39 @@
-"""The gated recurrent unit (arXiv 1406.1078), in the form that reset acts behind the product."""
+"""The gated recurrent unit (arXiv 1406.1078), in the form that reset acts behind the product.
+
+
+As a graph it is the runtime's own fused operator.
+"""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from onnx import TensorProto
 from torch import Tensor, nn
 
-from larnn_export.networks.config import NetworkConfig
-from larnn_export.networks.loop import Tensors, over_time
-from larnn_export.networks.parts import at_length, log_times
+from larnn_export.families.builder import Pen
+from larnn_export.families.config import (
+    LongestMemory,
+    NetworkConfig,
+)
+from larnn_export.families.family import Family
+from larnn_export.families.loop import Tensors, over_time
+from larnn_export.families.parts import at_length, log_times
 from larnn_service.contract import StateTensor
+
+
+class GRUConfig(NetworkConfig):
+    """Of a stack of GRU layers."""
+
+    family: Literal["gru"] = "gru"
+    longest_memory: LongestMemory = 0
 
 
 class GRULayer(nn.Module):
     """State in, state out: hidden. Parameters and gate order as `nn.GRUCell`."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: GRUConfig) -> None:
         super().__init__()
         self.config = config
         n = config.hidden_size
@@ -58,3 +77,43 @@ class GRULayer(nn.Module):
             x, hidden[None], weights, True, 1, 0.0, self.training, False, True
         )
         return hiddens, (after[0],)
+
+
+def write_gru(
+    pen: Pen, layer: GRULayer, x: str, state: dict[str, str], lengths: str
+) -> tuple[str, dict[str, str]]:
+    """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
+    biases = [_as_onnx(linear.bias) for linear in (layer.linear_ih, layer.linear_hh)]
+    hiddens, hidden = pen.write_many(
+        "GRU",
+        2,
+        pen.time_major(x),
+        _as_onnx(layer.linear_ih.weight)[None],
+        _as_onnx(layer.linear_hh.weight)[None],
+        torch.cat(biases)[None],
+        pen.write("Cast", lengths, to=TensorProto.INT32),
+        pen.write("Unsqueeze", state["hidden"], [0]),
+        hidden_size=layer.config.hidden_size,
+        linear_before_reset=1,
+    )
+    # The operator gives zeros for a row without steps: its state stays what it was.
+    moves = pen.write("Unsqueeze", pen.write("Greater", lengths, 0), [1])
+    after = pen.write("Where", moves, pen.write("Squeeze", hidden, [0]), state["hidden"])
+    return pen.time_major(pen.write("Squeeze", hiddens, [1])), {"hidden": after}
+
+
+def _as_onnx(gates: Tensor) -> Tensor:
+    """ONNX orders the gates z, r, n; torch r, z, n."""
+    r, z, n = gates.chunk(3)
+    return torch.cat([z, r, n])
+
+
+FAMILY = Family(
+    title="GRU",
+    carries="hidden",
+    source="[1406.1078](https://arxiv.org/abs/1406.1078)",
+    preset=GRUConfig(hidden_size=73, layers=2, dropout=0.2, longest_memory=128),
+    layer=GRULayer,
+    write=write_gru,
+    multiply_adds=lambda config: 6 * config.hidden_size**2,
+)

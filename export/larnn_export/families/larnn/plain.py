@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from larnn_export.networks.larnn import LARNNState
-from larnn_export.networks.larnn_layer import LARNNLayer
-from larnn_export.networks.loop import Tensors
+from larnn_export.families.larnn.cell import LARNNState
+from larnn_export.families.larnn.layer import LARNNLayer
+from larnn_export.families.loop import Tensors
 from larnn_export.networks.stack import RecurrentClassifier
 
 PlainState = tuple[LARNNState, ...]  # one for each layer
@@ -40,10 +41,21 @@ def projected_state(network: RecurrentClassifier, state: PlainState) -> Tensors:
     for layer, plain in zip(_layers(network), state, strict=True):
         empty = layer.cell.empty_slots(plain.filled)[..., None]
         keys, values = (
-            entry.masked_fill(empty, 0.0)[..., layer.order] for entry in layer.project(plain.queue)
+            entry.masked_fill(empty, 0.0)[..., layer.order]
+            for entry in _project(layer, plain.queue)
         )
         tensors += [plain.hidden, plain.cell, keys, values, plain.filled]
     return tuple(tensors)
+
+
+def _project(layer: LARNNLayer, cell: Tensor) -> Tensors:
+    """What enters the queue for cell states [..., n], by heads."""
+    of, n = layer.cell, layer.config.hidden_size
+    key = F.linear(cell, of.k_proj.weight[:, :n], of.k_proj.bias)
+    value = F.linear(cell, of.v_proj.weight[:, :n], of.v_proj.bias)
+    if layer.config.positional_encoding:
+        return key, value
+    return of.keys(key), of.values(value)
 
 
 def _layers(network: RecurrentClassifier) -> list[LARNNLayer]:

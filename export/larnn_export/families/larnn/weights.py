@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from larnn_export.graph.builder import affine
-from larnn_export.networks.larnn import LARNNCell
-from larnn_export.networks.larnn_layer import heads_innermost
+from larnn_export.families.builder import affine
+from larnn_export.families.larnn.cell import LARNNCell
+from larnn_export.families.larnn.config import heads_innermost
 
 Weights = dict[str, Tensor | str]
 """Tensors, or inside a function the names of its inputs; an empty name where a layer has none."""
@@ -28,15 +28,18 @@ NORMS = ("attention", "cell", "hidden", "key", "value")
 NAMES = (*MATRICES, *(f"{norm}_{part}" for norm in NORMS for part in ("scale", "shift")))
 
 
-def weights_of(cell: LARNNCell) -> Weights:
-    """By NAMES. Batch norm is a scale and a shift, and folded into the gates behind attention."""
+def weights_of(cell: LARNNCell, fold: bool = True) -> Weights:
+    """By NAMES. Where it is folded, batch norm behind attention is part of the gates' weights; the
+    other norms are a scale and a shift."""
     n, order = cell.config.hidden_size, heads_innermost(cell.config)
     gates_x, gates_h, gates_a, gates_bias = (
         torch.cat([i, f, o, g]).double()
         for i, f, g, o in (gates.chunk(4) for gates in cell.gate_parameters())
     )
-    if isinstance(cell.attention_norm, nn.BatchNorm1d):
-        scale, shift = affine(cell.attention_norm)
+    behind: nn.Module = cell.attention_norm
+    if fold and isinstance(behind, nn.BatchNorm1d):
+        scale, shift = affine(behind)
+        behind = nn.Identity()
         gates_bias = gates_bias + gates_a @ shift
         gates_a = gates_a * scale
     query_x, query_hidden = cell.q_proj.weight[order].split(n, dim=1)
@@ -53,10 +56,9 @@ def weights_of(cell: LARNNCell) -> Weights:
         pair.T,
         torch.cat([cell.k_proj.bias[order], cell.v_proj.bias[order]]),
     )
-    folded = isinstance(cell.attention_norm, nn.BatchNorm1d)
     unchanged = torch.arange(n)
     norms = (
-        _norm(nn.Identity() if folded else cell.attention_norm, unchanged),
+        _norm(behind, unchanged),
         _norm(cell.cell_norm, unchanged),
         _norm(cell.hidden_norm, unchanged),
         _norm(cell.k_norm, order),

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from larnn_export.networks.config import NetworkConfig
-from larnn_export.networks.parts import normalisation, positional_encoding, start_gates
+from larnn_export.families.larnn.config import LARNNConfig
+from larnn_export.families.parts import normalisation, positional_encoding, start_gates
 
 
 class LARNNState(NamedTuple):
@@ -31,7 +31,7 @@ class LARNNCell(nn.Module):
 
     position: Tensor
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: LARNNConfig) -> None:
         super().__init__()
         n = config.hidden_size
         self.config = config

@@ -1,7 +1,8 @@
 """The LARNN layer's loop over time in the native library, with its backward pass, for training.
 
-The same function as `LARNNOverTime`, several times as fast. It needs the package larnn-kernels
-(`make kernels`), float32 on a processor, no norm, and heads that divide a vector of the processor.
+Several times as fast as autograd through the plain loop, with which a test compares it. It needs
+the package larnn-kernels (`make kernels`), float32 on a processor, no norm, and heads that divide a
+vector of the processor.
 """
 
 from __future__ import annotations

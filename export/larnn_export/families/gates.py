@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from larnn_export.graph.builder import Pen
+from larnn_export.families.builder import Pen
 
 
 def as_written(gates: Tensor) -> Tensor:
