@@ -142,7 +142,8 @@ def test_what_is_no_http_is_told_and_closed_behind_what_was_asked_before(
     assert told.count(b"HTTP/1.1 ") == 2
     last = told[told.rindex(b"HTTP/1.1 ") :]
     assert last.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert last.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    assert b"\r\ncontent-type: application/problem+json\r\n" in last
+    assert json.loads(last.partition(b"\r\n\r\n")[2])["code"] == "bad_request"
     assert b"\r\nconnection: close\r\n" in last
     with connected(client) as own:
         own.sendall(head)
