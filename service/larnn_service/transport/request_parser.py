@@ -16,7 +16,7 @@ MAX_HEAD = 2**14
 MAX_LINES = 100
 """Headers, or trailers, of one request."""
 BAD_REQUEST = problem(
-    400, "bad_request", "this is no request of HTTP/1.1 with one Host and one end; correct it", ""
+    400, "bad_request", "this is no HTTP request with one Host and one end; correct it", ""
 )
 TOO_LARGE = problem(
     431,

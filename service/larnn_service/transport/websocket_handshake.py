@@ -30,9 +30,9 @@ def handshake_response(app: Application, head: Head) -> tuple[Response, bool]:
     fields = Headers((name, value) for name, value in head.headers.items() if name in names)
     made = ServerProtocol().accept(Request(head.path, fields))
     if made.status_code != 101:
-        told = made.headers.raw_items()
-        kept = tuple((k.lower().encode(), v.encode()) for k, v in told if k.lower() in _NEEDED)
-        return problem(made.status_code, "bad_request", _REFUSED, head.path, kept), False
+        told = [(name.lower(), value) for name, value in made.headers.raw_items()]
+        needed = tuple((k.encode(), v.encode()) for k, v in told if k in _NEEDED)
+        return problem(made.status_code, "bad_request", _REFUSED, head.path, needed), False
     more = [] if chosen is None else [("Sec-WebSocket-Protocol", chosen)]
     kept = [
         (name.lower().encode(), value.encode())

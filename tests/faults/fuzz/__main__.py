@@ -17,10 +17,11 @@ def main(
     kernels: Annotated[bool, typer.Option(help="with the native library")] = True,
     sqlite: Annotated[bool, typer.Option(help="over SQLite, else in memory")] = False,
     senders: Annotated[int, typer.Option(help="processes that send side by side")] = 2,
+    minutes: Annotated[float, typer.Option(help="send no more after so long")] = 600.0,
     output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
 ) -> None:
     """HTTP, websocket and gRPC: every answer is checked, and a bystander asks all the while."""
-    outcome = fuzz(inputs, seed, kernels, sqlite, senders)
+    outcome = fuzz(inputs, seed, kernels, sqlite, senders, minutes)
     tally = outcome.tally
     print(f"{tally.sent.total():,} inputs in {outcome.seconds:.0f} s")
     for title, counts in (("sent", tally.sent), ("answers", tally.answers)):

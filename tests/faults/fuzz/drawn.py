@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -38,14 +39,14 @@ Kind = Callable[[], Callable[..., None]]
 """Makes a test of hypothesis, anew for each block."""
 
 
-def draw(url: str, start: str, count: int) -> Tally:
-    """As many inputs of either library, half of them of schemathesis."""
+def draw(url: str, start: str, count: int, until: float) -> Tally:
+    """As many inputs of either library; no block of them begins after `until`."""
     tally = Tally()
     http, websocket = HttpDoor(url, tally), WebSocketDoor(url, tally)
     own: list[Kind] = [partial(_bodies, http), partial(_messages, websocket)]
     documented = list(_documented(url, tally))
     block = 0
-    while tally.sent.total() < count:
+    while tally.sent.total() < count and time.monotonic() < until:
         for kind in (own[block % 2], documented[block % len(documented)]):
             test = settings(
                 max_examples=min(BLOCK, count),
@@ -57,9 +58,11 @@ def draw(url: str, start: str, count: int) -> Tally:
             try:
                 seed(f"{start}/{block}")(test)()
             except Finding as finding:
-                tally.find(finding, "drawn", getattr(finding, "__notes__", ""))
-                http.close()
-                http.__init__(url, tally)  # type: ignore[misc]
+                tally.find(
+                    finding, f"{start}/{block}", "\n".join(getattr(finding, "__notes__", []))
+                )
+                http, websocket = HttpDoor(url, tally), WebSocketDoor(url, tally)
+                own = [partial(_bodies, http), partial(_messages, websocket)]
         block += 1
     http.close()
     websocket.close()

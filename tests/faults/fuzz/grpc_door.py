@@ -92,7 +92,8 @@ class GrpcDoor:
                 for answer in stream(iter(made), timeout=PATIENCE):
                     self._answered(answer, made)
             else:
-                self._channel.unary_unary(_SERVICE + name)(made[0], timeout=PATIENCE)
+                call: Any = self._channel.unary_unary(_SERVICE + name)
+                call(made[0], timeout=PATIENCE)
                 self._tally.answers["gRPC OK"] += 1
         except grpc.RpcError as error:
             self._refused(error, made)

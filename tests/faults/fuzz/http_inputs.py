@@ -13,7 +13,7 @@ SPARE = "spare"
 """The model that operators may unload: the other one answers the bystander."""
 _WHICH = {"version": 1}
 _READ = ("/healthz", "/readyz", "/models", "/metrics", "/", "/docs", "/openapi.json")
-_OIP = ("", "/health/live", "/health/ready", "/models/toy", "/models/toy/ready")
+_OIP: tuple[str, ...] = ("", "/health/live", "/health/ready", "/models/toy", "/models/toy/ready")
 _OIP += ("/models/toy/config", "/models/toy/versions/1", "/models/toy/versions/1/ready")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND")
 _ODD_HEADERS = (
@@ -90,7 +90,8 @@ class Request:
 
 
 def _chunked(mutator: Mutator, body: bytes) -> bytes:
-    parts, place = [], 0
+    parts: list[bytes] = []
+    place = 0
     while place < len(body):
         size = mutator.choice(1, 7, 64, 5000, len(body))
         part = body[place : place + size] if len(parts) < 50 else body[place:]

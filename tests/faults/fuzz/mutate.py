@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 WORD = "Z"
 """What long texts are made of: an error that repeats too much of them has too many."""
 NUMBERS = (
@@ -50,7 +51,7 @@ class Mutator:
         """True in this share of the draws."""
         return self.random.random() < share
 
-    def choice(self, *options: Any) -> Any:
+    def choice(self, *options: T) -> T:
         """One of the options."""
         return self.random.choice(options)
 
@@ -81,7 +82,7 @@ class Mutator:
     def data(self, data: bytes) -> bytes:
         """The bytes with one to three places changed."""
         for _ in range(self.random.randint(1, 3)):
-            data = self.choice(*_OF_BYTES)(self, data)
+            data = self.random.choice(_OF_BYTES)(self, data)
         return data
 
     def json(self, tree: Any) -> bytes:
@@ -121,9 +122,12 @@ class Mutator:
         if other < 0.7:
             return f"\x01{self.random.randrange(len(_LITERALS))}"
         if other < 0.85:
-            wrapped = self.choice([value], {"a": value}, [[value] * 2], [value, self.number()])
-            return wrapped
-        return self.choice(None, True, False, [], {}, [[]], [[[]]], str(value)[:300], [None])
+            return self.random.choice(
+                ([value], {"a": value}, [[value] * 2], [value, self.number()])
+            )
+        return self.random.choice(
+            (None, True, False, [], {}, [[]], [[[]]], str(value)[:300], [None])
+        )
 
 
 def _places(tree: Any) -> Iterator[tuple[Any, Any]]:

@@ -69,8 +69,10 @@ class Outcome:
         return told
 
 
-def fuzz(inputs: int, seed: int, kernels: bool, sqlite: bool, senders: int = 2) -> Outcome:
-    """So many inputs to a service of its own, half an hour for a million."""
+def fuzz(
+    inputs: int, seed: int, kernels: bool, sqlite: bool, senders: int = 2, minutes: float = 600.0
+) -> Outcome:
+    """So many inputs to a service of its own, or those that these minutes have room for."""
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         toy.publish(models)
@@ -82,13 +84,13 @@ def fuzz(inputs: int, seed: int, kernels: bool, sqlite: bool, senders: int = 2) 
             live.process(models=models, model="toy", grpc_port=0, idle_timeout=20, **chosen) as own,
             _errors_of(own) as log,
         ):
-            outcome = _sent(own, inputs, seed, senders)
+            outcome = _sent(own, inputs, seed, senders, time.monotonic() + 60 * minutes)
             assert own.stop() == 0, "the service did not end well"
         outcome.log = log
     return outcome
 
 
-def _sent(service: live.Process, inputs: int, seed: int, senders: int) -> Outcome:
+def _sent(service: live.Process, inputs: int, seed: int, senders: int, until: float) -> Outcome:
     outcome = Outcome(Tally())
     start = time.monotonic()
     context = multiprocessing.get_context("spawn")
@@ -97,7 +99,8 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int) -> Outcom
         bystander(service.url) as measured,
     ):
         for part, share in (("warm", WARM_UP), ("main", 1 - WARM_UP)):
-            _part(pool, service, f"{seed}-{part}", int(inputs * share), senders, outcome.tally)
+            count, begin = int(inputs * share), f"{seed}-{part}"
+            outcome.tally += _part(pool, service, begin, count, senders, until)
             if part == "warm":
                 outcome.warm = resident(service)
     outcome.seconds = time.monotonic() - start
@@ -110,17 +113,19 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int) -> Outcom
 
 
 def _part(
-    pool: Executor, service: live.Process, seed: str, count: int, senders: int, tally: Tally
-) -> None:
+    pool: Executor, service: live.Process, seed: str, count: int, senders: int, until: float
+) -> Tally:
     """This many inputs, by all senders at once; the drawn ones by one of them."""
     own = int(count * (1 - DRAWN)) // senders
     work = [
-        pool.submit(send, service.url, service.grpc, f"{seed}-{number}", own)
+        pool.submit(send, service.url, service.grpc, f"{seed}-{number}", own, until)
         for number in range(senders)
     ]
-    work.append(pool.submit(draw, service.url, seed, count - own * senders))
+    work.append(pool.submit(draw, service.url, seed, count - own * senders, until))
+    tally = Tally()
     for each in work:
         tally += each.result()
+    return tally
 
 
 def _afterwards(service: live.Process, most: float) -> float:

@@ -64,11 +64,12 @@ class Sender:
             door.close()
 
 
-def send(url: str, grpc: str, seed: str, count: int) -> Tally:
-    """As many inputs, by their names from seed/0 on; what came of them."""
+def send(url: str, grpc: str, seed: str, count: int, until: float) -> Tally:
+    """As many inputs, by their names from seed/0 on; what came of them. None begins after `until`,
+    in seconds of the monotonic clock."""
     sender = Sender(url, grpc)
     number = 0
-    while sender.tally.sent.total() < count:
+    while sender.tally.sent.total() < count and time.monotonic() < until:
         sender.send(f"{seed}/{number}")
         number += 1
     sender.close()

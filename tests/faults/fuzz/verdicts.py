@@ -110,7 +110,7 @@ def check_response(
     return code
 
 
-_STATUSES = {100, 101, 200, 201, 204, 304, 307, 400, 404, 405, 426, 431} | {
+_STATUSES = {100, 101, 200, 201, 204, 206, 304, 307, 400, 404, 405, 426, 431} | {
     failure.status for failure in FAILURES.values()
 }
 

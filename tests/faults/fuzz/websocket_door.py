@@ -19,7 +19,7 @@ from tests.faults.fuzz.http_wire import Socket
 from tests.faults.fuzz.mutate import Mutator
 from tests.faults.fuzz.verdicts import CLOSES, Finding, Tally, check_message, check_response, hold
 
-_OPTIONS = (
+_OPTIONS: tuple[str, ...] = (
     "emit=every",
     "emit=3",
     "emit=0",
