@@ -28,7 +28,7 @@ def main(
         print(f"{title}:", ", ".join(f"{name} {count:,}" for name, count in counts.most_common()))
     for name, figures in outcome.bystander.items():
         print(f"bystander's {name}, ms:", {key: round(value, 1) for key, value in figures.items()})
-    print(f"resident {outcome.warm:.0f} MiB after a tenth, {outcome.after:.0f} at the end")
+    print(f"resident {outcome.warm:.0f} MiB when warm, {outcome.after:.0f} at the end")
     print(f"slow inputs again, alone: { ({k: round(v, 1) for k, v in outcome.held.items()}) }")
     for fault in outcome.faults + outcome.late:
         print("FAULT", fault)

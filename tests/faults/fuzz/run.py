@@ -24,9 +24,9 @@ from tests.faults.fuzz.verdicts import Tally
 
 DRAWN = 0.02
 """The share of hypothesis and schemathesis; our own mutator has the rest."""
-WARM_UP = 0.1
-"""The share after which memory is looked at for the first time."""
-TRIES = 5
+WARM_UP = 10_000
+"""Inputs after which memory is looked at for the first time, or a tenth of all."""
+TRIES = 20
 """How often a slow input is sent again, alone: the shortest hold is the input's own."""
 SUSPECTS = 20
 _BAD_LINE = re.compile(r"^(ERROR|CRITICAL)\b|Traceback")
@@ -98,9 +98,9 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int, until: fl
         ProcessPoolExecutor(senders, context) as pool,
         bystander(service.url) as measured,
     ):
-        for part, share in (("warm", WARM_UP), ("main", 1 - WARM_UP)):
-            count, begin = int(inputs * share), f"{seed}-{part}"
-            outcome.tally += _part(pool, service, begin, count, senders, until)
+        warm = min(WARM_UP, inputs // 10)
+        for part, count in (("warm", warm), ("main", inputs - warm)):
+            outcome.tally += _part(pool, service, f"{seed}-{part}", count, senders, until)
             if part == "warm":
                 outcome.warm = resident(service)
     outcome.seconds = time.monotonic() - start
