@@ -18,7 +18,7 @@ def main(
     sqlite: Annotated[bool, typer.Option(help="over SQLite, else in memory")] = False,
     senders: Annotated[int, typer.Option(help="processes that send side by side")] = 2,
     minutes: Annotated[float, typer.Option(help="send no more after so long")] = 600.0,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    output: Annotated[Path | None, typer.Option(help="add the figures to this JSON")] = None,
 ) -> None:
     """HTTP, websocket and gRPC: every answer is checked, and a bystander asks all the while."""
     outcome = fuzz(inputs, seed, kernels, sqlite, senders, minutes)
@@ -35,8 +35,10 @@ def main(
     for examples in tally.findings.values():
         print(*examples, sep="\n")
     if output is not None:
-        config = {"seed": seed, "kernels": kernels, "sqlite": sqlite, "senders": senders}
-        output.write_text(json.dumps({"command": config, **outcome.record()}, indent=1) + "\n")
+        runs = json.loads(output.read_text()) if output.exists() else {}
+        name = f"{'native' if kernels else 'graph'}, {'SQLite' if sqlite else 'memory'}"
+        runs[name] = {"seed": seed, "senders": senders, **outcome.record()}
+        output.write_text(json.dumps(runs, indent=1) + "\n")
     raise typer.Exit(bool(outcome.faults or outcome.late))
 
 

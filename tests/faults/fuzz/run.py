@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ WARM_UP = 10_000
 """Inputs after which memory is looked at for the first time, or a tenth of all."""
 TRIES = 20
 """How often a slow input is sent again, alone: the shortest hold is the input's own."""
-SUSPECTS = 20
 _BAD_LINE = re.compile(r"^(ERROR|CRITICAL)\b|Traceback")
 GROWTH = 1.2
 
@@ -64,15 +63,33 @@ class Outcome:
 
     def record(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        told = asdict(self) | {"faults": self.faults + self.late, "inputs": self.tally.sent.total()}
-        told["tally"].pop("slow")
-        return told
+        tally = self.tally
+        return {
+            "inputs": tally.sent.total(),
+            "seconds": round(self.seconds, 1),
+            "faults": self.faults + self.late,
+            "bystander": self.bystander,
+            "longest_hold_ms": max(self.held.values(), default=0.0),
+            "warm": self.warm,
+            "after": self.after,
+            "sent": dict(tally.sent.most_common()),
+            "answers": dict(tally.answers.most_common()),
+        }
 
 
 def fuzz(
-    inputs: int, seed: int, kernels: bool, sqlite: bool, senders: int = 2, minutes: float = 600.0
+    inputs: int,
+    seed: int,
+    kernels: bool,
+    sqlite: bool,
+    senders: int = 2,
+    minutes: float = 600.0,
+    suspects: int = 20,
 ) -> Outcome:
-    """So many inputs to a service of its own, or those that these minutes have room for."""
+    """So many inputs to a service of its own, or those that these minutes have room for.
+
+    `suspects`: of the slowest, how many are sent again alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         toy.publish(models)
@@ -85,6 +102,7 @@ def fuzz(
             _errors_of(own) as log,
         ):
             outcome = _sent(own, inputs, seed, senders, time.monotonic() + 60 * minutes)
+            outcome.held = _holds(own, outcome.tally, suspects)
             assert own.stop() == 0, "the service did not end well"
         outcome.log = log
     return outcome
@@ -95,7 +113,7 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int, until: fl
     start = time.monotonic()
     context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(senders, context) as pool,
+        ProcessPoolExecutor(senders + 1, context) as pool,
         bystander(service.url) as measured,
     ):
         warm = min(WARM_UP, inputs // 10)
@@ -106,16 +124,13 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int, until: fl
     outcome.seconds = time.monotonic() - start
     outcome.bystander = measured
     outcome.after = _afterwards(service, GROWTH * outcome.warm)
-    with ProcessPoolExecutor(1, context) as pool:
-        names = [name for _, name in outcome.tally.slow if "/" in name][:SUSPECTS]
-        outcome.held = {name: _hold(pool, service, name) for name in names}
     return outcome
 
 
 def _part(
     pool: Executor, service: live.Process, seed: str, count: int, senders: int, until: float
 ) -> Tally:
-    """This many inputs, by all senders at once; the drawn ones by one of them."""
+    """This many inputs, by all senders at once, and one more that sends the drawn ones."""
     own = int(count * (1 - DRAWN)) // senders
     work = [
         pool.submit(send, service.url, service.grpc, f"{seed}-{number}", own, until)
@@ -134,6 +149,12 @@ def _afterwards(service: live.Process, most: float) -> float:
     while (size := resident(service)) > most and time.monotonic() < until:
         time.sleep(0.1)
     return size
+
+
+def _holds(service: live.Process, tally: Tally, suspects: int) -> dict[str, float]:
+    """How long each of the slowest inputs holds the event loop, in ms."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return {name: _hold(pool, service, name) for _, name in tally.slow[:suspects]}
 
 
 def _hold(pool: Executor, service: live.Process, name: str) -> float:
