@@ -50,11 +50,13 @@ def fuzz(record: Record) -> str:
                 f"{run['seconds']:.0f}",
                 str(len(run["faults"])),
                 " / ".join(f"{health[figure]:.1f}" for figure in ("p50", "p99", "longest")),
+                f"{run['longest_hold_ms']:.0f}",
                 f"{run['warm']:.0f} and {run['after']:.0f}",
             ]
         )
-    head = ["service", "inputs", "seconds", "faults", "health beside them, p50 / p99 / max, ms"]
-    return table([*head, "resident MiB when warm, at the end"], lines)
+    times = ["health beside them, p50 / p99 / max, ms", "longest hold by one input, ms"]
+    head = ["service", "inputs", "seconds", "faults", *times, "resident MiB when warm, at the end"]
+    return table(head, lines)
 
 
 def crowd(record: Record) -> str:

@@ -25,7 +25,8 @@ from tests.faults.fuzz.verdicts import Tally
 DRAWN = 0.02
 """The share of hypothesis and schemathesis; our own mutator has the rest."""
 WARM_UP = 10_000
-"""Inputs after which memory is looked at for the first time, or a tenth of all."""
+"""Inputs after which memory is looked at for the first time; or a tenth of all, or a fifth of the
+minutes."""
 TRIES = 20
 """How often a slow input is sent again, alone: the shortest hold is the input's own."""
 _BAD_LINE = re.compile(r"^(ERROR|CRITICAL)\b|Traceback")
@@ -117,8 +118,9 @@ def _sent(service: live.Process, inputs: int, seed: int, senders: int, until: fl
         bystander(service.url) as measured,
     ):
         warm = min(WARM_UP, inputs // 10)
-        for part, count in (("warm", warm), ("main", inputs - warm)):
-            outcome.tally += _part(pool, service, f"{seed}-{part}", count, senders, until)
+        soon = start + (until - start) / 5
+        for part, count, end in (("warm", warm, soon), ("main", inputs - warm, until)):
+            outcome.tally += _part(pool, service, f"{seed}-{part}", count, senders, end)
             if part == "warm":
                 outcome.warm = resident(service)
     outcome.seconds = time.monotonic() - start
