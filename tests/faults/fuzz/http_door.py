@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import unquote
 
 from tests.faults.attack.attacks import handshake
@@ -10,6 +11,9 @@ from tests.faults.fuzz.http_inputs import Request, request
 from tests.faults.fuzz.http_wire import Response, Socket
 from tests.faults.fuzz.mutate import Mutator
 from tests.faults.fuzz.verdicts import Finding, Tally, check_response, hold
+
+IDLE = 2.0
+"""Seconds after which a connection is made anew: the service closes one that asks nothing."""
 
 
 class HttpDoor:
@@ -23,6 +27,7 @@ class HttpDoor:
         self._left: list[str] = []
         """Streams that inputs have opened, to be erased."""
         self.stream, self.position = "", 0
+        self._used = time.monotonic()
 
     def close(self) -> None:
         """Leave no stream and no connection behind."""
@@ -117,8 +122,12 @@ class HttpDoor:
 
     def _ready(self) -> None:
         """Erase what was opened, and see that there is a stream."""
+        now, before = time.monotonic(), self._used
+        self._used = now
         if len(self._left) > 20:
             self._erase()
+        elif now - before > IDLE:
+            self._renew()
         if self.stream:
             return
         self._socket.send(Request("POST", "/streams").plain())
