@@ -3,6 +3,7 @@
 # make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but those that need a Docker engine, make compose-test, or Ray,
 #                      make ray-test
+# make attack, fuzz    hostile clients, and generated inputs, against a running service
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
 # make wheels          the wheels, into dist/; make release  and their checks and the SBOM
 # make third-party     THIRD_PARTY.md, anew
@@ -22,8 +23,8 @@ space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test ray-test check format train export compose-test kernels kernels-check \
-    third-party wheels release
+.PHONY: serve phone test attack fuzz ray-test check format train export compose-test kernels \
+    kernels-check third-party wheels release
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -36,6 +37,9 @@ test: $(DEV_READY)
 
 attack: $(DEV_READY)
 	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults.attack $(ARGS)
+
+fuzz: $(DEV_READY)
+	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults.fuzz $(ARGS)
 
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)

@@ -39,20 +39,24 @@ def kill(record: Record) -> str:
 
 
 def fuzz(record: Record) -> str:
-    """How much was sent, and what the service held before and after."""
-    first, last = record["resident_bytes"][0], record["resident_bytes"][-1]
-    answers = record["answers"]
-    return table(
-        ["sent", "seconds", "HTTP 500", "resident after a tenth", "at the end"],
-        [
+    """How much was sent to one service and to the other, and what it cost those beside them."""
+    lines = []
+    for name, run in record.items():
+        health = run["bystander"]["health"]
+        lines.append(
             [
-                f"{record['sent']:,}",
-                f"{record['seconds']:.0f}",
-                str(answers.get("HTTP 500", 0)),
-                *(f"{size / 2**20:.0f} MiB" for size in (first, last)),
+                name,
+                f"{run['inputs']:,}",
+                f"{run['seconds']:.0f}",
+                str(len(run["faults"])),
+                " / ".join(f"{health[figure]:.1f}" for figure in ("p50", "p99", "longest")),
+                f"{run['longest_hold_ms']:.0f}",
+                f"{run['warm']:.0f} and {run['after']:.0f}",
             ]
-        ],
-    )
+        )
+    times = ["health beside them, p50 / p99 / max, ms", "longest hold by one input, ms"]
+    head = ["service", "inputs", "seconds", "faults", *times, "resident MiB when warm, at the end"]
+    return table(head, lines)
 
 
 def crowd(record: Record) -> str:

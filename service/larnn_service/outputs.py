@@ -22,7 +22,7 @@ of each label, as it comes. `values`: numbers with names and units. `raw`: an ar
 OutputDtype = Literal[
     "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"
 ]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 LOGITS = "logits"
 """The output of a classifier, unless it is named otherwise."""
 _FLOATS = ("float16", "float32", "float64")

@@ -67,6 +67,37 @@ def ask(grpc_process: live.Process, call: str, message: Any) -> Any:
         return door(message, metadata=tuple(HEADERS.items()), timeout=60)
 
 
+@pytest.mark.parametrize("data", [b"\xff", b"\x0a\x05toy", b"\x0a\x02\xc3\x28"])
+@pytest.mark.parametrize("call", ["ModelInfer", "ModelReady"])
+def test_bytes_that_are_no_protobuf(grpc_process: live.Process, call: str, data: bytes) -> None:
+    with (
+        grpc.insecure_channel(grpc_process.grpc) as channel,
+        pytest.raises(grpc.RpcError, match="no protobuf") as raised,
+    ):
+        door: Any = channel.unary_unary(SERVICE + call)
+        door(data, metadata=tuple(HEADERS.items()), timeout=60)
+    told: Any = raised.value
+    assert told.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(told.trailing_metadata())[CODE_KEY] == "bad_message"
+
+
+def test_a_conversation_goes_on_behind_bytes_that_are_no_protobuf(
+    grpc_process: live.Process,
+) -> None:
+    x = pb.ModelInferRequest.InferInputTensor(name="x", datatype="FP32", shape=[1, 3, 2])
+    x.contents.fp32_contents.extend(WINDOW.ravel())
+    good = request(inputs=[x]).SerializeToString()
+    with grpc.insecure_channel(grpc_process.grpc) as channel:
+        door: Any = channel.stream_stream(
+            f"{SERVICE}ModelStreamInfer",
+            response_deserializer=pb.ModelStreamInferResponse.FromString,
+        )
+        sent = iter([b"\xff", good])
+        bad, answer = door(sent, metadata=tuple(HEADERS.items()), timeout=60)
+    assert bad.infer_response.parameters["code"].string_param == "bad_message"
+    assert not answer.error_message
+
+
 @pytest.mark.parametrize("kind", [int, str])
 def test_a_sequence_remembers(grpc_client: Any, kind: type) -> None:
     name = kind(new_name())

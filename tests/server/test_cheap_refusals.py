@@ -132,7 +132,8 @@ def test_a_tensor_is_refused_with_a_reason(client: httpx.Client, what: str) -> N
 @pytest.mark.parametrize("what", HEADERS)
 def test_a_header_of_an_array_is_refused_with_a_reason(client: httpx.Client, what: str) -> None:
     headers = {"Content-Type": "application/x-npy"}
-    refused(client.post("/classify", content=HEADERS[what], headers=headers))
+    detail = refused(client.post("/classify", content=HEADERS[what], headers=headers))
+    assert "ast." not in detail and "line 1" not in detail
 
 
 @pytest.mark.parametrize("size", ["1" * 5000, "-1", "1e3", "٣", "99999999999"])

@@ -142,7 +142,8 @@ def test_what_is_no_http_is_told_and_closed_behind_what_was_asked_before(
     assert told.count(b"HTTP/1.1 ") == 2
     last = told[told.rindex(b"HTTP/1.1 ") :]
     assert last.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert last.endswith(b"\r\n\r\nInvalid HTTP request received.")
+    assert b"\r\ncontent-type: application/problem+json\r\n" in last
+    assert json.loads(last.partition(b"\r\n\r\n")[2])["code"] == "bad_request"
     assert b"\r\nconnection: close\r\n" in last
     with connected(client) as own:
         own.sendall(head)
@@ -255,3 +256,34 @@ def test_an_upgrade_to_something_else_is_none(client: httpx.Client) -> None:
         own.sendall(request(GOOD, *upgrade))
         own.sendall(request(with_logits(5)))
         assert first_logit(answers(own, 3)[2]) == 5
+
+
+@pytest.mark.parametrize("offer", ["Upgrade: websocket", "Upgrade: websocket\r\nConnection: x"])
+def test_an_offer_that_connection_does_not_name_is_none(client: httpx.Client, offer: str) -> None:
+    with connected(client) as own:
+        own.sendall(request(b"", offer, method="GET", path="/stream"))
+        own.sendall(request(with_logits(5), offer))
+        [[head, _], [_, second]] = responses(own, 2)
+    assert head.startswith(b"HTTP/1.1 404 ")
+    assert first_logit(second) == 5
+
+
+@pytest.mark.parametrize("key", ["", "Sec-WebSocket-Key: short", "Sec-WebSocket-Key: é"])
+@pytest.mark.parametrize("version", ["13", "7"])
+def test_a_handshake_that_is_none_is_told_as_a_problem(
+    client: httpx.Client, key: str, version: str
+) -> None:
+    lines = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Version: {version}"]
+    with connected(client) as own:
+        own.sendall(request(b"", *lines, *filter(None, [key]), method="GET", path="/stream"))
+        [[head, body]] = responses(own, 1)
+    assert json.loads(body)["code"] == "bad_request"
+    assert b"content-type: application/problem+json" in head
+
+
+@pytest.mark.parametrize("path", ["/", "/classify/", "/v2/", "/streams/"])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_an_error_repeats_little_of_a_path(client: httpx.Client, method: str, path: str) -> None:
+    told = client.request(method, path + 9000 * "Z")
+    assert told.status_code in (404, 405)
+    assert told.text.count("Z") <= 100

@@ -14,7 +14,7 @@ from larnn_service.admission.gate import Gate
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
-from larnn_service.wire.error_responses import problem, response_of
+from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import Head, Response
 
 logger = logging.getLogger(__name__)
@@ -134,11 +134,8 @@ class Exchange:
         self._owner, self._held = owner, self._pipeline.gate.begin(owner)
 
     def _refuse_method(self) -> None:
-        detail = (
-            f"{self._head.method} {self._head.path}: Method Not Allowed; GET /docs lists the doors"
-        )
         allow = ((b"allow", self._endpoint.method.encode()),)
-        self.answer(problem(405, "method_not_allowed", detail, self._head.path, allow))
+        self.answer(no_such_door(self._head.method, self._head.path, 405, allow))
 
     def _check_size(self, size: int) -> None:
         if size > self._endpoint.max_body:

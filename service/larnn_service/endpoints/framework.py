@@ -21,7 +21,7 @@ from larnn_service.endpoints.exchange import CLIENT_GONE, REQUEST_ID, Pipeline, 
 from larnn_service.errors import BadMessage, Internal, ServiceError
 from larnn_service.telemetry.calls import CALL, Call, failed
 from larnn_service.wire import http
-from larnn_service.wire.error_responses import problem, response_of
+from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import head_of
 
 logger = logging.getLogger(__name__)
@@ -140,12 +140,9 @@ async def _client_gone(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    path = request.scope["path"]  # the request's address would have its Host in it
-    detail = f"{request.method} {path}: {error.detail}; GET /docs lists the doors"
-    code = codes.get(error.status_code, "http_error")
     headers = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
-    return starlette(problem(error.status_code, code, detail, path, headers))
+    path = request.scope["path"]  # the request's address would have its Host in it
+    return starlette(no_such_door(request.method, path, error.status_code, headers))
 
 
 async def _invalid_parameter(request: Request, error: Exception) -> Response:

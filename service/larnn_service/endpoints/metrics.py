@@ -16,6 +16,6 @@ def router(metrics: Metrics, one_worker: OneWorker) -> APIRouter:
 
     @routes.get("/metrics", summary="What was measured, for Prometheus", response_class=Response)
     async def read_metrics() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return routes

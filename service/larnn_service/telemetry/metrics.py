@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
@@ -111,6 +112,7 @@ class Metrics:
         """Makes an observer that tells somebody else, too."""
         self.traces: Traces | None = None
         self._gauges: Collector | None = None
+        self._writing = asyncio.Lock()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
@@ -124,17 +126,34 @@ class Metrics:
         )
 
     def watch(self, gauges: Collector) -> None:
-        """Ask it, too, whenever somebody reads."""
-        self.registry.register(gauges)
+        """Ask it, too, whenever somebody reads, in the event loop."""
         self._gauges = gauges
 
     def families(self) -> list[Metric]:
         """The service's own metrics as they are now."""
         own = (self.requests, self.chunks, self.errors, self.queue, self.run, self.rows)
         more = (self.steps, self.streams, self.checkpoints, self.loads)
-        gauges = () if self._gauges is None else self._gauges.collect()
-        return [*(family for one in (*own, *more) for family in one.collect()), *gauges]
+        return [*(family for one in (*own, *more) for family in one.collect()), *self._now()]
 
-    def text(self) -> bytes:
-        """All of them, in Prometheus's text format."""
-        return generate_latest(self.registry)
+    def _now(self) -> list[Metric]:
+        return [] if self._gauges is None else list(self._gauges.collect())
+
+    async def text(self) -> bytes:
+        """All of them, in Prometheus's text format. What many labels make long is written in a
+        thread, one at a time."""
+        async with self._writing:
+            now = CollectorRegistry()
+            now.register(_Taken(self._now()))
+            return await asyncio.to_thread(
+                lambda: generate_latest(self.registry) + generate_latest(now)
+            )
+
+
+class _Taken(Collector):
+    """Metrics as they were."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families

@@ -8,19 +8,22 @@ from urllib.parse import unquote
 import httptools
 
 from larnn_service.transport.http_message import Message, RawHeaders
+from larnn_service.wire.error_responses import problem
 from larnn_service.wire.http import Head, Response
 
 MAX_HEAD = 2**14
 """Bytes of a request's line and headers together; its trailers have as many again."""
 MAX_LINES = 100
 """Headers, or trailers, of one request."""
-_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
-BAD_REQUEST = Response(b"Invalid HTTP request received.", 400, _TEXT)
-TOO_LARGE = Response(
-    b"The request's line and headers are larger than %d bytes or more than %d lines."
-    % (MAX_HEAD, MAX_LINES),
+BAD_REQUEST = problem(
+    400, "bad_request", "this is no HTTP request with one Host and one end; correct it", ""
+)
+TOO_LARGE = problem(
     431,
-    _TEXT,
+    "head_too_large",
+    f"the request's line and headers are larger than {MAX_HEAD} bytes or more than {MAX_LINES} "
+    "lines; send less in them",
+    "",
 )
 
 
@@ -131,8 +134,9 @@ class RequestParser:
         if "%" in path:
             path = unquote(path)
         head = Head(parser.get_method().decode(), path, query, headers)
-        upgrade = headers.get("upgrade", "").lower() == "websocket"
-        if parser.should_upgrade() and not upgrade:
+        offered = parser.should_upgrade()  # an offer that `Connection` does not name is none
+        upgrade = offered and headers.get("upgrade", "").lower() == "websocket"
+        if offered and not upgrade:
             self._ignored = self._without_upgrade()
             return
         keep_alive = version != "1.0" and parser.should_keep_alive()

@@ -11,6 +11,13 @@ from larnn_service.wire import subprotocols
 from larnn_service.wire.error_responses import problem
 from larnn_service.wire.http import Head, Response
 
+_NEEDED = ("upgrade", "sec-websocket-version")
+"""Headers of a refusal that say what would be accepted."""
+_REFUSED = (
+    "this is no handshake of a websocket: send GET with Upgrade: websocket, Connection: Upgrade, "
+    "Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64"
+)
+
 
 def handshake_response(app: Application, head: Head) -> tuple[Response, bool]:
     """The response to a handshake, and whether it accepts."""
@@ -22,10 +29,14 @@ def handshake_response(app: Application, head: Head) -> tuple[Response, bool]:
     names = {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}
     fields = Headers((name, value) for name, value in head.headers.items() if name in names)
     made = ServerProtocol().accept(Request(head.path, fields))
+    if made.status_code != 101:
+        told = [(name.lower(), value) for name, value in made.headers.raw_items()]
+        needed = tuple((k.encode(), v.encode()) for k, v in told if k in _NEEDED)
+        return problem(made.status_code, "bad_request", _REFUSED, head.path, needed), False
     more = [] if chosen is None else [("Sec-WebSocket-Protocol", chosen)]
     kept = [
         (name.lower().encode(), value.encode())
         for name, value in [*made.headers.raw_items(), *more]
-        if name.lower() not in ("date", "content-length", "connection" if made.body else "")
+        if name.lower() not in ("date", "content-length")
     ]
-    return Response(bytes(made.body or b""), made.status_code, tuple(kept)), made.status_code == 101
+    return Response(b"", made.status_code, tuple(kept)), True

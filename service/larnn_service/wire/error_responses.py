@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from larnn_service.errors import ServiceError
+from larnn_service.errors import ServiceError, quoted
 from larnn_service.wire.http import JSON, Headers, Response
 
 
@@ -83,6 +83,14 @@ def problem(
         **more,
     }
     return Response(msgspec.json.encode(told), status, headers + PROBLEM_JSON)
+
+
+def no_such_door(method: str, path: str, status: int, headers: Headers = ()) -> Response:
+    """The response of `status` 404 or 405 to a request that no endpoint takes."""
+    code = "method_not_allowed" if status == 405 else "not_found"
+    title = http.HTTPStatus(status).phrase
+    detail = f"{quoted(method)} {quoted(path)}: {title}; GET /docs lists the doors"
+    return problem(status, code, detail, path, headers)
 
 
 def message(error: ServiceError) -> bytes:

@@ -1,7 +1,7 @@
 """A client that does nothing wrong, as a process of its own.
 
-It asks for a classification and for a stream's chunk in turn, checks each answer, and writes how
-long they took as JSON when its input ends.
+It asks for a classification, for a stream's chunk and for health in turn, checks each answer, and
+writes how long they took as JSON when its input ends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from websockets.sync.client import connect
 
 PAUSE = 0.02
-"""Seconds between two questions."""
+"""Seconds between two rounds of questions."""
 
 
 def main(url: str) -> None:
@@ -30,6 +30,7 @@ def main(url: str) -> None:
     threading.Thread(target=listen, daemon=True).start()
     requests: list[float] = []
     chunks: list[float] = []
+    health: list[float] = []
     total = 0
     with (
         httpx.Client(base_url=url, timeout=60) as client,
@@ -49,13 +50,17 @@ def main(url: str) -> None:
             chunks.append(time.perf_counter() - start)
             total += 1
             assert (told["position"], told["logits"][0]) == (total, total), told
-    print(json.dumps({"requests": of(requests), "chunks": of(chunks)}))
+            start = time.perf_counter()
+            assert client.get("/healthz").is_success
+            health.append(time.perf_counter() - start)
+    print(json.dumps({"requests": of(requests), "chunks": of(chunks), "health": of(health)}))
 
 
 def of(seconds: list[float]) -> dict[str, float]:
-    """How many there were, their p99 and the longest, in milliseconds."""
+    """How many there were, their p50 and p99 and the longest, in milliseconds."""
     ms = 1e3 * np.array(seconds)
-    return {"count": len(ms), "p99": float(np.percentile(ms, 99)), "longest": float(ms.max())}
+    p50, p99, longest = np.percentile(ms, (50, 99, 100)).tolist()
+    return {"count": len(ms), "p50": p50, "p99": p99, "longest": longest}
 
 
 if __name__ == "__main__":

@@ -86,9 +86,10 @@ def answer(request: Any, inferred: Inferred) -> Any:
 
 
 def stream_error(request: Any, error: ServiceError) -> Any:
-    """A ModelStreamInferResponse that says what is wrong with its request."""
-    code = {"code": _parameter(error.code)}
-    told = pb.ModelInferResponse(model_name=request.model_name, id=request.id, parameters=code)
+    """A ModelStreamInferResponse that says what is wrong with its request, if it was one."""
+    told = pb.ModelInferResponse(parameters={"code": _parameter(error.code)})
+    if isinstance(request, pb.ModelInferRequest):
+        told.model_name, told.id = request.model_name, request.id
     return pb.ModelStreamInferResponse(error_message=error.detail, infer_response=told)
 
 

@@ -7,9 +7,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 from tritonclient.grpc import service_pb2 as pb
 
@@ -85,7 +87,7 @@ class Doors:
             raise TooSlow("the message came too slowly; send it again") from None
         if request is grpc.aio.EOF:
             raise BadMessage("a call has one message")
-        return request
+        return _whole(request)
 
     def _admit(self, context: Context) -> str:
         """The caller's name. Raises Unauthorized, Full."""
@@ -142,7 +144,7 @@ class Doors:
         with self._observed(CONVERSATION) as outcome:
             try:
                 with self._gate.bytes.held() as held:
-                    held.set(request.ByteSize())
+                    held.set(_whole(request).ByteSize())
                     async with pacer.ahead() if ahead else pacer.first():
                         inferred = await self._calls.infer(request, owner)
                 return pb.ModelStreamInferResponse(infer_response=inferred)
@@ -178,9 +180,24 @@ def _handler(name: str, behavior: Any) -> grpc.RpcMethodHandler[Any, Any]:
     )
     return kind(
         behavior,
-        request_deserializer=GetMessageClass(method.input_type).FromString,
+        request_deserializer=partial(_parsed, GetMessageClass(method.input_type)),
         response_serializer=GetMessageClass(method.output_type).SerializeToString,
     )
+
+
+def _parsed(kind: Any, data: bytes) -> Message | BadMessage:
+    """The message, or why it is none: what this raised, grpc would answer in its own way."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        return BadMessage(f"the message is no protobuf of the type {kind.DESCRIPTOR.name}")
+
+
+def _whole(request: Message | BadMessage) -> Message:
+    """The message that was parsed. Raises BadMessage where it could not be."""
+    if isinstance(request, BadMessage):
+        raise request
+    return request
 
 
 def _told(error: Exception, name: str) -> ServiceError:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Name = Annotated[str, Meta(max_length=256)]
+from larnn_service.errors import SHOWN
+
+Name = Annotated[str, Meta(max_length=SHOWN)]
+"""Of a tensor or a datatype: errors repeat it."""
 Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Parameters = dict[str, bool | Number | float | Annotated[str, Meta(max_length=1024)]]
 Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -1,0 +1,1 @@
+"""Generated inputs for every door of a running service: python -m tests.faults.fuzz."""
