@@ -47,7 +47,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
         def opened(url: str, expected: str | None = None, **context: Any) -> Page:
             page = stack.enter_context(browser.new_context(**context)).new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(100_000)  # a busy machine is slow, not wrong
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.on(
                 "console",

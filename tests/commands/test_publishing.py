@@ -37,7 +37,7 @@ def test_the_service_serves_it_with_the_accuracy_of_its_card(models: Path, data:
         served = httpx.get(f"{url}/models").json()
     labels = [prediction["label"] for prediction in answer["predictions"]]
     manifest = json.loads((models / "larnn-har" / "1" / "model.json").read_text())
-    names = np.array(manifest["contract"]["labels"])[test.labels]
+    names = np.array(manifest["contract"]["outputs"][0]["labels"])[test.labels]
     assert np.mean(np.array(labels) == names) == manifest["metrics"]["test"]["accuracy"]
     assert len(served["models"][0]["channels"]) == len(CHANNELS)
 

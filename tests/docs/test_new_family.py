@@ -60,7 +60,7 @@ def test_it_is_trained_exported_verified_published_and_served(tmp_path: Path) ->
         body = {"sequences": test.signals.tolist()}
         answer = httpx.post(f"{service.url}/classify", json=body, timeout=60).raise_for_status()
         labels = [prediction["label"] for prediction in answer.json()["predictions"]]
-    names = np.array(manifest["contract"]["labels"])[test.labels]
+    names = np.array(manifest["contract"]["outputs"][0]["labels"])[test.labels]
     assert np.mean(np.array(labels) == names) == manifest["metrics"]["test"]["accuracy"]
 
 

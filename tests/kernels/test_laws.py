@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from larnn_export.families.larnn.config import LARNNConfig
+from larnn_export.families import configure
 from larnn_export.networks import RecurrentClassifier
 from tests import networks
 from tests.kernels import native
@@ -35,7 +35,7 @@ seeds = st.integers(0, 1000)
 
 @cache
 def opened(kind: str) -> tuple[RecurrentClassifier, Any]:
-    config = LARNNConfig(layers=2, zero_attention=False, **KINDS[kind])
+    config = configure({"family": "larnn", "layers": 2, "zero_attention": False, **KINDS[kind]})
     network = networks.random_network(config)
     return network, native.open_native(network)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from larnn_export.families import NetworkConfig
+from larnn_export.families import NetworkConfig, configure
 from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.families.lstm import LSTMConfig
 from larnn_export.networks import RecurrentClassifier
@@ -52,7 +52,7 @@ lengths_of_rows = st.lists(st.integers(0, 20), min_size=1, max_size=11)
 
 @cache
 def sessions(shape: str) -> tuple[RecurrentClassifier, dict[str, Any]]:
-    config = LARNNConfig(layers=3, zero_attention=False, **SHAPES[shape])
+    config = configure({"family": "larnn", "layers": 3, "zero_attention": False, **SHAPES[shape]})
     network = networks.random_network(config)
     return network, {level: native.open_native(network, level) for level in native.levels_here()}
 

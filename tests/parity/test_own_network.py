@@ -110,7 +110,7 @@ def test_a_version_is_not_overwritten_unasked(tmp_path: Path) -> None:
             r"next_total is float32 \[2, 2\], not int64 \[2, 2\]",
         ),
         (
-            MeanSoFar.contract.model_copy(update={"labels": ("A", "B")}),
+            MeanSoFar.contract.model_copy(update={"outputs": classes("AB")}),
             r"logits is float32 \[2, 1, 3\], not float32 \[2, 1, 2\]",
         ),
     ],

@@ -17,6 +17,7 @@ from larnn_service.contract import (
     Manifest,
     StateTensor,
 )
+from larnn_service.outputs import classes
 from tests import live
 from tests.toy import CONTRACT
 
@@ -80,7 +81,7 @@ def test_tensor_that_the_manifest_lacks_is_refused() -> None:
         (None, "metadata"),
         ("{}", "metadata"),
         (CONTRACT.model_copy(update={"sample_rate_hz": 20.0}).model_dump_json(), "sample_rate_hz"),
-        (CONTRACT.model_copy(update={"labels": ("A", "B")}).model_dump_json(), "labels"),
+        (CONTRACT.model_copy(update={"outputs": classes("AB")}).model_dump_json(), "outputs"),
     ],
 )
 def test_metadata_that_differ_are_refused_by_field(text: str | None, field: str) -> None:
@@ -89,11 +90,14 @@ def test_metadata_that_differ_are_refused_by_field(text: str | None, field: str)
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("field", ["channels", "labels", "state"])
-def test_names_are_unique(field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("channels", "channels"), ("outputs", "outputs and state"), ("state", "outputs and state")],
+)
+def test_names_are_unique(field: str, told: str) -> None:
     record = CONTRACT.model_dump()
     record[field] = [*record[field], record[field][0]]
-    with pytest.raises(ValidationError, match=f"{field}: names must be unique"):
+    with pytest.raises(ValidationError, match=f"{told}: names must be unique"):
         Contract.model_validate(record)
 
 

@@ -14,6 +14,7 @@ _VERSION = {
     "on_disk": True,
 }
 _CHANNELS, _LABELS = ["left", "right"], ["LEFT", "RIGHT"]
+_OUTPUT = {"name": "logits", "task": "classes", "labels": _LABELS, "dtype": "float32"}
 
 EXAMPLES: dict[str, Any] = {
     "ClassifyAnswer": {"model": "wrist", "version": 1, "predictions": [_ANSWER]},
@@ -27,6 +28,7 @@ EXAMPLES: dict[str, Any] = {
         "survives": "restart",
         "channels": _CHANNELS,
         "labels": _LABELS,
+        "outputs": [{**_OUTPUT, "shape": [2]}],
     },
     "PredictionMessage": {"type": "prediction", **_ANSWER, "position": 2, "durable": 2},
     "Problem": {
@@ -52,6 +54,7 @@ EXAMPLES: dict[str, Any] = {
                 "vocabulary": None,
                 "channels": [{"name": name, "unit": "g"} for name in _CHANNELS],
                 "labels": _LABELS,
+                "outputs": [_OUTPUT],
                 "state": [
                     {
                         "name": "hidden_0",
