@@ -122,9 +122,7 @@ def classes(labels: Sequence[str], name: str = LOGITS) -> tuple[Output, ...]:
 
 
 def to_columns(outputs: Sequence[Output], arrays: Sequence[NDArray[Any]]) -> Floats:
-    """All outputs side by side: […, columns] of arrays […, *step_shape]."""
-    if len(outputs) == 1:
-        return outputs[0].to_columns(arrays[0])
+    """All outputs side by side: […, columns] of arrays […, *step_shape], in memory of their own."""
     each = [output.to_columns(array) for output, array in zip(outputs, arrays, strict=True)]
     return np.concatenate(each, axis=-1)
 

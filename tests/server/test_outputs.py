@@ -85,7 +85,10 @@ def test_a_stream_answers_step_by_step(url: str, binary: bool) -> None:
         assert [output["task"] for output in opened["outputs"]] == [
             output.task for output in many_outputs.OUTPUTS
         ]
-        assert (opened["labels"], opened["outputs"][0]["units"]) == ([], ["g", "g"])
+        assert (opened["labels"], opened["outputs"][0]["values"][1]) == (
+            [],
+            {"name": "right", "unit": "g"},
+        )
         if binary:
             told = talk.say(struct.pack("<Q", 0) + STEPS.tobytes())
         else:
@@ -126,6 +129,7 @@ def test_any_output_may_be_the_answer(http: httpx.Client, model: str, answer: se
         ({"outputs": ["sums"]}, "no further output sums"),
         ({"outputs": ["x" * 5000]}, "no further output x"),
         ({"outputs": "signs"}, "outputs"),
+        ({"outputs": ["signs"] * 65}, "outputs: Expected `array` of length <= 64"),
     ],
 )
 def test_what_the_model_does_not_give_is_refused(

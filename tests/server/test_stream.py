@@ -67,7 +67,6 @@ def test_opened_says_all_that_a_client_needs(talk: Talk) -> None:
             {
                 "name": "logits",
                 "task": "classes",
-                "shape": [3],
                 "dtype": "float32",
                 "labels": ["LEFT", "RIGHT", "LONG"],
             }

@@ -20,7 +20,7 @@ from larnn_service.errors import (
     ServiceError,
     TooLarge,
 )
-from larnn_service.wire.stream_answers import AnswerOptions
+from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.stream_decoder import ChunkRequest, StreamDecoder
 from tests.engine.replicas import MODEL
 

@@ -67,12 +67,13 @@ class Output:
     """`classes`: a label and probabilities that add up to 1. `tags`: a probability of each label by
     itself. `probability`: likewise, as the network gives it. `values`: numbers with names and
     units. `raw`: an array."""
+    dtype: str
     labels: tuple[str, ...] = ()
+    """What its numbers are called; none of a raw output."""
     units: tuple[str, ...] = ()
-    """Of values, whose names are the labels."""
+    """Of values."""
     shape: tuple[int, ...] = ()
-    """Of one step."""
-    dtype: str = "float32"
+    """Of one step of a raw output; none of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Model:
     """Name to unit, in the order of a step's numbers."""
     labels: tuple[str, ...]
     """Of its answer; none where that has values, or is raw."""
+    outputs: tuple[Output, ...] = ()
+    """The answer first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +180,25 @@ def opened(message: dict[str, Any]) -> Opened:
         survives=message["survives"],
         channels=tuple(message["channels"]),
         labels=tuple(message["labels"]),
-        outputs=tuple(
-            Output(
-                name=output["name"],
-                task=output["task"],
-                labels=tuple(output.get("labels", ())),
-                units=tuple(output.get("units", ())),
-                shape=tuple(output["shape"]),
-                dtype=output["dtype"],
-            )
-            for output in message.get("outputs", ())
-        ),
+        outputs=_outputs(message),
+    )
+
+
+def _outputs(described: dict[str, Any]) -> tuple[Output, ...]:
+    """Those of a stream or a model; a service of before there were tasks tells none."""
+    return tuple(_output(output) for output in described.get("outputs", ()))
+
+
+def _output(described: dict[str, Any]) -> Output:
+    values = described.get("values", ())
+    names = (value["name"] for value in values)
+    return Output(
+        name=described["name"],
+        task=described["task"],
+        dtype=described["dtype"],
+        labels=tuple(described.get("labels", names)),
+        units=tuple(value["unit"] for value in values),
+        shape=tuple(described.get("shape", ())),
     )
 
 
@@ -221,6 +232,7 @@ def _model(item: dict[str, Any]) -> Model:
         sample_rate_hz=item["sample_rate_hz"],
         channels={channel["name"]: channel["unit"] for channel in item["channels"]},
         labels=tuple(item["labels"]),
+        outputs=_outputs(item),
     )
 
 

@@ -13,6 +13,17 @@ EPSILON = 1e-5
 """What layer norm adds to a variance."""
 
 
+def filled_slots(window_size: int) -> StateTensor:
+    """The state tensor that counts a queue's slots in use."""
+    return StateTensor(
+        name="filled",
+        shape=(),
+        dtype="int64",
+        maximum=window_size,
+        description="slots of the queue in use",
+    )
+
+
 def normalisation(kind: str, size: int) -> nn.Module:
     """A norm over the last axis of [..., size].
 

@@ -26,7 +26,7 @@ from larnn_export.families.config import (
 )
 from larnn_export.families.family import Family
 from larnn_export.families.loop import Tensors
-from larnn_export.families.parts import window_at_length
+from larnn_export.families.parts import filled_slots, window_at_length
 from larnn_service.contract import INPUT, StateTensor
 
 EXPANSION = 4
@@ -67,13 +67,7 @@ class AttentionLayer(nn.Module):
                 )
                 for name in ("keys", "values")
             ),
-            StateTensor(
-                name="filled",
-                shape=(),
-                dtype="int64",
-                maximum=k,
-                description="slots of the queue in use",
-            ),
+            filled_slots(k),
         ]
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:

@@ -62,8 +62,7 @@ class BoundSession:
             self._shape = x.shape
         self._x[:], self._lengths[:], self._rows[:], self._to[:] = x, lengths, rows, to
         self._run(self._session.run_with_iobinding, self._binding)
-        columns = to_columns(self._contract.outputs, self._outputs)
-        return columns.copy() if len(self._outputs) == 1 else columns
+        return to_columns(self._contract.outputs, self._outputs)
 
     def _take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Bind memory for an x of that shape and what goes with it."""

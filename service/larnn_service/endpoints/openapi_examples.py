@@ -28,7 +28,7 @@ EXAMPLES: dict[str, Any] = {
         "survives": "restart",
         "channels": _CHANNELS,
         "labels": _LABELS,
-        "outputs": [{**_OUTPUT, "shape": [2]}],
+        "outputs": [_OUTPUT],
     },
     "PredictionMessage": {"type": "prediction", **_ANSWER, "position": 2, "durable": 2},
     "Problem": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.outputs import Output
@@ -10,14 +12,7 @@ from larnn_service.wire.stream_schemas import OpenedMessage, OutputInfo
 
 def output_info(output: Output) -> OutputInfo:
     """An output as clients are told of it."""
-    return OutputInfo(
-        name=output.name,
-        task=output.task,
-        shape=list(output.step_shape),
-        dtype=output.dtype,
-        labels=list(output.names),
-        units=[value.unit for value in output.values],
-    )
+    return msgspec.convert(output.model_dump(mode="json"), OutputInfo)
 
 
 def opened(engine: Engine, stream: Stream) -> OpenedMessage:

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
@@ -31,10 +30,11 @@ from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Observed
 from larnn_service.telemetry.tags import tag
 from larnn_service.wire import subprotocols
+from larnn_service.wire.answer_options import options_of
 from larnn_service.wire.arrays import version_asked
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head
-from larnn_service.wire.stream_answers import encode_prediction, options_of
+from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest, StreamDecoder
 from larnn_service.wire.stream_schemas import EndedMessage
 
@@ -46,14 +46,9 @@ ENDS_CONNECTION = (Expired, Moved, Draining)
 NORMAL_CLOSE = 1000
 
 
-class _Ended(NamedTuple):
-    """The stream has ended at this position."""
-
-    position: int
-
-
-Told = bytes | _Ended | Exception
-"""What comes of a message: the text of the answer, the end, or an error."""
+Told = bytes | int | Exception
+"""What comes of a message: the text of the answer, the position where the stream ended, or an
+error."""
 
 
 class StreamSession:
@@ -166,6 +161,7 @@ class StreamSession:
         try:
             asked = self._decoder.decode(message, is_text, stream.model)
         except Exception as error:
+            stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
             return answer(error)
         if asked is None:
             self._tasks.start(self._end_stream(stream, answer))
@@ -237,7 +233,7 @@ class StreamSession:
             position = await self._engine.streams.end(stream)
         except Exception as error:
             return answer(error)
-        answer(_Ended(position))
+        answer(position)
 
     def _tell(self, told: Told) -> None:
         """Answer the message, and take the next one, or close where the error says so."""
@@ -246,13 +242,11 @@ class StreamSession:
             return
         if isinstance(told, bytes):
             self._channel.send(told)
-        elif isinstance(told, _Ended):
-            self._channel.send(msgspec.json.encode(EndedMessage(told.position)))
+        elif isinstance(told, int):
+            self._channel.send(msgspec.json.encode(EndedMessage(told)))
             self._channel.close(NORMAL_CLOSE)
             return self._end()
         elif isinstance(told, ServiceError) and not isinstance(told, ENDS_CONNECTION):
-            assert self._stream is not None
-            self._stream.real_time.consumed(1, self._answered)
             self._call.failed(told.code)
             self._channel.send(message(told))
         else:

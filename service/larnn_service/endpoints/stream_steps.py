@@ -19,10 +19,11 @@ from larnn_service.interfaces import Model, Steps
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import concerns
+from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import chunk_steps, decode_json
 from larnn_service.wire.http import Response
 from larnn_service.wire.large_json import LARGE
-from larnn_service.wire.stream_answers import AnswerOptions, encode_prediction
+from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_schemas import PredictionMessage, StepsBody
 
 _STEPS = msgspec.json.Decoder(StepsBody)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from msgspec import UnsetType
 from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
+from larnn_service.wire.answer_options import AnswerOptions, outputs_of
 from larnn_service.wire.arrays import (
     check_characters,
     decode_json,
@@ -22,7 +23,7 @@ from larnn_service.wire.arrays import (
 )
 from larnn_service.wire.http import Head
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
-from larnn_service.wire.predictions import answer, check_asked
+from larnn_service.wire.predictions import answer
 
 NPY = "application/x-npy"
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -37,9 +38,7 @@ class ClassifyRequest(NamedTuple):
 
     model: Model
     sequences: list[Steps]
-    logits: bool
-    outputs: Collection[str] = ()
-    """The names of further outputs."""
+    options: AnswerOptions
 
 
 class ClassifyDecoder:
@@ -54,13 +53,14 @@ class ClassifyDecoder:
         logits = _flag(query.get("logits", "false"))
         if head.headers.get("content-type", "").partition(";")[0] == NPY:
             model = self._model_of(query.get("model"), version_asked(query))
+            options = _checked(model, logits, outputs_of(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return _checked(ClassifyRequest(model, sequences, logits, _names(query)))
+            return ClassifyRequest(model, sequences, options)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
-        sequences = self._sequences(asked, model)
-        return _checked(ClassifyRequest(model, sequences, asked.logits, asked.outputs))
+        options = _checked(model, asked.logits, frozenset(asked.outputs))
+        return ClassifyRequest(model, self._sequences(asked, model), options)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
@@ -81,22 +81,16 @@ class ClassifyDecoder:
         return tokens
 
 
-def _checked(request: ClassifyRequest) -> ClassifyRequest:
-    manifest = request.model.manifest
-    check_asked(manifest.contract, manifest.name, request.logits, request.outputs)
-    return request
-
-
-def _names(query: Mapping[str, str]) -> list[str]:
-    return query["outputs"].split(",") if query.get("outputs") else []
+def _checked(model: Model, logits: bool, outputs: frozenset[str]) -> AnswerOptions:
+    options = AnswerOptions(logits, outputs=outputs)
+    options.check(model.manifest.contract, model.manifest.name)
+    return options
 
 
 def encode(request: ClassifyRequest, outputs: list[Floats]) -> bytes:
     """The answer as JSON; `outputs` [columns] are those of each sequence's last step."""
     manifest = request.model.manifest
-    predictions = [
-        answer(manifest.contract, step, request.logits, request.outputs) for step in outputs
-    ]
+    predictions = [answer(manifest.contract, step, request.options) for step in outputs]
     return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
 
 

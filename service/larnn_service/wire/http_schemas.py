@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, UnsetType
 
-from larnn_service.wire.stream_schemas import Answer, Version, array_schema
+from larnn_service.wire.stream_schemas import Answer, OutputNames, Version, array_schema
 
 RawSequences = Annotated[msgspec.Raw, Meta(extra_json_schema=array_schema(3))]
 """Numbers [batch][steps][channels], which `wire.arrays` reads."""
@@ -21,7 +21,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     model: str | None = None
     version: Version | None = None
     logits: bool = False
-    outputs: list[str] = []
+    outputs: OutputNames = []
 
 
 class ClassifyAnswer(Struct):

@@ -2,53 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import exp
 from typing import Any
 
 from larnn_service.contract import Contract
-from larnn_service.errors import BadMessage, quoted
 from larnn_service.interfaces import Floats
 from larnn_service.outputs import Output
+from larnn_service.wire.answer_options import HAVE_LOGITS, AnswerOptions
 from larnn_service.wire.stream_schemas import Answer, OutputAnswer
 
-HAVE_LOGITS = ("classes", "tags")
 
-
-def check_asked(contract: Contract, who: str, logits: bool, outputs: Collection[str]) -> None:
-    """Raises BadMessage where a client asks for what the model `who` does not give."""
-    first, *others = contract.outputs
-    if logits and first.task not in HAVE_LOGITS:
-        raise BadMessage(f"{who} has no logits: it answers with {first.task}, as they come")
-    names = [output.name for output in others]
-    if unknown := [name for name in outputs if name not in names]:
-        there_are = f"it gives {', '.join(names)}" if names else "it has its answer alone"
-        raise BadMessage(f"{who} has no further output {quoted(unknown[0])}; {there_are}")
-
-
-def answer(
-    contract: Contract, columns: Floats, logits: bool, outputs: Collection[str] = ()
-) -> Answer:
-    """What a client reads of one step [columns]; `outputs`: the names of further ones."""
+def answer(contract: Contract, columns: Floats, options: AnswerOptions) -> Answer:
+    """What a client reads of one step [columns]."""
     told = Answer()
-    fill_in(told, contract, columns, logits, outputs)
+    fill_in(told, contract, columns, options)
     return told
 
 
-def fill_in(
-    told: Answer, contract: Contract, columns: Floats, logits: bool, outputs: Collection[str]
-) -> None:
+def fill_in(told: Answer, contract: Contract, columns: Floats, options: AnswerOptions) -> None:
     """Say of one step [columns] what `answer` says."""
     first = contract.outputs[0]
-    _read(told, first, columns[: first.columns], logits)
-    if not outputs:
+    _read(told, first, columns[: first.columns], options.logits)
+    if not options.outputs:
         return
     told.outputs, start = {}, 0
     for output in contract.outputs:
         end = start + output.columns
-        if output.name in outputs:
+        if output.name in options.outputs:
             further = told.outputs[output.name] = OutputAnswer()
-            _read(further, output, columns[start:end], logits and output.task in HAVE_LOGITS)
+            has_logits = output.task in HAVE_LOGITS
+            _read(further, output, columns[start:end], options.logits and has_logits)
         start = end
 
 

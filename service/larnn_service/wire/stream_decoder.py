@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
+from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
-from larnn_service.wire.stream_answers import AnswerOptions
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
 from larnn_service.wire.subprotocols import BINARY
 

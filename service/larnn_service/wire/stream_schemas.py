@@ -13,6 +13,10 @@ Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 
 
+OutputNames = Annotated[list[str], Meta(max_length=64)]
+"""Of further outputs."""
+
+
 def array_schema(depth: int) -> dict[str, Any]:
     """The JSON schema of numbers in arrays of this depth, for fields that are read as they come."""
     items = {"type": "number"} if depth == 1 else array_schema(depth - 1)
@@ -50,7 +54,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     logits: bool | None = None
     emit: Emit | None = None
     explain: bool | None = None
-    outputs: list[str] | None = None
+    outputs: OutputNames | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
@@ -63,17 +67,25 @@ class EndMessage(Struct, tag="end", tag_field="type", forbid_unknown_fields=True
     """From the client: no more steps will come."""
 
 
+class ChannelInfo(Struct):
+    """A quantity and its unit."""
+
+    name: str
+    unit: str
+
+
 class OutputInfo(Struct, omit_defaults=True):
-    """An output of the model: its name, its task, and what its numbers are called."""
+    """An output of the model, as its manifest has it: its name, its task, and what its numbers
+    are."""
 
     name: str
     task: Literal["classes", "tags", "probability", "values", "raw"]
-    shape: list[int]
-    """Of one step."""
     dtype: str
     labels: list[str] = []
-    units: list[str] = []
-    """Of values, whose names are the labels."""
+    """Of classes, tags and probability."""
+    values: list[ChannelInfo] = []
+    shape: list[int] = []
+    """Of one step of a raw output; none of a number."""
 
 
 class OpenedMessage(Struct, tag="opened", tag_field="type"):

@@ -21,7 +21,7 @@ from larnn_export.families.larnn.step import MASKED, constants_of, step
 from larnn_export.families.larnn.weights import weights_of
 from larnn_export.families.loop import Tensors, over_time
 from larnn_export.families.operations import InTorch
-from larnn_export.families.parts import at_length, window_at_length
+from larnn_export.families.parts import at_length, filled_slots, window_at_length
 from larnn_service.contract import StateTensor
 
 NORM_OF = {
@@ -58,13 +58,7 @@ class LARNNLayer(nn.Module):
             StateTensor(
                 name="values", shape=(k, n), dtype="float32", description=f"values {queue}"
             ),
-            StateTensor(
-                name="filled",
-                shape=(),
-                dtype="int64",
-                maximum=k,
-                description="slots of the queue in use",
-            ),
+            filled_slots(k),
         ]
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:

@@ -1,0 +1,72 @@
+"""What a client wants to read of each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from larnn_service.contract import Contract
+from larnn_service.errors import BadMessage, quoted
+from larnn_service.wire.stream_schemas import Emit, StepsBody
+
+_TRUTH = {"true": True, "false": False}
+_NOTHING = (None, None, None, None)
+HAVE_LOGITS = ("classes", "tags")
+"""Tasks whose outputs are logits."""
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What a client wants to read of a sequence, or of each chunk."""
+
+    logits: bool = False
+    emit: Emit = "last"
+    explain: bool = False
+    outputs: frozenset[str] = frozenset()
+    """The names of further outputs."""
+
+    def but(self, message: StepsBody) -> AnswerOptions:
+        """These options, changed by what one message says."""
+        said = message.logits, message.emit, message.explain, message.outputs
+        if said == _NOTHING:
+            return self
+        return AnswerOptions(
+            self.logits if message.logits is None else message.logits,
+            self.emit if message.emit is None else message.emit,
+            self.explain if message.explain is None else message.explain,
+            self.outputs if message.outputs is None else frozenset(message.outputs),
+        )
+
+    def check(self, contract: Contract, who: str) -> None:
+        """Raises BadMessage where the model `who` cannot answer so."""
+        if not self.logits and not self.outputs:
+            return
+        first, *others = contract.outputs
+        if self.logits and first.task not in HAVE_LOGITS:
+            raise BadMessage(f"{who} has no logits: it answers with {first.task}, as they come")
+        names = [output.name for output in others]
+        if unknown := self.outputs.difference(names):
+            there_are = f"it gives {', '.join(names)}" if names else "it has its answer alone"
+            raise BadMessage(f"{who} has no further output {quoted(min(unknown))}; {there_are}")
+
+
+def options_of(query: Mapping[str, str]) -> AnswerOptions:
+    """What an address says of all answers. Raises BadMessage."""
+    logits, explain = (_TRUTH.get(query.get(name, "false")) for name in ("logits", "explain"))
+    try:
+        emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
+    except msgspec.ValidationError:
+        emit = None
+    if emit is None or logits is None or explain is None:
+        raise BadMessage(
+            "in the address: emit is last, every or a number of steps, logits and explain are "
+            "true or false"
+        )
+    return AnswerOptions(logits, emit, explain, outputs_of(query))
+
+
+def outputs_of(query: Mapping[str, str]) -> frozenset[str]:
+    """The names of further outputs in an address, between commas."""
+    return frozenset(query["outputs"].split(",")) if query.get("outputs") else frozenset()
