@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json as encoder
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from larnn_cli.service import Ca, Json, Key, Local, RetryFor, Service, Url
+
+if TYPE_CHECKING:
+    from larnn_client import Output
 
 
 def models(
@@ -20,7 +25,7 @@ def models(
     local: Local = False,
     json: Json = False,
 ) -> None:
-    """List the served models with their channels and labels."""
+    """List the served models with their channels and outputs."""
     with Service(url, key, ca, retry_for, local).client() as client:
         served = client.models()
     if json:
@@ -33,7 +38,17 @@ def models(
         table.add_row(
             f"{name}\n(default)" if model.name == served.default else name,
             f"{channels} at {model.sample_rate_hz:g} Hz" if model.sample_rate_hz else channels,
-            ", ".join(model.labels),
+            escape("; ".join(map(_gives, model.outputs))),
             model.provider,
         )
     Console().print(table)
+
+
+def _gives(output: Output) -> str:
+    """What the numbers of an output are: its labels, its values with their units, or an array."""
+    if output.units:
+        values = zip(output.labels, output.units, strict=True)
+        return ", ".join(f"{name} [{unit}]" for name, unit in values)
+    if output.labels:
+        return ", ".join(output.labels)
+    return f"{output.name}, {output.dtype} {list(output.shape)}"

@@ -26,7 +26,15 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.messages import Answer, Classification, Model, Models, Opened, Prediction
+from larnn_client.messages import (
+    Answer,
+    Classification,
+    Model,
+    Models,
+    Opened,
+    Output,
+    Prediction,
+)
 from larnn_client.stream import AsyncStream
 
 __all__ = [
@@ -50,6 +58,7 @@ __all__ = [
     "Models",
     "Moved",
     "Opened",
+    "Output",
     "Prediction",
     "ProtocolError",
     "Refused",
