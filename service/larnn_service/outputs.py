@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -74,17 +75,17 @@ class Output(Strict):
             raise ValueError(f"output {self.name}: {self.task} are floats, not {self.dtype}")
         return self
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Of its numbers, where they have any."""
         return self.labels or tuple(value.name for value in self.values)
 
-    @property
+    @cached_property
     def step_shape(self) -> tuple[int, ...]:
         """Of one step."""
         return self.shape if self.task == "raw" else (len(self.names),)
 
-    @property
+    @cached_property
     def columns(self) -> int:
         """How many float32 columns hold one step of it."""
         return math.prod(self.step_shape) * max(np.dtype(self.dtype).itemsize // _COLUMN, 1)
@@ -92,14 +93,19 @@ class Output(Strict):
     def to_columns(self, array: NDArray[Any]) -> Floats:
         """[…, *step_shape] → […, columns]. Eight bytes take two columns, bit by bit."""
         before = array.shape[: array.ndim - len(self.step_shape)]
-        flat = np.ascontiguousarray(array).reshape(*before, math.prod(self.step_shape))
+        flat = array.reshape(*before, math.prod(self.step_shape))
+        if self.dtype == "float32":
+            return flat
         if flat.dtype.itemsize < _COLUMN:
             return flat.astype(np.float32)
-        return flat.view(np.float32)
+        return np.ascontiguousarray(flat).view(np.float32)
 
     def from_columns(self, columns: Floats) -> NDArray[Any]:
         """[…, columns] → […, *step_shape], as the graph gave it."""
-        shape, dtype = (*columns.shape[:-1], *self.step_shape), np.dtype(self.dtype)
+        shape = (*columns.shape[:-1], *self.step_shape)
+        if self.dtype == "float32":
+            return columns.reshape(shape)
+        dtype = np.dtype(self.dtype)
         if dtype.itemsize < _COLUMN:
             return columns.astype(dtype).reshape(shape)
         return np.ascontiguousarray(columns).view(dtype).reshape(shape)
@@ -124,7 +130,7 @@ def classes(labels: Sequence[str], name: str = LOGITS) -> tuple[Output, ...]:
 def to_columns(outputs: Sequence[Output], arrays: Sequence[NDArray[Any]]) -> Floats:
     """All outputs side by side: […, columns] of arrays […, *step_shape], in memory of their own."""
     each = [output.to_columns(array) for output, array in zip(outputs, arrays, strict=True)]
-    return np.concatenate(each, axis=-1)
+    return each[0].copy() if len(each) == 1 else np.concatenate(each, axis=-1)
 
 
 def from_columns(outputs: Sequence[Output], columns: Floats) -> dict[str, NDArray[Any]]:
