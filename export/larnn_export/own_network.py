@@ -36,10 +36,11 @@ def publish_module(
     """Write root/<name>/<version>/, ready to be served, and give its path.
 
     Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
-    order of the contract, the module gives (logits [batch, steps, classes], *next state). It must
-    answer a sequence as it answers its steps one by one: it is compared with its graph on noise,
-    standard normal or of the scale of the steps `like` [steps, channels]. Raises ModuleError where
-    tensors do not fit the contract, ParityError where graph and module differ, PublishError where
+    order of the contract, the module gives (answer [batch, steps, …], *next state): the answer is
+    the contract's one output, of any task. It must answer a sequence as it answers its steps one by
+    one: it is compared with its graph on noise, standard normal or of the scale of the steps `like`
+    [steps, channels]. Raises ModuleError where tensors do not fit the contract, ParityError where
+    graph and module differ, PublishError where
     the version exists.
     """
     was_training = module.training
@@ -47,7 +48,8 @@ def publish_module(
     try:
         with version_folder(Path(root), name, version, replace) as folder:
             model = build_stepped_graph(module, contract)
-            parity = compare(_Rows(module, contract), model, _scale(contract, like), HORIZON)
+            rows, scale = _Rows(module, contract), _scale(contract, like)
+            parity = compare(rows, model, scale, HORIZON, output=contract.outputs[0].name)
             data = model.SerializeToString(deterministic=True)
             manifest = Manifest(
                 name=name,
@@ -82,16 +84,16 @@ class _Rows:
         return zero_step(self._contract, batch)[1:]
 
     def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Tensor, Tensors]:
-        logits = torch.zeros(*x.shape[:2], len(self._contract.labels))
+        answers = torch.zeros(*x.shape[:2], *self._contract.outputs[0].step_shape)
         after = tuple(tensor.clone() for tensor in state)
         for row, length in enumerate(lengths.tolist()):
             if length:
                 mine = (tensor[row : row + 1] for tensor in state)
                 answer, *moved = self._module(x[row : row + 1, :length], *mine)
-                logits[row, :length] = answer[0]
+                answers[row, :length] = answer[0]
                 for tensor, new in zip(after, moved, strict=True):
                     tensor[row] = new[0]
-        return logits, after
+        return answers, after
 
 
 def _scale(contract: Contract, like: ArrayLike | None) -> Scale:
@@ -103,13 +105,16 @@ def _scale(contract: Contract, like: ArrayLike | None) -> Scale:
 
 def _card(manifest: Manifest, parity: Parity) -> str:
     contract = manifest.contract
+    answer, hertz = contract.outputs[0], contract.sample_rate_hz
+    names = ", ".join(answer.names)
+    rate = "" if hertz is None else f", at {hertz:g} steps a second"
     channels = "\n".join(f"| {channel.name} | {channel.unit} |" for channel in contract.channels)
     state = "\n".join(f"| {t.name} | {list(t.shape)} | {t.description} |" for t in contract.state)
     return f"""\
 # {manifest.name}, version {manifest.version}
 
 {manifest.description}: {manifest.network["parameters"]:,} parameters. It answers
-{", ".join(contract.labels)}, at {contract.sample_rate_hz:g} steps a second.
+{answer.task}{f": {names}" if names else ""}{rate}.
 
 | channel | unit |
 |---|---|
@@ -119,6 +124,6 @@ def _card(manifest: Manifest, parity: Parity) -> str:
 |---|---|---|
 {state}
 
-The graph agrees with the module in torch within {parity.logits:.0e} (logits) and
+The graph agrees with the module in torch within {parity.logits:.0e} ({answer.name}) and
 {parity.state:.0e} (state) over ragged chunks that carry the state on.
 """

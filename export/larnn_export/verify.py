@@ -113,9 +113,15 @@ def _channels(model: onnx.ModelProto) -> int:
 
 
 def compare(
-    network: Recurrent, model: onnx.ModelProto, scale: Scale | AnyToken, horizon: int, seed: int = 0
+    network: Recurrent,
+    model: onnx.ModelProto,
+    scale: Scale | AnyToken,
+    horizon: int,
+    seed: int = 0,
+    output: str = LOGITS,
 ) -> Parity:
-    """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor.
+    """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor: the
+    output of that name, and the state.
 
     The chunks are noise of that scale, or tokens; each side carries its own state on. Raises
     ParityError beyond BOUND, or beyond what the network itself makes of inputs that are rounded
@@ -140,12 +146,12 @@ def compare(
             counts = torch.from_numpy(lengths)
             logits, in_torch = network(torch.from_numpy(x), in_torch, counts)
             others, shaken = network(torch.from_numpy(rounded), shaken, counts)
-        names = [LOGITS, *(tensor.next_name for tensor in tensors)]
+        names = [output, *(tensor.next_name for tensor in tensors)]
         answers = session.run(names, {INPUT: x, LENGTHS: lengths, **in_graph})
         in_graph = {tensor.name: a for tensor, a in zip(tensors, answers[1:], strict=True)}
         for row, length in enumerate(lengths):
             found = (answers[0][row, :length], logits[row, :length], others[row, :length])
-            worst["logits"] = max(worst["logits"], _compare(LOGITS, *found))
+            worst["logits"] = max(worst["logits"], _compare(output, *found))
         for tensor, mine, other in zip(tensors, in_torch, shaken, strict=True):
             difference = _compare(tensor.name, in_graph[tensor.name], mine, other)
             worst["state"] = max(worst["state"], difference)

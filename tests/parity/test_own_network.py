@@ -15,7 +15,7 @@ from larnn_export.placing import PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
 from larnn_service.contract import Channel, Contract, StateTensor
-from larnn_service.outputs import classes
+from larnn_service.outputs import Output, classes
 
 
 def _contract(*state: StateTensor) -> Contract:
@@ -84,6 +84,51 @@ def test_a_module_is_published_equal_and_loads(
     assert "agrees with the module" in (folder / "README.md").read_text()
     text = onnx.load(folder / "model.onnx").SerializeToString()
     assert b"/export/" not in text and b"site-packages" not in text  # no path of this machine
+
+
+def _read_as(output: Output, rate: float | None = 10) -> Contract:
+    """MeanSoFar's contract, its three numbers read in another way."""
+    update = {"outputs": (output,), "sample_rate_hz": rate}
+    return MeanSoFar.contract.model_copy(update=update)
+
+
+ABC = ("A", "B", "C")
+QUANTITIES = tuple(Channel(name=name, unit="m") for name in ABC)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        Output(name="tags", task="tags", labels=ABC),
+        Output(name="chance", task="probability", labels=ABC),
+        Output(name="height", task="values", values=QUANTITIES),
+        Output(name="frame", task="raw", shape=(3,)),
+    ],
+    ids=lambda output: output.task,
+)
+def test_its_numbers_may_be_of_any_task(output: Output, tmp_path: Path) -> None:
+    folder = publish_module(MeanSoFar(), _read_as(output, None), "mine", root=tmp_path)
+    model = load_model(folder, "cpu")
+    assert model.manifest.contract.outputs == (output,)
+    card = (folder / "README.md").read_text()
+    assert f"It answers\n{output.task}" in card and f"({output.name})" in card
+
+
+@pytest.mark.parametrize(
+    ("outputs", "told"),
+    [
+        ((Output(name="y", task="raw", shape=(3,), dtype="float64"),), r"y \(float64\)"),
+        (
+            (*classes(ABC), Output(name="more", task="raw")),
+            r"logits \(float32\), more \(float32\)",
+        ),
+    ],
+)
+def test_other_outputs_are_refused(outputs: tuple[Output, ...], told: str, tmp_path: Path) -> None:
+    contract = MeanSoFar.contract.model_copy(update={"outputs": outputs})
+    with pytest.raises(ModuleError, match=f"one output of float32; the contract has {told}"):
+        publish_module(MeanSoFar(), contract, "mine", root=tmp_path)
+    assert not list((tmp_path / "mine").iterdir())
 
 
 def test_a_module_that_looks_ahead_is_refused(tmp_path: Path) -> None:

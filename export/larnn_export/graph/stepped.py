@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from larnn_export.families.builder import Pen
 from larnn_export.graph.model import model_of
-from larnn_service.contract import INPUT, LENGTHS, LOGITS, Contract, StateTensor
+from larnn_service.contract import INPUT, LENGTHS, Contract, StateTensor
+from larnn_service.outputs import Output
 
 STEP = "step."
 """Before every name inside the loop: no tensor of a contract can have a dot in its name."""
@@ -35,17 +36,17 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     """A graph of `contract` from a module in evaluation mode.
 
     Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
-    order of the contract, it gives (logits [batch, steps, classes], *next state). Raises
-    ModuleError.
+    order of the contract, it gives (answer [batch, steps, …], *next state). Raises ModuleError.
     """
+    answer = answer_of(contract).name
     step = _export_step(module, contract)
-    body = _body(add_prefix_graph(step.graph, STEP), contract.state)
+    body = _body(add_prefix_graph(step.graph, STEP), contract.state, answer)
     names = [tensor.name for tensor in contract.state]
     pen = Pen()
     loop = helper.make_node(
         "Scan",
         [*names, pen.constant(0), INPUT],
-        [*(tensor.next_name for tensor in contract.state), "loop.steps", LOGITS],
+        [*(tensor.next_name for tensor in contract.state), "loop.steps", answer],
         body=body,
         num_scan_inputs=1,
         scan_input_axes=[1],
@@ -53,6 +54,15 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     )
     pen.nodes.append(loop)
     return model_of(pen, contract, "stepped", step.opset_import[0].version, step.ir_version)
+
+
+def answer_of(contract: Contract) -> Output:
+    """The one output of a module. Raises ModuleError where the contract names others."""
+    answer, *others = contract.outputs
+    if others or answer.dtype != "float32":
+        told = ", ".join(f"{output.name} ({output.dtype})" for output in contract.outputs)
+        raise ModuleError(f"a module gives one output of float32; the contract has {told}")
+    return answer
 
 
 def zero_step(contract: Contract, batch: int) -> tuple[Tensor, ...]:
@@ -71,7 +81,10 @@ def _export_step(module: nn.Module, contract: Contract) -> onnx.ModelProto:
             dynamo=True,
             dynamic_shapes=tuple({0: torch.export.Dim.DYNAMIC} for _ in arguments),
             input_names=[INPUT, *(tensor.name for tensor in contract.state)],
-            output_names=[LOGITS, *(tensor.next_name for tensor in contract.state)],
+            output_names=[
+                answer_of(contract).name,
+                *(tensor.next_name for tensor in contract.state),
+            ],
             verbose=False,
         )
     assert program is not None
@@ -116,12 +129,12 @@ def _check(module: nn.Module, contract: Contract, arguments: Sequence[Tensor]) -
             raise ModuleError(f"{signature.name} is {found}, not {signature.dtype} {shape}")
 
 
-def _body(step: GraphProto, state: Sequence[StateTensor]) -> GraphProto:
+def _body(step: GraphProto, state: Sequence[StateTensor], answer: str) -> GraphProto:
     """What the loop does: a step, then each row's next state, or its old one past its length."""
     nodes = [
         helper.make_node("Unsqueeze", [FRAME, "loop.axis"], [STEP + INPUT]),
         *(_plain(node) for node in step.node),
-        helper.make_node("Squeeze", [STEP + LOGITS, "loop.axis"], ["loop.answer"]),
+        helper.make_node("Squeeze", [STEP + answer, "loop.axis"], ["loop.answer"]),
         helper.make_node("Less", [COUNT, LENGTHS], ["loop.alive"]),
         helper.make_node("Add", [COUNT, "loop.one"], ["loop.counted"]),
     ]
