@@ -3,7 +3,8 @@
 # make phone           the same by https for a phone nearby, with a QR code of its address
 # make test            all tests but those that need a Docker engine, make compose-test, or Ray,
 #                      make ray-test
-# make attack, fuzz    hostile clients, and generated inputs, against a running service
+# make attack, fuzz    hostile clients, and generated inputs, against a running service;
+#                      make soak  hostile clients beside live streams, for two hours
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
 # make wheels          the wheels, into dist/; make release  and their checks and the SBOM
 # make third-party     THIRD_PARTY.md, anew
@@ -19,11 +20,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SERVICE := .venv/bin/python
 DEV := .venv-dev/bin/python
+FAULTS = PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults
 space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test attack fuzz ray-test check format train export compose-test kernels \
+.PHONY: serve phone test attack fuzz soak ray-test check format train export compose-test kernels \
     kernels-check third-party wheels release
 
 serve: $(SERVICE_READY)
@@ -36,10 +38,13 @@ test: $(DEV_READY)
 	$(DEV) -m pytest -m "not deploy and not ray" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 attack: $(DEV_READY)
-	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults.attack $(ARGS)
+	$(FAULTS).attack $(ARGS)
 
 fuzz: $(DEV_READY)
-	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults.fuzz $(ARGS)
+	$(FAULTS).fuzz $(ARGS)
+
+soak: $(DEV_READY)
+	$(FAULTS).soak $(ARGS)
 
 compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)

@@ -114,15 +114,3 @@ def _bars(axis: Axes, rows: list[dict[str, Any]], servers: list[str], field: str
     axis.set_yticks(range(len(servers)), servers, fontsize=8)
     axis.tick_params(axis="x", labelsize=8)
     axis.set_xlim(left=0)
-
-
-def soak(record: dict[str, Any], path: Path) -> None:
-    """Resident memory over time."""
-    figure, axis = plt.subplots(figsize=(8, 3))
-    axis.plot(np.array(record["seconds"]) / 60, record["megabytes"], color=OURS)
-    axis.set_ylim(bottom=0)
-    axis.set(xlabel="minutes", ylabel="resident MB")
-    axis.set_title(f"{record['megabytes_per_hour']:+.1f} MB per hour after the first quarter")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)

@@ -162,13 +162,3 @@ def _run(*arguments: str) -> str:
     done = subprocess.run(command, cwd=live.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def test_soak_measures_memory_under_ordinary_use(tmp_path: Path) -> None:
-    output, picture = tmp_path / "soak.json", tmp_path / "soak.png"
-    _run("soak", "--quick", "--output", str(output), "--picture", str(picture))
-    record = json.loads(output.read_text())
-    assert record["counts"]["chunks"] > 0
-    assert record["counts"]["windows"] > 0
-    assert len(record["megabytes"]) > 3
-    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -117,7 +117,7 @@ def test_helping_imports_nothing_large() -> None:
 def test_borrowed_commands_help_and_complete_as_at_home(larnn: Larnn) -> None:
     assert "--preset" in larnn("train", "--help").out
     assert "--folds" in larnn("publish", "--help").out
-    assert "soak" in larnn("bench", "--help").out
+    assert "ticks" in larnn("bench", "--help").out
     assert "Missing argument" in larnn("verify").err
 
 

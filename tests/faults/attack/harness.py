@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from tests import live
 from tests.faults.attack.attacks import Attack, Target, carry_out
 
 MIB = 2**20
+_BAD_LINE = re.compile(r"^(ERROR|CRITICAL)\b|Traceback")
 LIMITS = {
     "max_body": 4 * MIB,
     "max_message": 4 * MIB,
@@ -90,6 +93,25 @@ def resident(process: live.Process) -> float:
     own = psutil.Process(process.popen.pid)
     each = [own, *own.children(recursive=True)]
     return float(sum(one.memory_info().rss for one in each) / MIB)
+
+
+@contextmanager
+def errors_of(service: live.Process) -> Iterator[list[str]]:
+    """Lines of its log that tell an error, whole when the service has ended."""
+    found: list[str] = []
+    lines = service.popen.stderr
+    assert lines is not None
+
+    def listen() -> None:
+        found.extend(line for line in lines if _BAD_LINE.search(line))
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        service.popen.terminate()
+        thread.join()
 
 
 def attacked(process: live.Process, attack: Attack, seconds: float) -> Result:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import re
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests import live, toy
-from tests.faults.attack.harness import BACK, LIMITS, bystander, resident
+from tests.faults.attack.harness import BACK, LIMITS, bystander, errors_of, resident
 from tests.faults.fuzz.drawn import draw
 from tests.faults.fuzz.http_inputs import SPARE
 from tests.faults.fuzz.http_wire import Socket
@@ -29,7 +25,6 @@ WARM_UP = 10_000
 minutes."""
 TRIES = 20
 """How often a slow input is sent again, alone: the shortest hold is the input's own."""
-_BAD_LINE = re.compile(r"^(ERROR|CRITICAL)\b|Traceback")
 GROWTH = 1.2
 
 
@@ -100,7 +95,7 @@ def fuzz(
         chosen = LIMITS | level | {"store": store, "log_level": "info", "max_streams": 500}
         with (
             live.process(models=models, model="toy", grpc_port=0, idle_timeout=20, **chosen) as own,
-            _errors_of(own) as log,
+            errors_of(own) as log,
         ):
             outcome = _sent(own, inputs, seed, senders, time.monotonic() + 60 * minutes)
             outcome.held = _holds(own, outcome.tally, suspects)
@@ -176,22 +171,3 @@ def _hold(pool: Executor, service: live.Process, name: str) -> float:
         if least < 1e3 * SLOW:
             break
     return least
-
-
-@contextmanager
-def _errors_of(service: live.Process) -> Iterator[list[str]]:
-    """Lines of its log that tell an error, whole when the service has ended."""
-    found: list[str] = []
-    lines = service.popen.stderr
-    assert lines is not None
-
-    def listen() -> None:
-        found.extend(line for line in lines if _BAD_LINE.search(line))
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    try:
-        yield found
-    finally:
-        service.popen.terminate()
-        thread.join()
