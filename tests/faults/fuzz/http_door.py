@@ -114,7 +114,8 @@ class HttpDoor:
             self._left.append(str(json.loads(response.body)["stream"]))
         if not self.stream or self.stream not in given.target:
             return
-        if response.status == 200 and response.body.startswith(b'{"'):
+        json_told = response.headers.get("content-type", "").startswith("application/json")
+        if response.status == 200 and json_told and response.body.startswith(b'{"'):
             self.position = int(json.loads(response.body).get("position", self.position))
         elif response.status in (204, 410, 404) and given.method != "?":
             self._left.append(self.stream)
