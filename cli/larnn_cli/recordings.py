@@ -11,10 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_export.data import DataError
-from larnn_export.data.description import description_file, read_description
+from larnn_export.data.description import (
+    ChannelColumn,
+    Description,
+    Reading,
+    description_file,
+    read_description,
+)
 
 Floats = NDArray[np.float32]
-SUFFIXES = ".npz, .npy, .csv, .parquet"
+SUFFIXES = ".npz, .npy, .parquet, .csv, .tsv, .txt, .dat"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +55,7 @@ class Reader:
         match path.suffix.lower():
             case ".npy" | ".npz":
                 recordings = list(self._arrays(path))
-            case ".csv" | ".parquet":
+            case ".parquet" | ".csv" | ".tsv" | ".txt" | ".dat":
                 recordings = list(self._table(path))
             case _:
                 raise DataError(f"{path}: not one of {SUFFIXES}, and no folder")
@@ -98,23 +104,35 @@ class Reader:
             yield Recording(path, index * array.shape[-2], steps.astype(np.float32))
 
     def _table(self, path: Path) -> Iterator[Recording]:
-        from larnn_export.data.tables import (
-            Table,  # polars is large: only who has tables waits for it
-        )
-
-        table = Table(path)
-        values = table.numbers(self._columns(path))
-        for first, end in table.changes(self.by):
-            yield Recording(path, first, values[first:end])
-
-    def _columns(self, path: Path) -> Sequence[str]:
         """As the description beside the table says; by the channels' names where there is none."""
+        from larnn_export.data.described import (
+            changes,
+            open_table,  # polars is large: only who has tables waits for it
+        )
+        from larnn_export.data.recordings import stretches
+        from larnn_export.data.tables import Table
+
+        description = self._description(path)
+        if description is None:
+            table, reading, rate = Table(path), Reading(), 1.0
+            channels = [ChannelColumn(name=name, unit="") for name in self.channels]
+        else:
+            file, found = description
+            table, reading, rate = open_table(path, file, found), found, found.sample_rate_hz
+            channels = list(found.channels)
+        keys = list(zip(*(table.texts(column) for column in self.by), strict=True))
+        edges = changes(keys) if self.by else [0]
+        for _, stretch in stretches(table, channels, reading, rate, edges):
+            yield Recording(path, int(stretch.rows[0]), stretch.values)
+
+    def _description(self, path: Path) -> tuple[Path, Description] | None:
+        """Beside the table, if it is of these channels."""
         file = description_file(path.parent)
-        if file is not None:
-            description = read_description(file)
-            if [channel.name for channel in description.channels] == list(self.channels):
-                return description.columns
-        return self.channels
+        if file is None:
+            return None
+        description = read_description(file)
+        names = [channel.name for channel in description.channels]
+        return (file, description) if names == list(self.channels) else None
 
     def _cut(self, recordings: list[Recording], window: int) -> Iterator[Recording]:
         hop = self.hop or max(window // 2, 1)

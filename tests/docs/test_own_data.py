@@ -88,3 +88,8 @@ def test_every_field_is_told() -> None:
     fields = [*Description.model_fields, *(f"window.{name}" for name in Window.model_fields)]
     for name in fields:
         assert f"`{name}`" in own_data.PAGE or name == "window", name
+
+
+def test_samples_that_come_when_they_come_are_resampled() -> None:
+    [program] = [block.text for block in BLOCKS if block.language == "python"]
+    exec(compile(program, "own-data.md", "exec"), {})

@@ -106,7 +106,7 @@ def _without_tables(folder: Path) -> None:
         (_toml('["eve"]', '["ann", "bob", "cid", "eve"]'), r"leaves nobody to train on"),
         (_toml('"push"]', '"push", "nod"]'), r"none shows nod"),
         (_toml('"shove"', '"turn"'), r"channels: names must be unique"),
-        (_without_tables, r"has no .csv and no .parquet file"),
+        (_without_tables, r"has none of the files \*.csv, \*.tsv, \*.parquet"),
     ],
 )
 def test_what_is_wrong_is_named(spoil: Callable[[Path], None], message: str, folder: Path) -> None:
@@ -118,9 +118,9 @@ def test_what_is_wrong_is_named(spoil: Callable[[Path], None], message: str, fol
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read: empty CSV"),
+        (b"", "has no rows"),
         (b"a,b\n", "has no rows"),
-        (b"a,b\n1,2\n3,4,5\n", "line 3: 3 cells; the header has 2"),
+        (b"a,b\n1,2\n3,4,5\n", "line 3: 3 cells; the first line has 2"),
         (b"a,b\n1,\xff\n", "cannot be read"),
     ],
 )

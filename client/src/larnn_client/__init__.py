@@ -35,6 +35,7 @@ from larnn_client.messages import (
     Output,
     Prediction,
 )
+from larnn_client.resample import Resampler
 from larnn_client.stream import AsyncStream
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Prediction",
     "ProtocolError",
     "Refused",
+    "Resampler",
     "StateLost",
     "Stream",
     "StreamClosed",

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from larnn_export.data.errors import DataError
 
 FILES = ("dataset.toml", "dataset.json")
+TESTS = ("test_subjects", "test_files", "test_rows", "test_fraction")
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _name(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Column = Annotated[str, BeforeValidator(_name)]
+"""A column's name, or its number from 1 where tables have no header."""
 
 
 class ChannelColumn(_Strict):
@@ -23,8 +40,10 @@ class ChannelColumn(_Strict):
 
     name: str = Field(min_length=1)
     unit: str
-    column: str = ""
+    column: Column = ""
     """The channel's name, unless given."""
+    source: str = ""
+    """Another file in the table's folder that holds it, with times of the same clock."""
 
 
 class Window(_Strict):
@@ -33,9 +52,35 @@ class Window(_Strict):
     steps: int = Field(ge=1)
     hop: int | None = Field(None, ge=1)
     """From the start of a window to the next one's; half a window, unless given."""
+    pad: bool = False
+    """Whether a shorter recording is made as long as a window by repeating its first step; else it
+    is left out."""
 
 
-class Description(_Strict):
+class Reading(_Strict):
+    """How tables are read: what is steady by itself needs none of it."""
+
+    header: bool = True
+    """Whether the first line of a text names the columns."""
+    time: Column = ""
+    """Column of when a row was measured: rows are put onto `sample_rate_hz` by it."""
+    time_unit: Literal["s", "ms", "us", "ns", "date"] = "s"
+    """Of `time`; "date" for dates and times of day, in text by ISO 8601."""
+    missing: Literal["refuse", "hold", "interpolate"] = "refuse"
+    """What stands in the place of an empty cell: nothing, the value before it, or what lies between
+    the values around it."""
+    longest_gap: float = Field(0.5, gt=0, allow_inf_nan=False)
+    """Seconds that may be missing or lie between two rows; beyond, a recording begins anew."""
+
+
+class RowsWhere(_Strict):
+    """Rows by what a column says."""
+
+    column: Column
+    values: tuple[Column, ...] = Field(min_length=1)
+
+
+class Description(Reading):
     """All that the tables do not say themselves."""
 
     title: str = ""
@@ -43,22 +88,32 @@ class Description(_Strict):
     terms: str = ""
     """On which terms the data is given away."""
     sample_rate_hz: float = Field(gt=0, allow_inf_nan=False)
-    label: str = "label"
+    files: tuple[str, ...] = ("*.csv", "*.tsv", "*.parquet")
+    """The tables, by their names or paths below the description."""
+    path: str = ""
+    """A regular expression whose named groups make columns of a table's path."""
+    label: Column = "label"
     """Column of what a step shows."""
-    subject: str = "subject"
-    """Column of whose step it is."""
-    recording: tuple[str, ...] = ()
+    subject: Column | None = None
+    """Column of whose step it is: `subject`, if there is one; else each file is one's own."""
+    recording: tuple[Column, ...] = ()
     """Further columns where a change starts a new recording; a new file always does."""
     labels: tuple[str, ...] = ()
     """In the order of the logits; all that occur, sorted, unless given."""
-    test_subjects: tuple[str, ...] = Field(min_length=1)
+    label_names: dict[str, str] = {}
+    """What the labels in the tables are to be called."""
+    ignore_labels: tuple[str, ...] = ()
+    """Rows with these labels are left out; "" for rows without one."""
+    test_subjects: tuple[Column, ...] = ()
     """People who are measured once, and chose and taught nothing."""
+    test_files: tuple[str, ...] = ()
+    """The same by files, named as in `files`."""
+    test_rows: RowsWhere | None = None
+    """The same by what a column says."""
+    test_fraction: float | None = Field(None, gt=0, lt=1)
+    """The same by the last part of each recording."""
     channels: tuple[ChannelColumn, ...] = Field(min_length=1)
     window: Window
-
-    @property
-    def columns(self) -> list[str]:
-        return [channel.column or channel.name for channel in self.channels]
 
     @property
     def hop(self) -> int:
@@ -72,6 +127,33 @@ class Description(_Strict):
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}: names must be unique, got {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_test_is_told_once(self) -> Self:
+        told = [name for name in TESTS if getattr(self, name)]
+        if len(told) != 1:
+            raise ValueError(
+                f"who is only measured is told by one of {', '.join(TESTS)}; "
+                f"{' and '.join(told) or 'none'} is given"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_have_times(self) -> Self:
+        others = [channel.name for channel in self.channels if channel.source]
+        if others and not self.time:
+            raise ValueError(f"channels {', '.join(others)} of another file ask for a time column")
+        if len(others) == len(self.channels):
+            raise ValueError("a channel without `source` belongs to `files`; there is none")
+        return self
+
+    @model_validator(mode="after")
+    def _the_path_is_an_expression(self) -> Self:
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f"path is no regular expression: {error}") from error
         return self
 
 

@@ -48,11 +48,12 @@ class Split:
 
     def of_subjects(self, subjects: tuple[int, ...]) -> Split:
         """The windows of these people alone."""
-        return self._where(np.isin(self.subjects, subjects))
+        return self.where(np.isin(self.subjects, subjects))
 
     def without_subjects(self, subjects: tuple[int, ...]) -> Split:
         """The windows of everybody else."""
-        return self._where(~np.isin(self.subjects, subjects))
+        return self.where(~np.isin(self.subjects, subjects))
 
-    def _where(self, mask: NDArray[np.bool_]) -> Split:
+    def where(self, mask: NDArray[np.bool_]) -> Split:
+        """The windows that a mask [windows] names."""
         return Split(self.info, self.signals[mask], self.labels[mask], self.subjects[mask])

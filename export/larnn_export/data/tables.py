@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,101 +11,107 @@ from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
 from larnn_export.data.errors import DataError
+from larnn_export.data.reading import LINE, read_text
 
-SEPARATORS = ",;\t"
+MISSING = ("", "NA", "NaN", "nan", "null")
+"""Cells of text that hold no value."""
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 class Table:
-    """A file of named columns, one row a step. Every DataError names file, row and column."""
+    """A file of columns, one row a step. Every DataError names file, row and column."""
 
-    def __init__(self, path: Path) -> None:
-        """Reads .csv, with a header and comma, semicolon or tab between the cells, or .parquet."""
+    def __init__(
+        self, path: Path, header: bool = True, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Reads .parquet, and anything else as text with or without a `header` line; `more` are
+        columns with the same value in each row."""
         self.path = path
-        self._is_csv = path.suffix.lower() == ".csv"
+        self._is_text = path.suffix.lower() != ".parquet"
+        self._header = header
+        self._has_commas = False
         try:
-            self._frame = _read_csv(path) if self._is_csv else pl.read_parquet(path, glob=False)
+            if self._is_text:
+                self._frame, self._has_commas = read_text(path, header)
+            else:
+                self._frame = pl.read_parquet(path, glob=False).with_row_index(LINE)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
         except PolarsError as error:
             raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
         if not len(self):
             raise DataError(f"{path} has no rows")
+        self._frame = self._frame.with_columns(
+            **{name: pl.lit(value) for name, value in (more or {}).items()}
+        )
 
     def __len__(self) -> int:
         return self._frame.height
 
     @property
     def columns(self) -> list[str]:
-        return self._frame.columns
+        return [name for name in self._frame.columns if name != LINE]
 
-    def numbers(self, columns: Sequence[str]) -> NDArray[np.float32]:
-        """[rows, columns], all finite."""
-        values = np.empty((len(self), len(columns)), np.float32)
+    def numbers(self, columns: Sequence[str], *, missing: bool = False) -> NDArray[np.float64]:
+        """[rows, columns], all finite; where values may be `missing`, NaN stands for them."""
+        values = np.empty((len(self), len(columns)))
         for index, column in enumerate(columns):
             cells = self._column(column)
-            if cells.dtype == pl.String:
-                cells = cells.str.strip_chars()
-            elif not cells.dtype.is_numeric():
+            if cells.dtype != pl.String and not cells.dtype.is_numeric():
                 raise DataError(f"{self.path}: column {column!r} holds {cells.dtype}, no numbers")
-            read = cells.cast(pl.Float64, strict=False)
-            with np.errstate(over="ignore"):
-                values[:, index] = read.fill_null(np.nan).to_numpy()
-            wrong = np.flatnonzero(~np.isfinite(values[:, index]))
-            if len(wrong):
-                raise self._complaint(int(wrong[0]), column, "is no finite number")
+            values[:, index] = self._as_numbers(cells)
+            wrong = ~np.isfinite(values[:, index])
+            wrong |= np.abs(values[:, index]) > np.finfo(np.float32).max
+            if missing:
+                wrong &= ~self._are_missing(cells)
+            if wrong.any():
+                raise self._complaint(int(wrong.argmax()), column, "is no finite number")
         return values
 
-    def texts(self, column: str) -> list[str]:
-        """[rows]; none of them empty."""
-        read = self._column(column).cast(pl.String, strict=False).str.strip_chars().to_list()
-        for row, text in enumerate(read):
+    def times(self, column: str, unit: str) -> NDArray[np.float64]:
+        """[rows] in seconds: numbers of a unit of SECONDS, or dates; those of text by ISO 8601."""
+        cells = self._column(column)
+        if unit == "date" and cells.dtype == pl.String:
+            cells = cells.str.strip_chars().str.to_datetime(strict=False, time_unit="ns")
+        if not cells.dtype.is_temporal():
+            return self.numbers([column])[:, 0] * SECONDS.get(unit, 1.0)
+        if cells.has_nulls():
+            raise self._complaint(int(cells.is_null().arg_max() or 0), column, "is no date")
+        return cells.cast(pl.Datetime("ns")).cast(pl.Int64).to_numpy() * 1e-9
+
+    def texts(self, column: str, *, empty: bool = False) -> list[str]:
+        """[rows]; none of them empty, unless they may be."""
+        read = self._column(column).cast(pl.String, strict=False).fill_null("")
+        found = read.str.strip_chars().to_list()
+        for row, text in enumerate(() if empty else found):
             if not text:
                 raise self._complaint(row, column, "is empty")
-        return read
-
-    def changes(self, columns: Sequence[str]) -> list[tuple[int, int]]:
-        """From which row to which the values in these columns stay what they are."""
-        if not columns:
-            return [(0, len(self))]
-        keys = list(zip(*(self.texts(column) for column in columns), strict=True))
-        edges = [row for row in range(1, len(keys)) if keys[row] != keys[row - 1]]
-        return list(zip([0, *edges], [*edges, len(keys)], strict=True))
+        return found
 
     def place(self, row: int) -> str:
-        """A row as the file's editor shows it: lines of a CSV count its header."""
-        return f"line {row + 2}" if self._is_csv else f"row {row + 1}"
+        """A row as the file's editor shows it: lines of a text count its header."""
+        line = int(self._frame[LINE][row])
+        return f"line {line + 1 + self._header}" if self._is_text else f"row {line + 1}"
 
     def _column(self, name: str) -> pl.Series:
-        if name not in self._frame.columns:
-            found = ", ".join(self._frame.columns)
+        if name not in self.columns:
+            found = ", ".join(self.columns)
             raise DataError(f"{self.path} has no column {name!r}; its columns are {found}")
         return self._frame[name]
+
+    def _as_numbers(self, cells: pl.Series) -> NDArray[np.float64]:
+        if cells.dtype == pl.String:
+            cells = cells.str.strip_chars()
+            if self._has_commas:
+                cells = cells.str.replace(",", ".", literal=True)
+        return cells.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+    def _are_missing(self, cells: pl.Series) -> NDArray[np.bool_]:
+        if cells.dtype == pl.String:
+            return cells.fill_null("").str.strip_chars().is_in(MISSING).to_numpy()
+        return (cells.is_null() | cells.cast(pl.Float64).is_nan()).fill_null(True).to_numpy()
 
     def _complaint(self, row: int, column: str, what: str) -> DataError:
         cell = self._frame[column][row]
         what = "the cell is empty" if cell in (None, "") else f"{cell!r} {what}"
         return DataError(f"{self.path}, {self.place(row)}, column {column!r}: {what}")
-
-
-def _read_csv(path: Path) -> pl.DataFrame:
-    """Every cell as text, so that a bad one can be named."""
-    with path.open("rb") as file:
-        header = file.readline().decode(errors="replace")
-    separator = max(SEPARATORS, key=header.count)
-    try:
-        table = pl.read_csv(path, separator=separator, infer_schema=False, glob=False)
-    except PolarsError:
-        _check_widths(path, separator)
-        raise
-    return table.rename({name: name.strip() for name in table.columns})
-
-
-def _check_widths(path: Path, separator: str) -> None:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file, delimiter=separator)
-        width = len(next(rows, []))
-        for cells in rows:
-            if len(cells) > width:
-                raise DataError(
-                    f"{path}, line {rows.line_num}: {len(cells)} cells; the header has {width}"
-                )
