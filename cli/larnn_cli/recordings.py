@@ -67,14 +67,15 @@ class Reader:
         return windows
 
     def _folder(self, path: Path) -> list[Recording]:
-        file = description_file(path)
+        from larnn_export.data.described import read_windows
+        from larnn_export.data.known import known_description
+
+        file = description_file(path) or known_description(path)
         if file is None:
             raise DataError(
                 f"{path} has no dataset.toml: write one (docs/own-data.md), or name the files"
             )
-        from larnn_export.data.described import read_windows
-
-        found = read_windows(file)
+        found = read_windows(file, path)
         names = [channel.name for channel in found.description.channels]
         if names != list(self.channels):
             raise DataError(
@@ -106,8 +107,7 @@ class Reader:
     def _table(self, path: Path) -> Iterator[Recording]:
         """As the description beside the table says; by the channels' names where there is none."""
         from larnn_export.data.described import (
-            changes,
-            open_table,  # polars is large: only who has tables waits for it
+            changes,  # polars is large: only who has tables waits for it
         )
         from larnn_export.data.recordings import stretches
         from larnn_export.data.tables import Table
@@ -117,22 +117,20 @@ class Reader:
             table, reading, rate = Table(path), Reading(), 1.0
             channels = [ChannelColumn(name=name, unit="") for name in self.channels]
         else:
-            file, found = description
-            table, reading, rate = open_table(path, file, found), found, found.sample_rate_hz
-            channels = list(found.channels)
+            table, reading = Table(path, description.header), description
+            channels, rate = list(description.channels), description.sample_rate_hz
         keys = list(zip(*(table.texts(column) for column in self.by), strict=True))
         edges = changes(keys) if self.by else [0]
         for _, stretch in stretches(table, channels, reading, rate, edges):
             yield Recording(path, int(stretch.rows[0]), stretch.values)
 
-    def _description(self, path: Path) -> tuple[Path, Description] | None:
+    def _description(self, path: Path) -> Description | None:
         """Beside the table, if it is of these channels."""
         file = description_file(path.parent)
-        if file is None:
-            return None
-        description = read_description(file)
-        names = [channel.name for channel in description.channels]
-        return (file, description) if names == list(self.channels) else None
+        description = None if file is None else read_description(file)
+        if description and [one.name for one in description.channels] == list(self.channels):
+            return description
+        return None
 
     def _cut(self, recordings: list[Recording], window: int) -> Iterator[Recording]:
         hop = self.hop or max(window // 2, 1)

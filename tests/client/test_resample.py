@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,7 +65,7 @@ def test_a_gap_begins_anew_and_equal_times_count_once() -> None:
     ],
 )
 def test_what_is_wrong_is_told_and_changes_nothing(
-    times: list[float], samples: list[object], told: str
+    times: list[float], samples: Any, told: str
 ) -> None:
     resampler = Resampler(1, 2)
     resampler.push([0.0], [[5.0]])

@@ -229,7 +229,7 @@ def test_a_path_tells_the_label_and_the_person(tmp_path: Path) -> None:
         (label, who, who == "2") for label in ("walk", "run") for who in ("1", "2")
     }
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"notes.csv: dataset.json's path .* does not fit"):
+    with pytest.raises(DataError, match=r"notes.csv: the expression .* does not fit notes.csv"):
         load("train", tmp_path)
 
 

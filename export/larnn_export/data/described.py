@@ -99,17 +99,20 @@ class Windows:
         return f"{len(labels)} labels from {channels} channels at {rate:g} Hz"
 
 
-def read_windows(file: Path) -> Windows:
-    """All tables of a description, in order of their paths. Raises DataError."""
-    description = read_description(file)
-    paths = tables_of(file.parent, description.files)
+def read_windows(file: Path, folder: Path | None = None) -> Windows:
+    """All tables of a description in its folder, or in another one, in order of their paths.
+
+    Raises DataError.
+    """
+    description, folder = read_description(file), folder or file.parent
+    paths = tables_of(folder, description.files)
     if not paths:
-        raise DataError(f"{file.parent} has none of the files {', '.join(description.files)}")
-    tested = set(tables_of(file.parent, description.test_files))
+        raise DataError(f"{folder} has none of the files {', '.join(description.files)}")
+    tested = set(tables_of(folder, description.test_files))
     signals: list[NDArray[np.float32]] = []
     origins: list[Origin] = []
     for path in paths:
-        _cut(open_table(path, file, description), description, path in tested, signals, origins)
+        _cut(open_table(path, folder, description), description, path in tested, signals, origins)
     if not signals:
         raise DataError(
             f"{file}: no recording is as long as a window of {description.window.steps} steps"
@@ -123,14 +126,16 @@ def tables_of(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return sorted(found)
 
 
-def open_table(path: Path, file: Path, description: Description) -> Table:
-    """A table of the description in `file`, with the columns that its path makes."""
+def open_table(path: Path, folder: Path, description: Description) -> Table:
+    """A table in this folder or below, with the columns that its path makes."""
     more: dict[str, str] = {}
     if description.path:
-        where = path.relative_to(file.parent).as_posix()
+        where = path.relative_to(folder).as_posix()
         match = re.search(description.path, where)
         if match is None:
-            raise DataError(f"{path}: {file.name}'s path {description.path!r} does not fit {where}")
+            raise DataError(
+                f"{path}: the expression {description.path!r} of `path` does not fit {where}"
+            )
         more = {name: text or "" for name, text in match.groupdict().items()}
     return Table(path, description.header, more)
 

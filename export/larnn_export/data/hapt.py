@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_export.data import DataError, Split
+from larnn_export.data import DataError, Split, downloads
 from larnn_export.data.uci_har import (
     ENVIRONMENT,
     INFO,
@@ -64,20 +66,29 @@ class Recording:
 
 
 def load_recordings(path: Path | None = None) -> list[Recording]:
-    """All 61 recordings in order; DataError when they are not there."""
-    file = data_root(path) / FILE
+    """All 61 recordings in order; DataError when they are not there.
+
+    `path` (else $LARNN_DATA, else ../shared/data) is the folder or the zip that the repository
+    gives, or a folder that holds it, or one with hapt/hapt_raw.npz: the same arrays.
+    """
+    root = data_root(path)
+    if (found := downloads.hapt(root)) is not None:
+        return _recordings(found)
+    file = root / FILE
     if not file.is_file():
         raise DataError(
-            f"{file} does not exist. Get the data set 'Smartphone-Based Recognition of Human "
-            "Activities and Postural Transitions' from the UCI Machine Learning Repository, put "
-            f"its RawData into {FILE} (arrays: expNN_userUU float32 [samples, 6], acc in g and "
-            "gyro in rad/s; labels int32 [segments, 5] as in labels.txt) and name the folder "
-            f"above with --data or {ENVIRONMENT}."
+            f"{root} has no HAPT. Get the data set 'Smartphone-Based Recognition of Human "
+            "Activities and Postural Transitions' from the UCI Machine Learning Repository, and "
+            f"name its zip, or the folder that was in it, with --data or {ENVIRONMENT}."
         )
     with np.load(file, allow_pickle=False) as arrays:
-        segments = arrays["labels"]
-        names = sorted(name for name in arrays.files if name.startswith("exp"))
-        return [_recording(name, arrays[name], segments) for name in names]
+        return _recordings(arrays)
+
+
+def _recordings(arrays: Mapping[str, NDArray[Any]]) -> list[Recording]:
+    names = sorted(name for name in arrays if name.startswith("exp"))
+    segments = arrays["labels"]
+    return [_recording(name, arrays[name], segments) for name in names]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from larnn_export.data import downloads
 from larnn_export.data.errors import DataError
 from larnn_export.data.split import DataInfo, Split
 from larnn_service.contract import Channel
@@ -66,29 +70,38 @@ def split_file(name: str, path: Path | None = None) -> Path:
     file = data_root(path) / FOLDER / f"uci_har_{name}.npz"
     if not file.is_file():
         raise DataError(
-            f"{file} does not exist. Get the data set 'Human Activity Recognition Using "
-            "Smartphones' from the UCI Machine Learning Repository, put its nine 'Inertial "
-            f"Signals' into {FOLDER}/uci_har_train.npz and {FOLDER}/uci_har_test.npz (arrays: "
-            "signals float32 [windows, 128, 9] in the order body_acc x y z, body_gyro x y z, "
-            "total_acc x y z; labels int8 from 0 to 5; subject int8) and name the folder above "
-            f"with --data or {ENVIRONMENT}."
+            f"{data_root(path)} has no UCI HAR. Get the data set 'Human Activity Recognition Using "
+            "Smartphones' from the UCI Machine Learning Repository, and name its zip, or the "
+            f"folder that was in it, with --data or {ENVIRONMENT}; docs/own-data.md tells how to "
+            "describe other tables."
         )
     return file
 
 
 def load_split(name: str, path: Path | None = None) -> Split:
-    """The "train" (21 people) or "test" (9 others) windows; DataError when they are not there."""
+    """The "train" (21 people) or "test" (9 others) windows; DataError when they are not there.
+
+    `path` (else $LARNN_DATA, else ../shared/data) is the folder or the zip that the repository
+    gives, or a folder that holds it, or one with the arrays of `split_file`.
+    """
+    root = data_root(path)
+    if (found := downloads.uci_har(root, name)) is not None:
+        return _checked(root, found)
     file = split_file(name, path)
     with np.load(file, allow_pickle=False) as arrays:
         missing = {"signals", "labels", "subject"} - set(arrays.files)
         if missing:
             raise DataError(f"{file} lacks the arrays {sorted(missing)}")
-        split = Split(
-            INFO,
-            np.ascontiguousarray(arrays["signals"], dtype=np.float32),
-            arrays["labels"].astype(np.int64),
-            arrays["subject"].astype(np.int64),
-        )
+        return _checked(file, arrays)
+
+
+def _checked(file: Path, arrays: Mapping[str, NDArray[Any]]) -> Split:
+    split = Split(
+        INFO,
+        np.ascontiguousarray(arrays["signals"], dtype=np.float32),
+        arrays["labels"].astype(np.int64),
+        arrays["subject"].astype(np.int64),
+    )
     _check(file, split)
     return split
 
