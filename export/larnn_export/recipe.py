@@ -35,6 +35,8 @@ class TrainConfig(BaseModel):
     ema_decay: float = Field(0.995, ge=0, lt=1)
     """Of the moving average of the weights, which is what is measured and saved."""
 
+    balanced: bool = False
+    """Whether each class counts as much as any other in the loss, however few windows it has."""
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     loss_from_step: int = Field(32, ge=0)
     """The loss averages over the steps from here on: a stream is asked at any step."""

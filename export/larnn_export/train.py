@@ -17,7 +17,7 @@ from larnn_export.augment import augment, sensor_frames
 from larnn_export.carried import CarriedStreams, Labelled
 from larnn_export.data import DataError, Split
 from larnn_export.families import configure
-from larnn_export.loss import sequence_loss, stream_loss
+from larnn_export.loss import class_weights, sequence_loss, stream_loss
 from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from larnn_export.recipe import TrainConfig
 
@@ -48,6 +48,8 @@ class Trainer:
         train, held_out = _divided(data, config.held_out)
         self.windows, self.labels = torch.from_numpy(train.signals), torch.from_numpy(train.labels)
         self.mean, self.deviation = _statistics(self.windows)
+        classes = len(data.info.labels)
+        self.weights = class_weights(self.labels, classes) if config.balanced else None
         self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
         self.recordings = [r for r in recordings if r.subject in train.subjects]
         torch.set_num_threads(config.threads)
@@ -145,9 +147,10 @@ class Trainer:
         logits, after = self.network.from_features(self._standardised(self.network, x), state)
         streams.carry(tuple(tensor[len(windows) :].detach() for tensor in after))
         of_windows, of_streams = logits.split([len(windows), len(x) - len(windows)])
-        loss = sequence_loss(of_windows, labels, self.config)
+        loss = sequence_loss(of_windows, labels, self.config, self.weights)
         if len(of_streams):
-            loss = loss.lerp(stream_loss(of_streams, chunk, self.config), len(of_streams) / len(x))
+            streamed = stream_loss(of_streams, chunk, self.config, self.weights)
+            loss = loss.lerp(streamed, len(of_streams) / len(x))
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)

@@ -15,7 +15,7 @@ from larnn_export.augment import random_rotations
 from larnn_export.data import DataError, Split
 from larnn_export.data.uci_har import INFO
 from larnn_export.families.larnn.config import LARNNConfig
-from larnn_export.loss import sequence_loss
+from larnn_export.loss import class_weights, sequence_loss
 from larnn_export.recipe import TrainConfig, folds
 from larnn_export.resume import resume, save_last
 from larnn_export.train import Trainer
@@ -141,3 +141,23 @@ def test_the_loss_leaves_out_early_steps() -> None:
     before = sequence_loss(logits, labels, CONFIG)
     logits[:, : CONFIG.loss_from_step] = 100.0
     torch.testing.assert_close(sequence_loss(logits, labels, CONFIG), before)
+
+
+def test_in_a_balanced_loss_each_class_counts_as_much_as_any_other() -> None:
+    plain = CONFIG.model_copy(update={"label_smoothing": 0.0})
+    logits = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 0, 0, 2])
+    weights = class_weights(labels, 3)
+    torch.testing.assert_close(weights[labels].mean(), torch.tensor(2 / 3))
+    found = sequence_loss(logits, labels, plain, weights)
+    each = [sequence_loss(logits[labels == one], labels[labels == one], plain) for one in (0, 2)]
+    torch.testing.assert_close(found, torch.stack(each).mean())
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_recipe_says_whether_the_loss_is_balanced(balanced: bool, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"balanced": balanced})
+    trainer = Trainer(NETWORK, config, people(), tmp_path)
+    assert (trainer.weights is not None) == balanced
+    record = next(trainer.fit())
+    assert record["loss"] > 0
