@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_client.errors import ProtocolError, Refused, refused
+from larnn_client.inputs import Input, read_input
 
 Floats = NDArray[np.float32]
 BINARY = "larnn.f32.v1"
@@ -86,13 +87,18 @@ class Model:
     provider: str
     """The execution provider that runs it."""
     sample_rate_hz: float | None
-    """None where steps have no rate."""
-    channels: Mapping[str, str]
-    """Name to unit, in the order of a step's numbers."""
+    """Of the steps; None where they have no rate."""
+    input: Input
+    """What a step is."""
     labels: tuple[str, ...]
     """Of its answer; none where that has values, or is raw."""
     outputs: tuple[Output, ...] = ()
     """The answer first."""
+
+    @property
+    def channels(self) -> Mapping[str, str]:
+        """Name to unit, in the order of a step's numbers."""
+        return self.input.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +122,15 @@ class Opened:
     durable: int
     survives: str
     """What the service's store can promise: `connection`, `restart` or `replica`."""
-    channels: tuple[str, ...]
+    input: Input
+    """What a step is."""
     labels: tuple[str, ...]
     outputs: tuple[Output, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the numbers of a step are called, in their order."""
+        return tuple(self.input.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +190,7 @@ def opened(message: dict[str, Any]) -> Opened:
         position=int(message["position"]),
         durable=int(message["durable"]),
         survives=message["survives"],
-        channels=tuple(message["channels"]),
+        input=read_input(message, dict.fromkeys(message["channels"], "")),
         labels=tuple(message["labels"]),
         outputs=_outputs(message),
     )
@@ -230,7 +242,7 @@ def _model(item: dict[str, Any]) -> Model:
         description=item["description"],
         provider=item["provider"],
         sample_rate_hz=item["sample_rate_hz"],
-        channels={channel["name"]: channel["unit"] for channel in item["channels"]},
+        input=read_input(item, {channel["name"]: channel["unit"] for channel in item["channels"]}),
         labels=tuple(item["labels"]),
         outputs=_outputs(item),
     )

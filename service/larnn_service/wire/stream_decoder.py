@@ -47,8 +47,8 @@ class StreamDecoder:
             check_chunk_size(len(steps), self._max_chunk_steps)
             options.check(model.manifest.contract, model.manifest.name)
             return ChunkRequest(offset, steps, options)
-        channels = len(model.manifest.contract.channels)
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
+        width = model.manifest.contract.input.width
+        most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
