@@ -14,6 +14,8 @@ from larnn_service.outputs import Channel, Strict
 
 MOST = 2**16
 """Numbers that a step may have."""
+LARGEST_SCALE = 1e30
+"""With it every int16 is a finite float32."""
 Count = Annotated[int, Field(ge=1, le=MOST)]
 
 
@@ -33,7 +35,9 @@ class Frame(Strict):
     unit: str
     sample_rate_hz: float | None = Field(None, gt=0, exclude_if=lambda value: value is None)
     """Of the samples, not of the steps."""
-    int16_scale: float | None = Field(None, gt=0, exclude_if=lambda value: value is None)
+    int16_scale: float | None = Field(
+        None, gt=0, le=LARGEST_SCALE, exclude_if=lambda value: value is None
+    )
     """What a sample that comes as int16 is multiplied by; None where these are not accepted."""
 
 
@@ -62,6 +66,11 @@ class Input(Strict):
         if self.range is not None:
             return self.range.count
         return len(self.channels) if self.frame is None else self.frame.samples
+
+    @property
+    def int16_scale(self) -> float | None:
+        """What int16 samples are multiplied by; None where none are accepted."""
+        return None if self.frame is None else self.frame.int16_scale
 
     @property
     def summary(self) -> tuple[Channel, ...]:

@@ -14,7 +14,8 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from larnn_client import Client
+from larnn_client import BadInput, Client
+from larnn_client.messages import Binary
 from tests import live, wide
 from tests.cli.command import run
 
@@ -93,6 +94,64 @@ def test_every_door_takes_steps_of_that_width(http: httpx.Client, url: str, name
     inferred = http.post(f"/v2/models/{name}/infer", json={"inputs": [x]}).json()
     [output] = inferred["outputs"]
     np.testing.assert_allclose(output["data"], wide.expected(steps), atol=1e-5)
+
+
+def test_int16_samples_are_scaled_as_the_manifest_says(http: httpx.Client, url: str) -> None:
+    samples = np.random.default_rng(0).integers(-(2**15), 2**15, (5, 160)).astype("<i2")
+    scaled = samples.astype(np.float32) * np.float32(wide.SCALE)
+    level = pytest.approx(wide.expected(scaled)[-1], abs=1e-6)
+    npy = {"Content-Type": "application/x-npy"}
+    for kind in ("<i2", "<i4", ">i2"):
+        body = io.BytesIO()
+        np.save(body, samples[None].astype(kind))
+        asked = body.getvalue()
+        answer = http.post("/classify?model=frame", headers=npy, content=asked).json()
+        if kind == "<i2":
+            assert answer["predictions"][0]["values"]["level"] == level
+            other = http.post("/classify?model=range", headers=npy, content=asked)
+            assert "takes [batch, steps, 512]" in other.json()["detail"]
+        else:
+            assert (answer["code"], "send <f4 C" in answer["detail"]) == ("bad_value", True)
+    address = live.websocket_url(url)
+    protocols = [Subprotocol("larnn.i16.v1")]
+    with connect(f"{address}?model=frame", subprotocols=protocols) as socket:
+        socket.recv(timeout=60)
+        whole = struct.pack("<Q", 0) + samples.tobytes()
+        for spoilt in (whole[:-1], whole[:-2], whole[:7]):
+            socket.send(spoilt)
+            told = json.loads(socket.recv(timeout=60))
+            assert (told["code"], "160 int16 values" in told["detail"]) == ("bad_message", True)
+        socket.send(whole)
+        assert json.loads(socket.recv(timeout=60))["values"]["level"] == level
+        socket.send('{"type": "chunk", "offset": 5, "steps": [[1]]}')
+        assert "under larnn.i16.v1" in json.loads(socket.recv(timeout=60))["detail"]
+    with connect(f"{address}?model=range", subprotocols=protocols) as socket:
+        socket.recv(timeout=60)
+        socket.send(struct.pack("<Q", 0) + bytes(2 * 512))
+        assert "range takes no int16" in json.loads(socket.recv(timeout=60))["detail"]
+
+
+@pytest.mark.parametrize("binary", [False, True, "int16"])
+def test_the_client_passes_int16_arrays_on(url: str, binary: Binary) -> None:
+    samples = np.random.default_rng(0).integers(-(2**15), 2**15, (5, 160)).astype(np.int16)
+    level = pytest.approx(wide.expected(samples.astype(np.float32) * wide.SCALE)[-1], abs=1e-6)
+    with Client(url) as client:
+        with client.stream(model="frame", binary=binary) as stream:
+            *_, told = stream.predict([samples[:2], samples[2:]])
+            if binary == "int16":
+                with pytest.raises(BadInput, match="int16 arrays alone"):
+                    stream.send(samples.astype(np.float32))
+        answer = client.classify([samples, samples], model="frame").predictions[1]
+        with pytest.raises(BadInput, match="int16 sequences go in one length"):
+            client.classify([samples, samples[1:]], model="frame")
+        with pytest.raises(BadInput, match=r"takes \[batch, steps, 512\]"):
+            client.classify([samples], model="range")
+        with (
+            client.stream(model="range", binary="int16") as stream,
+            pytest.raises(BadInput, match="the model takes no int16"),
+        ):
+            stream.send(np.zeros((1, 512), np.int16))
+    assert told.values["level"] == answer.values["level"] == level
 
 
 @NAMED

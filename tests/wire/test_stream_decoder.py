@@ -27,7 +27,7 @@ from tests.engine.replicas import MODEL
 MOST = 4
 OPTIONS = AnswerOptions(emit="every")
 """Those of the address."""
-JSON, BINARY = (StreamDecoder(binary, OPTIONS, MOST) for binary in (False, True))
+JSON, BINARY = (StreamDecoder(name, OPTIONS, MOST) for name in (None, "larnn.f32.v1"))
 CHUNK = b'{"type": "chunk", "offset": 7, "steps": [[1, -2.5], [3e2, 0.125]]}'
 STEPS = [[1.0, -2.5], [300.0, 0.125]]
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -6,7 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,12 @@ from larnn_client.errors import ProtocolError, Refused, refused
 from larnn_client.inputs import Input, read_input
 
 Floats = NDArray[np.float32]
-BINARY = "larnn.f32.v1"
+Steps = NDArray[Any]
+"""float32, or int16 samples of a model that scales them."""
+Binary = bool | Literal["int16"]
+"""Whether chunks are binary frames, of float32 or of int16."""
+BINARY: Mapping[Binary, str] = {True: "larnn.f32.v1", "int16": "larnn.i16.v1"}
+"""The subprotocols of binary chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class Chunk:
     """Steps [steps, channels] of a stream, `offset` of them before."""
 
     offset: int
-    steps: Floats
+    steps: Steps
 
     @property
     def end(self) -> int:
@@ -155,10 +160,11 @@ class Chunk:
 END = '{"type": "end"}'
 
 
-def encode(chunk: Chunk, acked: int, *, binary: bool) -> str | bytes:
+def encode(chunk: Chunk, acked: int, *, binary: Binary) -> str | bytes:
     """A chunk as a frame. A binary one acknowledges everything before its offset."""
     if binary:
-        return struct.pack("<Q", chunk.offset) + chunk.steps.astype("<f4", copy=False).tobytes()
+        samples = "<i2" if binary == "int16" else "<f4"
+        return struct.pack("<Q", chunk.offset) + chunk.steps.astype(samples, copy=False).tobytes()
     steps = chunk.steps.tolist()
     return json.dumps({"type": "chunk", "offset": chunk.offset, "acked": acked, "steps": steps})
 

@@ -90,7 +90,7 @@ class AsyncStream:
 
         Waits for nothing. Raises BadInput, BufferFull, StreamClosed, and what ended the stream.
         """
-        chunk = chunk_array(steps, self.opened.input.width)
+        chunk = chunk_array(steps, self.opened.input, int16=self._pump.binary == "int16")
         self._pump.check()
         if self._pump.ending:
             raise StreamClosed("the stream is ended; open a new one, or resume it")
