@@ -11,7 +11,8 @@ from google.protobuf.json_format import ParseDict
 from numpy.typing import NDArray
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from larnn_service.contract import MANIFEST_FILE, Contract, Manifest, StateTensor, TensorSignature
+from larnn_export.manifests import read_manifest
+from larnn_service.contract import Contract, Manifest, StateTensor, TensorSignature
 from larnn_service.tensors import File
 
 CONFIG_FILE = "config.pbtxt"
@@ -50,11 +51,6 @@ def triton_config(manifest: Manifest) -> str:
     }
     text: str = text_format.MessageToString(ParseDict(described, ModelConfig()))
     return text
-
-
-def read_manifest(version: Path) -> Manifest:
-    """That of a version's folder. Raises OSError, ValueError."""
-    return Manifest.model_validate_json((version / MANIFEST_FILE).read_bytes())
 
 
 def write_triton_config(version: Path) -> Path:
