@@ -21,6 +21,8 @@ from larnn_export.data.description import (
 
 Floats = NDArray[np.float32]
 SUFFIXES = ".npz, .npy, .parquet, .csv, .tsv, .txt, .dat"
+_LISTED = 16
+"""Names that an error repeats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class Reader:
         if names != list(self.channels):
             raise DataError(
                 f"{file} has the channels {', '.join(names)}; "
-                f"the model takes {', '.join(self.channels)}"
+                f"the model takes {_listed(self.channels)}"
             )
         return [
             Recording(origin.file, origin.first_row, steps, origin.label)
@@ -97,7 +99,7 @@ class Reader:
         if array.shape[-1] != len(self.channels):
             raise DataError(
                 f"{path} has {array.shape[-1]} channels; the model takes {len(self.channels)}: "
-                f"{', '.join(self.channels)}"
+                f"{_listed(self.channels)}"
             )
         if not array.size or not np.isfinite(array).all():
             raise DataError(f"{path}: {'a number is not finite' if array.size else 'no steps'}")
@@ -138,6 +140,13 @@ class Reader:
             for row in range(0, len(recording.steps) - window + 1, hop):
                 steps = recording.steps[row : row + window]
                 yield Recording(recording.file, recording.first_row + row, steps)
+
+
+def _listed(channels: Sequence[str]) -> str:
+    """Their names; of many the first and the last."""
+    if len(channels) <= _LISTED:
+        return ", ".join(channels)
+    return f"{channels[0]} … {channels[-1]}"
 
 
 def _load(path: Path, name: str | None) -> NDArray[Any]:
