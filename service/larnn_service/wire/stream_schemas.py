@@ -96,7 +96,7 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
     version: int
     position: int
     durable: int
-    survives: Literal["connection", "restart", "replica"]
+    survives: Literal["connection", "restart", "replica", "failover"]
     channels: list[str]
     labels: list[str]
     """Of its answer; none where that has values, or is raw."""
