@@ -60,13 +60,10 @@ class Address:
 
 def read(address: str) -> Address:
     """Raises StartupError with one sentence, which repeats no piece of the address."""
-    try:
-        scheme = _SCHEME.fullmatch(urlsplit(address).scheme)
-        if scheme is None:
-            raise ValueError
-        kind: Kind = scheme[3] or "server"  # type: ignore[assignment]
-    except ValueError:
-        raise _refused("server", "the address has no scheme that is known") from None
+    scheme = _SCHEME.fullmatch(address.partition("://")[0])
+    if scheme is None:
+        raise _refused("server", "the address has no scheme that is known")
+    kind: Kind = scheme[3] or "server"  # type: ignore[assignment]
     try:
         return _unix(address) if scheme[1] is None else _read(address, kind, bool(scheme[2]))
     except _Refused as refused:

@@ -42,6 +42,7 @@ _SENTENCES: list[tuple[type[Exception], str, str]] = [
         "Valkey, or Redis 7.2, and appendonly yes",
     ),
     (ResponseError, "cluster support disabled", _AT + f"is of no cluster: say {FORM}"),
+    (ResponseError, "'SENTINEL'", _AT + f"is no Sentinel: say {FORM}"),
     (ResponseError, "", _AT + "refuses what the service asks ({kind}): its own log tells more"),
     (
         Exception,
@@ -49,6 +50,12 @@ _SENTENCES: list[tuple[type[Exception], str, str]] = [
         _AT + "and this client do not trust each other's certificates: name the authority, "
         "?ssl_ca_certs=/path/ca.pem, and where it asks for one &ssl_certfile=… &ssl_keyfile=…",
     ),
+    (
+        OSError,
+        "[Errno 2]",
+        "LARNN_STORE: a certificate or a socket that the address names is not there",
+    ),
+    (OSError, "[Errno 13]", "LARNN_STORE: a file that the address names may not be read"),
     (Exception, "", _AT + f"does not serve ({{kind}}): start it first, or correct {FORM}"),
 ]
 """Of which kind an error is, what its text has, and what an operator reads."""
