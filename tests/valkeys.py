@@ -113,12 +113,25 @@ class Cluster:
 
     def kill_primary(self, key: str) -> Node:
         """Kill the one that has the key."""
-        with self.client() as client:
-            node = client.get_node_from_key(key)
-        assert node is not None
-        [primary] = [mine for mine in self.nodes if mine.port == node.port]
+        primary = self._primary(key)
         primary.kill()
         return primary
+
+    def fail_over(self, key: str) -> Node:
+        """Kill the one that has the key; what is killed, once another has its place.
+
+        Started before, it would be the primary again, and without any stream.
+        """
+        killed = self.kill_primary(key)
+        until(lambda: self._primary(key).runs and self.is_whole(), "no replica was promoted")
+        return killed
+
+    def _primary(self, key: str) -> Node:
+        with self.client() as client:
+            found = client.get_node_from_key(key)
+        assert found is not None
+        [node] = [mine for mine in self.nodes if mine.port == found.port]
+        return node
 
     def is_whole(self) -> bool:
         """Whether every slot is served, as all that run see it."""
@@ -200,6 +213,20 @@ class Watched:
             if known["num-slaves"] < len(self.servers) - 1:
                 return False
         return self.primary().runs
+
+    def is_promoted(self) -> bool:
+        """Whether the server that the Sentinels name runs, and takes writes."""
+        primary = self.primary()
+        return primary.runs and primary.ask("ROLE")[0] == b"master"
+
+    def is_in_step(self) -> bool:
+        """Whether the replicas have all that the primary has."""
+        offsets = set()
+        for node in self.servers:
+            with node.client() as client:
+                found = client.info("replication")
+            offsets.add(found.get("slave_repl_offset", found["master_repl_offset"]))
+        return len(offsets) == 1
 
 
 @contextlib.contextmanager
