@@ -145,8 +145,9 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, primaries: int = 3, **options: Any) -> Iterator[Cluster]:
-    """A replica for each primary, all slots served and all replicas up to date."""
+def cluster(folder: Path, **options: Any) -> Iterator[Cluster]:
+    """Three primaries, a replica for each, all slots served and all replicas up to date."""
+    primaries = 3
     with ExitStack() as stack:
         nodes = []
         for number in range(2 * primaries):
