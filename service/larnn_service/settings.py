@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     """How long SQLite and Valkey keep a stream that nobody touches."""
     store_timeout: float = Field(5.0, gt=0)
     """How long the store may take to answer."""
-    store_connections: int = Field(4, ge=1)
+    store_connections: int = Field(32, ge=1)
     """Connections to each Valkey or Redis server; checkpoints share them."""
     store_replicas: int = Field(0, ge=0)
     """Replicas of that server that must have a write before it counts."""

@@ -12,7 +12,7 @@ from larnn_service.engine.store.valkey.store import ValkeyStore
 
 
 def open_store(
-    address: str, *, ttl: float, timeout: float, connections: int = 4, awaited: Awaited = NONE
+    address: str, *, ttl: float, timeout: float, connections: int = 32, awaited: Awaited = NONE
 ) -> Store:
     """The store of an address that Settings has let pass; ttl and timeout in seconds.
 

@@ -40,7 +40,7 @@ class ValkeyStore:
         *,
         ttl: float,
         timeout: float,
-        connections: int = 4,
+        connections: int = 32,
         awaited: Awaited = NONE,
     ) -> None:
         """`connections`: to each server. Raises StartupError where the address says nothing."""
