@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import live, toy, valkey
+from tests import live, toy, valkey, valkeys
 from tests.cli.command import Larnn
 from wheels import uplot
 
@@ -61,6 +61,24 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.S
         pytest.skip("neither valkey-server nor redis-server is installed")
     with valkey.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkeys.Cluster]:
+    """A whole cluster that many tests share: they leave its servers alone."""
+    if valkey.PROGRAM is None:
+        pytest.skip("neither valkey-server nor redis-server is installed")
+    with valkeys.cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def valkey_watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkeys.Watched]:
+    """A server with replicas and Sentinels that many tests share: they leave it alone."""
+    if valkey.PROGRAM is None:
+        pytest.skip("neither valkey-server nor redis-server is installed")
+    with valkeys.watched(tmp_path_factory.mktemp("watched")) as watched:
+        yield watched
 
 
 @pytest.fixture

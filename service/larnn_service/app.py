@@ -44,6 +44,7 @@ from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.factory import open_store
+from larnn_service.engine.store.valkey.lane import Awaited
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import StartupError, Unavailable
@@ -214,7 +215,14 @@ def _grpc_server(
 
 
 def _streams(settings: Settings, models: Models) -> Streams:
-    store = open_store(settings.store, ttl=settings.store_ttl, timeout=settings.store_timeout)
+    awaited = Awaited(settings.store_replicas, settings.store_replicas_on_disk)
+    store = open_store(
+        settings.store,
+        ttl=settings.store_ttl,
+        timeout=settings.store_timeout,
+        connections=settings.store_connections,
+        awaited=awaited,
+    )
     store.prepare()
     secret = settings.secret.get_secret_value()
     if "secret" not in settings.model_fields_set:  # replicas and restarts share the store's

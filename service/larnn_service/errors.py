@@ -92,7 +92,8 @@ class Gap(ServiceError):
     def __init__(self, offset: int, position: int) -> None:
         super().__init__(
             f"the chunk starts at step {offset}, the stream has consumed {position}; "
-            f"send the steps from {position} on",
+            f"send the steps from {position} on. If they were called durable, the store has lost "
+            "them: open a new stream",
             expected_offset=position,
         )
 

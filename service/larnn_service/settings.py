@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_STORE = re.compile(r"memory|sqlite:////.+|rediss?://.+|unix://.+")
+_STORE = re.compile(r"memory|sqlite:////.+|(redis|valkey)s?(\+cluster|\+sentinel)?://.+|unix://.+")
 
 
 def entries(setting: str) -> list[str]:
@@ -65,11 +65,18 @@ class Settings(BaseSettings):
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
     store: str = Field("memory", repr=False)
-    """Where streams rest: memory, sqlite:////absolute/path, redis://host:port/0 or rediss://…"""
+    """Where streams rest: memory, sqlite:////absolute/path, redis://host:port/0, rediss://…,
+    redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/service"""
     store_ttl: float = Field(86_400.0, gt=0)
     """How long SQLite and Valkey keep a stream that nobody touches."""
     store_timeout: float = Field(5.0, gt=0)
     """How long the store may take to answer."""
+    store_connections: int = Field(32, ge=1)
+    """Connections to each Valkey or Redis server; checkpoints share them."""
+    store_replicas: int = Field(0, ge=0)
+    """Replicas of that server that must have a write before it counts."""
+    store_replicas_on_disk: bool = False
+    """They must have it on their disks, and the server on its own."""
     checkpoint_steps: int = Field(100, ge=1)
     """A stream is written to the store at the latest after so many steps."""
     checkpoint_interval: float = Field(1.0, gt=0)
@@ -166,7 +173,10 @@ class Settings(BaseSettings):
     @classmethod
     def _store_is_known(cls, store: str) -> str:
         if not _STORE.fullmatch(store):
-            raise ValueError("say memory, sqlite:////absolute/path or redis://host:port/0")
+            raise ValueError(
+                "say memory, sqlite:////absolute/path, redis://host:port/0, "
+                "redis+cluster://host:port,host:port or redis+sentinel://host:port/service"
+            )
         return store
 
     @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins")
@@ -177,6 +187,14 @@ class Settings(BaseSettings):
             name = f"LARNN_{info.field_name}".upper()
             raise ValueError(f"{name} is set and names nothing; leave it out, or name its entries")
         return setting
+
+    @model_validator(mode="after")
+    def _replicas_are_of_a_server(self) -> Settings:
+        if self.store_replicas and self.store.startswith(("memory", "sqlite")):
+            raise ValueError("store_replicas are those of Valkey or Redis: name it as the store")
+        if self.store_replicas_on_disk and not self.store_replicas:
+            raise ValueError("store_replicas_on_disk needs store_replicas: say how many")
+        return self
 
     @model_validator(mode="after")
     def _the_largest_has_room(self) -> Settings:

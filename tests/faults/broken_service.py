@@ -4,18 +4,18 @@ import os
 
 from larnn_service.__main__ import main
 from larnn_service.engine.engine import Engine
-from larnn_service.engine.store import valkey
+from larnn_service.engine.store.valkey import scripts
 from larnn_service.engine.streams.advancer import Answer
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 
-FENCE = "if tonumber(fence) ~= tonumber(ARGV[2]) then return 'moved' end"
+FENCE = "if tonumber(fence) ~= tonumber(ARGV[3]) then return 'moved' end"
 
 
 def without_fences() -> None:
     """A store that takes a checkpoint from whoever writes last."""
-    assert FENCE in valkey._SAVE
-    valkey._SAVE = valkey._SAVE.replace(FENCE, "")
+    assert FENCE in scripts.SAVE
+    scripts.SAVE = scripts.SAVE.replace(FENCE, "")
 
 
 def without_offsets() -> None:

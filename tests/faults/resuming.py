@@ -86,7 +86,8 @@ class Resuming:
             self._count(offset, answer)
             offset += len(steps)
         await socket.send('{"type": "end"}')
-        assert await self._hear(socket) == {"type": "ended", "position": len(self.signal)}
+        ended = await self._hear(socket)
+        assert ended == {"type": "ended", "position": len(self.signal)}, ended
 
     def _count(self, offset: int, answer: dict[str, Any]) -> None:
         assert answer["durable"] >= self.durable

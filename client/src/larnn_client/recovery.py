@@ -59,7 +59,7 @@ class Recovery:
             self._ghost |= not self._attempt_answered and not isinstance(error, NotReached)
         elif not self._may_pass(error):
             raise error
-        if self._opened is None or self._opened.survives == "replica":
+        if self._opened is None or self._opened.survives in ("replica", "failover"):
             self.address += 1
         if await self._backoff.wait(at_least=wait_at_least(error)):
             return

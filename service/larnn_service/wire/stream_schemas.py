@@ -123,7 +123,7 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
     version: int
     position: int
     durable: int
-    survives: Literal["connection", "restart", "replica"]
+    survives: Literal["connection", "restart", "replica", "failover"]
     input: InputInfo
     channels: list[str]
     """Of its input; none where that has a range of them, or a frame of samples."""

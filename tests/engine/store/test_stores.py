@@ -15,12 +15,14 @@ import pytest
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.store.valkey.lane import NONE, Awaited
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.errors import StartupError, Unavailable
-from tests import valkey
+from tests import valkey, valkeys
 from tests.engine.streams.test_checkpoint import same
 
-KINDS = ["memory", "sqlite", "valkey"]
+KINDS = ["memory", "sqlite", "valkey", "cluster", "sentinel"]
+AWAITED = {"cluster": Awaited(1), "sentinel": Awaited(2)}
 
 
 def checkpoint(stream: str, position: int = 0, fence: int = 0) -> Checkpoint:
@@ -36,16 +38,27 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def address(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
-    if kind == "valkey":
-        server: valkey.Server = request.getfixturevalue("valkey_server")
-        return server.url
+    fixtures = {
+        "valkey": "valkey_server",
+        "cluster": "valkey_cluster",
+        "sentinel": "valkey_watched",
+    }
+    if kind in fixtures:
+        return str(request.getfixturevalue(fixtures[kind]).url)
     return "memory" if kind == "memory" else f"sqlite:///{folder / 'streams.db'}"
+
+
+def opened(kind: str, request: pytest.FixtureRequest, folder: Path, ttl: float = 60) -> Store:
+    """The store, which waits for replicas where there are any."""
+    awaited = AWAITED.get(kind, NONE)
+    store = open_store(address(kind, request, folder), ttl=ttl, timeout=30, awaited=awaited)
+    store.prepare()
+    return store
 
 
 @pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store(address(request.param, request, tmp_path), ttl=60, timeout=30)
-    store.prepare()
+    store = opened(request.param, request, tmp_path)
     yield store
     await store.close()
 
@@ -56,8 +69,7 @@ async def forgetful(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     if request.param == "memory":
         store: Store = MemoryStore(ttl=0)
     else:
-        store = open_store(address(request.param, request, tmp_path), ttl=0.001, timeout=30)
-    store.prepare()
+        store = opened(request.param, request, tmp_path, ttl=0.001)
     yield store
     await store.close()
 
@@ -154,6 +166,44 @@ async def test_an_expired_stream_is_no_free_fence(forgetful: Store, name: str) -
     assert isinstance(await forgetful.create(checkpoint(name + "again"), name), Head)
 
 
+async def test_of_many_that_open_with_one_key_at_once_one_stream_comes(
+    store: Store, name: str
+) -> None:
+    """Also where the key named a stream that has been deleted."""
+    for turn in range(3):
+        names = [f"{name} {turn} {number}" for number in range(20)]
+        found = await asyncio.gather(*(store.create(checkpoint(one), name) for one in names))
+        living = [one for one in names if await store.head(one)]
+        assert len(living) == 1
+        assert {one for one in found if isinstance(one, str)} <= set(living)
+        assert sum(isinstance(one, Head) for one in found) <= 1
+        assert await store.named(name) == living[0]
+        await store.delete(living[0])
+
+
+async def test_a_key_lives_as_long_as_its_stream_is_written(
+    request: pytest.FixtureRequest, tmp_path: Path, name: str
+) -> None:
+    """In a cluster they are of two servers: the one is renewed when the other is."""
+    store = opened("cluster", request, tmp_path)
+    mine = await create(store, name, key=name)
+    cluster: valkeys.Cluster = request.getfixturevalue("valkey_cluster")
+    with cluster.client() as client:
+        stream = f"larnn:stream:{name}"
+        [key] = [
+            found for found in client.scan_iter("larnn:key:*") if client.get(found) == name.encode()
+        ]
+        for renewing in (lambda: store.save(mine), lambda: store.take(name)):
+            client.pexpire(key, 30_000)
+            client.hset(stream, "renewed", 0)
+            await renewing()
+            assert client.pttl(key) > client.pttl(stream) > 30_000
+            client.pexpire(key, 30_000)
+            await store.save(mine)  # not each time
+            assert client.pttl(key) <= 30_000
+    await store.close()
+
+
 async def test_a_key_names_one_living_stream(store: Store, name: str) -> None:
     mine = await create(store, name, key=name)
     assert await store.create(checkpoint(name + "second"), name) == mine.stream
@@ -162,14 +212,13 @@ async def test_a_key_names_one_living_stream(store: Store, name: str) -> None:
     await create(store, name + "third", key=name)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "valkey"])
+@pytest.mark.parametrize("kind", KINDS[1:])
 async def test_the_secret_of_the_first_use_is_kept(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     kept = set()
     for fresh in ("one", "another"):
-        store = open_store(address(kind, request, tmp_path), ttl=60, timeout=30)
-        store.prepare()
+        store = opened(kind, request, tmp_path)
         kept.add(store.keep_secret(fresh))
         await store.close()
     assert len(kept) == 1

@@ -7,13 +7,19 @@ from pathlib import Path
 from larnn_service.engine.store.interface import Store
 from larnn_service.engine.store.memory import MemoryStore
 from larnn_service.engine.store.sqlite import SqliteStore
-from larnn_service.engine.store.valkey import ValkeyStore
+from larnn_service.engine.store.valkey.lane import NONE, Awaited
+from larnn_service.engine.store.valkey.store import ValkeyStore
 
 
-def open_store(address: str, *, ttl: float, timeout: float) -> Store:
-    """The store of an address that Settings has let pass; ttl and timeout in seconds."""
+def open_store(
+    address: str, *, ttl: float, timeout: float, connections: int = 32, awaited: Awaited = NONE
+) -> Store:
+    """The store of an address that Settings has let pass; ttl and timeout in seconds.
+
+    `connections` and `awaited` are of Valkey and Redis. Raises StartupError.
+    """
     if address == "memory":
         return MemoryStore()
     if address.startswith("sqlite://"):
         return SqliteStore(Path(address.removeprefix("sqlite:///")), ttl=ttl, timeout=timeout)
-    return ValkeyStore(address, ttl=ttl, timeout=timeout)
+    return ValkeyStore(address, ttl=ttl, timeout=timeout, connections=connections, awaited=awaited)

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from larnn_service.engine.store.health import StoreHealth
 from larnn_service.engine.streams.checkpoint import Checkpoint
 
-Survives = Literal["connection", "restart", "replica"]
+Survives = Literal["connection", "restart", "replica", "failover"]
 Outcome = Literal["saved", "moved", "gone"]
 
 

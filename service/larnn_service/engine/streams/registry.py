@@ -304,4 +304,7 @@ class Streams:
         return self._expired() if self.ids.is_ours(stream_id) else UnknownStream()
 
     def _expired(self) -> Expired:
-        return Expired("the stream was ended, deleted or idle for too long; open a new one")
+        ends = "ended, deleted or idle for too long"
+        if self.store.survives == "replica":  # and not its own server
+            ends += ", or its store failed over to a server that had no copy of it"
+        return Expired(f"the stream was {ends}; open a new one")

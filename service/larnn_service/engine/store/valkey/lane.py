@@ -1,0 +1,152 @@
+"""The way to one server: what waits goes together, on few connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+TOGETHER = 128
+"""Commands in one round trip at most."""
+_SHARE = 0.8
+"""Of the time that the server has: so long it waits for its replicas."""
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Which copies a write must have before it counts."""
+
+    replicas: int = 0
+    on_disk: bool = False
+    """WAITAOF: on the server's own disk, too."""
+
+    def command(self, timeout: float) -> list[Any]:
+        """To say behind writes, on their connection."""
+        milliseconds = max(1, round(timeout * _SHARE * 1000))
+        if self.on_disk:
+            return ["WAITAOF", 1, self.replicas, milliseconds]
+        return ["WAIT", self.replicas, milliseconds]
+
+    def lacking(self, answer: Any) -> RedisError | None:
+        """What is wrong with the answer to it."""
+        if isinstance(answer, Exception):
+            return answer if isinstance(answer, RedisError) else RedisError()
+        local, replicas = answer if self.on_disk else (1, answer)
+        if local >= 1 and replicas >= self.replicas:
+            return None
+        return TooFewReplicas(f"{replicas} of {self.replicas} replicas have what was written")
+
+
+NONE = Awaited()
+"""The server alone."""
+
+
+class TooFewReplicas(RedisError):
+    """The server has the write, and too few others."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Words for the server about one key."""
+
+    key: str
+    words: Sequence[Any]
+    writes: bool = False
+
+
+@dataclass
+class _Waiting:
+    command: Command
+    asking: bool
+    answer: asyncio.Future[Any]
+
+
+class Lane:
+    """Commands for one server, each with an answer. A write counts once it has its copies.
+
+    While all connections are at work, what comes waits, and goes together with the next: one
+    round trip, one wait of the server for its disk, one for its replicas.
+    """
+
+    def __init__(self, client: Redis, connections: int, awaited: Awaited, timeout: float) -> None:
+        self._client = client
+        self._connections = connections
+        self._awaited = awaited
+        self._wait = awaited.command(timeout)
+        self._waiting: deque[_Waiting] = deque()
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._starting = False
+
+    async def ask(self, command: Command, asking: bool = False) -> Any:
+        """What the server answers. Raises RedisError, OSError.
+
+        `asking`: the key is on its way to this server.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(command, asking, loop.create_future())
+        self._waiting.append(waiting)
+        if not self._starting and len(self._at_work) < self._connections:
+            self._starting = True
+            task = loop.create_task(self._work(), context=Context())
+            self._at_work.add(task)
+            task.add_done_callback(self._at_work.discard)
+        return await waiting.answer
+
+    async def renew(self) -> None:
+        """Connect anew, for what is asked from now on."""
+        await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """Whoever waits for an answer gets an error."""
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
+
+    async def _work(self) -> None:
+        self._starting = False
+        while batch := self._next():
+            answers = await self._send(batch)
+            for waiting, answer in zip(batch, answers, strict=True):
+                if waiting.answer.done():  # whoever asked has gone
+                    continue
+                if isinstance(answer, Exception):
+                    waiting.answer.set_exception(answer)
+                else:
+                    waiting.answer.set_result(answer)
+
+    def _next(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < TOGETHER:
+            waiting = self._waiting.popleft()
+            if not waiting.answer.done():
+                batch.append(waiting)
+        return batch
+
+    async def _send(self, batch: list[_Waiting]) -> list[Any]:
+        """An answer or an error for each."""
+        pipeline = self._client.pipeline(transaction=False)
+        places = []
+        for waiting in batch:
+            if waiting.asking:
+                pipeline.execute_command("ASKING")
+            places.append(len(pipeline))
+            pipeline.execute_command(*waiting.command.words)
+        waits = self._awaited.replicas and any(waiting.command.writes for waiting in batch)
+        if waits:
+            pipeline.execute_command(*self._wait)
+        try:
+            answers = await pipeline.execute(raise_on_error=False)
+        except Exception as error:
+            return [error] * len(batch)
+        lacking = self._awaited.lacking(answers[-1]) if waits else None
+        return [
+            lacking
+            if lacking and waiting.command.writes and not isinstance(answers[place], Exception)
+            else answers[place]
+            for waiting, place in zip(batch, places, strict=True)
+        ]
