@@ -1,6 +1,18 @@
 """The client of the LARNN service: classify sequences, and hold streams that never lose a step."""
 
 from larnn_client.aio import AsyncClient
+from larnn_client.answers import (
+    Answer,
+    Classes,
+    Classification,
+    Output,
+    Prediction,
+    Probability,
+    Raw,
+    Step,
+    Tags,
+    Values,
+)
 from larnn_client.client import Client, Stream
 from larnn_client.errors import (
     Backpressure,
@@ -26,15 +38,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.messages import (
-    Answer,
-    Classification,
-    Model,
-    Models,
-    Opened,
-    Output,
-    Prediction,
-)
+from larnn_client.messages import Model, Models, Opened
 from larnn_client.stream import AsyncStream
 
 __all__ = [
@@ -44,6 +48,7 @@ __all__ = [
     "Backpressure",
     "BadInput",
     "BufferFull",
+    "Classes",
     "Classification",
     "Client",
     "Conflict",
@@ -60,15 +65,20 @@ __all__ = [
     "Opened",
     "Output",
     "Prediction",
+    "Probability",
     "ProtocolError",
+    "Raw",
     "Refused",
     "StateLost",
+    "Step",
     "Stream",
     "StreamClosed",
+    "Tags",
     "TooLarge",
     "Unauthorized",
     "Unavailable",
     "Unknown",
     "UnknownModel",
     "Unreachable",
+    "Values",
 ]

@@ -6,17 +6,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlencode
 
+from larnn_client.answers import Prediction
 from larnn_client.connection import Connection, Lost
 from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
 from larnn_client.journal import Journal
-from larnn_client.messages import END, Ended, Floats, Opened, Prediction, encode
+from larnn_client.messages import END, Ended, Floats, Opened, encode
+from larnn_client.reading import AnswerReader, Emit
 from larnn_client.recovery import Recovery
 from larnn_client.service import Service
 
-Emit = Literal["last", "every"] | int
 MAX_INTERNAL = 3
 
 
@@ -31,7 +31,7 @@ class Wish:
     emit: Emit = "last"
     outputs: tuple[str, ...] = ()
     """The names of further outputs."""
-    binary: bool = False
+    binary: bool = True
     max_in_flight: int = 16
     """Chunks sent before their answers."""
     max_buffered_steps: int = 16_384
@@ -121,6 +121,8 @@ class Pump:
             if not isinstance(opened, Opened):
                 raise ProtocolError("the service did not begin with `opened`")
             self._begin(opened)
+            wish = self._wish
+            connection.reader = AnswerReader(opened.outputs, wish.outputs, wish.emit, wish.logits)
             sending = asyncio.create_task(self._send_all(connection))
             try:
                 await self._receive_all(connection)
@@ -148,7 +150,7 @@ class Pump:
             while True:
                 while chunk := self.journal.next(self._window):
                     acked = min(self._acked, chunk.offset)
-                    await connection.send(encode(chunk, acked, binary=self._wish.binary))
+                    await connection.send(encode(chunk, acked, binary=connection.binary))
                 if self._to_end:
                     self._end_sent = True
                     await connection.send(END)
@@ -163,9 +165,8 @@ class Pump:
 
     @property
     def _window(self) -> int:
-        """Chunks in flight. A binary one acknowledges all before it, so it goes alone."""
-        alone = self._wish.binary or self._recovery.pressed
-        return 1 if alone else self._wish.max_in_flight
+        """Chunks in flight; one alone where the service cannot keep so many answers."""
+        return 1 if self._recovery.pressed else self._wish.max_in_flight
 
     @property
     def _acked(self) -> int:

@@ -10,10 +10,11 @@ from types import TracebackType
 
 from numpy.typing import ArrayLike
 
+from larnn_client.answers import Prediction
 from larnn_client.arrays import chunk_array
 from larnn_client.errors import StreamClosed
 from larnn_client.journal import Journal
-from larnn_client.messages import Opened, Prediction
+from larnn_client.messages import Opened
 from larnn_client.pump import Pump
 
 

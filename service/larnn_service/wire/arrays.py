@@ -35,6 +35,7 @@ T = TypeVar("T")
 _LARGEST_AXIS = 2**31
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
+_OFFSET, _OFFSET_AND_ACKED = struct.Struct("<Q"), struct.Struct("<2Q")
 _SHORT = 2**14
 """Bytes of a text that is looked through for what JSON does not know."""
 _CHARACTERS = 16
@@ -204,17 +205,20 @@ def _is_size(size: object) -> bool:
     return type(size) is int and 0 <= size < _LARGEST_AXIS
 
 
-def binary_chunk(frame: bytes, model: Model) -> tuple[int, Steps]:
-    """Offset and steps from a frame of larnn.f32.v1: uint64, then float32, little-endian."""
+def binary_chunk(frame: bytes, model: Model, acks: bool) -> tuple[int, int | None, Steps]:
+    """Offset, acked and steps from a binary frame: a uint64, another one where it `acks`, then
+    float32, little-endian."""
     channels = len(model.manifest.contract.channels)
-    if len(frame) < 8 or (len(frame) - 8) % (4 * channels):
+    head = _OFFSET_AND_ACKED if acks else _OFFSET
+    if len(frame) < head.size or (len(frame) - head.size) % (4 * channels):
+        what = "a uint64 offset and a uint64 acked" if acks else "a uint64 offset"
         raise BadMessage(
-            f"a frame of {len(frame)} bytes; send a uint64 offset, then steps of "
+            f"a frame of {len(frame)} bytes; send {what}, then steps of "
             f"{channels} float32 values each, little-endian"
         )
-    [offset] = struct.unpack_from("<Q", frame)
-    steps = np.frombuffer(frame, dtype="<f4", offset=8).reshape(-1, channels)
-    return offset, checked(steps, model, "steps")
+    offset, *acked = head.unpack_from(frame)
+    steps = np.frombuffer(frame, dtype="<f4", offset=head.size).reshape(-1, channels)
+    return offset, acked[0] if acked else None, checked(steps, model, "steps")
 
 
 def check_chunk_size(steps: int, limit: int) -> None:

@@ -9,7 +9,7 @@ from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
-from larnn_service.wire.subprotocols import BINARY
+from larnn_service.wire.subprotocols import ALL_BINARY, BINARY
 
 NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
@@ -28,9 +28,15 @@ class ChunkRequest(NamedTuple):
 class StreamDecoder:
     """Decodes the messages of one connection."""
 
-    def __init__(self, binary: bool, options: AnswerOptions, max_chunk_steps: int) -> None:
-        """`binary`: chunks are binary frames. `options` are those of the address."""
-        self._binary, self._options = binary, options
+    def __init__(self, protocol: str | None, options: AnswerOptions, max_chunk_steps: int) -> None:
+        """`protocol` is the connection's subprotocol, `options` are those of the address.
+
+        Raises BadMessage where its answers have no room for what the address asks.
+        """
+        self._protocol, self._options = protocol, options
+        self._binary = protocol in (BINARY, ALL_BINARY)
+        if protocol == ALL_BINARY and options.explain:
+            raise BadMessage(f"{ALL_BINARY} carries no attention; explain goes with JSON answers")
         self._max_chunk_steps = max_chunk_steps
 
     def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
@@ -42,11 +48,13 @@ class StreamDecoder:
         options = self._options
         if not is_text:
             if not self._binary:
-                raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
-            offset, steps = binary_chunk(message, model)
+                raise BadMessage(
+                    f"binary frames need a subprotocol, {BINARY} or {ALL_BINARY}; send JSON as text"
+                )
+            offset, acked, steps = binary_chunk(message, model, self._protocol == ALL_BINARY)
             check_chunk_size(len(steps), self._max_chunk_steps)
             options.check(model.manifest.contract, model.manifest.name)
-            return ChunkRequest(offset, steps, options)
+            return ChunkRequest(offset, steps, options, acked)
         channels = len(model.manifest.contract.channels)
         most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
         if len(message) > most:
@@ -58,7 +66,9 @@ class StreamDecoder:
         if not isinstance(decoded, ChunkMessage):
             return None
         if self._binary:
-            raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
+            raise BadMessage(
+                f"under {self._protocol} a chunk is a binary frame; only `end` is text"
+            )
         options = options.but(decoded)
         options.check(model.manifest.contract, model.manifest.name)
         return ChunkRequest(

@@ -1,10 +1,13 @@
-"""What a websocket client may offer at its handshake: how it sends chunks, and its key."""
+"""What a websocket client may offer at its handshake: how chunks and answers go, and its key."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+ALL_BINARY = "larnn.f32.v2"
+"""Chunks and answers are binary frames."""
 BINARY = "larnn.f32.v1"
+"""Chunks are binary frames, answers JSON."""
 JSON = "larnn.json.v1"
 _KEY = "larnn.key."
 
@@ -16,7 +19,7 @@ def offered(header: str) -> list[str]:
 
 def chosen(names: Sequence[str]) -> str | None:
     """The subprotocol to answer with; never the one that holds a key."""
-    return next((name for name in (BINARY, JSON) if name in names), None)
+    return next((name for name in (ALL_BINARY, BINARY, JSON) if name in names), None)
 
 
 def key(names: Sequence[str]) -> str | None:
