@@ -48,7 +48,7 @@ def test_an_older_service_is_spoken_to_in_json(
     toy_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It chooses of the names that it knew."""
-    monkeypatch.setattr(subprotocols, "ALL_BINARY", "larnn.not.yet")
+    monkeypatch.setattr(subprotocols, "FORMS", {})
     with (
         live.running(models=toy_models, model="toy") as url,
         Client(url) as own,

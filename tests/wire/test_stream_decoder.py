@@ -20,7 +20,6 @@ from larnn_service.errors import (
     ServiceError,
     TooLarge,
 )
-from larnn_service.wire import subprotocols
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.stream_decoder import ChunkRequest, StreamDecoder
 from tests.engine.replicas import MODEL
@@ -28,10 +27,8 @@ from tests.engine.replicas import MODEL
 MOST = 4
 OPTIONS = AnswerOptions(emit="every")
 """Those of the address."""
-JSON, BINARY, ALL_BINARY = (
-    StreamDecoder(protocol, OPTIONS, MOST)
-    for protocol in (None, subprotocols.BINARY, subprotocols.ALL_BINARY)
-)
+V1, V2 = "larnn.f32.v1", "larnn.f32.v2"
+JSON, BINARY, ALL_BINARY = (StreamDecoder(name, OPTIONS, MOST) for name in (None, V1, V2))
 CHUNK = b'{"type": "chunk", "offset": 7, "steps": [[1, -2.5], [3e2, 0.125]]}'
 STEPS = [[1.0, -2.5], [300.0, 0.125]]
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -115,8 +112,8 @@ def test_the_end_is_text_under_any_subprotocol(decoder: StreamDecoder) -> None:
         (CHUNK[:-1] + b', "unknown": 1}', BadMessage, "unknown"),
         (b'{"type": "open"}', BadMessage, "type"),
         (b'{"type": "chunk", "offset": 0, "steps": []}', EmptyChunk, "at least one step"),
-        (b'{"type": "chunk", "offset": 0, "steps": [[]]}', BadShape, r"steps\[0\] has 0 channels"),
-        (b'{"type": "chunk", "offset": 0, "steps": [[1]]}', BadShape, r"steps\[0\] has 1 channel"),
+        (b'{"type": "chunk", "offset": 0, "steps": [[]]}', BadShape, r"steps\[0\] has 0 numbers"),
+        (b'{"type": "chunk", "offset": 0, "steps": [[1]]}', BadShape, r"steps\[0\] has 1 number"),
         (b'{"type": "chunk", "offset": 0, "steps": [[1, 2], [3]]}', BadShape, r"steps\[1\]"),
         (b'{"type": "chunk", "offset": 0, "steps": [1, 2]}', BadShape, r"steps\[0\]"),
         (b'{"type": "chunk", "offset": 0, "steps": [[1, "2"]]}', BadValue, r"steps\[0\]\[1\]"),
@@ -178,7 +175,7 @@ def test_what_is_wrong_with_one_that_acks_is_said(
 
 def test_binary_answers_have_no_room_for_attention() -> None:
     with pytest.raises(BadMessage, match="explain goes with JSON answers"):
-        StreamDecoder(subprotocols.ALL_BINARY, AnswerOptions(explain=True), MOST)
+        StreamDecoder(V2, AnswerOptions(explain=True), MOST)
 
 
 def test_a_chunk_comes_in_the_form_that_the_subprotocol_says() -> None:

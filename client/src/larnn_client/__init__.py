@@ -38,6 +38,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
+from larnn_client.inputs import Frame, Input, Range
 from larnn_client.messages import Model, Models, Opened
 from larnn_client.stream import AsyncStream
 
@@ -55,8 +56,10 @@ __all__ = [
     "Draining",
     "Expired",
     "Forbidden",
+    "Frame",
     "Full",
     "Gap",
+    "Input",
     "Internal",
     "LarnnError",
     "Model",
@@ -67,6 +70,7 @@ __all__ = [
     "Prediction",
     "Probability",
     "ProtocolError",
+    "Range",
     "Raw",
     "Refused",
     "StateLost",

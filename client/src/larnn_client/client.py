@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from larnn_client.aio import AsyncClient
 from larnn_client.answers import Classification, Prediction
 from larnn_client.errors import StreamClosed
-from larnn_client.messages import Models, Opened
+from larnn_client.messages import Binary, Models, Opened
 from larnn_client.reading import Emit
 from larnn_client.stream import AsyncStream
 
@@ -122,7 +122,7 @@ class Client:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
-        binary: bool = True,
+        binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> Stream:

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from larnn_client.answers import Prediction
 from larnn_client.errors import CLOSE_CODES, ProtocolError, refused
-from larnn_client.messages import BINARY, JSON, Ended, Opened, decode
+from larnn_client.messages import BINARY, JSON, Binary, Ended, Opened, decode
 from larnn_client.reading import AnswerReader
 from larnn_client.service import Service
 
@@ -40,12 +40,15 @@ class _Connect(connect):
 class Connection:
     """An async context manager; leaving it drops the connection without ceremony."""
 
-    def __init__(self, service: Service, url: str, *, binary: bool) -> None:
-        """`binary`: chunks and answers shall be binary frames, where the service has them."""
+    def __init__(self, service: Service, url: str, *, binary: Binary) -> None:
+        """`binary`: chunks and answers shall be binary frames; of float32 where the service has
+        them."""
+        self._wanted = binary
+        offered = ([BINARY[binary]] if binary else []) + ([] if binary == "int16" else [JSON])
         self._connect = _Connect(
             url.replace("http", "ws", 1),
             additional_headers=service.headers,
-            subprotocols=[Subprotocol(name) for name in ((BINARY, JSON) if binary else (JSON,))],
+            subprotocols=[Subprotocol(name) for name in offered],
             compression=None,
             logger=_LOGGER,
             open_timeout=service.connect_timeout,
@@ -71,6 +74,9 @@ class Connection:
             raise Lost(f"no connection: {error or 'timed out'}") from None
         except InvalidHandshake as error:
             raise ProtocolError(f"no websocket of the service answers there: {error}") from None
+        if self._wanted == "int16" and not self.binary:
+            self.abort()
+            raise ProtocolError(f"the service does not speak {BINARY[self._wanted]}")
         return self
 
     async def __aexit__(
@@ -82,9 +88,10 @@ class Connection:
         self.abort()
 
     @property
-    def binary(self) -> bool:
-        """Whether chunks go as binary frames: an older service has other forms alone."""
-        return self._socket is not None and self._socket.subprotocol == BINARY
+    def binary(self) -> Binary:
+        """How chunks go: JSON where the service is an older one."""
+        chosen = None if self._socket is None else self._socket.subprotocol
+        return self._wanted if chosen in BINARY.values() else False
 
     def abort(self) -> None:
         """Drop it now: a close handshake with a broken peer would take its time."""

@@ -94,9 +94,9 @@ class StreamSession:
         query, engine = self._head.query, self._engine
         try:
             offered = subprotocols.offered(self._head.headers.get("sec-websocket-protocol", ""))
-            protocol = subprotocols.chosen(offered)
-            self._tells_arrays = protocol == subprotocols.ALL_BINARY
-            self._decoder = StreamDecoder(protocol, options_of(query), self._max_chunk_steps)
+            chosen = subprotocols.chosen(offered)
+            self._tells_arrays = subprotocols.form(chosen).all_binary
+            self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
             if "stream" in query:
                 stream = await engine.resume(query["stream"], self.owner)
             else:

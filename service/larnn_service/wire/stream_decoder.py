@@ -9,7 +9,7 @@ from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
-from larnn_service.wire.subprotocols import ALL_BINARY, BINARY
+from larnn_service.wire.subprotocols import FORMS, form
 
 NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
@@ -28,15 +28,17 @@ class ChunkRequest(NamedTuple):
 class StreamDecoder:
     """Decodes the messages of one connection."""
 
-    def __init__(self, protocol: str | None, options: AnswerOptions, max_chunk_steps: int) -> None:
-        """`protocol` is the connection's subprotocol, `options` are those of the address.
+    def __init__(
+        self, subprotocol: str | None, options: AnswerOptions, max_chunk_steps: int
+    ) -> None:
+        """`subprotocol`: what was agreed on. `options` are those of the address.
 
         Raises BadMessage where its answers have no room for what the address asks.
         """
-        self._protocol, self._options = protocol, options
-        self._binary = protocol in (BINARY, ALL_BINARY)
-        if protocol == ALL_BINARY and options.explain:
-            raise BadMessage(f"{ALL_BINARY} carries no attention; explain goes with JSON answers")
+        self._subprotocol, self._options = subprotocol, options
+        self._form = form(subprotocol)
+        if self._form.all_binary and options.explain:
+            raise BadMessage(f"{subprotocol} carries no attention; explain goes with JSON answers")
         self._max_chunk_steps = max_chunk_steps
 
     def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
@@ -47,16 +49,17 @@ class StreamDecoder:
         """
         options = self._options
         if not is_text:
-            if not self._binary:
-                raise BadMessage(
-                    f"binary frames need a subprotocol, {BINARY} or {ALL_BINARY}; send JSON as text"
-                )
-            offset, acked, steps = binary_chunk(message, model, self._protocol == ALL_BINARY)
+            if self._form.samples is None:
+                names = ", ".join(FORMS)
+                raise BadMessage(f"binary frames need a subprotocol: {names}; send JSON as text")
+            offset, acked, steps = binary_chunk(
+                message, model, self._form.samples, self._form.all_binary
+            )
             check_chunk_size(len(steps), self._max_chunk_steps)
             options.check(model.manifest.contract, model.manifest.name)
             return ChunkRequest(offset, steps, options, acked)
-        channels = len(model.manifest.contract.channels)
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
+        width = model.manifest.contract.input.width
+        most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
@@ -65,9 +68,9 @@ class StreamDecoder:
         decoded = decode_json(FROM_CLIENT, message)
         if not isinstance(decoded, ChunkMessage):
             return None
-        if self._binary:
+        if self._form.samples is not None:
             raise BadMessage(
-                f"under {self._protocol} a chunk is a binary frame; only `end` is text"
+                f"under {self._subprotocol} a chunk is a binary frame; only `end` is text"
             )
         options = options.but(decoded)
         options.check(model.manifest.contract, model.manifest.name)

@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from larnn_service.wire.subprotocols import ALL_BINARY, BINARY, JSON
+from larnn_service.wire.subprotocols import JSON, form
 from tests.faults.attack.attacks import frame, handshake
 from tests.faults.fuzz import websocket_inputs
 from tests.faults.fuzz.http_inputs import Request
@@ -94,7 +94,7 @@ class WebSocketDoor:
             self._tally.answers[f"close {code}"] += 1
             return True
         if event.opcode is Opcode.BINARY:
-            hold(self._offer == ALL_BINARY, f"a binary answer under {self._offer}")
+            hold(form(self._offer).all_binary, f"a binary answer under {self._offer}")
             self._position = check_frame(bytes(event.data))
             self._tally.answers["ws frame"] += 1
             return False
@@ -125,7 +125,7 @@ class WebSocketDoor:
                 query = websocket_inputs.query(mutator)
             self._offer = JSON
             if mutator is not None:
-                self._offer = mutator.choice(JSON, JSON, BINARY, ALL_BINARY)
+                self._offer = mutator.choice(JSON, JSON, "larnn.f32.v1", "larnn.f32.v2")
             head = handshake(f"Sec-WebSocket-Protocol: {self._offer}, graphql-ws")
             self._socket = Socket(self._url)
             self._socket.send(head.replace(b"/stream", f"/stream?{query}".encode(), 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from urllib.parse import quote
 
-from larnn_service.wire.subprotocols import BINARY, JSON
+from larnn_service.wire.subprotocols import form
 from tests.faults.attack.attacks import frame
 from tests.faults.fuzz import samples
 from tests.faults.fuzz.mutate import Mutator
@@ -27,8 +27,9 @@ def message(mutator: Mutator, protocol: str, position: int) -> tuple[bytes, bool
     """A chunk for a stream at this position, or the end; and whether it goes as text."""
     if mutator.chance(0.01):
         return b'{"type": "end"}', True
-    if protocol != JSON and mutator.chance(0.9):
-        words = [position] if protocol == BINARY else [position, max(position - 2, 0)]
+    samples, acks = form(protocol)
+    if samples is not None and mutator.chance(0.9):
+        words = [position, max(position - 2, 0)] if acks else [position]
         if mutator.chance(0.2):
             words[mutator.random.randrange(len(words))] = int(abs(mutator.number())) % 2**64
         data = struct.pack(f"<{len(words)}Q4f", *words, 1, 2, 3, 4)
