@@ -1,9 +1,10 @@
-"""A stream's answers as arrays, for clients that read bytes: nothing is computed or named."""
+"""Answers as arrays, for clients that read bytes: nothing is computed or named."""
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from larnn_service.contract import Contract
 from larnn_service.interfaces import Floats
 from larnn_service.wire.answer_options import AnswerOptions
+from larnn_service.wire.http import NPY, Response
 from larnn_service.wire.stream_schemas import Emit
 
 HEAD = struct.Struct("<3Q")
@@ -36,6 +38,18 @@ def encode_arrays(
     told = told_steps(outputs, position, options.emit)
     arrays = told_arrays(contract, told, options)
     return b"".join([HEAD.pack(position, durable, len(told)), *map(little_endian, arrays)])
+
+
+def npy_response(
+    contract: Contract, columns: Floats, options: AnswerOptions, about: Mapping[str, int | str]
+) -> Response:
+    """The told outputs of steps [steps, columns] as npy, [steps, …] of each, one file behind the
+    other; `about` stands in headers."""
+    body = io.BytesIO()
+    for array in told_arrays(contract, columns, options):
+        np.save(body, array.astype(array.dtype.newbyteorder("<"), copy=False))
+    headers = ((f"larnn-{name}".encode(), str(told).encode()) for name, told in about.items())
+    return Response(body.getvalue(), headers=((b"content-type", NPY.encode()), *headers))
 
 
 def told_steps(outputs: Floats, position: int, emit: Emit) -> Floats:

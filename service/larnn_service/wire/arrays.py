@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -167,22 +168,33 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
     return _json_steps(body.steps, model, limit)
 
 
-def npy_array(body: bytes | bytearray, model: Model) -> Steps:
-    """[batch, steps, channels] from an npy file, measured values without a copy."""
+def npy_sequences(body: bytes | bytearray, model: Model) -> Steps:
+    """[batch, steps, width] from an npy file, measured values without a copy."""
+    return _npy_array(body, model, ("batch", "steps"), "sequences")
+
+
+def npy_steps(body: bytes | bytearray, model: Model, limit: int) -> Steps:
+    """A chunk's steps [steps, width] likewise."""
+    steps = _npy_array(body, model, ("steps",), "steps")
+    check_chunk_size(len(steps), limit)
+    return steps
+
+
+def _npy_array(body: bytes | bytearray, model: Model, axes: tuple[str, ...], place: str) -> Steps:
     width = _width(model)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
     shape, fortran_order, dtype = _npy_header(bytes(body[:end]))
     if dtype not in (_FLOAT32, _INT16) or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    if len(shape) != 3 or shape[2] != width or not all(_is_size(size) for size in shape):
-        raise BadShape(
-            f"the array is {quoted(shape)}; {model.manifest.name} takes [batch, steps, {width}]"
-        )
-    if len(body) - end != dtype.itemsize * shape[0] * shape[1] * shape[2]:
+    fits = len(shape) == len(axes) + 1 and shape[-1] == width
+    if not fits or not all(_is_size(size) for size in shape):
+        takes = ", ".join([*axes, str(width)])
+        raise BadShape(f"the array is {quoted(shape)}; {model.manifest.name} takes [{takes}]")
+    if len(body) - end != dtype.itemsize * math.prod(shape):
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
     array = np.frombuffer(body, dtype=dtype, offset=end).reshape(shape)
-    return _measured(array, model, "sequences")
+    return _measured(array, model, place)
 
 
 def _measured(array: NDArray[Any], model: Model, place: str) -> Steps:

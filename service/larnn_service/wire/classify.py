@@ -1,31 +1,32 @@
-"""POST /classify on the wire: a body to a model and its sequences, logits to a body."""
+"""POST /classify on the wire: a body to a model and its sequences, outputs to a response."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from msgspec import UnsetType
 
 from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.settings import Settings
+from larnn_service.wire.answer_arrays import npy_response
 from larnn_service.wire.answer_options import AnswerOptions, outputs_of
 from larnn_service.wire.arrays import (
     check_characters,
     decode_json,
     json_sequences,
-    npy_array,
+    npy_sequences,
     text_tokens,
     version_asked,
 )
-from larnn_service.wire.http import Head
+from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.predictions import answer
 
-NPY = "application/x-npy"
 _BODY = msgspec.json.Decoder(ClassifyBody)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -39,6 +40,8 @@ class ClassifyRequest(NamedTuple):
     model: Model
     sequences: list[Steps]
     options: AnswerOptions
+    npy: bool
+    """Arrays are asked for, not JSON."""
 
 
 class ClassifyDecoder:
@@ -50,17 +53,21 @@ class ClassifyDecoder:
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
-        logits = _flag(query.get("logits", "false"))
-        if head.headers.get("content-type", "").partition(";")[0] == NPY:
+        logits, probabilities = _flag(query, "logits", False), _flag(query, "probabilities", True)
+        if head.sends_npy:
             model = self._model_of(query.get("model"), version_asked(query))
-            options = _checked(model, logits, outputs_of(query))
-            sequences = list(npy_array(body, model))
+            options = AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
+            options.check(model.manifest.contract, model.manifest.name)
+            sequences = list(npy_sequences(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return ClassifyRequest(model, sequences, options)
+            return ClassifyRequest(model, sequences, options, head.accepts_npy)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
-        options = _checked(model, asked.logits, frozenset(asked.outputs))
-        return ClassifyRequest(model, self._sequences(asked, model), options)
+        options = AnswerOptions(
+            asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
+        )
+        options.check(model.manifest.contract, model.manifest.name)
+        return ClassifyRequest(model, self._sequences(asked, model), options, head.accepts_npy)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
@@ -81,22 +88,22 @@ class ClassifyDecoder:
         return tokens
 
 
-def _checked(model: Model, logits: bool, outputs: frozenset[str]) -> AnswerOptions:
-    options = AnswerOptions(logits, outputs=outputs)
-    options.check(model.manifest.contract, model.manifest.name)
-    return options
+def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:
+    """The answer; `outputs` [columns] are those of each sequence's last step."""
+    manifest, options = request.model.manifest, request.options
+    if request.npy:
+        about: dict[str, int | str] = {"model": manifest.name, "version": manifest.version}
+        return npy_response(manifest.contract, np.stack(outputs), options, about)
+    predictions = [answer(manifest.contract, step, options) for step in outputs]
+    told = ClassifyAnswer(manifest.name, manifest.version, predictions)
+    return Response(msgspec.json.encode(told))
 
 
-def encode(request: ClassifyRequest, outputs: list[Floats]) -> bytes:
-    """The answer as JSON; `outputs` [columns] are those of each sequence's last step."""
-    manifest = request.model.manifest
-    predictions = [answer(manifest.contract, step, request.options) for step in outputs]
-    return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
-
-
-def _flag(text: str) -> bool:
+def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
+    if (text := query.get(name)) is None:
+        return default
     if (value := _TRUTH.get(text.lower())) is None:
-        raise BadMessage(f"query logits: {quoted(text)} is neither true nor false")
+        raise BadMessage(f"query {name}: {quoted(text)} is neither true nor false")
     return value
 
 
