@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from larnn_client.aio import AsyncClient
 from larnn_client.answers import Classification, Prediction
 from larnn_client.errors import StreamClosed
+from larnn_client.frames import one_or_several, portions
 from larnn_client.messages import Binary, Models, Opened
 from larnn_client.reading import Emit
 from larnn_client.stream import AsyncStream
@@ -191,12 +192,25 @@ class Stream:
         return self._stream.unread
 
     def send(self, steps: ArrayLike) -> int:
-        """Take the next steps [steps, channels] to be sent; their end in the stream."""
+        """As AsyncStream.send."""
 
         async def send() -> int:
             return self._stream.send(steps)
 
         return self._loop.run(send())
+
+    @property
+    def left(self) -> int:
+        """Samples that were sent and fill no frame yet; 0 where steps are no frames."""
+        return self._stream.left
+
+    def finish(self) -> int:
+        """As AsyncStream.finish."""
+
+        async def finish() -> int:
+            return self._stream.finish()
+
+        return self._loop.run(finish())
 
     def receive(self, timeout: float | None = None) -> Prediction:
         """The next prediction. Raises TimeoutError, and StreamClosed after the last one."""
@@ -212,11 +226,12 @@ class Stream:
             yield prediction
 
     def predict(self, chunks: Iterable[ArrayLike], *, ahead: int = 1) -> Iterator[Prediction]:
-        """One prediction for each chunk; at most `ahead` chunks are sent before their answers."""
-        for chunk in chunks:
-            self.send(chunk)
-            while self.unread >= ahead:
-                yield self.receive()
+        """As AsyncStream.predict."""
+        for chunk in one_or_several(chunks):
+            for portion in portions(chunk, self.opened.input):
+                self.send(portion)
+                while self.unread >= ahead:
+                    yield self.receive()
         while self.unread:
             yield self.receive()
 

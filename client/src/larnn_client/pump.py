@@ -61,11 +61,10 @@ class Pump:
         """How chunks travel."""
         return self._wish.binary
 
-    def send(self, steps: Steps) -> int:
-        """Take a chunk to be sent; its end."""
+    def send(self, steps: Steps, most: int | None = None) -> int:
+        """Take steps to be sent, in chunks of at most so many; their end. Raises BufferFull."""
         assert self.journal is not None
-        self.journal.append(steps)
-        self.unread += 1
+        self.unread += self.journal.append(steps, most)
         self._to_send.set()
         return self.journal.end
 
