@@ -180,7 +180,7 @@ class StreamSession:
         name, version = key(stream.model)
         self._call.concerns(name, version, stream.id)
         metrics = self._pipeline.metrics
-        self._observed = metrics.observer(metrics.chunks, PATH, name)
+        self._observed = metrics.observer(metrics.chunks, PATH, name, str(version))
 
     def _advance_traced(
         self,

@@ -61,13 +61,14 @@ class StreamSteps:
     async def _advance(self, request: Request, answer: Answer) -> None:
         try:
             stream = await self._engine.resume(request.parameters["stream_id"], request.owner)
-            concerns(*key(stream.model), stream.id)
+            name, version = key(stream.model)
+            concerns(name, version, stream.id)
             most = self._max_chunk_steps
             decode = partial(decode_steps, request.head, request.body, stream.model, most)
             large = len(request.body) > LARGE
             asked = await self._decoding.result(decode) if large else decode()
             metrics, start = self._engine.streams.metrics, time.perf_counter()
-            observed = metrics.observer(metrics.chunks, self.routes[0], stream.model.manifest.name)
+            observed = metrics.observer(metrics.chunks, self.routes[0], name, str(version))
 
             def encode(told: Advanced) -> Response:
                 observed.observe(time.perf_counter() - start)

@@ -20,6 +20,7 @@ EXTENSIONS = [
     "parameters",
     "sequence",
     "sequence(string_id)",
+    "statistics",
 ]
 
 
@@ -34,7 +35,7 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
     inputs = [
         TensorMetadata(INPUT, input_datatype(contract), [-1, -1, contract.input.width]),
-        TensorMetadata(LENGTHS, INT64, [-1]),
+        TensorMetadata(LENGTHS, INT64, [-1, 1]),
     ]
     outputs = [
         TensorMetadata(output.name, DATATYPES[output.dtype], [-1, -1, *output.step_shape])
