@@ -38,7 +38,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.inputs import Frame, Input, Range
+from larnn_client.inputs import Context, Frame, Input, Range
 from larnn_client.messages import Model, Models, Opened
 from larnn_client.stream import AsyncStream
 
@@ -53,6 +53,7 @@ __all__ = [
     "Classification",
     "Client",
     "Conflict",
+    "Context",
     "Draining",
     "Expired",
     "Forbidden",

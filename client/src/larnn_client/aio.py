@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import ssl
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 import httpx
@@ -23,6 +24,7 @@ from larnn_client.errors import (
     ProtocolError,
     Unreachable,
 )
+from larnn_client.inputs import context_json
 from larnn_client.messages import Binary, Models, Steps, classification, error, models
 from larnn_client.pump import Pump, Wish
 from larnn_client.reading import AnswerReader, Emit
@@ -79,11 +81,13 @@ class AsyncClient:
         model: str | None = None,
         logits: bool = False,
         outputs: Sequence[str] = (),
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
     ) -> Classification:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
-        own length; `outputs` names further outputs to give. Tries again, elsewhere too, while
-        nothing answers or the service is full."""
-        request = _request(sequence_arrays(sequences), model, logits, outputs)
+        own length; `outputs` names further outputs to give, `context` is what the model
+        is told of all of them. Tries again, elsewhere too, while nothing answers or the service is
+        full."""
+        request = _request(sequence_arrays(sequences), model, logits, outputs, context)
         told = await self._persist("POST", "/classify", dict, **request)
         described = await self._described(told.get("model", ""), told.get("version", 0))
         return classification(told, AnswerReader(described, outputs, "last", logits))
@@ -142,13 +146,15 @@ class AsyncClient:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
         binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
         """A new stream, or that of the id `resume`, where `position` is how many steps of it have
         been sent and answered (as the service says, unless given). Enter it with `async with`.
-        `outputs` names further outputs of the model to give with each answer.
+        `outputs` names further outputs of the model to give with each answer. `context` is what the
+        model is told once, when the stream opens.
 
         Chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
         answers that are not read. Chunks and answers are binary frames where the service has
@@ -157,6 +163,8 @@ class AsyncClient:
         """
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")
+        if context and resume is not None:
+            raise ValueError("`context` is given when a stream opens: it stays with it")
         wish = Wish(
             model,
             resume,
@@ -164,6 +172,7 @@ class AsyncClient:
             logits,
             emit,
             tuple(outputs),
+            context_json(context),
             binary,
             max_in_flight,
             max_buffered_steps,
@@ -172,10 +181,15 @@ class AsyncClient:
 
 
 def _request(
-    sequences: list[Steps], model: str | None, logits: bool, outputs: Sequence[str]
+    sequences: list[Steps],
+    model: str | None,
+    logits: bool,
+    outputs: Sequence[str],
+    context: Mapping[str, ArrayLike],
 ) -> dict[str, Any]:
     """Sequences of one length as npy, others as JSON."""
     which = {} if model is None else {"model": model}
+    told = context_json(context)
     if len({sequence.shape for sequence in sequences}) == 1:
         body = io.BytesIO()
         batch = np.stack(sequences)
@@ -183,12 +197,15 @@ def _request(
         params = {"logits": str(logits).lower()} | which
         if outputs:
             params["outputs"] = ",".join(outputs)
+        if told:
+            params["context"] = json.dumps(told)
         headers = {"Content-Type": "application/x-npy"}
         return {"content": body.getvalue(), "params": params, "headers": headers}
     if any(map(is_int16, sequences)):
         raise BadInput("int16 sequences go in one length; make these float32, scaled", "bad_shape")
     asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits} | which
-    return {"json": asked | ({"outputs": list(outputs)} if outputs else {})}
+    further = {"outputs": list(outputs), "context": told}
+    return {"json": asked | {name: value for name, value in further.items() if value}}
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from larnn_client.answers import Classification, Output, Prediction
 from larnn_client.errors import ProtocolError, Refused, refused
-from larnn_client.inputs import Input, read_input
+from larnn_client.inputs import Context, Input, read_context, read_input
 from larnn_client.reading import AnswerReader
 
 Floats = NDArray[np.float32]
@@ -44,6 +44,8 @@ class Model:
     """Of its answer; none where that has values, or is raw."""
     outputs: tuple[Output, ...]
     """The answer first."""
+    context: tuple[Context, ...] = ()
+    """What is given once, when a stream opens or with a request."""
 
     @property
     def channels(self) -> Mapping[str, str]:
@@ -219,4 +221,5 @@ def _model(item: dict[str, Any]) -> Model:
         input=read_input(item, {channel["name"]: channel["unit"] for channel in item["channels"]}),
         labels=tuple(item["labels"]),
         outputs=_outputs(item),
+        context=read_context(item),
     )

@@ -25,6 +25,7 @@ _PARAMETERS = [
     query("logits", "boolean", "likewise"),
     query("probabilities", "boolean", "likewise"),
     query("outputs", "string", "names of further outputs, between commas; likewise"),
+    query("context", "string", "an object of JSON; likewise"),
 ]
 
 
@@ -57,4 +58,5 @@ class Classify:
     def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))
         then = answering(answer, partial(encode, asked))
-        return self._engine.classify(asked.model, asked.sequences, then)
+        starts = None if asked.start is None else [asked.start] * len(asked.sequences)
+        return self._engine.classify(asked.model, asked.sequences, then, starts=starts)

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import UnsetType
 
 from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
-from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import npy_response
 from larnn_service.wire.answer_options import AnswerOptions, outputs_of
@@ -23,6 +23,7 @@ from larnn_service.wire.arrays import (
     text_tokens,
     version_asked,
 )
+from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.predictions import answer
@@ -42,6 +43,8 @@ class ClassifyRequest(NamedTuple):
     options: AnswerOptions
     npy: bool
     """Arrays are asked for, not JSON."""
+    start: RowState | None = None
+    """State before the first step, where the model takes context."""
 
 
 class ClassifyDecoder:
@@ -60,14 +63,16 @@ class ClassifyDecoder:
             options.check(model.manifest.contract, model.manifest.name)
             sequences = list(npy_sequences(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return ClassifyRequest(model, sequences, options, head.accepts_npy)
+            start = start_of(model, read_query(query))
+            return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
             asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
         )
         options.check(model.manifest.contract, model.manifest.name)
-        return ClassifyRequest(model, self._sequences(asked, model), options, head.accepts_npy)
+        start, sequences = start_of(model, asked.context), self._sequences(asked, model)
+        return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
