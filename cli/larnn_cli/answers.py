@@ -11,24 +11,27 @@ if TYPE_CHECKING:
 
 def fields(answer: Answer) -> dict[str, Any]:
     """What the answer holds: a label, probabilities, values, or a raw output."""
-    told: dict[str, Any] = {}
-    if answer.label is not None:
-        told["label"] = answer.label
-    if answer.probabilities:
-        told["probabilities"] = dict(answer.probabilities)
-    if answer.values:
-        told["values"] = dict(answer.values)
-    if answer.output is not None:
-        told["output"] = answer.output
-    return told
+    from larnn_client import Classes, Raw, Values
+
+    match answer:
+        case Classes():
+            return {"label": answer.label, "probabilities": dict(answer.probabilities)}
+        case Values():
+            return {"values": dict(answer.values)}
+        case Raw():
+            return {"output": answer.array.tolist()}
+    return {"probabilities": dict(answer.probabilities)}
 
 
 def line(answer: Answer) -> str:
     """The label and how likely it is, or each number by its name."""
-    if answer.label is not None:
-        return f"{answer.probabilities[answer.label]:6.1%}  {answer.label}"
-    if answer.probabilities:
-        return "  ".join(f"{label} {share:.1%}" for label, share in answer.probabilities.items())
-    if answer.values:
-        return "  ".join(f"{name} {value:.6g}" for name, value in answer.values.items())
-    return json.dumps(answer.output)
+    from larnn_client import Classes, Raw, Values
+
+    match answer:
+        case Classes():
+            return f"{answer.probabilities[answer.label]:6.1%}  {answer.label}"
+        case Values():
+            return "  ".join(f"{name} {value:.6g}" for name, value in answer.values.items())
+        case Raw():
+            return json.dumps(answer.array.tolist())
+    return "  ".join(f"{label} {share:.1%}" for label, share in answer.probabilities.items())

@@ -77,7 +77,7 @@ def classify(
                         recording.first_row,
                         len(recording.steps),
                         recording.expected,
-                        prediction,
+                        prediction.answer,
                     )
                     for recording, prediction in zip(batch, answer.predictions, strict=True)
                 ]

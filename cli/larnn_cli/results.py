@@ -31,6 +31,11 @@ class Result:
     expected: str | None
     answer: Answer
 
+    @property
+    def label(self) -> str | None:
+        """Of classes."""
+        return getattr(self.answer, "label", None)
+
     def fields(self) -> dict[str, Any]:
         """All of it, by names."""
         told = answers.fields(self.answer)
@@ -80,12 +85,12 @@ def show(results: Sequence[Result], console: Console) -> None:
         )
     console.print(table)
     if len(results) > SHOWN:
-        labels = [result.answer.label for result in results if result.answer.label is not None]
+        labels = [result.label for result in results if result.label is not None]
         counts = Counter(labels).most_common()
         told = ": " + ", ".join(f"{label} {count:,}" for label, count in counts) if counts else ""
         console.print(f"… {len(results):,} in all{told}")
     known = [result for result in results if result.expected is not None]
     if known:
-        right = sum(result.answer.label == result.expected for result in known)
+        right = sum(result.label == result.expected for result in known)
         share = right / len(known)
         console.print(f"{share:.2%}: {right:,} of {len(known):,} are what the data says")

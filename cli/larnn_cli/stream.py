@@ -18,7 +18,7 @@ from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, 
 from larnn_export.data import DataError
 
 if TYPE_CHECKING:
-    from larnn_client import Answer, Model, Prediction, Stream
+    from larnn_client import Model, Prediction, Step, Stream
 
 AHEAD = 16
 """Chunks sent before their answers, at full speed."""
@@ -86,13 +86,13 @@ def _chunks(file: Path, reader: Reader, size: int) -> Iterator[Floats]:
 
 
 def _print(prediction: Prediction, model: Model, json: bool) -> None:
-    answers: tuple[Answer, ...] = prediction.steps or (prediction,)
-    for position, answer in enumerate(answers, start=prediction.position - len(answers) + 1):
+    steps: tuple[Step, ...] = prediction.steps or (prediction,)
+    for position, step in enumerate(steps, start=prediction.position - len(steps) + 1):
         if json:
-            typer.echo(encoder.dumps({"position": position} | fields(answer)))
+            typer.echo(encoder.dumps({"position": position} | fields(step.answer)))
         else:
             clock = f"{position / model.sample_rate_hz:8.2f} s  " if model.sample_rate_hz else ""
-            typer.echo(f"{clock}{position:>8,}  {line(answer)}")
+            typer.echo(f"{clock}{position:>8,}  {line(step.answer)}")
 
 
 def _tell_id(stream: Stream) -> None:

@@ -40,14 +40,14 @@ def test_a_stream_is_told_once(url: str, binary: bool) -> None:
             [told] = again.predict([STEPS[2:]])
         with pytest.raises(ValueError, match="it stays with it"):
             client.stream(resume=name, context=CONTEXT)
-    assert told.output == ANSWER
+    assert told.array.tolist() == ANSWER
 
 
 @pytest.mark.parametrize("ragged", [False, True])
 def test_so_is_a_request(url: str, ragged: bool) -> None:
     sequences = [STEPS, STEPS[:2]] if ragged else [STEPS]
     with Client(url) as client:
-        assert client.classify(sequences, context=CONTEXT).predictions[0].output == ANSWER
+        assert client.classify(sequences, context=CONTEXT).predictions[0].array.tolist() == ANSWER
         gain, shift, _ = client.models().models[0].context
     assert (gain.name, gain.required, gain.shape, gain.dtype) == ("gain", True, (), "float32")
     assert (shift.required, shift.shape) == (False, (2,))

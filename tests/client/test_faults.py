@@ -97,7 +97,6 @@ class Talk(RuleBasedStateMachine):
         self.proxy.faults.append(fault)
         self.proxy.cut()
 
-    @precondition(lambda self: not self.binary)
     @rule()
     def leave_and_come_back(self) -> None:
         """As after a restart of the caller: all it has is the id and what it read."""
@@ -105,7 +104,11 @@ class Talk(RuleBasedStateMachine):
         self.edges = [edge for edge in self.edges if edge <= stream.read]
         stream.close()
         self.stream = self.client.stream(
-            resume=stream.id, position=stream.read, logits=True, emit="every"
+            resume=stream.id,
+            position=stream.read,
+            logits=True,
+            emit="every",
+            binary=self.binary,
         )
         self.stream.__enter__()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from larnn_client import (
     Unknown,
     UnknownModel,
 )
+from larnn_service.wire import subprotocols
+from tests import live
 from tests.client.recording import SIGNAL, STEPS, TRUTH, check
 
 EDGES = [0, 1, 8, 20, 21, 60]
@@ -39,6 +42,19 @@ def test_one_prediction_for_each_chunk_in_order(client: Client, binary: bool, ah
         check(list(stream.predict(CHUNKS, ahead=ahead)), EDGES)
         assert (stream.position, stream.read, stream.durable) == (STEPS, STEPS, STEPS)
         assert stream.end() == STEPS
+
+
+def test_an_older_service_is_spoken_to_in_json(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It chooses of the names that it knew."""
+    monkeypatch.setattr(subprotocols, "FORMS", {})
+    with (
+        live.running(models=toy_models, model="toy") as url,
+        Client(url) as own,
+        own.stream(logits=True, emit="every") as stream,
+    ):
+        check(list(stream.predict(CHUNKS, ahead=3)), EDGES)
 
 
 def test_it_says_what_it_opened(client: Client) -> None:

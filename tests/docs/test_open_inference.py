@@ -55,6 +55,9 @@ def test_the_commands_are_answered_as_written(service: live.Process) -> None:
         answer = json.loads(done.stdout)
         if following.language == "json":
             assert answer == json.loads(following.text)
+        elif "model_stats" in answer:
+            [told] = answer["model_stats"]
+            assert set(re.findall(r"`(\w+)`", PAGE)) >= told["inference_stats"].keys()
         else:
             assert (answer["id"], answer["outputs"][0]["shape"]) == ("mine", [1, 1, 6])
 
@@ -69,7 +72,7 @@ def test_every_door_is_named(client: httpx.Client) -> None:
 
 def test_every_call_it_names_exists() -> None:
     calls = set(re.findall(r"`((?:Server|Model|Repository)[A-Z]\w+)`", PAGE))
-    assert len(calls) == 11
+    assert len(calls) == 12
     assert calls <= set(SERVICE.methods_by_name)
 
 

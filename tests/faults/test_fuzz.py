@@ -15,5 +15,12 @@ def test_generated_inputs_are_refused_and_harm_nobody(kernels: bool, sqlite: boo
     assert not outcome.faults, outcome.tally.findings
     doors = {name.split()[0] for name in outcome.tally.sent}
     assert doors == {"HTTP", "websocket", "gRPC", "documented"}
-    common = {"HTTP 200", "HTTP bad_message", "ws prediction", "ws bad_json", "gRPC bad_message"}
+    common = {
+        "HTTP 200",
+        "HTTP bad_message",
+        "ws prediction",
+        "ws frame",
+        "ws bad_json",
+        "gRPC bad_message",
+    }
     assert common <= outcome.tally.answers.keys()

@@ -60,7 +60,7 @@ def answer_of(response: httpx.Response) -> Any:
 
 def test_metadata_and_configuration_have_them(http: httpx.Client) -> None:
     inputs = {each["name"]: each for each in http.get(PATH).json()["inputs"]}
-    assert (inputs["gain"]["datatype"], inputs["gain"]["shape"]) == ("FP32", [-1])
+    assert (inputs["gain"]["datatype"], inputs["gain"]["shape"]) == ("FP32", [-1, 1])
     assert (inputs["shift"]["shape"], inputs["upside_down"]["datatype"]) == ([-1, 2], "BOOL")
     config = {each["name"]: each for each in http.get(f"{PATH}/config").json()["input"]}
     assert (config["gain"]["dims"], config["gain"]["optional"]) == ([1], False)

@@ -57,7 +57,7 @@ def request(**fields: Any) -> Any:
 
 
 def ask(grpc_process: live.Process, call: str, message: Any) -> Any:
-    answers = {"ModelInfer": pb.ModelInferResponse, "ModelStatistics": pb.ModelStatisticsResponse}
+    answers = {"ModelInfer": pb.ModelInferResponse, "TraceSetting": pb.TraceSettingResponse}
     with grpc.insecure_channel(grpc_process.grpc) as channel:
         door = channel.unary_unary(
             SERVICE + call,
@@ -181,7 +181,7 @@ def test_malformed_requests_are_refused(
 
 def test_what_is_not_offered_is_unimplemented(grpc_process: live.Process) -> None:
     with pytest.raises(grpc.RpcError) as raised:
-        ask(grpc_process, "ModelStatistics", pb.ModelStatisticsRequest())
+        ask(grpc_process, "TraceSetting", pb.TraceSettingRequest())
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -229,6 +229,6 @@ def test_calls_are_measured_as_requests_are(grpc_process: live.Process, grpc_cli
     infer(grpc_client, [WINDOW])
     metrics = httpx.get(f"{grpc_process.url}/metrics", headers=HEADERS, timeout=60).text
     requests = "larnn_http_request_duration_seconds_count"
-    assert f'{requests}{{door="ModelInfer",model="toy",status="OK"}}' in metrics
-    assert f'{requests}{{door="ModelInfer",model="",status="NOT_FOUND"}}' in metrics
+    assert f'{requests}{{door="ModelInfer",model="toy",status="OK",version="1"}}' in metrics
+    assert f'{requests}{{door="ModelInfer",model="",status="NOT_FOUND",version=""}}' in metrics
     assert 'larnn_errors_total{code="unknown_model",door="ModelInfer"}' in metrics

@@ -55,11 +55,16 @@ def test_metadata_lists_no_state(client_of: Any) -> None:
         "platform": "onnxruntime_onnx",
         "inputs": [
             {"name": "x", "datatype": "FP32", "shape": [-1, -1, 2]},
-            {"name": "lengths", "datatype": "INT64", "shape": [-1]},
+            {"name": "lengths", "datatype": "INT64", "shape": [-1, 1]},
         ],
         "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, -1, 3]}],
     }
-    assert client_of.get_model_config("toy", "1")["input"][0]["dims"] == [-1, 2]
+    config = client_of.get_model_config("toy", "1")
+    assert config["max_batch_size"] > 0  # so dims have no batch axis, and the metadata has it
+    for described, configured in zip(
+        client_of.get_model_metadata("toy")["inputs"], config["input"], strict=True
+    ):
+        assert described["shape"] == [-1, *configured["dims"]]
 
 
 @pytest.mark.parametrize("binary", [True, False])
@@ -75,9 +80,11 @@ def test_all_outputs_come_unless_some_are_asked_for(client_of: Any) -> None:
 
 
 @pytest.mark.parametrize("binary", [True, False])
-def test_rows_of_different_lengths(client_of: Any, binary: bool) -> None:
-    lengths = triton.InferInput("lengths", [2], "INT64")
-    lengths.set_data_from_numpy(np.array([1, len(WINDOW)]), binary_data=binary)
+@pytest.mark.parametrize("shape", [[2, 1], [2]])
+def test_rows_of_different_lengths(client_of: Any, binary: bool, shape: list[int]) -> None:
+    lengths = triton.InferInput("lengths", shape, "INT64")
+    numbers = np.array([1, len(WINDOW)]).reshape(shape)
+    lengths.set_data_from_numpy(numbers, binary_data=binary)
     answer = client_of.infer("toy", [x_of([WINDOW, WINDOW], binary), lengths])
     short = np.zeros_like(TOTALS)
     short[0] = TOTALS[0]

@@ -226,7 +226,7 @@ def test_no_key_and_no_stream_id_is_logged(
             stream.receive()
             stream.close()
         httpx.get(f"{url}/streams/{stream.id}", headers=bearer("guessed-key"), timeout=60)
-        monkeypatch.setattr("larnn_service.endpoints.stream_steps.chunk_steps", fail)
+        monkeypatch.setattr("larnn_service.wire.stream_steps.chunk_steps", fail)
         failed = httpx.post(
             f"{url}/streams/{stream.id}/steps",
             headers=bearer(PHONE),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from websockets.sync.client import connect
 from larnn_service.app import create_app
 from larnn_service.settings import Settings
 from tests import live
+from tests.server.test_binary_answers import V2
 from tests.server.test_stream import Talk
 
 STEPS = [[1.0, 2.0], [3.0, 4.0]]
@@ -119,6 +121,14 @@ def test_streams_over_websockets_behave_as_under_our_own_server(url: str) -> Non
             assert talk.close_code() == 4411
             assert Talk(newer).say({"type": "end"})["type"] == "ended"
             assert Talk(newer).close_code() == 1000
+
+
+def test_binary_answers_too(url: str) -> None:
+    with connect(live.websocket_url(url), subprotocols=V2) as socket:
+        Talk(socket).hear()
+        socket.send(struct.pack("<2Q", 0, 0) + np.array(STEPS, np.float32).tobytes())
+        assert socket.recv(timeout=60) == struct.pack("<3Q3f", 2, 2, 1, 4, 6, 2)
+        assert Talk(socket).say({"type": "end"}) == {"type": "ended", "position": 2}
 
 
 @pytest.mark.parametrize("host", [under_uvicorn, under_hypercorn], ids=["uvicorn", "hypercorn"])

@@ -11,7 +11,7 @@ from larnn_service.telemetry.metrics import Metrics
 async def test_others_have_their_turns_while_many_labels_are_written() -> None:
     metrics = Metrics()
     for number in range(500):
-        metrics.requests.labels("/classify", f"model-{number}", "200").observe(0.01)
+        metrics.requests.labels("/classify", f"model-{number}", "1", "200").observe(0.01)
     writing = asyncio.create_task(metrics.text())
     turns = 0
     while not writing.done():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from larnn_export.__main__ import app
 from larnn_export.triton_config import CONFIG_FILE, triton_config, write_triton_config
-from larnn_service.contract import MANIFEST_FILE, Manifest
-from tests import live, toy
+from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_service.outputs import Output, OutputDtype
+from tests import live, many_outputs, toy
 
 PUBLISHED = sorted((live.ROOT / "models").glob("*/*/" + MANIFEST_FILE))
 
@@ -56,6 +57,38 @@ def test_the_config_has_every_state_tensor(version: Path) -> None:
         [initial] = state.initial_state
         assert (initial.data_type, initial.dims) == (state.data_type, state.dims)
         assert initial.zero_data is (tensor.initial == 0)
+
+
+def test_outputs_of_any_type_are_tensors_with_triton_s_names(tmp_path: Path) -> None:
+    version = many_outputs.publish(tmp_path)
+    write_triton_config(version)
+    told = {
+        tensor.name: (DataType.Name(tensor.data_type), list(tensor.dims))
+        for tensor in parsed(version / CONFIG_FILE).output
+    }
+    assert told == {
+        "sums": ("TYPE_FP32", [-1, -1, 2]),
+        "signs": ("TYPE_FP32", [-1, -1, 2]),
+        "chance": ("TYPE_FP64", [-1, -1, 2]),
+        "steps_seen": ("TYPE_INT64", [-1, -1]),
+        "grid": ("TYPE_FP16", [-1, -1, 2, 1]),
+    }
+
+
+def test_every_type_of_an_output_has_a_name_there() -> None:
+    for dtype in get_args(OutputDtype):
+        output = Output(name="raw", task="raw", dtype=dtype)
+        contract = toy.CONTRACT.model_copy(update={"outputs": (output,)})
+        manifest = Manifest(
+            name="toy",
+            version=1,
+            description="",
+            contract=contract,
+            graph=GraphFile(file="model.onnx", sha256="0" * 64),
+            network={},
+        )
+        config = text_format.Parse(triton_config(manifest), ModelConfig())
+        assert len(config.output) == 1
 
 
 def test_what_is_published_is_what_would_be(version: Path) -> None:

@@ -27,7 +27,8 @@ from tests.engine.replicas import MODEL
 MOST = 4
 OPTIONS = AnswerOptions(emit="every")
 """Those of the address."""
-JSON, BINARY = (StreamDecoder(name, OPTIONS, MOST) for name in (None, "larnn.f32.v1"))
+V1, V2 = "larnn.f32.v1", "larnn.f32.v2"
+JSON, BINARY, ALL_BINARY = (StreamDecoder(name, OPTIONS, MOST) for name in (None, V1, V2))
 CHUNK = b'{"type": "chunk", "offset": 7, "steps": [[1, -2.5], [3e2, 0.125]]}'
 STEPS = [[1.0, -2.5], [300.0, 0.125]]
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -41,6 +42,10 @@ def chunk(message: bytes) -> ChunkRequest:
 
 def frame(offset: int, steps: Any) -> bytes:
     return struct.pack("<Q", offset) + np.array(steps, "<f4").tobytes()
+
+
+def acking_frame(offset: int, acked: int, steps: Any) -> bytes:
+    return struct.pack("<2Q", offset, acked) + np.array(steps, "<f4").tobytes()
 
 
 def test_a_chunk_has_its_steps_and_the_options_of_the_address() -> None:
@@ -63,12 +68,21 @@ def test_a_chunk_may_change_the_options_for_itself() -> None:
     st.integers(0, 2**62),
 )
 def test_text_and_binary_frames_say_the_same(steps: list[list[float]], offset: int) -> None:
-    message = json.dumps({"type": "chunk", "offset": offset, "steps": steps}).encode()
-    text, binary = chunk(message), BINARY.decode(frame(offset, steps), False, MODEL)
-    assert binary is not None
-    assert (text.offset, text.options) == (binary.offset, binary.options)
-    assert text.steps.dtype == binary.steps.dtype == np.float32
-    np.testing.assert_array_equal(text.steps, binary.steps)
+    told = {"type": "chunk", "offset": offset, "steps": steps}
+    acking = acking_frame(offset, offset // 2, steps)
+    for decoder, data, acks in (
+        (BINARY, frame(offset, steps), {}),
+        (ALL_BINARY, acking, {"acked": offset // 2}),
+    ):
+        text, binary = chunk(json.dumps(told | acks).encode()), decoder.decode(data, False, MODEL)
+        assert binary is not None
+        assert (text.offset, text.options, text.acked) == (
+            binary.offset,
+            binary.options,
+            binary.acked,
+        )
+        assert text.steps.dtype == binary.steps.dtype == np.float32
+        np.testing.assert_array_equal(text.steps, binary.steps)
 
 
 @pytest.mark.parametrize("offset", [0, 7, 2**63 - 1])
@@ -78,8 +92,8 @@ def test_a_binary_frame_has_any_offset(offset: int) -> None:
     assert (asked.offset, asked.steps.tolist()) == (offset, STEPS)
 
 
-@pytest.mark.parametrize("decoder", [JSON, BINARY], ids=["json", "binary"])
-def test_the_end_is_text_under_either_subprotocol(decoder: StreamDecoder) -> None:
+@pytest.mark.parametrize("decoder", [JSON, BINARY, ALL_BINARY], ids=["json", "v1", "v2"])
+def test_the_end_is_text_under_any_subprotocol(decoder: StreamDecoder) -> None:
     assert decoder.decode(b'{"type": "end"}', True, MODEL) is None
 
 
@@ -141,11 +155,35 @@ def test_what_is_wrong_with_a_binary_frame_is_said(
         BINARY.decode(message, False, MODEL)
 
 
+@pytest.mark.parametrize(
+    ("message", "error", "text"),
+    [
+        (b"\0" * 8, BadMessage, "a frame of 8 bytes; send a uint64 offset and a uint64 acked"),
+        (frame(0, STEPS)[:-4], BadMessage, "a frame of 20 bytes"),
+        (acking_frame(0, 0, []), EmptyChunk, "at least one step"),
+        (acking_frame(0, 0, [[1, np.nan]]), BadValue, r"steps\[0\]\[1\]"),
+        (acking_frame(0, 0, [[1, 2]] * 5), TooLarge, "4"),
+    ],
+    ids=range(5),
+)
+def test_what_is_wrong_with_one_that_acks_is_said(
+    message: bytes, error: type[ServiceError], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        ALL_BINARY.decode(message, False, MODEL)
+
+
+def test_binary_answers_have_no_room_for_attention() -> None:
+    with pytest.raises(BadMessage, match="explain goes with JSON answers"):
+        StreamDecoder(V2, AnswerOptions(explain=True), MOST)
+
+
 def test_a_chunk_comes_in_the_form_that_the_subprotocol_says() -> None:
-    with pytest.raises(BadMessage, match="need the subprotocol"):
+    with pytest.raises(BadMessage, match="need a subprotocol"):
         JSON.decode(frame(7, STEPS), False, MODEL)
-    with pytest.raises(BadMessage, match="a chunk is a binary frame"):
-        BINARY.decode(CHUNK, True, MODEL)
+    for decoder, name in ((BINARY, "v1"), (ALL_BINARY, "v2")):
+        with pytest.raises(BadMessage, match=f"{name} a chunk is a binary frame"):
+            decoder.decode(CHUNK, True, MODEL)
 
 
 @given(st.data())

@@ -1,6 +1,18 @@
 """The client of the LARNN service: classify sequences, and hold streams that never lose a step."""
 
 from larnn_client.aio import AsyncClient
+from larnn_client.answers import (
+    Answer,
+    Classes,
+    Classification,
+    Output,
+    Prediction,
+    Probability,
+    Raw,
+    Step,
+    Tags,
+    Values,
+)
 from larnn_client.client import Client, Stream
 from larnn_client.errors import (
     Backpressure,
@@ -27,15 +39,7 @@ from larnn_client.errors import (
     Unreachable,
 )
 from larnn_client.inputs import Context, Frame, Input, Range
-from larnn_client.messages import (
-    Answer,
-    Classification,
-    Model,
-    Models,
-    Opened,
-    Output,
-    Prediction,
-)
+from larnn_client.messages import Model, Models, Opened
 from larnn_client.resample import Resampler
 from larnn_client.stream import AsyncStream
 
@@ -46,6 +50,7 @@ __all__ = [
     "Backpressure",
     "BadInput",
     "BufferFull",
+    "Classes",
     "Classification",
     "Client",
     "Conflict",
@@ -65,17 +70,22 @@ __all__ = [
     "Opened",
     "Output",
     "Prediction",
+    "Probability",
     "ProtocolError",
     "Range",
+    "Raw",
     "Refused",
     "Resampler",
     "StateLost",
+    "Step",
     "Stream",
     "StreamClosed",
+    "Tags",
     "TooLarge",
     "Unauthorized",
     "Unavailable",
     "Unknown",
     "UnknownModel",
     "Unreachable",
+    "Values",
 ]

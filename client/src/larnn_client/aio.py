@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 from numpy.typing import ArrayLike
 
+from larnn_client.answers import Classification, Output
 from larnn_client.arrays import is_int16, sequence_arrays
 from larnn_client.backoff import Backoff
 from larnn_client.errors import (
@@ -24,16 +25,9 @@ from larnn_client.errors import (
     Unreachable,
 )
 from larnn_client.inputs import context_json
-from larnn_client.messages import (
-    Binary,
-    Classification,
-    Models,
-    Steps,
-    classification,
-    error,
-    models,
-)
-from larnn_client.pump import Emit, Pump, Wish
+from larnn_client.messages import Binary, Models, Steps, classification, error, models
+from larnn_client.pump import Pump, Wish
+from larnn_client.reading import AnswerReader, Emit
 from larnn_client.service import Service, reason, wait_at_least
 from larnn_client.stream import AsyncStream
 
@@ -62,6 +56,8 @@ class AsyncClient:
             verify=tls or True,
         )
         self._address = 0
+        self._outputs: dict[tuple[str, int], tuple[Output, ...]] = {}
+        """Of models that have answered, by name and version."""
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -92,7 +88,19 @@ class AsyncClient:
         is told of all of them. Tries again, elsewhere too, while nothing answers or the service is
         full."""
         request = _request(sequence_arrays(sequences), model, logits, outputs, context)
-        return await self._persist("POST", "/classify", classification, **request)
+        told = await self._persist("POST", "/classify", dict, **request)
+        described = await self._described(told.get("model", ""), told.get("version", 0))
+        return classification(told, AnswerReader(described, outputs, "last", logits))
+
+    async def _described(self, model: str, version: int) -> tuple[Output, ...]:
+        """The outputs of the version that answered. Raises ProtocolError where it is not told."""
+        if (known := self._outputs.get((model, version))) is None:
+            served = (await self.models()).models
+            self._outputs |= {(each.name, each.version): each.outputs for each in served}
+            known = self._outputs.get((model, version))
+        if known is None:
+            raise ProtocolError(f"the service does not tell what {model} {version} gives")
+        return known
 
     async def models(self) -> Models:
         """What the service serves. Tries again as `classify` does."""
@@ -139,7 +147,7 @@ class AsyncClient:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        binary: Binary = False,
+        binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
@@ -148,10 +156,10 @@ class AsyncClient:
         `outputs` names further outputs of the model to give with each answer. `context` is what the
         model is told once, when the stream opens.
 
-        JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
-        answers that are not read. `binary` sends float32 frames, one at a time, since each of
-        them acknowledges all before it; "int16" sends int16 arrays as they are, to a model that
-        scales them.
+        Chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
+        answers that are not read. Chunks and answers are binary frames where the service has
+        them; without `binary` they are JSON. "int16" sends int16 arrays as they are, to a model
+        that scales them.
         """
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")

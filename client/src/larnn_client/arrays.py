@@ -15,20 +15,36 @@ from larnn_client.messages import Floats, Steps
 def chunk_array(steps: ArrayLike, step: Input, *, int16: bool = False) -> Steps:
     """float32 [steps, width], or `int16` as they are; the caller's own no more. int16 samples of a
     model that scales them are scaled here where they do not go as such. Raises BadInput."""
-    scale = None if step.frame is None else step.frame.int16_scale
-    if int16 and (scale is None or not is_int16(steps)):
-        raise BadInput(
-            "the model takes no int16" if scale is None else "this stream takes int16 arrays alone",
-            "bad_value",
-        )
-    array = np.array(steps) if int16 else _floats(steps, "a chunk")
+    array = _measured(steps, step, int16)
     if array.ndim != 2 or array.shape[1] != step.width:
         raise BadInput(f"a chunk is [steps, {step.width}], not {list(array.shape)}", "bad_shape")
     if not len(array):
         raise BadInput("a chunk holds at least one step", "empty_chunk")
-    if not int16 and scale is not None and is_int16(steps):
-        array *= np.float32(scale)
     return _finite(array, "steps")
+
+
+def sample_array(samples: ArrayLike, step: Input, *, int16: bool = False) -> Steps:
+    """The same as [samples], for a model whose steps are frames: any number of them, in one row or
+    in frames. Raises BadInput."""
+    array = _measured(samples, step, int16)
+    if array.ndim != 1 and (array.ndim != 2 or array.shape[1] != step.width):
+        raise BadInput(
+            f"samples are one row, or [steps, {step.width}], not {list(array.shape)}", "bad_shape"
+        )
+    return _finite(array.reshape(-1), "samples")
+
+
+def _measured(values: ArrayLike, step: Input, int16: bool) -> Steps:
+    scale = None if step.frame is None else step.frame.int16_scale
+    if int16 and (scale is None or not is_int16(values)):
+        raise BadInput(
+            "the model takes no int16" if scale is None else "this stream takes int16 arrays alone",
+            "bad_value",
+        )
+    array = np.array(values) if int16 else _floats(values, "a chunk")
+    if not int16 and scale is not None and is_int16(values):
+        array *= np.float32(scale)
+    return array
 
 
 def is_int16(values: ArrayLike) -> bool:
@@ -56,8 +72,8 @@ def sequence_arrays(sequences: ArrayLike | Sequence[ArrayLike]) -> list[Steps]:
 
 def _finite(array: Steps, place: str) -> Steps:
     if not np.isfinite(array).all():
-        step, channel = np.argwhere(~np.isfinite(array))[0]
-        raise BadInput(f"{place}[{step}][{channel}] is no finite float32", "bad_value")
+        index = "".join(f"[{place}]" for place in np.argwhere(~np.isfinite(array))[0])
+        raise BadInput(f"{place}{index} is no finite float32", "bad_value")
     return array
 
 

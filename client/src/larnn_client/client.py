@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from numpy.typing import ArrayLike
 
 from larnn_client.aio import AsyncClient
+from larnn_client.answers import Classification, Prediction
 from larnn_client.errors import StreamClosed
-from larnn_client.messages import Binary, Classification, Models, Opened, Prediction
-from larnn_client.pump import Emit
+from larnn_client.frames import one_or_several, portions
+from larnn_client.messages import Binary, Models, Opened
+from larnn_client.reading import Emit
 from larnn_client.stream import AsyncStream
 
 T = TypeVar("T")
@@ -125,7 +127,7 @@ class Client:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        binary: Binary = False,
+        binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> Stream:
@@ -195,12 +197,25 @@ class Stream:
         return self._stream.unread
 
     def send(self, steps: ArrayLike) -> int:
-        """Take the next steps [steps, channels] to be sent; their end in the stream."""
+        """As AsyncStream.send."""
 
         async def send() -> int:
             return self._stream.send(steps)
 
         return self._loop.run(send())
+
+    @property
+    def left(self) -> int:
+        """Samples that were sent and fill no frame yet; 0 where steps are no frames."""
+        return self._stream.left
+
+    def finish(self) -> int:
+        """As AsyncStream.finish."""
+
+        async def finish() -> int:
+            return self._stream.finish()
+
+        return self._loop.run(finish())
 
     def receive(self, timeout: float | None = None) -> Prediction:
         """The next prediction. Raises TimeoutError, and StreamClosed after the last one."""
@@ -216,11 +231,12 @@ class Stream:
             yield prediction
 
     def predict(self, chunks: Iterable[ArrayLike], *, ahead: int = 1) -> Iterator[Prediction]:
-        """One prediction for each chunk; at most `ahead` chunks are sent before their answers."""
-        for chunk in chunks:
-            self.send(chunk)
-            while self.unread >= ahead:
-                yield self.receive()
+        """As AsyncStream.predict."""
+        for chunk in one_or_several(chunks):
+            for portion in portions(chunk, self.opened.input):
+                self.send(portion)
+                while self.unread >= ahead:
+                    yield self.receive()
         while self.unread:
             yield self.receive()
 

@@ -10,8 +10,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
+from larnn_client.answers import Prediction
 from larnn_client.errors import CLOSE_CODES, ProtocolError, refused
-from larnn_client.messages import BINARY, Binary, Ended, Opened, Prediction, decode
+from larnn_client.messages import BINARY, JSON, Binary, Ended, Opened, decode
+from larnn_client.reading import AnswerReader
 from larnn_client.service import Service
 
 MAX_MESSAGE = 2**26
@@ -39,10 +41,14 @@ class Connection:
     """An async context manager; leaving it drops the connection without ceremony."""
 
     def __init__(self, service: Service, url: str, *, binary: Binary) -> None:
+        """`binary`: chunks and answers shall be binary frames; of float32 where the service has
+        them."""
+        self._wanted = binary
+        offered = ([BINARY[binary]] if binary else []) + ([] if binary == "int16" else [JSON])
         self._connect = _Connect(
             url.replace("http", "ws", 1),
             additional_headers=service.headers,
-            subprotocols=[Subprotocol(BINARY[binary])] if binary else None,
+            subprotocols=[Subprotocol(name) for name in offered],
             compression=None,
             logger=_LOGGER,
             open_timeout=service.connect_timeout,
@@ -52,8 +58,9 @@ class Connection:
             max_size=MAX_MESSAGE,
             ssl=(service.tls or True) if url.startswith("https") else None,
         )
-        self._binary = binary
         self._socket: ClientConnection | None = None
+        self.reader: AnswerReader | None = None
+        """Reads the answers: set when the stream is open."""
 
     async def __aenter__(self) -> Connection:
         """Raises Lost, or a Refused where something before the service refused the handshake."""
@@ -67,9 +74,9 @@ class Connection:
             raise Lost(f"no connection: {error or 'timed out'}") from None
         except InvalidHandshake as error:
             raise ProtocolError(f"no websocket of the service answers there: {error}") from None
-        if self._binary and self._socket.subprotocol != BINARY[self._binary]:
+        if self._wanted == "int16" and not self.binary:
             self.abort()
-            raise ProtocolError(f"the service does not speak {BINARY[self._binary]}")
+            raise ProtocolError(f"the service does not speak {BINARY[self._wanted]}")
         return self
 
     async def __aexit__(
@@ -79,6 +86,12 @@ class Connection:
         traceback: TracebackType | None,
     ) -> None:
         self.abort()
+
+    @property
+    def binary(self) -> Binary:
+        """How chunks go: JSON where the service is an older one."""
+        chosen = None if self._socket is None else self._socket.subprotocol
+        return self._wanted if chosen in BINARY.values() else False
 
     def abort(self) -> None:
         """Drop it now: a close handshake with a broken peer would take its time."""
@@ -97,7 +110,7 @@ class Connection:
         """The next message. Raises Lost, ProtocolError, and Refused for an error message."""
         assert self._socket is not None
         try:
-            message = decode(await self._socket.recv())
+            message = decode(await self._socket.recv(), self.reader)
         except ConnectionClosed as error:
             raise _of_close(error) from None
         if isinstance(message, Exception):

@@ -36,8 +36,9 @@ class Journal:
         """Whether every chunk is sent and answered on this connection."""
         return not self._waiting and not self._in_flight
 
-    def append(self, steps: Steps) -> None:
-        """Take the next steps [steps, channels]. Raises BufferFull and then takes none."""
+    def append(self, steps: Steps, most: int | None = None) -> int:
+        """Take the next steps [steps, channels], in chunks of at most so many; how many chunks.
+        Raises BufferFull and then takes none."""
         held = self.end - min(self.durable, self.read)
         if held + len(steps) > self._max_steps:
             what = "read the predictions" if self.read <= self.durable else "wait for a checkpoint"
@@ -46,10 +47,13 @@ class Journal:
                 f"unanswered, {self.answered - self.read} not read, {self.end - self.durable} not "
                 f"durable; {what}, or give the stream a larger max_buffered_steps"
             )
-        chunk = Chunk(self.end, steps)
-        self._kept.append(chunk)
-        self._waiting.append(chunk)
-        self.end = chunk.end
+        size = len(steps) if most is None else most
+        for start in range(0, len(steps), size):
+            chunk = Chunk(self.end, steps[start : start + size])
+            self._kept.append(chunk)
+            self._waiting.append(chunk)
+            self.end = chunk.end
+        return -(-len(steps) // size)
 
     def resume(self, position: int) -> None:
         """Begin anew on a connection whose service stands at `position`.

@@ -1,85 +1,30 @@
-"""What goes over the wire, both ways, and the types in which it reaches the caller."""
+"""What goes over the wire beside the answers, both ways, and the types in which it is read."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from larnn_client.answers import Classification, Output, Prediction
 from larnn_client.errors import ProtocolError, Refused, refused
 from larnn_client.inputs import Context, Input, read_context, read_input
+from larnn_client.reading import AnswerReader
 
 Floats = NDArray[np.float32]
 Steps = NDArray[Any]
 """float32, or int16 samples of a model that scales them."""
 Binary = bool | Literal["int16"]
-"""Whether chunks are binary frames, of float32 or of int16."""
-BINARY: Mapping[Binary, str] = {True: "larnn.f32.v1", "int16": "larnn.i16.v1"}
-"""The subprotocols of binary chunks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model says of a sequence, or of a step of a stream. What is there depends on the
-    task of its output: see `Output`."""
-
-    label: str | None = None
-    """Of classes."""
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    """Of classes, tags and probabilities, by label."""
-    logits: tuple[float, ...] | None = None
-    """[classes], where asked."""
-    values: Mapping[str, float] = field(default_factory=dict)
-    """Of values, by name."""
-    output: Any = None
-    """Of a raw output: nested lists of its shape."""
-    outputs: Mapping[str, Answer] = field(default_factory=dict)
-    """Further outputs by name, where asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction(Answer):
-    """The answer to a chunk, of its last step."""
-
-    position: int = 0
-    """Steps of the stream up to the end of the chunk."""
-    durable: int = 0
-    """Steps that the service's store holds."""
-    steps: tuple[Answer, ...] | None = None
-    """One for each step of the chunk that `emit` asks for; none with "last"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """The answer to `classify`."""
-
-    model: str
-    version: int
-    predictions: tuple[Answer, ...]
-    """One for each sequence, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """An output of a model, the first of which is its answer."""
-
-    name: str
-    task: str
-    """`classes`: a label and probabilities that add up to 1. `tags`: a probability of each label by
-    itself. `probability`: likewise, as the network gives it. `values`: numbers with names and
-    units. `raw`: an array."""
-    dtype: str
-    labels: tuple[str, ...] = ()
-    """What its numbers are called; none of a raw output."""
-    units: tuple[str, ...] = ()
-    """Of values."""
-    shape: tuple[int, ...] = ()
-    """Of one step of a raw output; none of a number."""
+"""Whether chunks and answers are binary frames, chunks of float32 or of int16."""
+BINARY: Mapping[Binary, str] = {True: "larnn.f32.v2", "int16": "larnn.i16.v2"}
+"""Their subprotocols."""
+JSON = "larnn.json.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +42,7 @@ class Model:
     """What a step is."""
     labels: tuple[str, ...]
     """Of its answer; none where that has values, or is raw."""
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[Output, ...]
     """The answer first."""
     context: tuple[Context, ...] = ()
     """What is given once, when a stream opens or with a request."""
@@ -132,7 +77,8 @@ class Opened:
     input: Input
     """What a step is."""
     labels: tuple[str, ...]
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[Output, ...]
+    """The answer first."""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -163,30 +109,49 @@ END = '{"type": "end"}'
 
 
 def encode(chunk: Chunk, acked: int, *, binary: Binary) -> str | bytes:
-    """A chunk as a frame. A binary one acknowledges everything before its offset."""
+    """A chunk as a frame, which acknowledges the answers up to `acked`."""
     if binary:
         samples = "<i2" if binary == "int16" else "<f4"
-        return struct.pack("<Q", chunk.offset) + chunk.steps.astype(samples, copy=False).tobytes()
+        head = struct.pack("<2Q", chunk.offset, acked)
+        return head + chunk.steps.astype(samples, copy=False).tobytes()
     steps = chunk.steps.tolist()
     return json.dumps({"type": "chunk", "offset": chunk.offset, "acked": acked, "steps": steps})
 
 
-def decode(text: str | bytes) -> Opened | Prediction | Ended | Refused:
-    """A message of the service. Raises ProtocolError."""
-    try:
-        message = json.loads(text)
-        match message["type"]:
+def decode(
+    message: str | bytes, reader: AnswerReader | None
+) -> Opened | Prediction | Ended | Refused:
+    """A message of the service; `reader` reads the answers, once there may be any. Raises
+    ProtocolError."""
+    with understood():
+        if isinstance(message, bytes):
+            return _reading(reader).of_frame(message)
+        told = json.loads(message)
+        match told["type"]:
             case "opened":
-                return opened(message)
+                return opened(told)
             case "prediction":
-                return _prediction(message)
+                return _reading(reader).of_message(told)
             case "ended":
-                return Ended(int(message["position"]))
+                return Ended(int(told["position"]))
             case "error":
-                return error(message)
+                return error(told)
+        raise ValueError(f"a message of the type {told['type']!r}")
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """Raises ProtocolError in place of what reading a message raises."""
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise ProtocolError(f"the service sent what cannot be read: {problem!r}") from None
-    raise ProtocolError(f"the service sent a message of an unknown type: {message['type']!r}")
+
+
+def _reading(reader: AnswerReader | None) -> AnswerReader:
+    if reader is None:
+        raise ValueError("an answer before `opened`")
+    return reader
 
 
 def opened(message: dict[str, Any]) -> Opened:
@@ -205,8 +170,10 @@ def opened(message: dict[str, Any]) -> Opened:
 
 
 def _outputs(described: dict[str, Any]) -> tuple[Output, ...]:
-    """Those of a stream or a model; a service of before there were tasks tells none."""
-    return tuple(_output(output) for output in described.get("outputs", ()))
+    """Those of a stream or a model; a service of before there were tasks has classifiers alone."""
+    if (outputs := described.get("outputs")) is None:
+        return (Output("logits", "classes", "float32", tuple(described["labels"])),)
+    return tuple(_output(output) for output in outputs)
 
 
 def _output(described: dict[str, Any]) -> Output:
@@ -232,10 +199,11 @@ def error(message: dict[str, Any], retry_after: float | None = None) -> Refused:
     )
 
 
-def classification(message: dict[str, Any]) -> Classification:
-    """The answer to a classify request."""
-    predictions = tuple(_answer(item) for item in message["predictions"])
-    return Classification(message["model"], message["version"], predictions)
+def classification(message: dict[str, Any], reader: AnswerReader) -> Classification:
+    """The answer to a classify request. Raises ProtocolError."""
+    with understood():
+        steps = tuple(reader.step(item) for item in message["predictions"])
+        return Classification(message["model"], message["version"], steps)
 
 
 def models(message: dict[str, Any]) -> Models:
@@ -254,28 +222,4 @@ def _model(item: dict[str, Any]) -> Model:
         labels=tuple(item["labels"]),
         outputs=_outputs(item),
         context=read_context(item),
-    )
-
-
-def _answer(item: dict[str, Any]) -> Answer:
-    return Answer(**_fields(item))
-
-
-def _fields(item: dict[str, Any]) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        name: item[name] for name in ("label", "probabilities", "values", "output") if name in item
-    }
-    if (logits := item.get("logits")) is not None:
-        fields["logits"] = tuple(logits)
-    outputs = item.get("outputs", {})
-    return fields | {"outputs": {name: _answer(output) for name, output in outputs.items()}}
-
-
-def _prediction(message: dict[str, Any]) -> Prediction:
-    steps = message.get("predictions")
-    return Prediction(
-        **_fields(message),
-        position=int(message["position"]),
-        durable=int(message["durable"]),
-        steps=None if steps is None else tuple(_answer(step) for step in steps),
     )

@@ -7,17 +7,18 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
+from larnn_client.answers import Prediction
 from larnn_client.connection import Connection, Lost
 from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
 from larnn_client.journal import Journal
-from larnn_client.messages import END, Binary, Ended, Opened, Prediction, Steps, encode
+from larnn_client.messages import END, Binary, Ended, Opened, Steps, encode
+from larnn_client.reading import AnswerReader, Emit
 from larnn_client.recovery import Recovery
 from larnn_client.service import Service
 
-Emit = Literal["last", "every"] | int
 MAX_INTERNAL = 3
 
 
@@ -34,7 +35,7 @@ class Wish:
     """The names of further outputs."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """As JSON has it."""
-    binary: Binary = False
+    binary: Binary = True
     max_in_flight: int = 16
     """Chunks sent before their answers."""
     max_buffered_steps: int = 16_384
@@ -64,11 +65,10 @@ class Pump:
         """How chunks travel."""
         return self._wish.binary
 
-    def send(self, steps: Steps) -> int:
-        """Take a chunk to be sent; its end."""
+    def send(self, steps: Steps, most: int | None = None) -> int:
+        """Take steps to be sent, in chunks of at most so many; their end. Raises BufferFull."""
         assert self.journal is not None
-        self.journal.append(steps)
-        self.unread += 1
+        self.unread += self.journal.append(steps, most)
         self._to_send.set()
         return self.journal.end
 
@@ -129,6 +129,8 @@ class Pump:
             if not isinstance(opened, Opened):
                 raise ProtocolError("the service did not begin with `opened`")
             self._begin(opened)
+            wish = self._wish
+            connection.reader = AnswerReader(opened.outputs, wish.outputs, wish.emit, wish.logits)
             sending = asyncio.create_task(self._send_all(connection))
             try:
                 await self._receive_all(connection)
@@ -156,7 +158,7 @@ class Pump:
             while True:
                 while chunk := self.journal.next(self._window):
                     acked = min(self._acked, chunk.offset)
-                    await connection.send(encode(chunk, acked, binary=self._wish.binary))
+                    await connection.send(encode(chunk, acked, binary=connection.binary))
                 if self._to_end:
                     self._end_sent = True
                     await connection.send(END)
@@ -171,9 +173,8 @@ class Pump:
 
     @property
     def _window(self) -> int:
-        """Chunks in flight. A binary one acknowledges all before it, so it goes alone."""
-        alone = self._wish.binary or self._recovery.pressed
-        return 1 if alone else self._wish.max_in_flight
+        """Chunks in flight; one alone where the service cannot keep so many answers."""
+        return 1 if self._recovery.pressed else self._wish.max_in_flight
 
     @property
     def _acked(self) -> int:

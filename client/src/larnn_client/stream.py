@@ -8,12 +8,15 @@ import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from larnn_client.arrays import chunk_array
+from larnn_client.answers import Prediction
+from larnn_client.arrays import chunk_array, sample_array
 from larnn_client.errors import StreamClosed
+from larnn_client.frames import Frames, most_steps, one_or_several, portions
 from larnn_client.journal import Journal
-from larnn_client.messages import Opened, Prediction
+from larnn_client.messages import Opened
 from larnn_client.pump import Pump
 
 
@@ -28,6 +31,8 @@ class AsyncStream:
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
         self._task: asyncio.Task[None] | None = None
+        self._held: Frames | None = None
+        """Of a model whose steps are frames."""
 
     async def __aenter__(self) -> AsyncStream:
         """Opens or resumes the stream. Raises StreamClosed the second time."""
@@ -85,16 +90,52 @@ class AsyncStream:
         """Chunks whose predictions `receive` has not given yet."""
         return self._pump.unread
 
+    @property
+    def left(self) -> int:
+        """Samples that were sent and fill no frame yet; 0 where steps are no frames."""
+        return self._frames.left
+
     def send(self, steps: ArrayLike) -> int:
         """Take the next steps [steps, width] to be sent; their end in the stream.
 
+        Of a model whose steps are frames these may be samples, any number of them: whole frames go,
+        in messages of no more than the service takes, and what is left waits for the next.
+
         Waits for nothing. Raises BadInput, BufferFull, StreamClosed, and what ended the stream.
         """
-        chunk = chunk_array(steps, self.opened.input, int16=self._pump.binary == "int16")
+        step, int16 = self.opened.input, self._pump.binary == "int16"
+        if step.frame is None:
+            chunk = chunk_array(steps, step, int16=int16)
+            self._check_open()
+            return self._pump.send(chunk)
+        chunk, left = self._frames.cut(sample_array(steps, step, int16=int16))
+        self._check_open()
+        if len(chunk):
+            self._pump.send(chunk, most_steps(step))
+        self._frames.keep(left)
+        return self.position
+
+    def finish(self) -> int:
+        """Fill the frame that is begun with zeros, and send it; how many zeros, 0 where none is.
+
+        `end` does not do it: what fills no frame was never heard. Raises as `send` does.
+        """
+        missing = self._frames.padding()
+        if missing:
+            samples = np.int16 if self._pump.binary == "int16" else np.float32
+            self.send(np.zeros(missing, samples))
+        return missing
+
+    def _check_open(self) -> None:
         self._pump.check()
         if self._pump.ending:
             raise StreamClosed("the stream is ended; open a new one, or resume it")
-        return self._pump.send(chunk)
+
+    @property
+    def _frames(self) -> Frames:
+        if self._held is None:
+            self._held = Frames(self.opened.input.width)
+        return self._held
 
     async def receive(self) -> Prediction:
         """The next prediction, one for each chunk. Raises StreamClosed after the last one."""
@@ -110,12 +151,18 @@ class AsyncStream:
     async def predict(
         self, chunks: Iterable[ArrayLike] | AsyncIterable[ArrayLike], *, ahead: int = 1
     ) -> AsyncIterator[Prediction]:
-        """One prediction for each chunk; at most `ahead` chunks are sent before their answers."""
+        """One prediction for each chunk; at most `ahead` chunks are sent before their answers.
+
+        Of a model whose steps are frames, chunks are samples in any portions, or all of them at
+        once: a prediction comes whenever frames are full. What is left waits for the next call, or
+        for `finish`.
+        """
         source = chunks if isinstance(chunks, AsyncIterable) else _asynchronous(chunks)
         async for chunk in source:
-            self.send(chunk)
-            while self.unread >= ahead:
-                yield await self.receive()
+            for portion in portions(chunk, self.opened.input):
+                self.send(portion)
+                while self.unread >= ahead:
+                    yield await self.receive()
         while self.unread:
             yield await self.receive()
 
@@ -141,5 +188,5 @@ class AsyncStream:
 
 
 async def _asynchronous(chunks: Iterable[ArrayLike]) -> AsyncIterator[ArrayLike]:
-    for chunk in chunks:
+    for chunk in one_or_several(chunks):
         yield chunk

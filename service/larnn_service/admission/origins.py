@@ -15,7 +15,10 @@ from larnn_service.wire.http import Head, Headers
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\S+)", re.I | re.A)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_EXPOSED = b"Location, Retry-After, X-Request-Id, Inference-Header-Content-Length"
+_EXPOSED = (
+    b"Location, Retry-After, X-Request-Id, Inference-Header-Content-Length, Larnn-Model, "
+    b"Larnn-Version, Larnn-Position, Larnn-Durable"
+)
 """Response headers that a page of another origin may read."""
 PREFLIGHT: Headers = (
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),

@@ -8,8 +8,8 @@ from typing import Protocol
 class Channel(Protocol):
     """A websocket as a session sees it."""
 
-    def send(self, text: bytes) -> None:
-        """Send a text message, UTF-8."""
+    def send(self, message: bytes, is_text: bool = True) -> None:
+        """Send a message: text is UTF-8."""
         ...
 
     def close(self, code: int) -> None:

@@ -7,30 +7,25 @@ from typing import Any
 
 from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
-from larnn_service.endpoints.openapi import gives, operation, takes
+from larnn_service.endpoints.openapi import gives, npy_schema, operation, query, takes
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.interfaces import Floats
 from larnn_service.settings import Settings
 from larnn_service.telemetry.calls import concerns
-from larnn_service.wire.classify import NPY, ClassifyDecoder, ClassifyRequest, encode
-from larnn_service.wire.http import Response
+from larnn_service.wire.classify import ClassifyDecoder, ClassifyRequest, encode
+from larnn_service.wire.http import NPY
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.large_json import LARGE
 
 _EXAMPLE = {"sequences": [[[0.0] * 9] * 2], "logits": True}
-_NPY_SCHEMA = {
-    "schema": {"type": "string", "format": "binary", "description": "float32 [batch, steps, 9]"}
-}
+_NPY_SCHEMA = npy_schema("float32 [batch, steps, 9]")
 _PARAMETERS = [
-    {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": text}
-    for name, kind, text in (
-        ("model", "string", "for an npy body; JSON names it inside"),
-        ("version", "integer", "likewise"),
-        ("logits", "boolean", "likewise"),
-        ("outputs", "string", "names of further outputs, between commas; likewise"),
-        ("context", "string", "an object of JSON; likewise"),
-    )
+    query("model", "string", "for an npy body; JSON names it inside"),
+    query("version", "integer", "likewise"),
+    query("logits", "boolean", "likewise"),
+    query("probabilities", "boolean", "likewise"),
+    query("outputs", "string", "names of further outputs, between commas; likewise"),
+    query("context", "string", "an object of JSON; likewise"),
 ]
 
 
@@ -43,7 +38,7 @@ class Classify:
         "Classify whole sequences",
         "classify",
         takes(ClassifyBody, _EXAMPLE, **{NPY: _NPY_SCHEMA}),
-        gives(ClassifyAnswer, 404, 413, 422, 503),
+        gives(ClassifyAnswer, 404, 413, 422, 503, npy="of each sequence's last step"),
         description=__doc__,
         parameters=_PARAMETERS,
     )
@@ -62,10 +57,6 @@ class Classify:
 
     def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))
-        then = answering(answer, partial(_response, asked))
+        then = answering(answer, partial(encode, asked))
         starts = None if asked.start is None else [asked.start] * len(asked.sequences)
         return self._engine.classify(asked.model, asked.sequences, then, starts=starts)
-
-
-def _response(asked: ClassifyRequest, outputs: list[Floats]) -> Response:
-    return Response(encode(asked, outputs))

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from larnn_service.endpoints.oip import openapi_examples as oip_examples
 from larnn_service.endpoints.oip import schemas as oip
 from larnn_service.endpoints.openapi_examples import EXAMPLES
+from larnn_service.wire.http import NPY
 from larnn_service.wire.http_schemas import (
     ClassifyAnswer,
     ClassifyBody,
@@ -47,12 +48,30 @@ def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any
     return {"requestBody": {"required": True, "content": content}}
 
 
+def npy_schema(what: str) -> dict[str, Any]:
+    """OpenAPI for an array as `numpy.save` writes it."""
+    return {"schema": {"type": "string", "format": "binary", "description": what}}
+
+
+def query(name: str, kind: str, what: str) -> dict[str, Any]:
+    """OpenAPI for a parameter in the address that may be left out."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": {"type": kind},
+        "description": what,
+    }
+
+
 def gives(
-    body: type[Struct], *statuses: int, success: int = 200
+    body: type[Struct], *statuses: int, success: int = 200, npy: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI for a door's answer, and the errors it may give instead."""
+    """OpenAPI for a door's answer, and the errors it may give instead; `npy`: it gives arrays
+    too, of this."""
     problem = {"description": "what is wrong", "content": content(Problem, "problem+json")}
-    answer = {"description": body.__doc__ or "", "content": content(body, "json")}
+    told = content(body, "json") | ({} if npy is None else {NPY: npy_schema(f"arrays {npy}")})
+    answer = {"description": body.__doc__ or "", "content": told}
     return {success: answer, **dict.fromkeys(statuses, problem)}
 
 

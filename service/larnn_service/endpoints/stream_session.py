@@ -30,6 +30,7 @@ from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Observed
 from larnn_service.telemetry.tags import tag
 from larnn_service.wire import subprotocols
+from larnn_service.wire.answer_arrays import encode_arrays
 from larnn_service.wire.answer_options import options_of
 from larnn_service.wire.arrays import version_asked
 from larnn_service.wire.context import read_query, start_of
@@ -45,10 +46,8 @@ PATH = "/stream"
 ENDS_CONNECTION = (Expired, Moved, Draining)
 """After any other error the stream stands where it stood, and lives on."""
 NORMAL_CLOSE = 1000
-
-
 Told = bytes | int | Exception
-"""What comes of a message: the text of the answer, the position where the stream ended, or an
+"""What comes of a message: the answer's bytes, the position where the stream ended, or an
 error."""
 
 
@@ -64,8 +63,7 @@ class StreamSession:
         traces = pipeline.metrics.traces
         self._span = None
         if traces is not None:
-            about = head.path, head.query_string, head.headers
-            self._span = traces.request("WS", PATH, *about)
+            self._span = traces.request("WS", PATH, head.path, head.query_string, head.headers)
         self._tasks = Tasks()
         self._stream: Stream | None = None
         self._decoder: StreamDecoder | None = None
@@ -74,7 +72,7 @@ class StreamSession:
         self._interruption: ServiceError | None = None
         self._busy = True
         """Something is on its way that ends with `_next`; at first the opening."""
-        self._over = False
+        self._over = self._tells_arrays = False
         self._answered = math.inf
         """When the last message was answered, or the greeting sent, in seconds of the monotonic
         clock."""
@@ -97,6 +95,7 @@ class StreamSession:
         try:
             offered = subprotocols.offered(self._head.headers.get("sec-websocket-protocol", ""))
             chosen = subprotocols.chosen(offered)
+            self._tells_arrays = subprotocols.form(chosen).all_binary
             self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
             if "stream" in query:
                 stream = await engine.resume(query["stream"], self.owner)
@@ -182,7 +181,7 @@ class StreamSession:
         name, version = key(stream.model)
         self._call.concerns(name, version, stream.id)
         metrics = self._pipeline.metrics
-        self._observed = metrics.observer(metrics.chunks, PATH, name)
+        self._observed = metrics.observer(metrics.chunks, PATH, name, str(version))
 
     def _advance_traced(
         self,
@@ -225,10 +224,11 @@ class StreamSession:
         contract = stream.model.manifest.contract
         position, durable, outputs, attention = told
         try:
-            text = encode_prediction(contract, outputs, position, durable, asked.options, attention)
+            encode = encode_arrays if self._tells_arrays else encode_prediction
+            encoded = encode(contract, outputs, position, durable, asked.options, attention)
         except Exception as error:
             return answer(error)
-        answer(text)
+        answer(encoded)
 
     async def _end_stream(self, stream: Stream, answer: Callable[[Told], None]) -> None:
         try:
@@ -243,7 +243,7 @@ class StreamSession:
         if self._over:
             return
         if isinstance(told, bytes):
-            self._channel.send(told)
+            self._channel.send(told, is_text=not self._tells_arrays)
         elif isinstance(told, int):
             self._channel.send(msgspec.json.encode(EndedMessage(told)))
             self._channel.close(NORMAL_CLOSE)

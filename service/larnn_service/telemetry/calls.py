@@ -53,8 +53,8 @@ class Call:
 
     def answered(self, status: str, seconds: float) -> None:
         """It is answered with this status, of HTTP or gRPC, and took so long."""
-        observer = self.metrics.observer
-        observer(self.metrics.requests, self.door, self.model, status).observe(seconds)
+        observer, version = self.metrics.observer, str(self.version or "")
+        observer(self.metrics.requests, self.door, self.model, version, status).observe(seconds)
 
     def failed(self, code: str) -> None:
         """The caller is told this error."""

@@ -50,6 +50,11 @@ class Histogram(Collector):
         """Where amounts with these labels go."""
         return self._tallies.setdefault(values, Tally(self._bounds))
 
+    def totals(self) -> Iterator[tuple[tuple[str, ...], int, float]]:
+        """Of each labels' values: how many amounts were observed, and their sum."""
+        for values, tally in list(self._tallies.items()):
+            yield values, sum(tally.counts), tally.sum
+
     def describe(self) -> Iterable[HistogramMetricFamily]:
         return [HistogramMetricFamily(self.name, self._documentation, labels=self.label_names)]
 

@@ -42,14 +42,14 @@ class Metrics:
         self.requests = Histogram(
             "larnn_http_request_duration_seconds",
             "HTTP requests, from the headers to the end of the answer.",
-            ("door", "model", "status"),
+            ("door", "model", "version", "status"),
             buckets=SECONDS,
             registry=registry,
         )
         self.chunks = Histogram(
             "larnn_chunk_duration_seconds",
             "Chunks of streams that were answered, from when they were decoded.",
-            ("door", "model"),
+            ("door", "model", "version"),
             buckets=SECONDS,
             registry=registry,
         )

@@ -121,8 +121,9 @@ class _Channel:
         self.changed = asyncio.Event()
         self.wanted = self.ahead = False
 
-    def send(self, text: bytes) -> None:
-        self._put({"type": "websocket.send", "text": text.decode()})
+    def send(self, message: bytes, is_text: bool = True) -> None:
+        told: dict[str, Any] = {"text": message.decode()} if is_text else {"bytes": message}
+        self._put({"type": "websocket.send", **told})
 
     def close(self, code: int) -> None:
         self._put({"type": "websocket.close", "code": code})

@@ -82,10 +82,10 @@ class WebSocketConnection(asyncio.Protocol):
 
     # The session's side.
 
-    def send(self, text: bytes) -> None:
-        """Send a text message, unless the connection is closing."""
+    def send(self, message: bytes, is_text: bool = True) -> None:
+        """Send a message, unless the connection is closing."""
         if not self._closing:
-            self._protocol.send_text(text)
+            (self._protocol.send_text if is_text else self._protocol.send_binary)(message)
             self._flush()
 
     def close(self, code: int) -> None:

@@ -12,7 +12,7 @@ from larnn_service.errors import BadMessage, quoted
 from larnn_service.wire.stream_schemas import Emit, StepsBody
 
 _TRUTH = {"true": True, "false": False}
-_NOTHING = (None, None, None, None)
+_NOTHING = (None, None, None, None, None)
 HAVE_LOGITS = ("classes", "tags")
 """Tasks whose outputs are logits."""
 
@@ -26,10 +26,11 @@ class AnswerOptions:
     explain: bool = False
     outputs: frozenset[str] = frozenset()
     """The names of further outputs."""
+    probabilities: bool = True
 
     def but(self, message: StepsBody) -> AnswerOptions:
         """These options, changed by what one message says."""
-        said = message.logits, message.emit, message.explain, message.outputs
+        said = message.logits, message.emit, message.explain, message.outputs, message.probabilities
         if said == _NOTHING:
             return self
         return AnswerOptions(
@@ -37,11 +38,12 @@ class AnswerOptions:
             self.emit if message.emit is None else message.emit,
             self.explain if message.explain is None else message.explain,
             self.outputs if message.outputs is None else frozenset(message.outputs),
+            self.probabilities if message.probabilities is None else message.probabilities,
         )
 
     def check(self, contract: Contract, who: str) -> None:
         """Raises BadMessage where the model `who` cannot answer so."""
-        if not self.logits and not self.outputs:
+        if not self.logits and not self.outputs and self.probabilities:
             return
         first, *others = contract.outputs
         if self.logits and first.task not in HAVE_LOGITS:
@@ -50,21 +52,35 @@ class AnswerOptions:
         if unknown := self.outputs.difference(names):
             there_are = f"it gives {', '.join(names)}" if names else "it has its answer alone"
             raise BadMessage(f"{who} has no further output {quoted(min(unknown))}; {there_are}")
+        if not self.probabilities:
+            self._check_something_is_left(contract, who)
+
+    def _check_something_is_left(self, contract: Contract, who: str) -> None:
+        """Raises BadMessage where an output has nothing to say but its probabilities."""
+        logits = HAVE_LOGITS if self.logits else ()
+        for index, output in enumerate(contract.outputs):
+            told = not index or output.name in self.outputs
+            if told and output.task in ("tags", "probability") and output.task not in logits:
+                raise BadMessage(
+                    f"{who} has nothing but probabilities to say of {output.name}; ask for them"
+                    + (", or for logits" if output.task == "tags" else "")
+                )
 
 
 def options_of(query: Mapping[str, str]) -> AnswerOptions:
     """What an address says of all answers. Raises BadMessage."""
     logits, explain = (_TRUTH.get(query.get(name, "false")) for name in ("logits", "explain"))
+    probabilities = _TRUTH.get(query.get("probabilities", "true"))
     try:
         emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
     except msgspec.ValidationError:
         emit = None
-    if emit is None or logits is None or explain is None:
+    if emit is None or logits is None or explain is None or probabilities is None:
         raise BadMessage(
-            "in the address: emit is last, every or a number of steps, logits and explain are "
-            "true or false"
+            "in the address: emit is last, every or a number of steps; logits, explain and "
+            "probabilities are true or false"
         )
-    return AnswerOptions(logits, emit, explain, outputs_of(query))
+    return AnswerOptions(logits, emit, explain, outputs_of(query), probabilities)
 
 
 def outputs_of(query: Mapping[str, str]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ _FLOAT32, _INT16 = np.dtype("<f4"), np.dtype("<i2")
 _LARGEST_AXIS = 2**31
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
+_OFFSET, _OFFSET_AND_ACKED = struct.Struct("<Q"), struct.Struct("<2Q")
 _SHORT = 2**14
 """Bytes of a text that is looked through for what JSON does not know."""
 _CHARACTERS = 16
@@ -166,22 +168,33 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
     return _json_steps(body.steps, model, limit)
 
 
-def npy_array(body: bytes | bytearray, model: Model) -> Steps:
-    """[batch, steps, channels] from an npy file, measured values without a copy."""
+def npy_sequences(body: bytes | bytearray, model: Model) -> Steps:
+    """[batch, steps, width] from an npy file, measured values without a copy."""
+    return _npy_array(body, model, ("batch", "steps"), "sequences")
+
+
+def npy_steps(body: bytes | bytearray, model: Model, limit: int) -> Steps:
+    """A chunk's steps [steps, width] likewise."""
+    steps = _npy_array(body, model, ("steps",), "steps")
+    check_chunk_size(len(steps), limit)
+    return steps
+
+
+def _npy_array(body: bytes | bytearray, model: Model, axes: tuple[str, ...], place: str) -> Steps:
     width = _width(model)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
     shape, fortran_order, dtype = _npy_header(bytes(body[:end]))
     if dtype not in (_FLOAT32, _INT16) or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    if len(shape) != 3 or shape[2] != width or not all(_is_size(size) for size in shape):
-        raise BadShape(
-            f"the array is {quoted(shape)}; {model.manifest.name} takes [batch, steps, {width}]"
-        )
-    if len(body) - end != dtype.itemsize * shape[0] * shape[1] * shape[2]:
+    fits = len(shape) == len(axes) + 1 and shape[-1] == width
+    if not fits or not all(_is_size(size) for size in shape):
+        takes = ", ".join([*axes, str(width)])
+        raise BadShape(f"the array is {quoted(shape)}; {model.manifest.name} takes [{takes}]")
+    if len(body) - end != dtype.itemsize * math.prod(shape):
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
     array = np.frombuffer(body, dtype=dtype, offset=end).reshape(shape)
-    return _measured(array, model, "sequences")
+    return _measured(array, model, place)
 
 
 def _measured(array: NDArray[Any], model: Model, place: str) -> Steps:
@@ -223,18 +236,21 @@ def _is_size(size: object) -> bool:
 
 
 def binary_chunk(
-    frame: bytes, model: Model, samples: np.dtype[Any] = _FLOAT32
-) -> tuple[int, Steps]:
-    """Offset and steps from a binary frame: uint64, then these samples, little-endian."""
+    frame: bytes, model: Model, samples: np.dtype[Any], acks: bool
+) -> tuple[int, int | None, Steps]:
+    """Offset, acked and steps from a binary frame: a uint64, another one where it `acks`, then
+    these samples, little-endian."""
     width = _width(model)
-    if len(frame) < 8 or (len(frame) - 8) % (samples.itemsize * width):
+    head = _OFFSET_AND_ACKED if acks else _OFFSET
+    if len(frame) < head.size or (len(frame) - head.size) % (samples.itemsize * width):
+        what = "a uint64 offset and a uint64 acked" if acks else "a uint64 offset"
         raise BadMessage(
-            f"a frame of {len(frame)} bytes; send a uint64 offset, then steps of "
+            f"a frame of {len(frame)} bytes; send {what}, then steps of "
             f"{width} {samples.name} values each, little-endian"
         )
-    [offset] = struct.unpack_from("<Q", frame)
-    steps = np.frombuffer(frame, dtype=samples, offset=8).reshape(-1, width)
-    return offset, _measured(steps, model, "steps")
+    offset, *acked = head.unpack_from(frame)
+    steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(-1, width)
+    return offset, acked[0] if acked else None, _measured(steps, model, "steps")
 
 
 def check_chunk_size(steps: int, limit: int) -> None:

@@ -1,32 +1,33 @@
-"""POST /classify on the wire: a body to a model and its sequences, logits to a body."""
+"""POST /classify on the wire: a body to a model and its sequences, outputs to a response."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 from msgspec import UnsetType
 
 from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
+from larnn_service.wire.answer_arrays import npy_response
 from larnn_service.wire.answer_options import AnswerOptions, outputs_of
 from larnn_service.wire.arrays import (
     check_characters,
     decode_json,
     json_sequences,
-    npy_array,
+    npy_sequences,
     text_tokens,
     version_asked,
 )
 from larnn_service.wire.context import read_query, start_of
-from larnn_service.wire.http import Head
+from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.predictions import answer
 
-NPY = "application/x-npy"
 _BODY = msgspec.json.Decoder(ClassifyBody)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -40,6 +41,8 @@ class ClassifyRequest(NamedTuple):
     model: Model
     sequences: list[Steps]
     options: AnswerOptions
+    npy: bool
+    """Arrays are asked for, not JSON."""
     start: RowState | None = None
     """State before the first step, where the model takes context."""
 
@@ -53,18 +56,23 @@ class ClassifyDecoder:
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
-        logits = _flag(query.get("logits", "false"))
-        if head.headers.get("content-type", "").partition(";")[0] == NPY:
+        logits, probabilities = _flag(query, "logits", False), _flag(query, "probabilities", True)
+        if head.sends_npy:
             model = self._model_of(query.get("model"), version_asked(query))
-            options = _checked(model, logits, outputs_of(query))
-            sequences = list(npy_array(body, model))
+            options = AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
+            options.check(model.manifest.contract, model.manifest.name)
+            sequences = list(npy_sequences(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return ClassifyRequest(model, sequences, options, start_of(model, read_query(query)))
+            start = start_of(model, read_query(query))
+            return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
-        options = _checked(model, asked.logits, frozenset(asked.outputs))
-        start = start_of(model, asked.context)
-        return ClassifyRequest(model, self._sequences(asked, model), options, start)
+        options = AnswerOptions(
+            asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
+        )
+        options.check(model.manifest.contract, model.manifest.name)
+        start, sequences = start_of(model, asked.context), self._sequences(asked, model)
+        return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
@@ -85,22 +93,22 @@ class ClassifyDecoder:
         return tokens
 
 
-def _checked(model: Model, logits: bool, outputs: frozenset[str]) -> AnswerOptions:
-    options = AnswerOptions(logits, outputs=outputs)
-    options.check(model.manifest.contract, model.manifest.name)
-    return options
+def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:
+    """The answer; `outputs` [columns] are those of each sequence's last step."""
+    manifest, options = request.model.manifest, request.options
+    if request.npy:
+        about: dict[str, int | str] = {"model": manifest.name, "version": manifest.version}
+        return npy_response(manifest.contract, np.stack(outputs), options, about)
+    predictions = [answer(manifest.contract, step, options) for step in outputs]
+    told = ClassifyAnswer(manifest.name, manifest.version, predictions)
+    return Response(msgspec.json.encode(told))
 
 
-def encode(request: ClassifyRequest, outputs: list[Floats]) -> bytes:
-    """The answer as JSON; `outputs` [columns] are those of each sequence's last step."""
-    manifest = request.model.manifest
-    predictions = [answer(manifest.contract, step, request.options) for step in outputs]
-    return msgspec.json.encode(ClassifyAnswer(manifest.name, manifest.version, predictions))
-
-
-def _flag(text: str) -> bool:
+def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
+    if (text := query.get(name)) is None:
+        return default
     if (value := _TRUTH.get(text.lower())) is None:
-        raise BadMessage(f"query logits: {quoted(text)} is neither true nor false")
+        raise BadMessage(f"query {name}: {quoted(text)} is neither true nor false")
     return value
 
 

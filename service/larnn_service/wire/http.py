@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Headers = ((b"content-type", b"application/json"),)
+NPY = "application/x-npy"
+"""An array as `numpy.save` writes it."""
 
 
 class Head:
@@ -23,6 +25,17 @@ class Head:
     def expects_continue(self) -> bool:
         """Whether the client sends its body only when it is told to go on."""
         return self.headers.get("expect", "").lower() == "100-continue"
+
+    @property
+    def sends_npy(self) -> bool:
+        """Whether the body is an array."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() == NPY
+
+    @property
+    def accepts_npy(self) -> bool:
+        """Whether the client asks for arrays in the place of JSON."""
+        kinds = self.headers.get("accept", "").lower().split(",")
+        return any(kind.partition(";")[0].strip() == NPY for kind in kinds)
 
     @property
     def content_length(self) -> int:

@@ -27,6 +27,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     version: Version | None = None
     logits: bool = False
     outputs: OutputNames = []
+    probabilities: bool = True
     context: ContextBody = {}
 
 

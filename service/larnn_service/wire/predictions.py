@@ -23,7 +23,7 @@ def answer(contract: Contract, columns: Floats, options: AnswerOptions) -> Answe
 def fill_in(told: Answer, contract: Contract, columns: Floats, options: AnswerOptions) -> None:
     """Say of one step [columns] what `answer` says."""
     first = contract.outputs[0]
-    _read(told, first, columns[: first.columns], options.logits)
+    _read(told, first, columns[: first.columns], options.logits, options.probabilities)
     if not options.outputs:
         return
     told.outputs, start = {}, 0
@@ -32,22 +32,27 @@ def fill_in(told: Answer, contract: Contract, columns: Floats, options: AnswerOp
         if output.name in options.outputs:
             further = told.outputs[output.name] = OutputAnswer()
             has_logits = output.task in HAVE_LOGITS
-            _read(further, output, columns[start:end], options.logits and has_logits)
+            logits = options.logits and has_logits
+            _read(further, output, columns[start:end], logits, options.probabilities)
         start = end
 
 
-def _read(told: OutputAnswer, output: Output, columns: Floats, logits: bool) -> None:
+def _read(
+    told: OutputAnswer, output: Output, columns: Floats, logits: bool, probabilities: bool
+) -> None:
     """Fill in what is told of one output."""
     numbers: Any = output.from_columns(columns).tolist()
-    if output.task == "classes":
+    if output.task == "classes" and probabilities:
         told.label, told.probabilities = classified(numbers, output.labels)
-    elif output.task == "tags":
+    elif output.task == "classes":
+        told.label = output.labels[numbers.index(max(numbers))]
+    elif output.task == "tags" and probabilities:
         told.probabilities = dict(zip(output.labels, map(_sigmoid, numbers), strict=True))
     elif output.task == "probability":
         told.probabilities = dict(zip(output.labels, numbers, strict=True))
     elif output.task == "values":
         told.values = dict(zip(output.names, numbers, strict=True))
-    else:
+    elif output.task == "raw":
         told.output = numbers
     if logits:
         told.logits = numbers

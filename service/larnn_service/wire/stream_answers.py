@@ -7,9 +7,10 @@ import numpy as np
 
 from larnn_service.contract import Contract
 from larnn_service.interfaces import Floats
+from larnn_service.wire.answer_arrays import emitted
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.predictions import answer, fill_in
-from larnn_service.wire.stream_schemas import Emit, PredictionMessage
+from larnn_service.wire.stream_schemas import PredictionMessage
 
 
 def encode_prediction(
@@ -29,18 +30,11 @@ def encode_prediction(
     fill_in(told, contract, outputs[-1], options)
     if options.emit != "last":
         told.predictions = [
-            answer(contract, step, options) for step in _emitted(outputs, position, options.emit)
+            answer(contract, step, options) for step in emitted(outputs, position, options.emit)
         ]
     if attention is not None:
         told.attention = _rounded(attention)
     return msgspec.json.encode(told)
-
-
-def _emitted(outputs: Floats, position: int, emit: Emit) -> Floats:
-    """The outputs of the steps whose position is a multiple of what was asked for."""
-    every = emit if isinstance(emit, int) else 1
-    first = position - len(outputs) + 1
-    return outputs[-first % every :: every]
 
 
 def _rounded(attention: Floats) -> list[list[list[float]]]:

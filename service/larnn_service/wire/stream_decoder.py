@@ -9,7 +9,7 @@ from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
-from larnn_service.wire.subprotocols import BINARY, SAMPLES
+from larnn_service.wire.subprotocols import FORMS, form
 
 NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
@@ -31,10 +31,14 @@ class StreamDecoder:
     def __init__(
         self, subprotocol: str | None, options: AnswerOptions, max_chunk_steps: int
     ) -> None:
-        """`subprotocol`: what was agreed on. `options` are those of the address."""
+        """`subprotocol`: what was agreed on. `options` are those of the address.
+
+        Raises BadMessage where its answers have no room for what the address asks.
+        """
         self._subprotocol, self._options = subprotocol, options
-        self._samples = SAMPLES.get(subprotocol or "")
-        """Of binary chunks, where chunks are such."""
+        self._form = form(subprotocol)
+        if self._form.all_binary and options.explain:
+            raise BadMessage(f"{subprotocol} carries no attention; explain goes with JSON answers")
         self._max_chunk_steps = max_chunk_steps
 
     def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
@@ -45,12 +49,15 @@ class StreamDecoder:
         """
         options = self._options
         if not is_text:
-            if self._samples is None:
-                raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
-            offset, steps = binary_chunk(message, model, self._samples)
+            if self._form.samples is None:
+                names = ", ".join(FORMS)
+                raise BadMessage(f"binary frames need a subprotocol: {names}; send JSON as text")
+            offset, acked, steps = binary_chunk(
+                message, model, self._form.samples, self._form.all_binary
+            )
             check_chunk_size(len(steps), self._max_chunk_steps)
             options.check(model.manifest.contract, model.manifest.name)
-            return ChunkRequest(offset, steps, options)
+            return ChunkRequest(offset, steps, options, acked)
         width = model.manifest.contract.input.width
         most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)
         if len(message) > most:
@@ -61,7 +68,7 @@ class StreamDecoder:
         decoded = decode_json(FROM_CLIENT, message)
         if not isinstance(decoded, ChunkMessage):
             return None
-        if self._samples is not None:
+        if self._form.samples is not None:
             raise BadMessage(
                 f"under {self._subprotocol} a chunk is a binary frame; only `end` is text"
             )

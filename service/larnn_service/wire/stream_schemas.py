@@ -55,6 +55,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     emit: Emit | None = None
     explain: bool | None = None
     outputs: OutputNames | None = None
+    probabilities: bool | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):

@@ -14,6 +14,7 @@ SPARE = "spare"
 _WHICH = {"version": 1}
 _READ = ("/healthz", "/readyz", "/models", "/metrics", "/", "/docs", "/openapi.json")
 _OIP: tuple[str, ...] = ("", "/health/live", "/health/ready", "/models/toy", "/models/toy/ready")
+_OIP += ("/models/stats", "/models/toy/stats", "/models/toy/versions/1/stats")
 _OIP += ("/models/toy/config", "/models/toy/versions/1", "/models/toy/versions/1/ready")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND")
 _ODD_HEADERS = (
@@ -149,13 +150,29 @@ def _npy(mutator: Mutator, _: str, __: int) -> Request:
     query = mutator.choice(
         "", "?logits=true", "?model=toy&version=1", f"?version={mutator.number()}"
     )
-    return Request("POST", f"/classify{query}", samples.npy(mutator), "application/x-npy")
+    made = Request("POST", f"/classify{query}", samples.npy(mutator), "application/x-npy")
+    if mutator.chance(0.3):
+        made.headers.append("Accept: application/x-npy")
+    return made
 
 
 def _open(mutator: Mutator, _: str, __: int) -> Request:
     made = Request("POST", "/streams", mutator.json({"model": "toy", "version": 1}), JSON)
     if mutator.chance(0.5):
         made.headers.append(f"Idempotency-Key: {mutator.random.randrange(50)}")
+    return made
+
+
+def _npy_steps(mutator: Mutator, stream: str, position: int) -> Request:
+    offset = position if mutator.chance(0.7) else mutator.number()
+    query = f"?offset={offset}" + mutator.choice(
+        "", "&emit=every", "&acked=0", "&emit=x", "&acked="
+    )
+    made = Request(
+        "POST", f"/streams/{stream}/steps{query}", samples.npy(mutator, axes=1), "application/x-npy"
+    )
+    if mutator.chance(0.7):
+        made.headers.append("Accept: application/x-npy")
     return made
 
 
@@ -210,5 +227,17 @@ def _read(mutator: Mutator, _: str, __: int) -> Request:
     return Request("GET", mutator.choice(*_READ, *(f"/v2{path}" for path in _OIP)))
 
 
-_DOORS = (_classify, _npy, _open, _steps, _state, _stream, _infer, _binary_infer, _operate, _read)
-_SHARES = (22, 10, 4, 18, 8, 5, 14, 10, 1, 6)
+_DOORS = (
+    _classify,
+    _npy,
+    _npy_steps,
+    _open,
+    _steps,
+    _state,
+    _stream,
+    _infer,
+    _binary_infer,
+    _operate,
+    _read,
+)
+_SHARES = (20, 8, 8, 4, 14, 8, 5, 14, 10, 1, 6)

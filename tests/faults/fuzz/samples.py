@@ -63,9 +63,10 @@ def binary_infer(mutator: Mutator) -> tuple[bytes, str]:
     return head + (mutator.data(data) if mutator.chance(0.3) else data), size
 
 
-def npy(mutator: Mutator) -> bytes:
-    """A file of numpy's, a field of its header changed or its bytes."""
-    fields = ["'<f4'", "False", "(1, 3, 2)"]
+def npy(mutator: Mutator, axes: int = 2) -> bytes:
+    """A file of numpy's, of sequences or with one axis of a chunk; a field of its header changed or
+    its bytes."""
+    fields = ["'<f4'", "False", "(1, 3, 2)" if axes == 2 else "(3, 2)"]
     if mutator.chance(0.6):
         place = mutator.random.randrange(3)
         options = (_DESCRIPTIONS, ("True", "None", "1", "[]"), _SHAPES)[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,6 +127,15 @@ def check_message(text: str, given: str) -> tuple[str, dict[str, Any]]:
     hold(told.keys() <= {"type", "code", "detail", "expected_offset"}, f"fields {sorted(told)}")
     check_error(told.get("code"), told.get("detail"), given)
     return str(told["code"]), told
+
+
+def check_frame(data: bytes) -> int:
+    """An answer of larnn.f32.v2 for the toy, of one step at least; the position that it tells."""
+    hold(len(data) > 24 and (len(data) - 24) % 12 == 0, f"a frame of {len(data)} bytes")
+    position, durable, steps = struct.unpack_from("<3Q", data)
+    hold(len(data) == 24 + 12 * steps, f"{steps} steps in {len(data)} bytes")
+    hold(max(durable, position) < 2**62, f"durable {durable} at {position}")
+    return int(position)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from larnn_service.wire.subprotocols import BINARY
+from larnn_service.wire.subprotocols import JSON, form
 from tests.faults.attack.attacks import frame, handshake
 from tests.faults.fuzz import websocket_inputs
 from tests.faults.fuzz.http_inputs import Request
@@ -19,6 +19,7 @@ from tests.faults.fuzz.verdicts import (
     CLOSES,
     Finding,
     Tally,
+    check_frame,
     check_message,
     check_response,
     hold,
@@ -33,7 +34,7 @@ class WebSocketDoor:
         """The input that was sent last."""
         self._url, self._tally = url, tally
         self._socket: Socket | None = None
-        self._binary = False
+        self._offer = JSON
         self._position = 0
         self.stream = ""
 
@@ -47,7 +48,7 @@ class WebSocketDoor:
         """A few messages ahead of their answers: each is answered once, unless one closes."""
         self._open(mutator)
         made = [
-            websocket_inputs.message(mutator, self._binary, self._position)
+            websocket_inputs.message(mutator, self._offer, self._position)
             for _ in range(mutator.choice(1, 1, 1, 2, 5))
         ]
         self.send(made, mutator)
@@ -92,6 +93,11 @@ class WebSocketDoor:
             hold(code in CLOSES, f"close code {code}")
             self._tally.answers[f"close {code}"] += 1
             return True
+        if event.opcode is Opcode.BINARY:
+            hold(form(self._offer).all_binary, f"a binary answer under {self._offer}")
+            self._position = check_frame(bytes(event.data))
+            self._tally.answers["ws frame"] += 1
+            return False
         what, told = check_message(bytes(event.data).decode(), known)
         self._tally.answers[f"ws {what}"] += 1
         self._position = int(told.get("position", told.get("expected_offset", self._position)))
@@ -117,9 +123,10 @@ class WebSocketDoor:
             query = ""
             if odd and mutator is not None:
                 query = websocket_inputs.query(mutator)
-            self._binary = mutator is not None and mutator.chance(0.4)
-            offer = f"{BINARY}, graphql-ws" if self._binary else "larnn.json.v1"
-            head = handshake(f"Sec-WebSocket-Protocol: {offer}")
+            self._offer = JSON
+            if mutator is not None:
+                self._offer = mutator.choice(JSON, JSON, "larnn.f32.v1", "larnn.f32.v2")
+            head = handshake(f"Sec-WebSocket-Protocol: {self._offer}, graphql-ws")
             self._socket = Socket(self._url)
             self._socket.send(head.replace(b"/stream", f"/stream?{query}".encode(), 1))
             response = self._socket.response()

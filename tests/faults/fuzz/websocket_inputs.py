@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from urllib.parse import quote
 
+from larnn_service.wire.subprotocols import form
 from tests.faults.attack.attacks import frame
 from tests.faults.fuzz import samples
 from tests.faults.fuzz.mutate import Mutator
@@ -22,13 +23,16 @@ def query(mutator: Mutator) -> str:
     return "&".join(chosen[: mutator.choice(1, 1, 2, 3)])
 
 
-def message(mutator: Mutator, binary: bool, position: int) -> tuple[bytes, bool]:
+def message(mutator: Mutator, protocol: str, position: int) -> tuple[bytes, bool]:
     """A chunk for a stream at this position, or the end; and whether it goes as text."""
     if mutator.chance(0.01):
         return b'{"type": "end"}', True
-    if binary and mutator.chance(0.9):
-        offset = position if mutator.chance(0.8) else int(abs(mutator.number())) % 2**64
-        data = struct.pack("<Q4f", offset, 1, 2, 3, 4)
+    samples, acks = form(protocol)
+    if samples is not None and mutator.chance(0.9):
+        words = [position, max(position - 2, 0)] if acks else [position]
+        if mutator.chance(0.2):
+            words[mutator.random.randrange(len(words))] = int(abs(mutator.number())) % 2**64
+        data = struct.pack(f"<{len(words)}Q4f", *words, 1, 2, 3, 4)
         return (mutator.data(data) if mutator.chance(0.6) else data), mutator.chance(0.02)
     return chunk(mutator, position), mutator.chance(0.97)
 

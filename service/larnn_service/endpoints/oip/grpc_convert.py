@@ -17,9 +17,9 @@ from larnn_service.endpoints.oip.tensors import (
     Tensor,
     from_bytes,
     from_numbers,
-    little_endian,
 )
 from larnn_service.errors import BadMessage, ServiceError, quoted
+from larnn_service.wire.answer_arrays import little_endian
 
 MOST_AXES = 9
 """Of a shape: one more than any that is looked at."""

@@ -10,8 +10,9 @@ from msgspec import to_builtins
 from tritonclient.grpc import service_pb2 as pb
 
 from larnn_service.endpoints.oip import grpc_convert, metadata
-from larnn_service.endpoints.oip.inference import Inference, version_number
+from larnn_service.endpoints.oip.inference import Inference, version_number, versions_of
 from larnn_service.endpoints.oip.repository import ModelRepository
+from larnn_service.endpoints.oip.statistics import statistics
 from larnn_service.engine.engine import Engine
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
@@ -42,6 +43,7 @@ class Calls:
             "ModelReady": self._model_ready,
             "ModelMetadata": self._model_metadata,
             "ModelConfig": self._model_config,
+            "ModelStatistics": self._model_statistics,
             "ModelInfer": self.infer,
             "RepositoryIndex": self._index,
             "RepositoryModelLoad": self._load,
@@ -68,6 +70,14 @@ class Calls:
     async def _model_config(self, request: Message, owner: str) -> Message:
         config = metadata.config(self._model(request), self._settings)
         return ParseDict({"config": config}, pb.ModelConfigResponse())
+
+    async def _model_statistics(self, request: Message, owner: str) -> Message:
+        """Of every model where none is named."""
+        asked = list(self._engine.models.loaded().values())
+        if request.name:
+            asked = versions_of(self._engine, request.name, request.version)
+        told = statistics(self._engine.streams.metrics, asked)
+        return ParseDict(to_builtins(told), pb.ModelStatisticsResponse())
 
     async def infer(self, request: Message, owner: str) -> Message:
         inferred = await self._inference(grpc_convert.asked(request), owner)

@@ -59,6 +59,12 @@ def version_number(version: str) -> int | None:
     return int(version)
 
 
+def versions_of(engine: Engine, name: str, version: str) -> list[Model]:
+    """The version, or without one all of the model's that serve. Raises UnknownModel."""
+    model = engine.model(name, version_number(version))
+    return [model] if version else list(engine.models.serving(model.manifest.name))
+
+
 class Inference:
     """The door's inside."""
 
@@ -171,12 +177,14 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
         raise BadMessage(
             f"inputs {quoted(', '.join(tensor.name for tensor in inputs) or 'none')}: "
             f"{model.manifest.name} takes {INPUT} [batch, steps, {width}] and, if rows differ, "
-            f"{LENGTHS} [batch]{told}; its state stays here"
+            f"{LENGTHS} [batch, 1]{told}; its state stays here"
         )
     x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", width)
     if LENGTHS not in by_name:
         return checked(x, model, INPUT), [x.shape[1]] * len(x)
-    lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))
+    each = by_name[LENGTHS]
+    row: tuple[int, ...] = () if len(each.shape) == 1 else (1,)
+    lengths: NDArray[np.int64] = each.array(INT64, len(x), *row).reshape(-1)
     if not ((lengths >= 0) & (lengths <= x.shape[1])).all():
         raise BadValue(f"input {LENGTHS}: each is between 0 and the steps of {INPUT}, {x.shape[1]}")
     return checked(x, model, INPUT), lengths.tolist()

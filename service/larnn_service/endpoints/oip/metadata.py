@@ -21,6 +21,7 @@ EXTENSIONS = [
     "parameters",
     "sequence",
     "sequence(string_id)",
+    "statistics",
 ]
 
 
@@ -35,9 +36,9 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
     inputs = [
         TensorMetadata(INPUT, input_datatype(contract), [-1, -1, contract.input.width]),
-        TensorMetadata(LENGTHS, INT64, [-1]),
+        TensorMetadata(LENGTHS, INT64, [-1, 1]),
         *(
-            TensorMetadata(tensor.name, DATATYPES[tensor.dtype], [-1, *tensor.shape])
+            TensorMetadata(tensor.name, DATATYPES[tensor.dtype], [-1, *(tensor.shape or (1,))])
             for tensor in contract.context
         ),
     ]

@@ -37,8 +37,28 @@ EXAMPLES: dict[str, Any] = {
         "name": "wrist",
         "versions": ["1"],
         "platform": "onnxruntime_onnx",
-        "inputs": [_X, {"name": "lengths", "datatype": "INT64", "shape": [-1]}],
+        "inputs": [_X, {"name": "lengths", "datatype": "INT64", "shape": [-1, 1]}],
         "outputs": [_LOGITS],
+    },
+    "Statistics": {
+        "model_stats": [
+            {
+                "name": "wrist",
+                "version": "1",
+                "inference_count": 3,
+                "execution_count": 2,
+                "inference_stats": {
+                    "success": {"count": 2, "ns": 4_000_000},
+                    "fail": {"count": 0, "ns": 0},
+                    "queue": {"count": 3, "ns": 300_000},
+                    "compute_input": {"count": 2, "ns": 0},
+                    "compute_infer": {"count": 2, "ns": 1_200_000},
+                    "compute_output": {"count": 2, "ns": 0},
+                    "cache_hit": {"count": 0, "ns": 0},
+                    "cache_miss": {"count": 0, "ns": 0},
+                },
+            }
+        ]
     },
 }
 """By the names of the schemas."""

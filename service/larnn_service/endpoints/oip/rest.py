@@ -20,7 +20,9 @@ from larnn_service.endpoints.oip.schemas import (
     ServerLive,
     ServerMetadata,
     ServerReady,
+    Statistics,
 )
+from larnn_service.endpoints.oip.statistics import statistics
 from larnn_service.endpoints.openapi import reference, takes
 from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.worker_guard import OneWorker
@@ -99,6 +101,10 @@ def router(engine: Engine, repository: ModelRepository, settings: Settings) -> A
     async def parameters(request: Request) -> dict[str, Any]:
         body = await read_body(request, SMALL)
         return decode_json(_REPOSITORY, body or b"{}").parameters
+
+    @routes.get("/models/stats", summary="Statistics of every model", responses=says(Statistics))
+    async def all_statistics() -> Response:
+        return json_response(statistics(engine.streams.metrics, engine.models.loaded().values()))
 
     models = rest_models.router(engine, settings)
     routes.include_router(models, prefix="/models/{name}")

@@ -22,11 +22,11 @@ from larnn_service.endpoints.oip.tensors import (
     Tensor,
     from_bytes,
     from_json,
-    little_endian,
 )
 from larnn_service.endpoints.openapi import operation, takes
 from larnn_service.errors import BadMessage
 from larnn_service.settings import Settings
+from larnn_service.wire.answer_arrays import little_endian
 from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.http import Response
 from larnn_service.wire.large_json import LARGE

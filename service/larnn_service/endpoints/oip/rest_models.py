@@ -10,9 +10,10 @@ from fastapi.responses import Response
 
 from larnn_service.endpoints.framework import json_response
 from larnn_service.endpoints.oip import metadata
-from larnn_service.endpoints.oip.inference import version_number
+from larnn_service.endpoints.oip.inference import version_number, versions_of
 from larnn_service.endpoints.oip.openapi_examples import CONFIG
-from larnn_service.endpoints.oip.schemas import InferError, ModelMetadata, ModelReady
+from larnn_service.endpoints.oip.schemas import InferError, ModelMetadata, ModelReady, Statistics
+from larnn_service.endpoints.oip.statistics import statistics
 from larnn_service.endpoints.openapi import content
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
@@ -47,6 +48,11 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
     @routes.get("/config", summary="Configuration", responses={200: _CONFIGURED, **errors(404)})
     async def model_config(name: str, version: str = "") -> Response:
         return json_response(metadata.config(engine.model(name, version_number(version)), settings))
+
+    @routes.get("/stats", summary="Statistics", responses=says(Statistics) | errors(404))
+    async def model_statistics(name: str, version: str = "") -> Response:
+        asked = versions_of(engine, name, version)
+        return json_response(statistics(engine.streams.metrics, asked))
 
     return routes
 

@@ -139,6 +139,43 @@ class ModelMetadata(Struct):
     outputs: list[TensorMetadata]
 
 
+class StatisticDuration(Struct):
+    """How often something was done, and how long all of it took, in nanoseconds."""
+
+    count: int
+    ns: int
+
+
+class InferStatistics(Struct):
+    """Of requests, of waiting for a run, and of runs. Gathering a run's inputs and handing out its
+    outputs are part of its time; there is no cache."""
+
+    success: StatisticDuration
+    fail: StatisticDuration
+    queue: StatisticDuration
+    compute_input: StatisticDuration
+    compute_infer: StatisticDuration
+    compute_output: StatisticDuration
+    cache_hit: StatisticDuration
+    cache_miss: StatisticDuration
+
+
+class ModelStatistics(Struct):
+    """Of one version, since the process started."""
+
+    name: str
+    version: str
+    inference_count: int
+    execution_count: int
+    inference_stats: InferStatistics
+
+
+class Statistics(Struct):
+    """Of the versions that were asked for."""
+
+    model_stats: list[ModelStatistics]
+
+
 BODIES = (
     InferBody,
     InferAnswer,
@@ -151,4 +188,5 @@ BODIES = (
     ServerMetadata,
     ModelReady,
     ModelMetadata,
+    Statistics,
 )

@@ -145,11 +145,6 @@ def _end_of_number(text: memoryview, place: int) -> int:
     return min(place, len(text))
 
 
-def little_endian(array: NDArray[Any]) -> bytes:
-    """The bytes of an output, as the protocol has them."""
-    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-
-
 def from_numbers(name: str, datatype: str, numbers: Sequence[Any]) -> NDArray[Any]:
     """An array of Python's numbers. Raises BadShape, BadValue."""
     try:
