@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import time
 from collections import defaultdict
@@ -19,7 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
+from benchmarks.measure import Output, Quick, Rounds, machine, measure, report, summary
+from benchmarks.peers.asks import JSON, NPY, npy
+from benchmarks.peers.ours import json_body
 from benchmarks.server import Server, resident_bytes, serving
 from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import MANIFEST_FILE, Manifest
@@ -45,8 +45,8 @@ def classify(
     seconds: Annotated[float, typer.Option(help="time for each line of a round")] = 2.0,
     rounds: Annotated[int, typer.Option(help="over all lines, again from the first")] = 5,
     requests: Annotated[int, typer.Option(help="at most so many requests for each line")] = 20_000,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """Windows of 128 random steps, one a request, as JSON and npy, against bare session.run."""
     if quick:
@@ -61,7 +61,6 @@ def classify(
 
     best, start, rows = _rows(folder, manifest, window, seconds, requests, rounds)
     print(f"{manifest.name}/{manifest.version}, windows of {STEPS} steps, as many runs as cores")
-    print_rows(rows, {"name": 54}, "bare")
     print(f"ready in {start.seconds:.2f} s, with {start.resident_bytes / 1e6:.0f} MB")
     record = machine() | {
         "command": "classify",
@@ -74,7 +73,7 @@ def classify(
         "best": best,
         "rows": rows,
     }
-    write(record, output)
+    report("classify", record, output)
 
 
 def _rows(
@@ -109,15 +108,10 @@ def _asked(
     one: Server, several: Server, window: NDArray[np.float32]
 ) -> Iterator[tuple[str, Server, SameRequest]]:
     """Of one process over few connections and many, of several processes over many."""
-    npy = io.BytesIO()
-    np.save(npy, window[None])
-    bodies = {
-        "JSON": (json.dumps({"sequences": [window.tolist()]}).encode(), "application/json"),
-        "npy": (npy.getvalue(), "application/x-npy"),
-    }
-    for name, (body, content_type) in bodies.items():
+    bodies = {"JSON": (json_body(window), JSON), "npy": (npy(window), NPY)}
+    for name, (body, headers) in bodies.items():
         for server, counts in ((one, CONNECTIONS), (several, CONNECTIONS[-1:])):
-            request = post(server.port, "/classify", body, {"Content-Type": content_type})
+            request = post(server.port, "/classify", body, headers)
             for connections in counts:
                 label = f"/classify, {name}, {connections} connection{'s' * (connections > 1)}"
                 label += ", several processes" * (server is several)

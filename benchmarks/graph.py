@@ -6,7 +6,6 @@ import platform
 import statistics
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.measure import write
+from benchmarks.measure import Output, Quick, report
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
 from benchmarks.runs import (
@@ -65,8 +64,8 @@ class Cell:
 
 def graph(
     rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a minute")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """128 steps of three LARNN layers, in CPU time of one thread, everything in turn."""
     torch.set_num_threads(1)
@@ -90,7 +89,7 @@ def graph(
         "peak_gmacs": peak and peak / 1e9,
         "lines": [asdict(line) for line in lines],
     }
-    write(record, output)
+    report("graph", record, output)
 
 
 def _measured(
@@ -138,9 +137,6 @@ def _measured(
             each = times.get(what, [ms])
             spread = statistics.median(each) - ms
             lines.append(Cell(name, batch, what, ms, spread, best["naive"] / ms))
-            print(f"{name:12} B={batch:<4} {what:22}", end="")
-            print(f"{ms:10.2f} ms  naive ÷ this {best['naive'] / ms:6.2f}", flush=True)
-        print()
     return lines
 
 

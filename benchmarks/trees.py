@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.measure import Round, Rounds, machine, measure, summary, write
+from benchmarks.measure import Output, Round, Rounds, machine, measure, report, summary
 from benchmarks.server import ROOT, Server, ServerError, serving
 from benchmarks.ways import WAYS, asked
 from larnn_service.backend.model_repository import Repository
@@ -81,9 +81,7 @@ def trees(
     packages: Annotated[
         Path | None, typer.Option(help="packages that the other tree has before the installed ones")
     ] = None,
-    output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
-        ROOT / "benchmarks/results/trees.json"
-    ),
+    output: Output = ROOT / "benchmarks/results/trees.json",
 ) -> None:
     """Messages per CPU-second of the server, p50 and p99 of two trees' services, with gates."""
     chosen = _chosen(only)
@@ -100,9 +98,8 @@ def trees(
                 for name in order:
                     results[row.name, name][number] = _measured(servers[name], row, name, seconds)
     rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in chosen]
-    _print(rows)
     record = {"command": "trees", "model": MODEL, "rounds": rounds, "seconds": seconds}
-    write(machine() | record | {"trees": about, "rows": rows}, output)
+    report("trees", machine() | record | {"trees": about, "rows": rows}, output)
 
 
 def _chosen(only: list[str] | None) -> list[Row]:
@@ -156,26 +153,6 @@ def _record(row: Row, mine: Rounds, others: Rounds) -> dict[str, Any]:
         THIS: summary(mine, {}),
         OTHER: summary(others, {}),
     }
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    """The figures as this tree/the other one, the ratio that counts, and whether it is enough."""
-    print(f"{'':18}{'/CPU-s':>13}{'p50 ms':>14}{'p99 ms':>14}{'client busy':>13}  ", end="")
-    print(f"{'ratio of':10}{'median (least to most)':24}gate")
-    for row in rows:
-        mine, others, (least, most) = row[THIS], row[OTHER], row["ratio_spread"]
-        print(f"{row['name']:18}", end="")
-        print(f"{mine['per_cpu_second']:6.0f}/{others['per_cpu_second']:<6.0f}", end="")
-        for name in ("p50_ms", "p99_ms"):
-            print(f"{mine[name]:7.2f}/{others[name]:<6.2f}", end="")
-        print(f"{mine['client_busy']:8.0%}/{others['client_busy']:<4.0%}  ", end="")
-        figure = "p50" if row["figure"] == "p50_ms" else "/CPU-s"
-        print(f"{figure:10}{row['ratio']:.3f} ({least:.3f} to {most:.3f})  ", end="")
-        print("none" if row["gate"] is None else f"{row['gate']:g} {_verdict(row['met'])}")
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
 
 
 def _about(tree: Path) -> dict[str, str]:

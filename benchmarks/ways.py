@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from benchmarks.client import Askers, SameRequest, post
 from benchmarks.http_streams import HttpStreams
 from benchmarks.our_streams import OurStreams
-from benchmarks.peers.oip import binary_body
-from benchmarks.peers.plain import npy
+from benchmarks.peers.asks import JSON, NPY, binary_body, npy
+from benchmarks.peers.ours import json_body
 from benchmarks.signals import signal
 
 WINDOW, CHUNK = 128, 10
@@ -31,9 +29,7 @@ def asked(way: str, port: int, model: str, connections: int) -> Askers:
 def _request(way: str, port: int, model: str) -> bytes:
     window = signal(WINDOW)
     if way == "v2-binary":
-        tensor = {"name": "x", "datatype": "FP32", "shape": [1, *window.shape]}
-        return post(port, f"/v2/models/{model}/infer", *binary_body(tensor, window))
+        return post(port, f"/v2/models/{model}/infer", *binary_body(window))
     if way == "classify-npy":
-        return post(port, "/classify", npy(window), {"Content-Type": "application/x-npy"})
-    body = json.dumps({"sequences": [window.tolist()]}).encode()
-    return post(port, "/classify", body, {"Content-Type": "application/json"})
+        return post(port, "/classify", npy(window), NPY)
+    return post(port, "/classify", json_body(window), JSON)
