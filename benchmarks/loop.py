@@ -23,7 +23,7 @@ from benchmarks.client import Asker
 from benchmarks.measure import Output, machine, report
 from benchmarks.random_larnn import write_larnn
 from benchmarks.server import ROOT, Server, ServerError, serving
-from benchmarks.ways import WAYS, asked
+from benchmarks.ways import WAYS, asked, chosen
 from larnn_export.families.larnn.config import LARNNConfig
 
 TINY = "larnn-tiny"
@@ -49,10 +49,7 @@ def loop(
     output: Output = ROOT / "benchmarks/results/loop.json",
 ) -> None:
     """µs of CPU time and thousands of instructions per message of each way, a tiny model."""
-    for way in only or []:
-        if way not in WAYS:
-            raise typer.BadParameter(f"{way} is no row; there are: {', '.join(WAYS)}")
-    ways, tree = [way for way in WAYS if not only or way in only], tree.resolve()
+    ways, tree = chosen(only, WAYS), tree.resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_larnn(folder / "models", TINY, CONFIG)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -22,7 +20,7 @@ from benchmarks.measure import Output, Quick, Round, machine, measure, write
 from benchmarks.peers.asks import NPY, npy
 from benchmarks.random_larnn import write_larnn
 from benchmarks.runs import cpu_ms, macs_per_step
-from benchmarks.server import Server, resident_bytes, serving
+from benchmarks.server import resident_bytes, serving
 from benchmarks.signals import signal
 from benchmarks.ticks import EngineStreams
 from larnn_export.families import FAMILIES, NetworkConfig
@@ -101,7 +99,9 @@ def _windows(
         for preset, family in FAMILIES.items():
             write_larnn(Path(folder), preset, family.preset)
         servers = {
-            operator: stack.enter_context(_serving(Path(folder), operator))
+            operator: stack.enter_context(
+                serving(Path(folder), PUBLISHED, 2, more=LEVELS[operator])
+            )
             for operator in dict.fromkeys(operator for _, operator in cells)
         }
         for _ in range(rounds):
@@ -118,11 +118,3 @@ def _windows(
             "windows_per_second": median(each.per_second for each in measured),
             "windows_per_cpu_second": median(each.per_cpu_second for each in measured),
         }
-
-
-@contextlib.contextmanager
-def _serving(models: Path, operator: str) -> Iterator[Server]:
-    with contextlib.ExitStack() as stack:
-        with patch.dict(os.environ, LEVELS[operator]):
-            server = stack.enter_context(serving(models, PUBLISHED, 2))
-        yield server

@@ -84,14 +84,8 @@ def serve(
                 print(f"round {number + 1}/{rounds}: {peer.name}", flush=True)
                 try:
                     with _started(peer, peers, standin, workers) as server:
-                        for name, make in peer.asks.items():
-                            ask = make(window)
-                            _check(peer, name, ask, server, standin, window)
-                            request = post(server.port, ask.path, ask.body, ask.headers)
-                            for count in connections:
-                                asked = SameRequest(server.port, request, count)
-                                done = measure(server, asked, seconds, requests)
-                                results[Cell(peer.name, name, count)][number] = done
+                        for cell, asked in _checked(peer, server, standin, window, connections):
+                            results[cell][number] = measure(server, asked, seconds, requests)
                         memory[peer.name] = resident_bytes(server.pid)
                 except ServerError as error:
                     print(f"{peer.name} is left out: {error}")
@@ -113,6 +107,18 @@ def serve(
     report("serve", record, output)
     if picture is not None:
         pictures.serve(record, picture)
+
+
+def _checked(
+    peer: Peer, server: Server, standin: StandIn, window: Floats, connections: list[int]
+) -> Iterator[tuple[Cell, SameRequest]]:
+    """Each way to ask the server, once it was answered rightly. Raises ServerError."""
+    for name, make in peer.asks.items():
+        ask = make(window)
+        _check(peer, name, ask, server, standin, window)
+        request = post(server.port, ask.path, ask.body, ask.headers)
+        for count in connections:
+            yield Cell(peer.name, name, count), SameRequest(server.port, request, count)
 
 
 def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:

@@ -21,7 +21,7 @@ import typer
 
 from benchmarks.measure import Output, Round, Rounds, machine, measure, report, summary
 from benchmarks.server import ROOT, Server, ServerError, serving
-from benchmarks.ways import WAYS, asked
+from benchmarks.ways import WAYS, asked, chosen
 from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import MANIFEST_FILE, Manifest
 from larnn_service.errors import StartupError
@@ -84,7 +84,8 @@ def trees(
     output: Output = ROOT / "benchmarks/results/trees.json",
 ) -> None:
     """Messages per CPU-second of the server, p50 and p99 of two trees' services, with gates."""
-    chosen = _chosen(only)
+    names = chosen(only, (row.name for row in ROWS))
+    wanted = [row for row in ROWS if row.name in names]
     folders = {THIS: ROOT, OTHER: other.resolve()}
     about = {name: _about(folder) for name, folder in folders.items()}
     if about[THIS]["graph_sha256"] != about[OTHER]["graph_sha256"]:
@@ -94,20 +95,12 @@ def trees(
         print(f"round {number + 1}/{rounds}", flush=True)
         order = (THIS, OTHER) if number % 2 == 0 else (OTHER, THIS)
         with _started(folders, order, packages) as servers:
-            for row in chosen:
+            for row in wanted:
                 for name in order:
                     results[row.name, name][number] = _measured(servers[name], row, name, seconds)
-    rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in chosen]
+    rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in wanted]
     record = {"command": "trees", "model": MODEL, "rounds": rounds, "seconds": seconds}
     report("trees", machine() | record | {"trees": about, "rows": rows}, output)
-
-
-def _chosen(only: list[str] | None) -> list[Row]:
-    names = [row.name for row in ROWS]
-    for name in only or []:
-        if name not in names:
-            raise typer.BadParameter(f"{name} is no row; there are: {', '.join(names)}")
-    return [row for row in ROWS if not only or row.name in only]
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import typer
+
 from benchmarks.client import Askers, SameRequest, post
 from benchmarks.http_streams import HttpStreams
 from benchmarks.our_streams import OurStreams
@@ -12,6 +16,15 @@ from benchmarks.signals import signal
 WINDOW, CHUNK = 128, 10
 """Steps of a request by itself, and of a part of a stream."""
 WAYS = ("classify-npy", "classify-json", "chunks-binary", "chunks-json", "v2-binary", "steps-json")
+
+
+def chosen(only: list[str] | None, rows: Iterable[str]) -> list[str]:
+    """The rows that are asked for, in their order; all without any. Raises typer.BadParameter."""
+    names = list(rows)
+    for name in only or []:
+        if name not in names:
+            raise typer.BadParameter(f"{name} is no row; there are: {', '.join(names)}")
+    return [name for name in names if not only or name in only]
 
 
 def asked(way: str, port: int, model: str, connections: int) -> Askers:
