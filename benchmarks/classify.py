@@ -6,7 +6,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -28,15 +27,6 @@ from larnn_service.errors import StartupError
 STEPS = 128
 BATCHES = (1, 4, 16, 32, 64)
 CONNECTIONS = (1, 16, 64)
-
-
-@dataclass(frozen=True)
-class Start:
-    """The service alone, one process: from its command to its first 200 of /readyz, and what it
-    holds then."""
-
-    seconds: float
-    resident_bytes: int
 
 
 def classify(
@@ -61,7 +51,7 @@ def classify(
 
     best, start, rows = _rows(folder, manifest, window, seconds, requests, rounds)
     print(f"{manifest.name}/{manifest.version}, windows of {STEPS} steps, as many runs as cores")
-    print(f"ready in {start.seconds:.2f} s, with {start.resident_bytes / 1e6:.0f} MB")
+    print(f"ready in {start['seconds']:.2f} s, with {start['resident_bytes'] / 1e6:.0f} MB")
     record = machine() | {
         "command": "classify",
         "model": f"{manifest.name}/{manifest.version}",
@@ -69,7 +59,7 @@ def classify(
         "seconds": seconds,
         "rounds": rounds,
         "requests": requests,
-        "start": asdict(start),
+        "start": start,
         "best": best,
         "rows": rows,
     }
@@ -83,14 +73,17 @@ def _rows(
     seconds: float,
     requests: int,
     rounds: int,
-) -> tuple[str, Start, list[dict[str, Any]]]:
+) -> tuple[str, dict[str, float], list[dict[str, Any]]]:
     """The best of the bare graph per CPU-second, the service's start, and all that was measured."""
     runs = len(os.sched_getaffinity(0))
     session = BareSession(folder, manifest, runs)
     results: dict[str, Rounds] = defaultdict(dict)
     models, before = folder.parent.parent, time.perf_counter()
     with serving(models, manifest.name, runs) as one:
-        start = Start(time.perf_counter() - before, resident_bytes(one.pid))
+        start = {
+            "seconds": time.perf_counter() - before,
+            "resident_bytes": resident_bytes(one.pid),
+        }
         with serving(models, manifest.name, runs, processes=runs) as several:
             for number in range(rounds):
                 for batch in BATCHES:

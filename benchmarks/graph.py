@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import statistics
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -50,18 +49,6 @@ IN_A_ROW = 3
 """Runs of one line after another: the first finds other weights in the caches."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One line: CPU milliseconds of 128 steps, one thread."""
-
-    network: str
-    batch: int
-    what: str
-    ms: float
-    spread_ms: float
-    naive_over_this: float
-
-
 def graph(
     rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
     quick: Quick = False,
@@ -76,7 +63,7 @@ def graph(
         print(f"one thread, {peak / 1e9:.0f} G multiply-adds per second at best")
     if library() is None:
         print("larnn-kernels is not installed: the operator is left out; make kernels")
-    lines: list[Cell] = []
+    lines: list[dict[str, Any]] = []
     for name, config in SIZES.items():
         if quick and name != "n64 h8 k16":
             continue
@@ -87,14 +74,15 @@ def graph(
         "onnxruntime": onnxruntime.__version__,
         "torch": torch.__version__,
         "peak_gmacs": peak and peak / 1e9,
-        "lines": [asdict(line) for line in lines],
+        "lines": lines,
     }
     report("graph", record, output)
 
 
 def _measured(
     name: str, config: LARNNConfig, peak: float | None, rounds: int, batches: list[int]
-) -> list[Cell]:
+) -> list[dict[str, Any]]:
+    """CPU milliseconds of 128 steps in one thread, a line for each way to run them."""
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     lstm = RecurrentClassifier(configure({**config.model_dump(), "family": "lstm"})).eval()
@@ -135,8 +123,12 @@ def _measured(
             best["floor"] = 1e3 * macs_per_step(config) * STEPS * batch / peak
         for what, ms in best.items():
             each = times.get(what, [ms])
-            spread = statistics.median(each) - ms
-            lines.append(Cell(name, batch, what, ms, spread, best["naive"] / ms))
+            line: dict[str, Any] = {"network": name, "batch": batch, "what": what, "ms": ms}
+            line |= {
+                "spread_ms": statistics.median(each) - ms,
+                "naive_over_this": best["naive"] / ms,
+            }
+            lines.append(line)
     return lines
 
 
