@@ -1,4 +1,4 @@
-"""python -m benchmarks NAME: measure something, print a table, write JSON."""
+"""python -m benchmarks NAME: measure a speed, print a table, write JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import typer
 from benchmarks import (
     checkpoints,
     classify,
-    crowd,
     graph,
-    kill,
     loop,
     memories,
     page,
-    reload,
     scaling,
     serve,
     stream,
@@ -32,12 +29,9 @@ for command in (
     scaling.scaling,
     checkpoints.checkpoints,
     install.install,
-    kill.kill,
     loop.loop,
     memories.memories,
-    crowd.crowd,
     page.page,
-    reload.reload,
     serve.serve,
     stream.stream,
     telemetry.telemetry,

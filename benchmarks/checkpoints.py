@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -70,11 +69,11 @@ def _microseconds(work: Callable[[], object], times: int = 1000) -> float:
 
 async def _saves(store: Store, start: Checkpoint, streams: int, rounds: int) -> dict[str, float]:
     alone = await _stream(store, start, 0, rounds)
-    began, cpu = time.perf_counter(), _cpu_seconds()
+    began, cpu = time.perf_counter(), time.process_time()
     together = await asyncio.gather(
         *(_stream(store, start, number, rounds) for number in range(1, streams + 1))
     )
-    wall, cpu = time.perf_counter() - began, _cpu_seconds() - cpu
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     times = np.concatenate(together)
     await store.close()
     return {
@@ -99,8 +98,3 @@ async def _stream(store: Store, start: Checkpoint, number: int, rounds: int) -> 
         times.append(time.perf_counter() - began)
     await store.delete(mine.stream)
     return times
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

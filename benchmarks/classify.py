@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -19,7 +16,9 @@ from numpy.typing import NDArray
 
 from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
+from benchmarks.measure import Output, Quick, Rounds, machine, measure, report, summary
+from benchmarks.peers.asks import JSON, NPY, npy
+from benchmarks.peers.ours import json_body
 from benchmarks.server import Server, resident_bytes, serving
 from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import MANIFEST_FILE, Manifest
@@ -30,23 +29,14 @@ BATCHES = (1, 4, 16, 32, 64)
 CONNECTIONS = (1, 16, 64)
 
 
-@dataclass(frozen=True)
-class Start:
-    """The service alone, one process: from its command to its first 200 of /readyz, and what it
-    holds then."""
-
-    seconds: float
-    resident_bytes: int
-
-
 def classify(
     models: Annotated[Path, typer.Option(help="folder of exported models")] = Path("models"),
     model: Annotated[str, typer.Option(help="the model to measure")] = "larnn-har",
     seconds: Annotated[float, typer.Option(help="time for each line of a round")] = 2.0,
     rounds: Annotated[int, typer.Option(help="over all lines, again from the first")] = 5,
     requests: Annotated[int, typer.Option(help="at most so many requests for each line")] = 20_000,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """Windows of 128 random steps, one a request, as JSON and npy, against bare session.run."""
     if quick:
@@ -61,8 +51,7 @@ def classify(
 
     best, start, rows = _rows(folder, manifest, window, seconds, requests, rounds)
     print(f"{manifest.name}/{manifest.version}, windows of {STEPS} steps, as many runs as cores")
-    print_rows(rows, {"name": 54}, "bare")
-    print(f"ready in {start.seconds:.2f} s, with {start.resident_bytes / 1e6:.0f} MB")
+    print(f"ready in {start['seconds']:.2f} s, with {start['resident_bytes'] / 1e6:.0f} MB")
     record = machine() | {
         "command": "classify",
         "model": f"{manifest.name}/{manifest.version}",
@@ -70,11 +59,11 @@ def classify(
         "seconds": seconds,
         "rounds": rounds,
         "requests": requests,
-        "start": asdict(start),
+        "start": start,
         "best": best,
         "rows": rows,
     }
-    write(record, output)
+    report("classify", record, output)
 
 
 def _rows(
@@ -84,14 +73,17 @@ def _rows(
     seconds: float,
     requests: int,
     rounds: int,
-) -> tuple[str, Start, list[dict[str, Any]]]:
+) -> tuple[str, dict[str, float], list[dict[str, Any]]]:
     """The best of the bare graph per CPU-second, the service's start, and all that was measured."""
     runs = len(os.sched_getaffinity(0))
     session = BareSession(folder, manifest, runs)
     results: dict[str, Rounds] = defaultdict(dict)
     models, before = folder.parent.parent, time.perf_counter()
     with serving(models, manifest.name, runs) as one:
-        start = Start(time.perf_counter() - before, resident_bytes(one.pid))
+        start = {
+            "seconds": time.perf_counter() - before,
+            "resident_bytes": resident_bytes(one.pid),
+        }
         with serving(models, manifest.name, runs, processes=runs) as several:
             for number in range(rounds):
                 for batch in BATCHES:
@@ -109,15 +101,10 @@ def _asked(
     one: Server, several: Server, window: NDArray[np.float32]
 ) -> Iterator[tuple[str, Server, SameRequest]]:
     """Of one process over few connections and many, of several processes over many."""
-    npy = io.BytesIO()
-    np.save(npy, window[None])
-    bodies = {
-        "JSON": (json.dumps({"sequences": [window.tolist()]}).encode(), "application/json"),
-        "npy": (npy.getvalue(), "application/x-npy"),
-    }
-    for name, (body, content_type) in bodies.items():
+    bodies = {"JSON": (json_body(window), JSON), "npy": (npy(window), NPY)}
+    for name, (body, headers) in bodies.items():
         for server, counts in ((one, CONNECTIONS), (several, CONNECTIONS[-1:])):
-            request = post(server.port, "/classify", body, {"Content-Type": content_type})
+            request = post(server.port, "/classify", body, headers)
             for connections in counts:
                 label = f"/classify, {name}, {connections} connection{'s' * (connections > 1)}"
                 label += ", several processes" * (server is several)

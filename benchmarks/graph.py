@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import platform
 import statistics
-from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +13,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.measure import write
+from benchmarks.measure import Output, Quick, report
 from benchmarks.naive import export_naive
 from benchmarks.peak import multiply_adds_per_second
 from benchmarks.runs import (
@@ -51,22 +49,10 @@ IN_A_ROW = 3
 """Runs of one line after another: the first finds other weights in the caches."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One line: CPU milliseconds of 128 steps, one thread."""
-
-    network: str
-    batch: int
-    what: str
-    ms: float
-    spread_ms: float
-    naive_over_this: float
-
-
 def graph(
     rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a minute")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """128 steps of three LARNN layers, in CPU time of one thread, everything in turn."""
     torch.set_num_threads(1)
@@ -77,7 +63,7 @@ def graph(
         print(f"one thread, {peak / 1e9:.0f} G multiply-adds per second at best")
     if library() is None:
         print("larnn-kernels is not installed: the operator is left out; make kernels")
-    lines: list[Cell] = []
+    lines: list[dict[str, Any]] = []
     for name, config in SIZES.items():
         if quick and name != "n64 h8 k16":
             continue
@@ -88,14 +74,15 @@ def graph(
         "onnxruntime": onnxruntime.__version__,
         "torch": torch.__version__,
         "peak_gmacs": peak and peak / 1e9,
-        "lines": [asdict(line) for line in lines],
+        "lines": lines,
     }
-    write(record, output)
+    report("graph", record, output)
 
 
 def _measured(
     name: str, config: LARNNConfig, peak: float | None, rounds: int, batches: list[int]
-) -> list[Cell]:
+) -> list[dict[str, Any]]:
+    """CPU milliseconds of 128 steps in one thread, a line for each way to run them."""
     torch.manual_seed(0)
     network = RecurrentClassifier(config).eval().requires_grad_(False)
     lstm = RecurrentClassifier(configure({**config.model_dump(), "family": "lstm"})).eval()
@@ -136,11 +123,12 @@ def _measured(
             best["floor"] = 1e3 * macs_per_step(config) * STEPS * batch / peak
         for what, ms in best.items():
             each = times.get(what, [ms])
-            spread = statistics.median(each) - ms
-            lines.append(Cell(name, batch, what, ms, spread, best["naive"] / ms))
-            print(f"{name:12} B={batch:<4} {what:22}", end="")
-            print(f"{ms:10.2f} ms  naive ÷ this {best['naive'] / ms:6.2f}", flush=True)
-        print()
+            line: dict[str, Any] = {"network": name, "batch": batch, "what": what, "ms": ms}
+            line |= {
+                "spread_ms": statistics.median(each) - ms,
+                "naive_over_this": best["naive"] / ms,
+            }
+            lines.append(line)
     return lines
 
 

@@ -10,10 +10,9 @@ from itertools import count
 import httpx
 
 from benchmarks.client import Asker, Connection, post
+from benchmarks.peers.asks import JSON
 from benchmarks.server import ServerError
 from benchmarks.signals import signal
-
-JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)

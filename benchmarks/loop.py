@@ -20,10 +20,10 @@ import uvloop
 
 from benchmarks.callgrind import Callgrind, CallgrindError
 from benchmarks.client import Asker
-from benchmarks.measure import machine, write
+from benchmarks.measure import Output, machine, report
 from benchmarks.random_larnn import write_larnn
 from benchmarks.server import ROOT, Server, ServerError, serving
-from benchmarks.ways import WAYS, asked
+from benchmarks.ways import WAYS, asked, chosen
 from larnn_export.families.larnn.config import LARNNConfig
 
 TINY = "larnn-tiny"
@@ -46,15 +46,10 @@ def loop(
     rounds: Annotated[int, typer.Option(min=1, max=50, help="of each row")] = 5,
     only: Annotated[list[str] | None, typer.Option(help="just these rows")] = None,
     instructions: Annotated[bool, typer.Option(help="count them by valgrind")] = True,
-    output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
-        ROOT / "benchmarks/results/loop.json"
-    ),
+    output: Output = ROOT / "benchmarks/results/loop.json",
 ) -> None:
     """µs of CPU time and thousands of instructions per message of each way, a tiny model."""
-    for way in only or []:
-        if way not in WAYS:
-            raise typer.BadParameter(f"{way} is no row; there are: {', '.join(WAYS)}")
-    ways, tree = [way for way in WAYS if not only or way in only], tree.resolve()
+    ways, tree = chosen(only, WAYS), tree.resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_larnn(folder / "models", TINY, CONFIG)
@@ -69,7 +64,6 @@ def loop(
         | _thousands(counts.get(way))
         for way in ways
     ]
-    _print(rows, why)
     record = {
         "command": "loop",
         "tree": str(tree),
@@ -79,7 +73,7 @@ def loop(
         "rounds": rounds,
         "instructions": why or "by callgrind",
     }
-    write(machine() | record | {"rows": rows}, output)
+    report("loop", machine() | record | {"rows": rows}, output)
 
 
 def _counted(
@@ -149,16 +143,3 @@ def _thousands(counts: list[float] | None) -> dict[str, Any]:
         return {"kilo_instructions": None, "kilo_instructions_rounds": []}
     thousands = [count / 1e3 for count in counts]
     return {"kilo_instructions": median(thousands), "kilo_instructions_rounds": thousands}
-
-
-def _print(rows: list[dict[str, Any]], why: str) -> None:
-    """A message's costs: the median of the rounds, and their least and most."""
-    print(f"{'':16}{'CPU us (least to most)':32}thousands of instructions (least to most)")
-    for row in rows:
-        cpu, counts = row["cpu_us_rounds"], row["kilo_instructions_rounds"]
-        spread = f"{row['cpu_us']:.1f} ({min(cpu):.1f} to {max(cpu):.1f})"
-        count = row["kilo_instructions"]
-        told = f"{count:.1f} ({min(counts):.1f} to {max(counts):.1f})" if counts else "-"
-        print(f"{row['name']:16}{spread:32}{told}")
-    if why:
-        print(f"no instructions are counted: {why}")

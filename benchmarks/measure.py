@@ -8,14 +8,20 @@ import platform
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import onnxruntime
+import typer
 
 from benchmarks.client import WARM_UP, Askers, load
+from benchmarks.published import TABLES
 from benchmarks.server import Server
 from larnn_service.native import library
+
+Output = Annotated[Path | None, typer.Option(help="write the figures as JSON")]
+Picture = Annotated[Path | None, typer.Option(help="draw them")]
+Quick = Annotated[bool, typer.Option(help="a bounded form, which proves that it works")]
 
 RATIOS = ("per_second", "per_cpu_second", "p99_ms")
 
@@ -76,19 +82,6 @@ def summary(mine: Rounds, other: Rounds, of: str = "ours") -> dict[str, Any]:
     return result | {"rounds": [asdict(one) for one in mine.values()]}
 
 
-def print_rows(rows: list[dict[str, Any]], labels: dict[str, int], of: str = "ours") -> None:
-    """A table: the labels with their widths, then the figures."""
-    print("".join(f"{name:{width}}" for name, width in labels.items()), end="")
-    share = f"of {of}"
-    print(f"{'/s':>9}{share:>9}{'/CPU-s':>9}{share:>9}{'p50 ms':>9}{'p99 ms':>9}", end="")
-    print(f"{'client busy':>13}")
-    for row in rows:
-        print("".join(f"{row[name]!s:{width}}" for name, width in labels.items()), end="")
-        for name in ("per_second", "per_cpu_second"):
-            print(f"{row[name]:9.0f}{row.get(f'{name}_of_{of}', float('nan')):9.2f}", end="")
-        print(f"{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}{row['client_busy']:13.0%}")
-
-
 def machine() -> dict[str, Any]:
     """What the figures depend on, besides the code."""
     return {
@@ -99,7 +92,13 @@ def machine() -> dict[str, Any]:
     }
 
 
+def report(name: str, record: dict[str, Any], output: Path | None) -> None:
+    """Print the record as the published table of this name, and write it where a file is named."""
+    print(TABLES[name](record))
+    write(record, output)
+
+
 def write(record: dict[str, Any], output: Path | None) -> None:
-    """A benchmark's record, where a file for it was named."""
+    """Write the record as JSON, where a file is named."""
     if output is not None:
         output.write_text(json.dumps(record, indent=1) + "\n")

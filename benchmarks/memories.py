@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 import typer
 
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import Round, machine, measure, write
+from benchmarks.measure import Output, Quick, Round, machine, measure, write
+from benchmarks.peers.asks import NPY, npy
 from benchmarks.random_larnn import write_larnn
 from benchmarks.runs import cpu_ms, macs_per_step
-from benchmarks.server import Server, resident_bytes, serving
+from benchmarks.server import resident_bytes, serving
+from benchmarks.signals import signal
 from benchmarks.ticks import EngineStreams
 from larnn_export.families import FAMILIES, NetworkConfig
 from larnn_export.networks import RecurrentClassifier
@@ -34,7 +33,6 @@ STEPS = 128
 WARM_UP = 17
 """Steps that fill every queue."""
 CONNECTIONS = 16
-NPY = {"Content-Type": "application/x-npy"}
 GRAPH, NATIVE = "graph", "native"
 """What runs a network: its graph alone, or the LARNN's operator, where that is installed."""
 LEVELS = {GRAPH: {LEVEL: "none"}, NATIVE: {}}
@@ -43,8 +41,8 @@ LEVELS = {GRAPH: {LEVEL: "none"}, NATIVE: {}}
 def memories(
     rounds: Annotated[int, typer.Option(help="rounds; ticks are the best, windows the median")] = 3,
     seconds: Annotated[float, typer.Option(help="time for each network's windows")] = 2.0,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """Parameters, multiply-adds, state, steps/s of 64 streams and windows/s of /classify."""
     torch.set_num_threads(1)
@@ -95,22 +93,22 @@ def _windows(
     cells: list[tuple[str, str]], rounds: int, seconds: float
 ) -> Iterator[dict[str, float]]:
     """/classify of a running service, one window of 128 steps a request."""
-    body = io.BytesIO()
-    window = np.random.default_rng(0).normal(size=(1, STEPS, 9)).astype(np.float32)
-    np.save(body, window)
+    body = npy(signal(STEPS))
     found: list[list[Round]] = [[] for _ in cells]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         for preset, family in FAMILIES.items():
             write_larnn(Path(folder), preset, family.preset)
         servers = {
-            operator: stack.enter_context(_serving(Path(folder), operator))
+            operator: stack.enter_context(
+                serving(Path(folder), PUBLISHED, 2, more=LEVELS[operator])
+            )
             for operator in dict.fromkeys(operator for _, operator in cells)
         }
         for _ in range(rounds):
             for (preset, operator), measured in zip(cells, found, strict=True):
                 server = servers[operator]
                 path = f"/classify?model={preset}"
-                request = post(server.port, path, body.getvalue(), NPY)
+                request = post(server.port, path, body, NPY)
                 asked = SameRequest(server.port, request, CONNECTIONS)
                 measured.append(measure(server, asked, seconds, 10**9))
         memory = resident_bytes(servers[GRAPH].pid)
@@ -120,11 +118,3 @@ def _windows(
             "windows_per_second": median(each.per_second for each in measured),
             "windows_per_cpu_second": median(each.per_cpu_second for each in measured),
         }
-
-
-@contextlib.contextmanager
-def _serving(models: Path, operator: str) -> Iterator[Server]:
-    with contextlib.ExitStack() as stack:
-        with patch.dict(os.environ, LEVELS[operator]):
-            server = stack.enter_context(serving(models, PUBLISHED, 2))
-        yield server

@@ -1,8 +1,9 @@
-"""Draw what the commands measured."""
+"""Pictures of what the commands measured."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import matplotlib
@@ -12,6 +13,10 @@ matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.published.networks import title_of
+from larnn_export.questions import PUBLISHED
 
 OURS, PLAIN, ONE, PEER = "#c2410c", "#be185d", "#a16207", "#64748b"
 COLOURS = {"ours": OURS, "ours, no operator": PLAIN, "ours, one process": ONE}
@@ -42,9 +47,7 @@ def serve(record: dict[str, Any], path: Path) -> None:
             _bars(axis, [row for row in rows if row["connections"] == count], servers, field)
             axis.set_title(f"{title}, {count} connection{'s' * (count > 1)}", fontsize=9)
     figure.suptitle("One window a request, one LSTM for all. Dark: binary body, light: JSON")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save(figure, path)
 
 
 def stream(record: dict[str, Any], path: Path) -> None:
@@ -70,38 +73,7 @@ def stream(record: dict[str, Any], path: Path) -> None:
             axis.set_yscale("linear" if field == "per_second" else "log")
     axes[-1][0].legend(fontsize=8)  # the stand-in's, which all can run
     figure.supxlabel("streams")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def kill(record: dict[str, Any], path: Path) -> None:
-    """Each stream's time to its next answer after each fault, over the time of the run."""
-    kinds = {"kill": "replica killed", "pause": "replica paused", "store": "store restarted"}
-    colours = {"kill": OURS, "pause": "#7c3aed", "store": "#0f766e"}
-    figure, axis = plt.subplots(figsize=(11, 4.2))
-    for fault in record["faults"]:
-        for field, colour, shift in (("others_s", PEER, -0.7), ("resumed_s", None, 0.7)):
-            times = fault[field]
-            spread = np.linspace(-0.5, 0.5, len(times)) + shift + fault["at_s"]
-            axis.plot(spread, times, ".", color=colour or colours[fault["kind"]], markersize=2)
-    for kind, text in kinds.items():
-        axis.plot([], [], "o", color=colours[kind], label=f"{text}: streams that resumed")
-    axis.plot([], [], "o", color=PEER, label="streams that did not have to")
-    axis.set_yscale("log")
-    axis.set_xlabel("seconds of the run")
-    axis.set_ylabel("seconds to the next answer")
-    every = record["chunk"] / record["hz"]
-    axis.set_title(
-        f"{record['streams']} live streams, a chunk each every {every:g} s; "
-        f"{record['verdict']['steps']:,} steps, {record['verdict']['lost']} lost, "
-        f"{record['verdict']['twice']} counted twice",
-        fontsize=10,
-    )
-    axis.legend(fontsize=8, loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.15))
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _bars(axis: Axes, rows: list[dict[str, Any]], servers: list[str], field: str) -> None:
@@ -114,3 +86,43 @@ def _bars(axis: Axes, rows: list[dict[str, Any]], servers: list[str], field: str
     axis.set_yticks(range(len(servers)), servers, fontsize=8)
     axis.tick_params(axis="x", labelsize=8)
     axis.set_xlim(left=0)
+
+
+def scaling(record: dict[str, Any], path: Path) -> None:
+    """CPU time over each of the sizes, and the exponent of its growth."""
+    lines = record["lines"]
+    figure, every = plt.subplots(1, len(lines), figsize=(3 * len(lines), 3))
+    for axis, line in zip(every, lines, strict=True):
+        axis.loglog(line["sizes"], line["ms"], "o-", color="#0b6e99")
+        axis.set(xlabel=line["axis"], ylabel="CPU ms of a run", title=f"slope {line['slope']:.2f}")
+        axis.spines[["top", "right"]].set_visible(False)
+    save(figure, path)
+
+
+def memories(record: dict[str, Any], path: Path) -> None:
+    """Accuracy by windows per CPU-second; an area as large as the state."""
+    figure, axis = plt.subplots(figsize=(7.2, 4.2))
+    for row in record["rows"]:
+        values = row["accuracies"]
+        if not values:
+            continue
+        x, y = row["windows_per_cpu_second"], 100 * mean(values)
+        colour = OURS if row["family"] == PUBLISHED else PEER
+        deviation = 100 * stdev(values) if len(values) > 1 else 0
+        axis.errorbar(x, y, deviation, color=colour, capsize=3, lw=1)
+        axis.scatter(x, y, s=row["state_bytes"] / 40 + 20, color=colour, alpha=0.5, lw=0)
+        name = title_of(row).split(", window")[0]
+        axis.annotate(name, (x, y), xytext=(8, 6), textcoords="offset points", fontsize=9)
+    axis.set(xscale="log", xlabel="windows per CPU-second of the service (log)")
+    axis.set_ylabel("accuracy on nine unseen people, %")
+    axis.set_title("What a memory earns and costs; area: bytes of state per stream", fontsize=10)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(color="#e4e7eb", lw=0.8)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Without the program's version, so that the same figures give the same file."""
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.measure import write
+from benchmarks import pictures
+from benchmarks.measure import Quick, report
 from benchmarks.runs import cpu_ms, open_session, run_of
 from larnn_export.families.larnn.config import LARNNConfig
 from larnn_export.graph import build_graph
@@ -44,7 +45,7 @@ AXES: dict[str, tuple[list[int], Callable[[int], Point]]] = {
 
 def scaling(
     rounds: Annotated[int, typer.Option(help="rounds; each point is the best of them")] = 7,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
+    quick: Quick = False,
     output: Annotated[Path | None, typer.Option(help="JSON; a picture goes beside it")] = None,
 ) -> None:
     """CPU time of a run over each of five sizes; slope is the exponent between the last points."""
@@ -58,11 +59,10 @@ def scaling(
         used = sizes[: len(times)]
         slope = float(np.polyfit(np.log(used[-3:]), np.log(times[-3:]), 1)[0])
         lines.append({"axis": axis, "sizes": used, "ms": times, "slope": slope})
-        print(f"{axis:20} slope {slope:5.2f}  ", end="")
-        print("  ".join(f"{s}: {ms:.2f} ms" for s, ms in zip(used, times, strict=True)), flush=True)
-    write({"command": "scaling", "lines": lines}, output)
+    record = {"command": "scaling", "lines": lines}
+    report("scaling", record, output)
     if output is not None:
-        _draw(lines, output.with_suffix(".png"))
+        pictures.scaling(record, output.with_suffix(".png"))
 
 
 def _run_of(point: Point) -> Callable[[], object]:
@@ -73,18 +73,3 @@ def _run_of(point: Point) -> Callable[[], object]:
     run = run_of(open_session(build_graph(network, contract_of(network))), network, x)
     run()
     return run
-
-
-def _draw(lines: list[dict[str, object]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, every = plt.subplots(1, len(lines), figsize=(3 * len(lines), 3), layout="constrained")
-    for axes, line in zip(every, lines, strict=True):
-        axes.loglog(line["sizes"], line["ms"], "o-", color="#0b6e99")
-        axes.set(xlabel=line["axis"], ylabel="CPU ms of a run", title=f"slope {line['slope']:.2f}")
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)

@@ -19,7 +19,16 @@ import typer
 from benchmarks import pictures
 from benchmarks.bare import BareSession
 from benchmarks.client import SameRequest, post
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
+from benchmarks.measure import (
+    Output,
+    Picture,
+    Quick,
+    Rounds,
+    machine,
+    measure,
+    report,
+    summary,
+)
 from benchmarks.peers.base import Ask, Floats, Peer, Place
 from benchmarks.peers.install import FOLDER, Folder
 from benchmarks.peers.registry import PEERS
@@ -50,9 +59,9 @@ def serve(
     seconds: Annotated[float, typer.Option(help="time for each cell of a round")] = 3.0,
     rounds: Annotated[int, typer.Option(help="each starts every server again")] = 3,
     peers: Folder = FOLDER,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
-    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+    quick: Quick = False,
+    output: Output = None,
+    picture: Picture = None,
 ) -> None:
     """Windows of 128 steps, one a request, on one LSTM: this service beside other servers."""
     requests = 10**9
@@ -75,13 +84,8 @@ def serve(
                 print(f"round {number + 1}/{rounds}: {peer.name}", flush=True)
                 try:
                     with _started(peer, peers, standin, workers) as server:
-                        for name, ask in peer.asks(window).items():
-                            _check(peer, name, ask, server, standin, window)
-                            request = post(server.port, ask.path, ask.body, ask.headers)
-                            for count in connections:
-                                asked = SameRequest(server.port, request, count)
-                                done = measure(server, asked, seconds, requests)
-                                results[Cell(peer.name, name, count)][number] = done
+                        for cell, asked in _checked(peer, server, standin, window, connections):
+                            results[cell][number] = measure(server, asked, seconds, requests)
                         memory[peer.name] = resident_bytes(server.pid)
                 except ServerError as error:
                     print(f"{peer.name} is left out: {error}")
@@ -90,14 +94,7 @@ def serve(
         asdict(cell) | summary(results[cell], results[replace(cell, server="ours")])
         for cell in cells
     ]
-    print_rows(rows, {"server": 19, "body": 8, "connections": 12})
     bare = [{"batch": batch} | summary(found, {}) for batch, found in alone.items()]
-    for row in bare:
-        print(
-            "session.run, {batch} rows: {per_second:.0f}/s, {per_cpu_second:.0f}/CPU-s".format(
-                **row
-            )
-        )
     record = machine() | {
         "command": "serve",
         "seconds": seconds,
@@ -107,9 +104,21 @@ def serve(
         "rows": rows,
         "bare": bare,
     }
-    write(record, output)
+    report("serve", record, output)
     if picture is not None:
         pictures.serve(record, picture)
+
+
+def _checked(
+    peer: Peer, server: Server, standin: StandIn, window: Floats, connections: list[int]
+) -> Iterator[tuple[Cell, SameRequest]]:
+    """Each way to ask the server, once it was answered rightly. Raises ServerError."""
+    for name, make in peer.asks.items():
+        ask = make(window)
+        _check(peer, name, ask, server, standin, window)
+        request = post(server.port, ask.path, ask.body, ask.headers)
+        for count in connections:
+            yield Cell(peer.name, name, count), SameRequest(server.port, request, count)
 
 
 def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:
@@ -126,8 +135,9 @@ def _chosen(only: list[str] | None, peers: Path) -> list[Peer]:
 
 @contextlib.contextmanager
 def _started(peer: Peer, peers: Path, standin: StandIn, workers: int) -> Iterator[Server]:
+    more = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(peer.python(peers), Path(folder), standin, free_port(), workers)
+        place = Place(peer.python(peers), Path(folder), standin, free_port(), workers, more)
         start = peer.start(place)
         with running(start.command, place.port, peer.health, start.environment) as server:
             yield server

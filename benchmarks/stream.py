@@ -16,7 +16,16 @@ import typer
 
 from benchmarks import pictures, standin
 from benchmarks.live import most_streams
-from benchmarks.measure import Rounds, machine, measure, print_rows, summary, write
+from benchmarks.measure import (
+    Output,
+    Picture,
+    Quick,
+    Rounds,
+    machine,
+    measure,
+    report,
+    summary,
+)
 from benchmarks.our_streams import OurStreams
 from benchmarks.peers.base import Place
 from benchmarks.peers.install import FOLDER, Folder
@@ -71,9 +80,9 @@ def stream(
     live: Annotated[bool, typer.Option(help="how many at 50 Hz, 10 steps a chunk")] = False,
     most: Annotated[int, typer.Option(help="try no more live streams")] = 8192,
     peers: Folder = FOLDER,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
-    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+    quick: Quick = False,
+    output: Output = None,
+    picture: Picture = None,
 ) -> None:
     """Chunks/s, p50 and p99 of streams as fast as they go; --live: how many at real speed."""
     requests = 10**9
@@ -101,7 +110,7 @@ def stream(
             record["rows"] = _compare(
                 standing, names, streams, steps, seconds, requests, rounds, peers
             )
-    write(record, output)
+    report("live" if live else "stream", record, output)
     if picture is not None and not live:
         pictures.stream(record, picture)
 
@@ -143,7 +152,6 @@ def _compare(
     for cell in sorted(results, key=lambda cell: (cell.model, cell.steps, cell.streams)):
         ours_binary = Cell("ours binary", cell.model, cell.streams, cell.steps)
         rows.append(asdict(cell) | summary(results[cell], results[ours_binary]))
-    print_rows(rows, {"model": 14, "steps": 6, "streams": 8, "server": 19})
     return rows
 
 

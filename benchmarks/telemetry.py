@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 from unittest import mock
@@ -20,7 +19,7 @@ import typer
 import uvloop
 from fastapi import FastAPI
 
-from benchmarks.measure import machine, write
+from benchmarks.measure import Output, machine, report
 from benchmarks.server import ROOT
 from larnn_service.app import Service, create_app
 from larnn_service.settings import Settings
@@ -45,7 +44,7 @@ Message = MutableMapping[str, Any]
 def telemetry(
     requests: Annotated[int, typer.Option(help="of each kind in a round")] = 2_000,
     rounds: int = 7,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    output: Output = None,
 ) -> None:
     """CPU time of POST /classify of one step: without metrics, with them, with traces exported."""
     context = get_context("spawn")
@@ -64,8 +63,7 @@ def telemetry(
         ratios = [mine / other for mine, other in zip(micros, each["nothing"], strict=True)]
         row = {"kind": kind, "cpu_us": median(micros), "more_us": median(micros) - base}
         record["rows"].append(row | {"of_nothing": median(ratios), "rounds_us": micros})
-        print(f"{kind:20} {row['cpu_us']:8.1f} us {row['more_us']:+7.1f} us {median(ratios):6.3f}")
-    write(record, output)
+    report("telemetry", record, output)
 
 
 async def _measure(collector: str, requests: int, rounds: int) -> dict[str, list[float]]:

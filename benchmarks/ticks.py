@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 from unittest.mock import patch
 
@@ -13,7 +12,7 @@ import torch
 import typer
 
 from benchmarks.graph import ROWS, SIZES
-from benchmarks.measure import write
+from benchmarks.measure import Output, Quick, report
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
 from larnn_export.families.larnn.config import LARNNConfig
@@ -66,8 +65,8 @@ class EngineStreams:
 
 def ticks(
     rounds: Annotated[int, typer.Option(help="rounds; each line is the best of them")] = 7,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a minute")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """Steps per CPU second of S streams with full windows, a step each at a time."""
     if library() is None:
@@ -80,17 +79,7 @@ def ticks(
             lines.append(
                 {"network": name, "streams": streams, **_measured(config, streams, rounds)}
             )
-            _tell(lines[-1])
-    write({"command": "ticks", "lines": lines}, output)
-
-
-def _tell(line: dict[str, Any]) -> None:
-    text = f"{line['network']:12} S={line['streams']:<4} naive {line['naive']:9.0f} steps/s"
-    text += f"   ours {line['ours']:9.0f} steps/s   ratio {line['ratio']:.2f}"
-    if "operator" in line:
-        text += f"   operator {line['operator']:9.0f} steps/s"
-        text += f"   over ours {line['operator_over_ours']:.2f}"
-    print(text, flush=True)
+    report("ticks", {"command": "ticks", "lines": lines}, output)
 
 
 def _measured(config: LARNNConfig, streams: int, rounds: int) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 from unittest.mock import patch
@@ -11,7 +10,7 @@ from unittest.mock import patch
 import torch
 import typer
 
-from benchmarks.measure import machine, write
+from benchmarks.measure import Output, Quick, machine, report
 from benchmarks.runs import cpu_ms
 from larnn_export.families import FAMILIES
 from larnn_export.families.larnn.layer import LARNNLayer
@@ -28,8 +27,8 @@ WAYS = ("native", "autograd")
 
 def training(
     rounds: Annotated[int, typer.Option(help="rounds; a time is the median of them")] = 9,
-    quick: Annotated[bool, typer.Option(help="prove that it works: a few seconds")] = False,
-    output: Annotated[Path | None, typer.Option(help="JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """CPU milliseconds of a batch, one thread. Wants larnn-kernels: make kernels."""
     if not lanes():
@@ -54,8 +53,8 @@ def training(
                 "autograd_over_this": ratio,
             }
         )
-        print(f"{way:12} {median(found):7.1f} ms a batch, autograd {ratio:.2f}x", flush=True)
-    write(machine() | {"command": "training", "rows": config.batch_size, "lines": lines}, output)
+    record = machine() | {"command": "training", "rows": config.batch_size, "lines": lines}
+    report("training", record, output)
 
 
 def _update(config: TrainConfig) -> Callable[[], None]:

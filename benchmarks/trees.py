@@ -19,9 +19,9 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.measure import Round, Rounds, machine, measure, summary, write
+from benchmarks.measure import Output, Round, Rounds, machine, measure, report, summary
 from benchmarks.server import ROOT, Server, ServerError, serving
-from benchmarks.ways import WAYS, asked
+from benchmarks.ways import WAYS, asked, chosen
 from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import MANIFEST_FILE, Manifest
 from larnn_service.errors import StartupError
@@ -81,12 +81,11 @@ def trees(
     packages: Annotated[
         Path | None, typer.Option(help="packages that the other tree has before the installed ones")
     ] = None,
-    output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
-        ROOT / "benchmarks/results/trees.json"
-    ),
+    output: Output = ROOT / "benchmarks/results/trees.json",
 ) -> None:
     """Messages per CPU-second of the server, p50 and p99 of two trees' services, with gates."""
-    chosen = _chosen(only)
+    names = chosen(only, (row.name for row in ROWS))
+    wanted = [row for row in ROWS if row.name in names]
     folders = {THIS: ROOT, OTHER: other.resolve()}
     about = {name: _about(folder) for name, folder in folders.items()}
     if about[THIS]["graph_sha256"] != about[OTHER]["graph_sha256"]:
@@ -96,21 +95,12 @@ def trees(
         print(f"round {number + 1}/{rounds}", flush=True)
         order = (THIS, OTHER) if number % 2 == 0 else (OTHER, THIS)
         with _started(folders, order, packages) as servers:
-            for row in chosen:
+            for row in wanted:
                 for name in order:
                     results[row.name, name][number] = _measured(servers[name], row, name, seconds)
-    rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in chosen]
-    _print(rows)
+    rows = [_record(row, results[row.name, THIS], results[row.name, OTHER]) for row in wanted]
     record = {"command": "trees", "model": MODEL, "rounds": rounds, "seconds": seconds}
-    write(machine() | record | {"trees": about, "rows": rows}, output)
-
-
-def _chosen(only: list[str] | None) -> list[Row]:
-    names = [row.name for row in ROWS]
-    for name in only or []:
-        if name not in names:
-            raise typer.BadParameter(f"{name} is no row; there are: {', '.join(names)}")
-    return [row for row in ROWS if not only or row.name in only]
+    report("trees", machine() | record | {"trees": about, "rows": rows}, output)
 
 
 @contextmanager
@@ -156,26 +146,6 @@ def _record(row: Row, mine: Rounds, others: Rounds) -> dict[str, Any]:
         THIS: summary(mine, {}),
         OTHER: summary(others, {}),
     }
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    """The figures as this tree/the other one, the ratio that counts, and whether it is enough."""
-    print(f"{'':18}{'/CPU-s':>13}{'p50 ms':>14}{'p99 ms':>14}{'client busy':>13}  ", end="")
-    print(f"{'ratio of':10}{'median (least to most)':24}gate")
-    for row in rows:
-        mine, others, (least, most) = row[THIS], row[OTHER], row["ratio_spread"]
-        print(f"{row['name']:18}", end="")
-        print(f"{mine['per_cpu_second']:6.0f}/{others['per_cpu_second']:<6.0f}", end="")
-        for name in ("p50_ms", "p99_ms"):
-            print(f"{mine[name]:7.2f}/{others[name]:<6.2f}", end="")
-        print(f"{mine['client_busy']:8.0%}/{others['client_busy']:<4.0%}  ", end="")
-        figure = "p50" if row["figure"] == "p50_ms" else "/CPU-s"
-        print(f"{figure:10}{row['ratio']:.3f} ({least:.3f} to {most:.3f})  ", end="")
-        print("none" if row["gate"] is None else f"{row['gate']:g} {_verdict(row['met'])}")
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
 
 
 def _about(tree: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.client import Asker, Connection, post
-from benchmarks.peers import oip
+from benchmarks.peers.asks import binary_body
 from benchmarks.peers.triton_stream import MODEL
 from benchmarks.signals import signal
 
@@ -53,7 +53,5 @@ class Sequence:
 
 
 def _sequence_request(port: int, number: int, steps: int, **flags: Any) -> bytes:
-    x = signal(steps)
-    tensor = {"name": "x", "datatype": "FP32", "shape": [1, *x.shape]}
-    body, headers = oip.binary_body(tensor, x, sequence_id=number, **flags)
+    body, headers = binary_body(signal(steps), sequence_id=number, **flags)
     return post(port, f"/v2/models/{MODEL}/infer", body, headers)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+
+import typer
 
 from benchmarks.client import Askers, SameRequest, post
 from benchmarks.http_streams import HttpStreams
 from benchmarks.our_streams import OurStreams
-from benchmarks.peers.oip import binary_body
-from benchmarks.peers.plain import npy
+from benchmarks.peers.asks import JSON, NPY, binary_body, npy
+from benchmarks.peers.ours import json_body
 from benchmarks.signals import signal
 
 WINDOW, CHUNK = 128, 10
 """Steps of a request by itself, and of a part of a stream."""
 WAYS = ("classify-npy", "classify-json", "chunks-binary", "chunks-json", "v2-binary", "steps-json")
+
+
+def chosen(only: list[str] | None, rows: Iterable[str]) -> list[str]:
+    """The rows that are asked for, in their order; all without any. Raises typer.BadParameter."""
+    names = list(rows)
+    for name in only or []:
+        if name not in names:
+            raise typer.BadParameter(f"{name} is no row; there are: {', '.join(names)}")
+    return [name for name in names if not only or name in only]
 
 
 def asked(way: str, port: int, model: str, connections: int) -> Askers:
@@ -31,9 +42,7 @@ def asked(way: str, port: int, model: str, connections: int) -> Askers:
 def _request(way: str, port: int, model: str) -> bytes:
     window = signal(WINDOW)
     if way == "v2-binary":
-        tensor = {"name": "x", "datatype": "FP32", "shape": [1, *window.shape]}
-        return post(port, f"/v2/models/{model}/infer", *binary_body(tensor, window))
+        return post(port, f"/v2/models/{model}/infer", *binary_body(window))
     if way == "classify-npy":
-        return post(port, "/classify", npy(window), {"Content-Type": "application/x-npy"})
-    body = json.dumps({"sequences": [window.tolist()]}).encode()
-    return post(port, "/classify", body, {"Content-Type": "application/json"})
+        return post(port, "/classify", npy(window), NPY)
+    return post(port, "/classify", json_body(window), JSON)

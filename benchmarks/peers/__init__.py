@@ -1,5 +1,8 @@
-"""The servers that the service is measured beside, one file each: how to install, start and ask.
+"""The servers beside which the service is measured, one file each: how to install, start and ask
+it, and below that what runs inside it.
 
-What runs inside each is in `benchmarks/servers/`. All run the same graph with the same session
-options, one thread a run, as many workers as there are cores, batching where the server has it.
+All run the same graph with the same session options: one thread a run, as many workers as there are
+cores, batching where the server has it. What runs inside stands under `if SERVING == NAME`, as its
+packages are installed in the peer's environment alone; that environment has numpy and onnxruntime,
+and nothing of the project but this folder is imported there.
 """

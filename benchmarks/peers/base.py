@@ -1,21 +1,27 @@
-"""What a benchmark must know of a server."""
+"""What a benchmark must know of a server, and what every server's own code starts from."""
 
 from __future__ import annotations
 
 import os
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.standin import StandIn
+if TYPE_CHECKING:
+    from benchmarks.standin import StandIn
 
 Floats = NDArray[np.float32]
 ONNXRUNTIME = "onnxruntime==1.31.1"
+ROOT = Path(__file__).parent.parent.parent
+SERVING = os.environ.get("BENCHMARK_PEER", "")
+"""The file of the peer whose server this process is; empty in the benchmark's own processes."""
+MODEL = "window"
+"""The name of the model, where a server's addresses have one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,20 @@ class Place:
     standin: StandIn
     port: int
     workers: int
+    more_ports: tuple[int, int] = (0, 0)
+    """Free ones, for servers that listen on others too."""
+
+    def module(self, name: str, **environment: str) -> Start:
+        """Run benchmarks/peers/NAME.py in the peer's environment."""
+        given = {
+            "BENCHMARK_PEER": name,
+            "BENCHMARK_GRAPH": str(self.standin.window.absolute()),
+            "BENCHMARK_PORT": str(self.port),
+            "BENCHMARK_WORKERS": str(self.workers),
+            "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(self.folder),
+        }
+        return Start([str(self.python), "-m", f"benchmarks.peers.{name}"], given | environment)
 
 
 @dataclass(frozen=True)
@@ -50,7 +70,7 @@ class Ask:
     """The six logits, up to a constant, from the answer's body."""
 
 
-class Peer(ABC):
+class Peer:
     """A server of models, installed in an environment of its own."""
 
     name: str
@@ -61,6 +81,12 @@ class Peer(ABC):
     environment = ""
     """The peer whose environment it shares; none: its own."""
     health: str
+    asks: Mapping[str, Callable[[Floats], Ask]]
+    """How a window [steps, channels] is asked, by "JSON" and, where that is taken, "binary"."""
+
+    def start(self, place: Place) -> Start:
+        """The command, with what it reads written to the place's folder."""
+        return place.module(self.name)
 
     def python(self, peers: Path) -> Path:
         """The interpreter that runs it, in the folder of the peers' environments."""
@@ -74,10 +100,8 @@ class Peer(ABC):
 
     def is_installed(self, peers: Path) -> bool:
         """Whether just these requirements were installed, to the end."""
-        if not self.requirements:
-            return True
         ready = self._ready(peers)
-        return ready.is_file() and ready.read_text() == self._wanted()
+        return not self.requirements or (ready.is_file() and ready.read_text() == self._wanted())
 
     def mark_installed(self, peers: Path) -> None:
         self._ready(peers).write_text(self._wanted())
@@ -87,26 +111,3 @@ class Peer(ABC):
 
     def _wanted(self) -> str:
         return "\n".join(self.requirements)
-
-    @abstractmethod
-    def start(self, place: Place) -> Start:
-        """The command, with what it reads written to the place's folder."""
-
-    @abstractmethod
-    def asks(self, window: Floats) -> dict[str, Ask]:
-        """By "JSON" and, where the server takes it, "binary": the window [steps, channels]."""
-
-
-def module(place: Place, name: str, **environment: str) -> Start:
-    """Run benchmarks/servers/NAME.py in the peer's environment."""
-    return Start(
-        [str(place.python), "-m", f"benchmarks.servers.{name}"],
-        {
-            "BENCHMARK_GRAPH": str(place.standin.window.absolute()),
-            "BENCHMARK_PORT": str(place.port),
-            "BENCHMARK_WORKERS": str(place.workers),
-            "PATH": f"{place.python.parent}{os.pathsep}{os.environ['PATH']}",
-            "TMPDIR": str(place.folder),
-            **environment,
-        },
-    )

@@ -8,18 +8,32 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from benchmarks.peers.asks import JSON, NPY, npy
 from benchmarks.peers.base import Ask, Floats, Peer, Place, Start
-from benchmarks.peers.plain import npy
 from benchmarks.server import NO_OPERATORS, together
 from benchmarks.standin import NAME
 
 PATH = "/classify"
 
 
+def json_body(window: Floats) -> bytes:
+    return json.dumps({"sequences": [window.tolist()]}).encode()
+
+
+def _logits(answer: bytes) -> Floats:
+    [prediction] = json.loads(answer)["predictions"]
+    return np.log(np.array(list(prediction["probabilities"].values()), dtype=np.float32))
+
+
 class Ours(Peer):
     name = "ours"
     health = "/readyz"
-    environment_more: Mapping[str, str] = {}
+    asks = {
+        "JSON": lambda window: Ask(PATH, JSON, json_body(window), _logits),
+        "binary": lambda window: Ask(PATH, NPY, npy(window), _logits),
+    }
+    more: Mapping[str, str] = {}
+    """More of the environment."""
 
     def start(self, place: Place) -> Start:
         processes = self._processes(place)
@@ -31,23 +45,15 @@ class Ours(Peer):
             **together(processes, place.folder),
         }
         environment = {f"LARNN_{name}": str(value) for name, value in settings.items()}
-        environment |= self.environment_more
-        return Start([str(place.python), "-m", "service"], environment)
+        return Start([str(place.python), "-m", "service"], {**environment, **self.more})
 
     def _processes(self, place: Place) -> int:
         return place.workers
 
-    def asks(self, window: Floats) -> dict[str, Ask]:
-        body = json.dumps({"sequences": [window.tolist()]}).encode()
-        return {
-            "JSON": Ask(PATH, {"Content-Type": "application/json"}, body, _logits),
-            "binary": Ask(PATH, {"Content-Type": "application/x-npy"}, npy(window), _logits),
-        }
-
 
 class WithoutOperator(Ours):
     name = "ours, no operator"
-    environment_more = NO_OPERATORS
+    more = NO_OPERATORS
 
 
 class OneProcess(Ours):
@@ -55,8 +61,3 @@ class OneProcess(Ours):
 
     def _processes(self, place: Place) -> int:
         return 1
-
-
-def _logits(answer: bytes) -> Floats:
-    [prediction] = json.loads(answer)["predictions"]
-    return np.log(np.array(list(prediction["probabilities"].values()), dtype=np.float32))

@@ -6,19 +6,23 @@ it where Debian's own interpreter has it.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from benchmarks.peers import oip
-from benchmarks.peers.base import ONNXRUNTIME, Ask, Floats, Peer, Place, Start, module
-from benchmarks.server import ROOT
+import numpy as np
+
+from benchmarks.peers.asks import OIP
+from benchmarks.peers.base import MODEL, ONNXRUNTIME, ROOT, SERVING, Peer, Place, Start
 
 CONFIG = """backend: "python"
 max_batch_size: 64
 input [{name: "x" data_type: TYPE_FP32 dims: [-1, 9]}]
 output [{name: "logits" data_type: TYPE_FP32 dims: [6]}]
-dynamic_batching {}
 instance_group [{kind: KIND_CPU count: WORKERS}]
+"""
+BACKEND = """import sys
+sys.path += PATHS  # the backend's process starts isolated, without any
+
+from benchmarks.peers.MODULE import TritonPythonModel
 """
 
 
@@ -26,18 +30,15 @@ class Triton(Peer):
     name = "triton"
     requirements = ("nvidia-pytriton==0.7.0", ONNXRUNTIME)
     base_python = Path("/usr/bin/python3")
-    health = f"/v2/models/{oip.MODEL}/ready"
+    health = f"/v2/models/{MODEL}/ready"
+    asks = OIP
 
     def start(self, place: Place) -> Start:
-        config = CONFIG.replace("WORKERS", str(place.workers))
-        return start(place, oip.MODEL, config, "triton")
-
-    def asks(self, window: Floats) -> dict[str, Ask]:
-        return {"JSON": oip.json_ask(window), "binary": oip.binary_ask(window)}
+        return start(place, MODEL, CONFIG + "dynamic_batching {}\n", "triton")
 
 
-def start(place: Place, model: str, config: str, server: str, **environment: str) -> Start:
-    """tritonserver with one model: its config.pbtxt and benchmarks/servers/SERVER.py."""
+def start(place: Place, model: str, config: str, module: str, **environment: str) -> Start:
+    """tritonserver with one model: its config.pbtxt and benchmarks/peers/MODULE.py."""
     [packages] = (place.python.parent.parent / "lib").glob("python3.*/site-packages")
     version = packages.parent.name.removeprefix("python")
     triton = packages / "pytriton" / "tritonserver"
@@ -49,8 +50,9 @@ def start(place: Place, model: str, config: str, server: str, **environment: str
     (backend / stub).symlink_to(triton / "python_backend_stubs" / version / stub)
     repository = place.folder / "repository" / model
     (repository / "1").mkdir(parents=True)
-    (repository / "config.pbtxt").write_text(config)
-    shutil.copy(ROOT / "benchmarks" / "servers" / f"{server}.py", repository / "1" / "model.py")
+    (repository / "config.pbtxt").write_text(config.replace("WORKERS", str(place.workers)))
+    code = BACKEND.replace("PATHS", repr([str(packages), str(ROOT)])).replace("MODULE", module)
+    (repository / "1" / "model.py").write_text(code)
     command = [
         *(str(triton / "bin" / "tritonserver"), "--model-repository", str(repository.parent)),
         *("--backend-directory", str(backend.parent), "--http-address", "127.0.0.1"),
@@ -58,6 +60,21 @@ def start(place: Place, model: str, config: str, server: str, **environment: str
         *("--http-thread-count", "8"),
         *("--backend-config", "python,shm-default-byte-size=67108864"),
     ]
-    libraries = str(packages / "nvidia_pytriton.libs")
-    settings = {"LD_LIBRARY_PATH": libraries, "PYTHONPATH": str(packages), **environment}
-    return Start(command, module(place, server, **settings).environment)
+    libraries = {"LD_LIBRARY_PATH": str(packages / "nvidia_pytriton.libs")}
+    return Start(command, place.module(module, **libraries, **environment).environment)
+
+
+if SERVING == "triton":
+    import triton_python_backend_utils as triton
+
+    from benchmarks.peers.graph import Graph
+
+    class TritonPythonModel:
+        def initialize(self, args):
+            self.graph = Graph()
+
+        def execute(self, requests):
+            arrays = [triton.get_input_tensor_by_name(asked, "x").as_numpy() for asked in requests]
+            logits = self.graph.run(np.concatenate(arrays))
+            parts = np.split(logits, np.cumsum([len(array) for array in arrays])[:-1])
+            return [triton.InferenceResponse([triton.Tensor("logits", part)]) for part in parts]

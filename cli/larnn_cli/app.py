@@ -60,4 +60,4 @@ for name, command, text in (
     ("publish", "publish", "Put a trained network into models/, from where it is served."),
 ):
     borrow(app, name, EXPORT, command, text, MAKE)
-borrow(app, "bench", "benchmarks.__main__", None, "Measure speed and faults here.", MEASURE)
+borrow(app, "bench", "benchmarks.__main__", None, "Measure speed on this machine.", MEASURE)

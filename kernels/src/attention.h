@@ -1,8 +1,9 @@
 // Multi-head attention of one row over the filled slots of its queue.
 //
-// Heads are innermost: feature f belongs to head f mod heads. So a vector holds one feature of many
-// heads, and their scores come out side by side, with no sum across lanes. Few heads that divide
-// the vector share it: their lanes are summed once a slot, and all of them then hold the result.
+// Heads are innermost: feature f belongs to head f mod heads. A vector therefore holds one feature
+// of many heads, and the scores of the heads are computed side by side, without sums across lanes.
+// If there are fewer heads than lanes, and they divide the vector, they share it: the lanes of a
+// head are summed once for each slot, and each of them then holds the result.
 #pragma once
 
 #include <initializer_list>
@@ -34,12 +35,12 @@ class Attention {
                           : choose<1>(features_, std::make_integer_sequence<int, kAtOnce>());
   }
 
-  // Floats that `scores` needs for k slots.
+  // The number of floats that `scores` needs for k slots.
   size_t scores_size(int k) const { return static_cast<size_t>(k) * parts_ * kLanes; }
 
-  // query [n], already times log2(e) / √d; `older` slots come before `newer`. Writes attended [n],
-  // zero where no slot is filled. A sum over slots runs in the order of age, wherever they are
-  // kept.
+  // query [n] is already multiplied by log2(e) / √d. The slots of `older` come before those of
+  // `newer`, and sums over slots run in that order of age. Writes attended [n], which is zero if no
+  // slot is filled.
   void operator()(const float* query, Slots older, Slots newer, float* scores,
                   float* attended) const {
     for (int lane = 0; lane < lanes_; lane += parts_ * kLanes)
@@ -47,9 +48,11 @@ class Attention {
   }
 
  private:
-  static constexpr int kAtOnce = 8;  // features in registers: their sums hide each other's latency
+  static constexpr int kAtOnce =
+      8;  // features in registers at a time, to hide the latency of additions
 
-  // kParts vectors of heads from `lane` on. kFeatures is how many there are, or kAtOnce if more.
+  // Computes kParts vectors of heads from `lane` on. kFeatures is the number of features of a head,
+  // at most kAtOnce; the features beyond that are read from memory again.
   template <int kParts, int kFeatures>
   void attend(const float* query, Slots older, Slots newer, int lane, float* scores,
               float* attended) const {
@@ -113,7 +116,7 @@ class Attention {
     }
   }
 
-  // The values of one feature more.
+  // The weighted sum of the values of one feature beyond kAtOnce.
   Vec weighted(const float* weights, Slots older, Slots newer, int at, Mask mask) const {
     Vec total{};
     for (const Slots& slots : {older, newer})
@@ -122,7 +125,8 @@ class Attention {
     return total;
   }
 
-  // Where heads share the vector: sums the lanes of each head into all of them.
+  // Where heads share a vector: replaces each lane by the sum over the lanes of its head, and
+  // returns the largest scores.
   Vec fold(float* scores, int count) const {
     Vec largest = broadcast(-std::numeric_limits<float>::infinity());
     for (int slot = 0; slot < count; ++slot, scores += kLanes) {
@@ -134,7 +138,7 @@ class Attention {
     return largest;
   }
 
-  // Lane i takes the place of lane i xor half.
+  // Swaps lane i with lane i xor half.
   static Vec swapped(Vec value, int half) {
     VecInt lane;
     for (int i = 0; i < kLanes; ++i) lane[i] = i ^ half;

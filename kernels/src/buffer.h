@@ -1,4 +1,4 @@
-// An array of floats on a cache line's boundary, zero at first.
+// An array of floats that starts at a cache line and is zero at first.
 #pragma once
 
 #include <cstddef>

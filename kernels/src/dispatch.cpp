@@ -1,4 +1,4 @@
-// Which of the compiled levels runs.
+// Chooses which of the compiled levels runs.
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>

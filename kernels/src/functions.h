@@ -1,14 +1,14 @@
-// 2^x and e^x, and the activations made of them, lane by lane.
+// 2^x and e^x, and the activations that are made of them, for each lane.
 #pragma once
 
 #include "simd.h"
 
 namespace larnn::LARNN_LEVEL {
 
-// 2^x, a factor of 1.5e-7 off at most where it is a normal number.
+// 2^x, with a relative error of at most 1.5e-7 where the result is a normal number.
 //
-// 2^x = 2^floor(x) · 2^r, 0 ≤ r ≤ 1; 2^r is the polynomial of degree 5 that is nearest to it there
-// and is 1 at 0.
+// 2^x = 2^floor(x) · 2^r with 0 ≤ r ≤ 1. 2^r is approximated by the closest polynomial of degree 5
+// that is 1 at 0.
 inline Vec exp2(Vec x) {
   const Vec r = fraction(x);
   Vec p = broadcast(1.86713028e-3f);

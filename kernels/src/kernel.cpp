@@ -33,7 +33,8 @@ const float* constant(const Ort::ConstKernelInfo& info, int input, const char* n
 
 namespace {
 
-// Fills in where each row's state is and goes; returns how many rows the state tensors have.
+// Fills in where the state of each row is read and written. Returns the number of rows of the state
+// tensors.
 int64_t place(const Ort::KernelContext& context, Run& run) {
   Batch& batch = run.batch;
   if (shape_of(context, kRows) == Shape{0}) {
@@ -97,7 +98,7 @@ int64_t open_common(const Ort::KernelContext& context, int64_t inputs, int64_t n
 }
 
 void run_tiles(const Ort::KernelContext& context, const Layer& layer, const Batch& batch) {
-  // Longest first: rows that are done leave their tile from its end.
+  // The longest row is first, so that rows which have ended leave their tile from its end.
   std::vector<int> rows(batch.rows);
   std::iota(rows.begin(), rows.end(), 0);
   std::stable_sort(rows.begin(), rows.end(),

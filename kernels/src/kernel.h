@@ -1,4 +1,4 @@
-// What the operators' kernels share: a layer, rows of a batch, and where their state is.
+// What the kernels of both operators share: a layer, the rows of a batch, and where their state is.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace larnn {
 
 using Shape = std::vector<int64_t>;
 
-// Throw std::invalid_argument, which the operator hands to onnxruntime as its status.
+// These throw std::invalid_argument, which the operator returns to onnxruntime as its status.
 [[noreturn]] void refuse(const std::string& what);
 void expect(const char* name, const Shape& found, const Shape& want);
 std::string text(const Shape& shape);
@@ -33,29 +33,31 @@ T* output(const Ort::KernelContext& context, int index, const Shape& shape) {
   return context.GetOutput(index, shape).GetTensorMutableData<T>();
 }
 
-// A constant input, read once.
+// A constant input, which is read once.
 const float* constant(const Ort::ConstKernelInfo& info, int input, const char* name,
                       const Shape& shape);
 
-// The inputs that all layers begin with: x [batch, steps, inputs], lengths [batch], the rows of the
-// state tensors that a run reads and writes, empty where these have a row for each of x, and the
-// first two of these tensors; and the outputs.
+// The inputs that all layers have first: x [batch, steps, inputs], lengths [batch], the rows of the
+// state tensors that a run reads and writes (empty if the state tensors have one row for each row
+// of x), and the first two state tensors. And the outputs.
 enum CommonInput { kX, kLengths, kRows, kNextRows, kHidden, kCell, kCommonInputs };
 enum CommonOutput { kHiddens, kNextHidden, kNextCell, kCommonOutputs };
 
-// A batch, and the row numbers that it points to.
+// A batch, and the memory of the row numbers to which it points.
 struct Run {
   Batch batch{};
   std::vector<int64_t> each;
 };
 
-// Opens these for a layer of so many inputs and n. Returns how many rows the state tensors have.
+// Reads and checks these for a layer with so many inputs and hidden size n. Returns the number of
+// rows of the state tensors.
 int64_t open_common(const Ort::KernelContext& context, int64_t inputs, int64_t n, Run& run);
 
-// All rows of the batch, in tiles, on the threads that the session has.
+// Runs all rows of the batch, in tiles, on the session's threads.
 void run_tiles(const Ort::KernelContext& context, const Layer& layer, const Batch& batch);
 
-// No exception leaves the library: onnxruntime may be built with another C++ runtime.
+// Turns exceptions into a status. None may leave the library, since onnxruntime may be built with
+// another C++ runtime.
 template <typename Work>
 OrtStatusPtr guarded(const char* operator_name, const Work& work) {
   try {
@@ -67,7 +69,7 @@ OrtStatusPtr guarded(const char* operator_name, const Work& work) {
   return nullptr;
 }
 
-// A kernel that knows how to `open` a run of its layer.
+// A kernel, by a class with `open`, which reads the inputs of a run of its layer.
 template <typename Kernel>
 class LayerKernel {
  public:
@@ -86,7 +88,7 @@ class LayerKernel {
   std::unique_ptr<Layer> layer_;
 };
 
-// An operator by its kernel, which says its name, its inputs and its outputs.
+// An operator, by its kernel class, which names it and describes its inputs and outputs.
 template <typename Kernel>
 struct Operator : Ort::CustomOpBase<Operator<Kernel>, Kernel, true> {
   OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const {

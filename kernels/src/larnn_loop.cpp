@@ -1,5 +1,4 @@
-// One LARNN layer's loop over time, compiled once for each level of vector instructions.
-//
+// The loop over time of one LARNN layer, compiled once for each level of vector instructions.
 #include <cmath>
 
 #include "attention.h"
@@ -52,7 +51,7 @@ class LarnnLoop final : public Layer {
     tile.queues[i] = Queue(batch, row, n_, k_, tile.ring(i));
   }
 
-  // What the inputs add to query and gates.
+  // Computes what the inputs add to query and gates.
   void project(int count, Tile& tile) const {
     multiply(from_x_, count, tile.x.rows(), {x_bias_.data(), 0}, tile.from_x.data,
              tile.from_x.stride);
@@ -96,7 +95,7 @@ class LarnnLoop final : public Layer {
     attend_(query, queue.older(), queue.newer(), tile.scores, tile.attended[row]);
   }
 
-  // The gates: next cell and hidden state.
+  // Applies the gates: computes the next cell and hidden state.
   void move(int row, Tile& tile) const {
     const float *i = tile.sums[row] + n_, *f = i + n_, *o = f + n_, *g = o + n_;
     float *cell = tile.cell[row], *hidden = tile.hidden[row];
@@ -109,7 +108,7 @@ class LarnnLoop final : public Layer {
     hidden_norm_([&](int at) { return sigmoid_times(load(o + at), elu(load(cell + at))); }, hidden);
   }
 
-  // A key or a value into the queue.
+  // Writes a key or a value to its place in the queue.
   void enter(const float* projected, const Normalisation& norm, float* to) const {
     if (!activate_) return copy(to, projected, n_);
     norm([&](int at) { return elu(load(projected + at)); }, to);

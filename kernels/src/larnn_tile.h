@@ -1,4 +1,5 @@
-// What the rows that go through a step of a LARNN together work on.
+// The working memory of one tile of a LARNN layer: up to eight rows that go through a step
+// together.
 #pragma once
 
 #include "attention.h"
@@ -25,7 +26,7 @@ class Tile {
   Queue queues[kTileRows];
 
  private:
-  // Query and gates: side by side, and gates that start a vector of their own.
+  // Query and gates lie side by side. The gates are also read as vectors from their own start.
   static size_t wide(int n) {
     const size_t gates = n + padded(4 * n);
     return gates > size_t(padded(5 * n)) ? gates : padded(5 * n);

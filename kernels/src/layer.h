@@ -1,4 +1,5 @@
-// A recurrent layer, whatever the processor: what it is made of, what a run takes and gives.
+// A recurrent layer, independent of the processor: its parameters, and the inputs and outputs of a
+// run.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,8 @@ namespace larnn {
 
 enum class Norm { kNone, kAffine, kLayer };
 
-// What follows ELU or the gates: x·scale + shift, of x as it is or of (x - mean) / deviation.
+// What follows ELU or the gates: x·scale + shift, where layer norm first makes x (x - mean) /
+// deviation.
 struct Scaling {
   const float* scale;
   const float* shift;
@@ -42,10 +44,10 @@ struct LstmParameters {
   const float* bias;         // [8n], two of each gate, to be added
 };
 
-// A batch: as many floats a step as the layer has inputs, n a state, window_size · n a queue,
-// newest slot last. Row i of the batch has its state in row from[i] of the state tensors, and its
-// next state goes to row to[i] of the next ones. These may be the same memory, as long as no row is
-// both read and written. An LSTM has no queue.
+// A batch. A step has as many floats as the layer has inputs, a state has n, and a queue has
+// window_size · n with the newest slot last. Row i of the batch has its state in row from[i] of the
+// state tensors, and its next state goes to row to[i] of the next state tensors. Both may be the
+// same memory, provided that no row is both read and written. An LSTM has no queue.
 struct Batch {
   int rows, steps;
   const float* x;          // [rows, steps, inputs]
@@ -60,19 +62,20 @@ struct Batch {
 
 inline constexpr int kTileRows = 8;
 
-// May be used from several threads at once.
+// A layer may be used by several threads at the same time.
 class Layer {
  public:
   virtual ~Layer() = default;
 
-  // Runs up to kTileRows rows of a batch, by index, longest first. Tiles are independent.
+  // Runs up to kTileRows rows of a batch, given by index with the longest first. Tiles are
+  // independent.
   virtual void run(const Batch& batch, const int* rows, int count) const = 0;
 };
 
 struct Training;
 class TrainingPass;
 
-// The same code for each level of vector instructions.
+// The code that was compiled for one level of vector instructions.
 struct Level {
   const char* name;
   int lanes;  // floats in a vector
@@ -82,11 +85,11 @@ struct Level {
   std::unique_ptr<TrainingPass> (*make_pass)(const Training&, bool back);
 };
 
-// The best level that this processor has, or the one named in the environment as
-// LARNN_KERNELS_LEVEL. Throws std::runtime_error where that one is unknown or does not run here.
+// The best level that this processor supports, or the one that LARNN_KERNELS_LEVEL names in the
+// environment. Throws std::runtime_error if that one is unknown or not supported here.
 const Level& choose_level();
 
-// The names of all levels that this processor has, the best first.
+// The names of all levels that this processor supports, the best first.
 std::string levels_here();
 
 }  // namespace larnn

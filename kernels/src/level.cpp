@@ -1,4 +1,5 @@
-// One level of vector instructions: whether it runs here, and the loops compiled for it.
+// One level of vector instructions: whether the processor supports it, and the loops compiled for
+// it.
 #include <memory>
 
 #include "layer.h"

@@ -1,4 +1,5 @@
-// The library's door for onnxruntime, which calls it by this name, and what it finds behind it.
+// The library's entry point, which onnxruntime calls by its name, and the operators that it
+// registers.
 #include <cstring>
 #include <vector>
 
@@ -6,7 +7,7 @@
 
 namespace {
 
-// Each operator has a domain of its own, so that a graph can say which it asks for.
+// Each operator has a domain of its own, so that a graph can name those that it needs.
 struct Domain {
   const char* name;
   const OrtCustomOp& (*made)();
@@ -37,7 +38,7 @@ extern "C" __attribute__((visibility("default"))) int larnn_has_domain(const cha
 extern "C" __attribute__((visibility("default"))) OrtStatus* ORT_API_CALL
 RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
   const OrtApi* api = base->GetApi(ORT_API_VERSION);
-  if (api == nullptr) {  // an older onnxruntime: say so through the oldest interface that has it
+  if (api == nullptr) {  // an older onnxruntime: report it through the oldest interface that can
     return base->GetApi(1)->CreateStatus(ORT_NOT_IMPLEMENTED,
                                          "larnn-kernels needs onnxruntime 1.21 or newer");
   }

@@ -1,4 +1,4 @@
-// Rows of floats in memory that a thread keeps from run to run.
+// Lines: rows of floats, in memory that a thread keeps from run to run.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace larnn::LARNN_LEVEL {
 
-// A row of floats for each row of a tile.
+// One line of floats for each row of a tile.
 struct Lines {
   float* data = nullptr;
   size_t stride = 0;
@@ -17,7 +17,7 @@ struct Lines {
   Rows rows() const { return {data, stride}; }
 };
 
-// Memory of this thread that lasts: it grows, and what it holds has no meaning from run to run.
+// Memory that this thread keeps. It only grows, and its contents have no meaning in the next run.
 inline float* thread_memory(size_t count) {
   thread_local std::unique_ptr<Buffer> memory;
   thread_local size_t size = 0;
@@ -30,7 +30,7 @@ inline float* thread_memory(size_t count) {
   return memory->data();
 }
 
-// Cuts memory into lines, one after the other.
+// Divides memory into lines, one after the other.
 class Cutter {
  public:
   explicit Cutter(size_t count) : next_(thread_memory(count)) {}

@@ -1,4 +1,4 @@
-// One LSTM layer's loop over time, compiled once for each level of vector instructions.
+// The loop over time of one LSTM layer, compiled once for each level of vector instructions.
 #include "functions.h"
 #include "layer.h"
 #include "over_time.h"
@@ -7,7 +7,7 @@
 namespace larnn::LARNN_LEVEL {
 namespace {
 
-// What the rows that go through a step together work on.
+// The working memory of one tile: up to eight rows that go through a step together.
 struct Tile {
   Tile(int inputs, int n) {
     const size_t wide = padded(4 * n), one = padded(n), input = padded(inputs);

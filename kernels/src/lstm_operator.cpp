@@ -1,11 +1,11 @@
-// An LSTM layer as an onnxruntime custom operator: larnn.lstm.LstmLayer, version 1. ONNX's own
-// LSTM with the batch first, and with rows of a state that stays where it is.
+// An LSTM layer as an onnxruntime custom operator: larnn.lstm.LstmLayer, version 1. It is ONNX's
+// own LSTM with the batch axis first, and it reads and writes rows of a state that stays in place.
 #include "kernel.h"
 
 namespace larnn {
 namespace {
 
-// In the order of the node's inputs: constants.
+// The constant inputs, in the order of the node's inputs.
 enum Constant { kFromX = kCommonInputs, kFromHidden, kBias, kCount };
 
 LstmParameters read_lstm(const Ort::ConstKernelInfo& info) {

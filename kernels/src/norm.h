@@ -1,4 +1,4 @@
-// What follows an activation, on a row of n floats.
+// The normalisation that follows an activation, of a row of n floats.
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 namespace larnn::LARNN_LEVEL {
 
-// x·scale + shift; with layer norm of x at mean 0 and deviation 1.
+// Computes x·scale + shift. With layer norm, x is first brought to mean 0 and deviation 1.
 class Normalisation {
  public:
   Normalisation(Norm norm, Scaling scaling, int n, float epsilon)
@@ -19,7 +19,7 @@ class Normalisation {
     std::memcpy(shift_.data(), scaling.shift, sizeof(float) * n);
   }
 
-  // Writes n floats, normalised; value(i) are those from i on, a vector.
+  // Writes n normalised floats. value(i) is the vector of those from i on.
   template <typename Value>
   void operator()(const Value& value, float* to) const {
     if (norm_ == Norm::kNone) return each(n_, value, to);

@@ -19,7 +19,7 @@ class NumberReader {
         rows_(rows),
         most_sequences_(most_sequences) {}
 
-  // The depth, or 0 where the text is not such an array.
+  // Returns the depth, or 0 if the text is not such an array.
   int64_t read_text() {
     const char* start = at_;
     int depth = 0;

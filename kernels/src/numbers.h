@@ -11,8 +11,8 @@
 // one row: the number of rows of each sequence goes to `rows`, of which there may be
 // `most_sequences`. The depth goes to shape[0], the width of the rows to shape[1].
 //
-// Returns the number of sequences, or 0 where the text is anything else or does not fit: then the
-// contents of the buffers mean nothing.
+// Returns the number of sequences, or 0 if the text is anything else or does not fit. The contents
+// of the buffers then have no meaning.
 extern "C" __attribute__((visibility("default"))) int64_t
 larnn_read_numbers(const char* text, int64_t size, float* values, int64_t most_values,
                    int64_t* rows, int64_t most_sequences, int64_t* shape);

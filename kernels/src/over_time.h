@@ -1,8 +1,8 @@
-// Rows of a tile on their way through time, whatever the cell.
+// The loop over time of the rows of a tile, for any cell.
 //
-// They go through a step together, so that a weight is loaded once for all of them, the longest
-// first: rows that are done leave from the end. What the input adds does not depend on the state,
-// so it is computed for many steps at once.
+// The rows go through a step together, so that each weight is loaded once for all of them. The
+// longest row is first: rows that have ended leave the tile from its end. What the input adds does
+// not depend on the state, so it is computed for many steps at once.
 #pragma once
 
 #include <cstring>
@@ -12,15 +12,15 @@
 
 namespace larnn::LARNN_LEVEL {
 
-inline constexpr int kBlockRows = 64;  // rows times steps whose inputs are projected at once
+inline constexpr int kBlockRows = 64;  // rows times steps whose inputs are projected together
 
 inline size_t step_offset(const Batch& batch, int row, int t, int width) {
   return (static_cast<size_t>(row) * batch.steps + t) * width;
 }
 
-// The cell knows how to begin and finish a row of its tile, and to project the inputs of
-// steps · active rows, [steps][active], and take a step with what they add. The tile has lines x
-// and from_x [kBlockRows], and the state's lines hidden and cell.
+// Runs `count` rows of the batch, given by index. The cell begins and finishes a row of its tile,
+// projects the inputs of steps · active rows, [steps][active], and computes a step with what they
+// add. The tile has lines x and from_x [kBlockRows], and the state's lines hidden and cell.
 template <typename Cell, typename Tile>
 void over_time(const Cell& cell, const Batch& batch, const int* rows, int count, Tile& tile) {
   const int n = cell.hidden_size(), width = cell.input_size();

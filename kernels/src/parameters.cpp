@@ -4,7 +4,7 @@ namespace larnn {
 
 namespace {
 
-// Two inputs, scale and shift [n], where the layer has that norm.
+// Reads two inputs, scale and shift [n], if the layer has that norm.
 Scaling scaling(const Ort::ConstKernelInfo& info, int input, const char* name, bool wanted,
                 int64_t n) {
   if (!wanted) return {};

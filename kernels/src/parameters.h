@@ -1,11 +1,11 @@
-// A LARNN's inputs and outputs, and what is read once, when a kernel is made.
+// The inputs and outputs of a LARNN layer, and what is read once, when a kernel is made.
 #pragma once
 
 #include "kernel.h"
 
 namespace larnn {
 
-// In the order of the node's inputs; what follows kFilled is constant.
+// The inputs, in the order of the node. Those after kFilled are constant.
 enum Input {
   kKeys = kCommonInputs,
   kValues,
@@ -34,7 +34,8 @@ enum Input {
 };
 enum Output { kNextKeys = kCommonOutputs, kNextValues, kNextFilled, kOutputs };
 
-// Attributes and constant inputs. What it points to belongs to the session.
+// Reads attributes and constant inputs. The memory to which the result points belongs to the
+// session.
 Parameters read_parameters(const Ort::ConstKernelInfo& info);
 
 }  // namespace larnn

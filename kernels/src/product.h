@@ -1,8 +1,9 @@
 // Products of a few rows with a constant matrix: out = start + in · M.
 //
-// Each element of the result adds its terms one after the other, in the order of the inputs,
-// whatever rows and columns are computed beside it. So a row's bits do not depend on its batch, and
-// a product may be cut over its inputs and go on from what the first part stored.
+// Each element of the result adds its terms one after the other in the order of the inputs,
+// whatever rows and columns are computed beside it. The bits of a row therefore do not depend on
+// its batch, and a product may be divided over its inputs: the second part continues from the sums
+// that the first part stored.
 #pragma once
 
 #include <vector>
@@ -14,7 +15,8 @@ namespace larnn::LARNN_LEVEL {
 
 inline constexpr int kPanel = 3;  // vectors side by side
 
-// [inputs, outputs] in panels of up to kPanel vectors of columns, each panel row after row.
+// A matrix [inputs, outputs], stored in panels of up to kPanel vectors of columns, each panel row
+// by row.
 class Matrix {
  public:
   // The first `first_columns` columns come from `first`, the others from `second`, both row-major.
@@ -57,7 +59,7 @@ class Matrix {
   Buffer data_;
 };
 
-// The matrix of weights [outputs, inputs], as torch and ONNX have them.
+// Makes a Matrix of weights [outputs, inputs], the order that torch and ONNX use.
 inline Matrix transposed(const float* weights, int outputs, int inputs) {
   std::vector<float> result(static_cast<size_t>(outputs) * inputs);
   for (int output = 0; output < outputs; ++output)
@@ -66,14 +68,15 @@ inline Matrix transposed(const float* weights, int outputs, int inputs) {
   return {inputs, result.data(), outputs};
 }
 
-// Rows of floats, `stride` apart; stride 0 is the same row again and again.
+// Rows of floats that are `stride` floats apart. Stride 0 means the same row each time.
 struct Rows {
   const float* data;
   size_t stride;
 };
 
-// kRows rows times kPanels panels of kWidth vectors, all in registers: the loops must be unrolled
-// before the compiler decides where the sums live.
+// Multiplies kRows rows with kPanels panels of kWidth vectors, with all sums in registers. The
+// loops must be unrolled before the compiler decides where the sums are stored; otherwise it stores
+// them on the stack.
 template <int kRows, int kPanels, int kWidth>
 void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* out,
                   size_t out_stride) {
@@ -103,7 +106,8 @@ void micro_kernel(int inputs, const float* weights, Rows in, Rows start, float* 
     for (int v = 0; v < kVectors; ++v) store(out + row * out_stride + v * kLanes, sum[row][v]);
 }
 
-// Few rows take several panels at once: enough sums in flight to hide the latency of an addition.
+// With few rows several panels are computed at once, so that enough sums are in progress to hide
+// the latency of an addition.
 constexpr int panels_at_once(int rows) {
   return rows == 1                       ? 4
          : rows == 2                     ? (kRowsAtOnce == 8 ? 4 : 2)
@@ -136,8 +140,8 @@ inline constexpr RowGroup kRowGroups[] = {
 #endif
 };
 
-// out = start + in · m for `rows` rows. Writes whole vectors: out needs room for padded(columns).
-// in may not overlap out; start may be out itself.
+// Computes out = start + in · m for `rows` rows. It writes whole vectors, so a row of out needs
+// room for padded(columns) floats. `in` may not overlap `out`; `start` may be `out` itself.
 inline void multiply(const Matrix& m, int rows, Rows in, Rows start, float* out,
                      size_t out_stride) {
   int panels = 1;

@@ -1,9 +1,9 @@
-// One row's queue of keys and values during a run: who reads and writes which memory when.
+// The queue of keys and values of one row during a run: which memory is read and written when.
 //
-// Nothing moves and nothing is copied while steps run. The queue is read in place from the run's
-// input; what enters goes to its final place in the output, once no more than window_size steps are
-// left, and before that into a ring. So a queue is always two pieces, each oldest first: what is
-// left of `older`, and what entered since.
+// Nothing is moved or copied while steps run. A queue always consists of two pieces, each with the
+// oldest slot first: what is left of `older`, and what entered since. At first `older` is the run's
+// input, read in place. What enters is written to its final place in the output if at most
+// window_size steps are left, and otherwise into a ring.
 #pragma once
 
 #include "attention.h"
@@ -33,7 +33,7 @@ class Queue {
   }
   Slots newer() const { return {newer_keys_, newer_values_, entered_}; }
 
-  // Where the next key and value belong; `advance` when they are there.
+  // Where the next key and value are to be written. Call `advance` after that.
   float* key() { return newer_keys_ + slot(entered_); }
   float* value() { return newer_values_ + slot(entered_); }
 
@@ -47,7 +47,7 @@ class Queue {
     start_piece();
   }
 
-  // After the last step: what is left of the older piece goes before the newer one.
+  // After the last step: copies what is left of the older piece before the newer one.
   void finish() {
     std::memcpy(next_keys_, older_keys_ + slot(entered_), sizeof(float) * slot(k_ - entered_));
     std::memcpy(next_values_, older_values_ + slot(entered_), sizeof(float) * slot(k_ - entered_));
@@ -56,8 +56,8 @@ class Queue {
  private:
   size_t slot(int index) const { return static_cast<size_t>(index) * n_; }
 
-  // A step reads slot i of the older piece for the last time before slot i of the newer is written:
-  // so both may be the ring.
+  // A step reads slot i of the older piece for the last time before it writes slot i of the newer
+  // one. Both pieces may therefore be the ring.
   void start_piece() {
     entered_ = 0;
     const bool last = left_ <= k_;

@@ -1,8 +1,8 @@
-// Vectors of floats as wide as the level that this file is compiled for, in GCC's and Clang's
-// vector extensions: + - * / and comparisons work lane by lane.
+// Vectors of floats, as wide as the level for which this file is compiled, in the vector extensions
+// of GCC and Clang: + - * / and comparisons work on each lane.
 //
-// All code that depends on the level lives in the namespace LARNN_LEVEL, which the build defines:
-// one library holds three copies of it, and no two may share a name.
+// All code that depends on the level is in the namespace LARNN_LEVEL, which the build defines. One
+// library contains three copies of that code, and no two of them may share a name.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace larnn::LARNN_LEVEL {
 
 #if defined(__AVX512F__)
 inline constexpr int kLanes = 16;
-inline constexpr int kRowsAtOnce = 8;  // rows of a product that fit 32 registers
+inline constexpr int kRowsAtOnce = 8;  // rows of a product that fit into 32 registers
 #elif defined(__AVX2__)
 inline constexpr int kLanes = 8;
 inline constexpr int kRowsAtOnce = 4;  // 16 registers
@@ -36,11 +36,12 @@ typedef float Unaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_
 constexpr int vectors(int count) { return (count + kLanes - 1) / kLanes; }
 constexpr int padded(int count) { return vectors(count) * kLanes; }
 
-inline Vec broadcast(float value) { return value - Vec{}; }  // minus 0 costs nothing, plus 0 does
+inline Vec broadcast(float value) { return value - Vec{}; }  // minus 0 is free, plus 0 is not
 inline Vec load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 inline void store(float* to, Vec value) { *reinterpret_cast<Unaligned*>(to) = value; }
 
-// Loads and stores of the first lanes alone: what lies behind them is not touched, and reads as 0.
+// Loads and stores of the first lanes only. Memory behind them is not touched; their lanes read as
+// 0.
 #if defined(__AVX512F__)
 using Mask = __mmask16;
 inline Mask first(int count) { return static_cast<Mask>((1u << count) - 1); }
@@ -76,7 +77,7 @@ inline void store(float* to, Vec value, Mask mask) {
 }
 #endif
 
-// Writes `count` floats; value(i) are those from i on, a vector.
+// Writes `count` floats. value(i) is the vector of those from i on.
 template <typename Value>
 void each(int count, const Value& value, float* to) {
   int i = 0;
@@ -90,7 +91,7 @@ inline void copy(float* to, const float* from, int count) {
   if (i < count) store(to + i, load(from + i, first(count - i)), first(count - i));
 }
 
-// Lane i takes what lane[i] had.
+// Lane i of the result is lane[i] of the argument.
 inline Vec shuffled(Vec value, VecInt lane) {
 #if defined(__clang__)
   Vec result;
@@ -101,8 +102,8 @@ inline Vec shuffled(Vec value, VecInt lane) {
 #endif
 }
 
-// The larger and the smaller of the two. Where b is no number so is the result: a row that holds
-// one says so.
+// The larger and the smaller of the two. If b is not a number, the result is not one either, so
+// that a row with such a value shows it.
 #if defined(__AVX512F__)
 inline Vec max(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_max_ps(__m512(a), __m512(b))); }
 inline Vec min(Vec a, Vec b) { return reinterpret_cast<Vec>(_mm512_min_ps(__m512(a), __m512(b))); }
@@ -116,7 +117,7 @@ inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec max(float a, Vec b) { return max(broadcast(a), b); }
 inline Vec min(float a, Vec b) { return min(broadcast(a), b); }
 
-// What of x is above the integer below it, and value · 2^that integer.
+// The fraction of x above the integer below it, and value · 2^that integer.
 #if defined(__AVX512F__)
 inline Vec fraction(Vec x) {
   return reinterpret_cast<Vec>(_mm512_reduce_ps(__m512(x), _MM_FROUND_FLOOR));
@@ -125,8 +126,8 @@ inline Vec scaled(Vec value, Vec x) {
   return reinterpret_cast<Vec>(_mm512_scalef_ps(__m512(value), __m512(x)));
 }
 #else
-// Adding 1.5·2²³ rounds: it pushes the fraction out of the mantissa and leaves the integer in the
-// low bits. A power of two has its exponent alone, so x stays where that is a normal number's.
+// Adding 1.5·2²³ rounds: it moves the fraction out of the mantissa and leaves the integer in the
+// low bits. x is limited to the range where the power of two is a normal number.
 inline constexpr float kRound = 12582912.0f;
 inline Vec normal_exponent(Vec x) { return min(127.0f, max(-126.0f, x)); }
 inline Vec fraction(Vec x) {

@@ -1,5 +1,5 @@
-// One LARNN layer's loop over time as training runs it: from the first step to the last, keeping
-// what the derivatives need, and back.
+// The loop over time of one LARNN layer in training: the forward pass, which keeps what the
+// derivatives need, and the backward pass.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@ namespace larnn {
 
 // Row-major float32. n = hidden size, T = steps, K = window size; w = n rounded up to whole vectors
 // of `lanes` floats. Queries, keys and values have heads innermost, gates the order i, f, g, o.
-// Weights are as torch has them, [outputs, inputs]. Where a tensor has T + 1 or K + T entries along
-// time the state before the first step comes first. larnn_export/families/larnn/native.py fills
-// this structure field by field.
+// Weights have torch's order, [outputs, inputs]. If a tensor has T + 1 or K + T entries along time,
+// the state before the first step comes first. larnn_export/families/larnn/native.py fills this
+// structure field by field.
 struct Training {
   int32_t rows, steps, n, heads, window_size;
   int32_t activate;       // ELU on keys and values
@@ -29,8 +29,8 @@ struct Training {
   float* gates;                         // [rows, T, 4n], kept
   float* weights;                       // [rows, T, K, lanes], kept: of attention
 
-  // The way back. Gradients of the states come in; those of the initial state are what stands in
-  // their places at the end.
+  // The backward pass. Gradients of the states come in. At the end, the gradients of the initial
+  // state are in the places of that state.
   float *d_hiddens, *d_cells;  // [rows, T + 1, n]
   float *d_keys, *d_values;    // [rows, K + T, w]
   float* d_from_x;             // [rows, T, 5n]
@@ -39,7 +39,7 @@ struct Training {
   float* d_positions;          // [tiles, K, 2n], zero at first
 };
 
-// `run` of a tile of at most kTileRows rows: those of one layer are independent.
+// One pass of a layer. `run` computes a tile of at most kTileRows rows; tiles are independent.
 class TrainingPass {
  public:
   virtual ~TrainingPass() = default;

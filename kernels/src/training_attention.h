@@ -1,7 +1,7 @@
-// Attention of one row and one step in training: the weights are kept, and the way back.
+// Attention of one row and one step in training: forward, where the weights are kept, and backward.
 //
-// Heads are innermost and divide the vector's lanes, so lane l of every vector belongs to head
-// l mod heads. A score is summed over the lanes of its head into all of them.
+// Heads are innermost and divide the lanes of a vector, so lane l of every vector belongs to head
+// l mod heads. A score is the sum over the lanes of its head, and each of these lanes holds it.
 #pragma once
 
 #include <limits>
@@ -11,7 +11,7 @@
 
 namespace larnn::LARNN_LEVEL {
 
-// Sums the lanes of each head into all of them.
+// Replaces each lane by the sum over the lanes of its head.
 class OverHeads {
  public:
   explicit OverHeads(int heads) {
@@ -28,16 +28,17 @@ class OverHeads {
   VecInt lane_[4];
 };
 
-// The slots that a step sees, oldest first, `vectors` whole vectors each.
+// The slots that a step attends to, oldest first, of `vectors` whole vectors each.
 struct Window {
   const float *keys, *values;
   int count;
 };
 
-// kVectors is how many vectors a slot has; 0 where only `vectors` says it.
+// kVectors is the number of vectors of a slot, or 0 if it is known only at run time, as `vectors`.
 template <int kVectors>
 struct TrainingAttention {
-  // query, attended: a slot's size, the query times log2(e) / √d. weights [count, lanes].
+  // query and attended have the size of a slot; the query is multiplied by log2(e) / √d. Writes
+  // weights [count, lanes] and attended.
   static void forward(int vectors, const OverHeads& over_heads, const float* query, Window window,
                       float* weights, float* attended) {
     const int size = kVectors ? kVectors : vectors;
@@ -65,8 +66,8 @@ struct TrainingAttention {
     }
   }
 
-  // Adds to d_keys and d_values [count, size]; writes d_query. `query` as it is, `scale` = 1 / √d,
-  // `d_scores` [count, lanes] is scratch.
+  // Adds to d_keys and d_values [count, size], and writes d_query. Here the query is not
+  // multiplied; `scale` is 1 / √d, and `d_scores` [count, lanes] is scratch memory.
   static void backward(int vectors, const OverHeads& over_heads, float scale, const float* query,
                        Window window, const float* weights, const float* d_attended,
                        float* d_scores, float* d_keys, float* d_values, float* d_query) {
@@ -101,7 +102,7 @@ struct TrainingAttention {
   static void add(float* to, Vec value) { store(to, load(to) + value); }
 };
 
-// The code for slots of one size.
+// The functions that were compiled for slots of one size.
 struct AttentionWays {
   decltype(&TrainingAttention<0>::forward) forward;
   decltype(&TrainingAttention<0>::backward) backward;

@@ -1,4 +1,4 @@
-// Training's door, in C: Python calls it by these names (larnn_export/families/larnn/native.py).
+// The C functions for training, which Python calls by name (larnn_export/families/larnn/native.py).
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -20,8 +20,8 @@ const char* message_of(const std::exception& error) {
 
 #define LARNN_DOOR extern "C" __attribute__((visibility("default")))
 
-// Floats in a vector of the level that this processor runs: heads must divide it. 0 where no level
-// can be chosen.
+// The number of floats in a vector of the level that is used here; heads must divide it. 0 if no
+// level can be chosen.
 LARNN_DOOR int32_t larnn_training_lanes() {
   try {
     return larnn::choose_level().lanes;
@@ -30,8 +30,8 @@ LARNN_DOOR int32_t larnn_training_lanes() {
   }
 }
 
-// Runs all rows forward or back, tiles side by side on `threads` threads. Returns what went wrong,
-// or nothing.
+// Runs the forward or the backward pass of all rows, with tiles side by side on `threads` threads.
+// Returns what went wrong, or a null pointer.
 LARNN_DOOR const char* larnn_training_run(const larnn::Training* training, int32_t back,
                                           int32_t threads) {
   try {

@@ -1,11 +1,11 @@
-// The loops without onnxruntime: for sanitizers, for counts of instructions.
+// Runs the loops without onnxruntime, for sanitizers and for counts of instructions.
 //
-//   exercise laws LEVEL                  any cut and any company give a row the same bits
-//   exercise answers LEVEL               what a plain loop in double precision gives
-//   exercise gradients LEVEL             training's derivative is what a small difference gives
-//   exercise texts                       no text makes the reader of numbers leave its memory
-//   exercise levels                      those that this processor runs
-//   exercise count LEVEL ROWS STEPS      one run, to count its instructions
+//   exercise laws LEVEL                  a row has the same bits in any cuts and any batch
+//   exercise answers LEVEL               compares with a plain loop in double precision
+//   exercise gradients LEVEL             compares training's derivatives with differences
+//   exercise texts                       gives damaged texts to the reader of numbers
+//   exercise levels                      lists the levels that this processor supports
+//   exercise count LEVEL ROWS STEPS      runs once, so that its instructions can be counted
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -24,7 +24,7 @@
 
 namespace {
 
-// States and outputs of a batch, each array exactly as large as it must be.
+// States and outputs of a batch. Each array is exactly as large as necessary.
 struct Rows {
   Rows(int count, int n, int k)
       : hidden(static_cast<size_t>(count) * n),
@@ -37,9 +37,9 @@ struct Rows {
   std::vector<int64_t> filled;
 };
 
-// What a layer is to those who run it.
+// What a test must know of a layer.
 struct Kind {
-  int inputs, n, window_size;  // the last is 0 of a layer without a queue
+  int inputs, n, window_size;  // window_size is 0 for a layer without a queue
 };
 
 Floats advance(const larnn::Layer& layer, Kind kind, const Floats& x,
@@ -83,7 +83,7 @@ void expect_same(const float* a, const float* b, size_t count, const char* what)
   if (!std::equal(a, a + count, b)) throw std::runtime_error(what);
 }
 
-// Rows of different lengths together, against each alone and in pieces.
+// Compares rows of different lengths in one batch with each row alone and in pieces.
 void laws(const larnn::Layer& layer, Kind kind) {
   const int n = kind.n, inputs = kind.inputs, steps = 2 * kind.window_size + 3;
   for (int rows : {1, 3, 8, 11}) {
@@ -113,7 +113,7 @@ void laws(const larnn::Layer& layer, Kind kind) {
   }
 }
 
-// Rows from nothing, against double precision; relative to max(1, |value|).
+// Compares rows from an empty state with double precision, relative to max(1, |value|).
 template <typename Reference>
 void answers(const larnn::Layer& layer, Kind kind, const Reference& beginning) {
   const int n = kind.n, steps = 2 * kind.window_size + 3, rows = 9;

@@ -1,5 +1,5 @@
-// Training's loop by itself: arrays exactly as large as they must be, and its derivative against a
-// difference.
+// Training's loop by itself: arrays are exactly as large as necessary, and derivatives are compared
+// with differences.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include "network.h"
 #include "training.h"
 
-// A layer's run forward and back, with random weights, from half-full queues.
+// The forward and backward pass of a layer with random weights, from half-full queues.
 class TrainingRun {
  public:
   TrainingRun(const larnn::Level& level, Sizes sizes, bool activate, bool positions)
@@ -63,7 +63,7 @@ class TrainingRun {
     return sum;
   }
 
-  // Its derivative by what comes from the input.
+  // The derivative of that sum by what the input adds.
   const float* backward() {
     std::copy(weights_of_loss_, weights_of_loss_ + size(), t_.d_hiddens);
     pass(true);
@@ -91,7 +91,7 @@ class TrainingRun {
     numbers_.push_back(random_floats(count, static_cast<unsigned>(numbers_.size()), scale));
     return numbers_.back().data();
   }
-  // Zero behind the n floats of a slot.
+  // The floats behind the n floats of a slot are zero.
   float* queue() {
     float* slots = random(kRows * (t_.window_size + kSteps) * width_, 0.5f);
     for (size_t i = 0; i < kRows * (t_.window_size + kSteps) * width_; ++i)
@@ -107,7 +107,7 @@ class TrainingRun {
   const float* weights_of_loss_ = nullptr;
 };
 
-// The derivative along a random direction, against the difference over a small step each way.
+// Compares the derivative along a random direction with the difference over a small step each way.
 inline void gradients(const larnn::Level& level, Sizes sizes) {
   if (level.lanes % sizes.heads != 0) return;
   for (const bool activate : {true, false})

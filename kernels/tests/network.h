@@ -16,7 +16,7 @@ inline Floats random_floats(size_t count, unsigned seed, float scale) {
   return result;
 }
 
-// Random numbers for parameters, which point to them.
+// Random numbers, and parameters that point to them.
 struct Numbers {
   const float* make(size_t count) {
     numbers.push_back(random_floats(count, static_cast<unsigned>(numbers.size()), 0.2f));

@@ -1,4 +1,4 @@
-// Layers in double precision, equation by equation: what the loops must agree with.
+// Layers in double precision, equation by equation, with which the loops are compared.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// No text makes the reader of numbers leave its memory.
+// Checks that no text makes the reader of numbers leave its memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include "network.h"
 #include "numbers.h"
 
-// A text with random damage, in memory that ends where the text does.
+// A text with random damage, in memory that ends where the text ends.
 inline std::vector<char> damaged(const std::string& good, std::mt19937& random) {
   const std::string damage = "[[]],,..--+eE0159 x\"";
   std::vector<char> text(good.begin(), good.end() - static_cast<int>(random() % 3));

@@ -11,14 +11,14 @@ from larnn_export.questions import PUBLISHED
 from larnn_service.native import library
 from tests.benchmark import measured
 
-TEXT = page.MEMORIES.read_text()
+TEXT = (page.DOCS / "memories.md").read_text()
 
 
 def test_every_picture_exists() -> None:
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
     assert pictures
     for picture in pictures:
-        assert (page.MEMORIES.parent / picture).is_file(), picture
+        assert (page.DOCS / picture).is_file(), picture
 
 
 def test_costs_are_measured_for_every_family(tmp_path: Path) -> None:

@@ -1,23 +1,24 @@
-"""The pages show what the result files hold; the commands of docs/performance.md exist."""
+"""The pages show what the result files hold; the commands that measure it exist."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from typer.core import TyperGroup
-from typer.main import get_command
 
 from benchmarks import page
-from benchmarks.__main__ import app
+from benchmarks.published import TABLES
 from tests import live
+from tests.docs import commands
 
-TEXT = page.PAGE.read_text()
-COMMAND = r"^(?:\w+=\w+ )?python -m benchmarks ([^#\n]+?) *(?:#.*)?$"
-COMMANDS = re.findall(COMMAND, TEXT, re.MULTILINE)
+TEXT = (page.DOCS / "performance.md").read_text()
+COMMANDS = [
+    found
+    for name in ("performance.md", "operations.md", "memories.md")
+    for found in commands.NAMED.findall((page.DOCS / name).read_text())
+]
 
 
 @pytest.mark.parametrize("file", page.PAGES, ids=lambda file: file.name)
@@ -35,20 +36,25 @@ def test_a_result_that_names_its_graph_is_of_the_committed_model() -> None:
     assert named
     for record in named:
         manifest = json.loads((live.ROOT / "models" / record["model"] / "model.json").read_text())
-        command = f"python -m benchmarks {record['command']}"
-        assert record["graph_sha256"] == manifest["graph"]["sha256"], command
+        assert record["graph_sha256"] == manifest["graph"]["sha256"], record["command"]
 
 
 def test_every_picture_exists() -> None:
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
     assert pictures
     for picture in pictures:
-        assert (page.PAGE.parent / picture).is_file(), picture
+        assert (page.DOCS / picture).is_file(), picture
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_exists(command: str) -> None:
-    group = get_command(app)
-    assert isinstance(group, TyperGroup)
-    name, *rest = shlex.split(command)
-    group.commands[name].make_context(name, rest)
+@pytest.mark.parametrize(("package", "arguments"), COMMANDS)
+def test_every_command_exists(package: str, arguments: str) -> None:
+    commands.parse(package, arguments)
+
+
+def test_the_comparison_of_trees_is_told_with_its_gates() -> None:
+    """Its table stands on no page: decision 48 tells a part of it."""
+    rows = page.result("trees")["rows"]
+    lines = TABLES["trees"](page.result("trees")).splitlines()[2:]
+    for row, line in zip(rows, lines, strict=True):
+        assert line.startswith(f"| {row['name']} | ")
+        assert ("met" in line) == (row["met"] is True)

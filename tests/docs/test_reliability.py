@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 
 import pytest
-from typer.core import TyperGroup
-from typer.main import get_command
 
 from benchmarks import page as results
-from benchmarks.__main__ import app
 from tests import live
-from tests.docs import page
+from tests.docs import commands, page
 
 TEXT = page.read("reliability.md")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", TEXT)
-COMMANDS = re.findall(r"^python -m benchmarks (.+)$", TEXT, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED)
@@ -25,12 +20,9 @@ def test_every_test_exists(file: str, test: str) -> None:
     assert re.search(rf"^(async )?def {test}\(", (live.ROOT / file).read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_exists(command: str) -> None:
-    group = get_command(app)
-    assert isinstance(group, TyperGroup)
-    name, *rest = shlex.split(command)
-    group.commands[name].make_context(name, rest)
+@pytest.mark.parametrize(("package", "arguments"), commands.NAMED.findall(TEXT))
+def test_every_command_exists(package: str, arguments: str) -> None:
+    commands.parse(package, arguments)
 
 
 def test_the_kill_test_lost_nothing() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -15,10 +17,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def _run(folder: Path, *arguments: str) -> tuple[CompletedProcess[str], Any]:
+    return run(folder, "--quick", *arguments, module="tests.faults.kill")
+
+
 def test_kills_a_pause_and_a_restarted_store_lose_no_step(tmp_path: Path) -> None:
-    done, record = run(
-        tmp_path, "kill", "--quick", "--kills", "2", "--picture", str(tmp_path / "kill.png")
-    )
+    done, record = _run(tmp_path, "--kills", "2", "--picture", str(tmp_path / "kill.png"))
     assert done.returncode == 0, done.stdout + done.stderr
     found = record["verdict"]
     assert found["steps"] > 10_000
@@ -31,12 +35,12 @@ def test_kills_a_pause_and_a_restarted_store_lose_no_step(tmp_path: Path) -> Non
 
 
 def test_it_fails_where_the_store_does_not_compare_fences(tmp_path: Path) -> None:
-    done, record = run(tmp_path, "kill", "--quick", "--kills", "0", "--broken", "fence")
+    done, record = _run(tmp_path, "--kills", "0", "--broken", "fence")
     assert done.returncode == 1
     assert any("had called" in failure for failure in record["verdict"]["failures"])
 
 
 def test_it_fails_where_a_step_sent_again_is_counted_again(tmp_path: Path) -> None:
-    done, record = run(tmp_path, "kill", "--quick", "--kills", "1", "--broken", "offset")
+    done, record = _run(tmp_path, "--kills", "1", "--broken", "offset")
     assert done.returncode == 1
     assert record["verdict"]["different"] > 0

@@ -70,7 +70,7 @@ class Parent:
         return min(PAUSE, self.heartbeats.until_next_look(), late)
 
     def _look(self) -> None:
-        """Whether any worker hangs."""
+        """Kill the workers that hang, and all that have not ended in time."""
         silent = self.heartbeats.silent()
         if hang := {process for process, number in self._running.items() if number in silent}:
             self._kill(hang, "give no sign of life")
@@ -118,28 +118,38 @@ class Parent:
         threading.Thread(target=_end_with, args=[self._life], daemon=True).start()
 
     def _hear(self, number: signal.Signals, sender: int) -> None:
+        """Act on a signal, of a worker or of whoever ends or reloads the service."""
         if number == LOADED and sender == self._starting:
             self._starting = None
             if not self._missing:
                 self._open_gate()
         elif number == LISTENS and sender in self._running:
-            self._listening.add(sender)
-            self._served, self._pause = True, PAUSE
-            if sender in self._reload_late:
-                os.kill(sender, signal.SIGHUP)
-            if len(self._listening) == self._workers:
-                logger.info("%d processes running on %s", self._workers, self._address)
+            self._listens(sender)
         elif number == signal.SIGHUP:
             self._reload_late = self._running.keys() - self._listening
             self._tell(self._listening, signal.SIGHUP)
         elif number in ENDING:
-            if not self._ending:
-                self._ended_by = time.monotonic() + self._patience
-            self._ending = True
-            self._tell(self._running, signal.SIGTERM)
-            self._open_gate()  # one may have missed the signal just before it began to wait
+            self._end()
         elif number == signal.SIGCHLD:
             self._reap()
+
+    def _listens(self, worker: int) -> None:
+        """A worker has begun to listen. If it started during a reload, it reloads now."""
+        self._listening.add(worker)
+        self._served, self._pause = True, PAUSE
+        if worker in self._reload_late:
+            os.kill(worker, signal.SIGHUP)
+        if len(self._listening) == self._workers:
+            logger.info("%d processes running on %s", self._workers, self._address)
+
+    def _end(self) -> None:
+        """Let all workers drain. The gate opens too, since a worker may have missed the signal just
+        before it began to wait there."""
+        if not self._ending:
+            self._ended_by = time.monotonic() + self._patience
+        self._ending = True
+        self._tell(self._running, signal.SIGTERM)
+        self._open_gate()
 
     def _open_gate(self) -> None:
         if not self._open:

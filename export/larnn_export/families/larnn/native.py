@@ -44,6 +44,22 @@ POINTERS = (
     "d_positions",
 )
 SIZES = ("rows", "steps", "n", "heads", "window_size", "activate")
+INPUTS = (
+    "from_x",
+    "filled",
+    "hidden",
+    "cell",
+    "keys",
+    "values",
+    "recurrent",
+    "attention",
+    "output",
+    "output_bias",
+    "pair",
+    "pair_bias",
+    "positions",
+)
+"""The tensors that LARNNNative takes, in their order."""
 
 
 class _Training(ctypes.Structure):
@@ -83,66 +99,44 @@ def runs_native(heads: int, like: Tensor) -> bool:
 
 
 class LARNNNative(torch.autograd.Function):
-    """(from_x, state, weights) → hidden and cell states, keys and values, the initial ones first.
+    """(heads, activate, INPUTS) → hidden and cell states, keys and values, the initial ones first.
 
     Shapes: from_x [batch, steps, 5n], what the input adds to query and gates; filled [batch];
     hidden, cell [batch, n]; keys, values [batch, k, n]; recurrent [5n, n], of query and gates;
-    attention [4n, n]; output [n, n], [n]; pair [2n, n], [2n], of key and value; positions [k, 2n],
-    what a slot adds to them, or None. Queries, keys and values have heads innermost. Returned:
-    [batch, steps + 1, n] twice and [batch, k + steps, n] twice; with positions the queue is before
-    ELU.
+    attention [4n, n]; output [n, n], its bias [n]; pair [2n, n], of key and value, its bias [2n];
+    positions [k, 2n], what a slot adds to them, or None. Queries, keys and values have heads
+    innermost. `activate`: ELU on keys and values. Returned: [batch, steps + 1, n] twice and
+    [batch, k + steps, n] twice; with positions the queue is before ELU.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        heads: int,
-        activate: bool,
-        from_x: Tensor,
-        filled: Tensor,
-        hidden: Tensor,
-        cell: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        recurrent: Tensor,
-        attention: Tensor,
-        output: Tensor,
-        output_bias: Tensor,
-        pair: Tensor,
-        pair_bias: Tensor,
-        positions: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        batch, steps = from_x.shape[:2]
-        n, k = hidden.shape[1], keys.shape[1]
+    def forward(ctx: Any, heads: int, activate: bool, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+        given = {n: t for n, t in zip(INPUTS, inputs, strict=True) if t is not None}
+        initial = {name: given.pop(name) for name in ("hidden", "cell", "keys", "values")}
+        batch, steps = given["from_x"].shape[:2]
+        n, k = initial["hidden"].shape[1], initial["keys"].shape[1]
         sizes = {"rows": batch, "steps": steps, "n": n, "heads": heads, "window_size": k}
         sizes["activate"] = int(activate)
-        new = from_x.new_empty
-        tensors = {
-            "filled": filled,
-            "recurrent": recurrent,
-            "attention": attention,
-            "output": output,
-            "output_bias": output_bias,
-            "pair": pair,
-            "pair_bias": pair_bias,
-            "from_x": from_x,
-            "hiddens": _after(hidden[:, None], steps),
-            "cells": _after(cell[:, None], steps),
-            "keys": _after(_whole_vectors(keys), steps),
-            "values": _after(_whole_vectors(values), steps),
+        new = given["from_x"].new_empty
+        states = {
+            "hiddens": _after(initial["hidden"][:, None], steps),
+            "cells": _after(initial["cell"][:, None], steps),
+            "keys": _after(_whole_vectors(initial["keys"]), steps),
+            "values": _after(_whole_vectors(initial["values"]), steps),
+        }
+        kept = {
             "query": new(batch, steps, n),
             "attended": new(batch, steps, n),
             "projected": new(batch, steps, n),
             "gates": new(batch, steps, 4 * n),
             "weights": new(batch, steps, k, lanes()),
         }
-        if positions is not None:
-            tensors["positions"] = positions
-        tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+        tensors = {
+            name: tensor.detach().contiguous() for name, tensor in (given | states | kept).items()
+        }
         _run(sizes, tensors, back=False)
         ctx.sizes, ctx.tensors = sizes, tensors
-        names = ("hiddens", "cells", "keys", "values")
-        return tuple(tensors[name][..., :n] for name in names)
+        return tuple(tensors[name][..., :n] for name in states)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -168,23 +162,22 @@ class LARNNNative(torch.autograd.Function):
             tensors[name].flatten(0, 1) for name in ("d_from_x", "d_projected", "d_pair")
         )
         before, cells = kept["hiddens"][:, :-1].flatten(0, 1), kept["cells"][:, 1:].flatten(0, 1)
-        return (
-            None,
-            None,
-            tensors["d_from_x"],
-            None,
-            tensors["d_hiddens"][:, 0],
-            tensors["d_cells"][:, 0],
-            tensors["d_keys"][:, :k, :n],
-            tensors["d_values"][:, :k, :n],
-            of_x.t() @ before,
-            of_x[:, n:].t() @ kept["projected"].flatten(0, 1),
-            of_projected.t() @ kept["attended"].flatten(0, 1),
-            of_projected.sum(0),
-            of_pair.t() @ cells,
-            of_pair.sum(0),
-            tensors["d_positions"].sum(0) if "positions" in kept else None,
-        )
+        gradients = {
+            "from_x": tensors["d_from_x"],
+            "hidden": tensors["d_hiddens"][:, 0],
+            "cell": tensors["d_cells"][:, 0],
+            "keys": tensors["d_keys"][:, :k, :n],
+            "values": tensors["d_values"][:, :k, :n],
+            "recurrent": of_x.t() @ before,
+            "attention": of_x[:, n:].t() @ kept["projected"].flatten(0, 1),
+            "output": of_projected.t() @ kept["attended"].flatten(0, 1),
+            "output_bias": of_projected.sum(0),
+            "pair": of_pair.t() @ cells,
+            "pair_bias": of_pair.sum(0),
+        }
+        if "positions" in kept:
+            gradients["positions"] = tensors["d_positions"].sum(0)
+        return (None, None, *(gradients.get(name) for name in INPUTS))
 
 
 def _run(sizes: dict[str, int], tensors: dict[str, Tensor], *, back: bool) -> None:

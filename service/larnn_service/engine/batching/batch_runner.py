@@ -1,4 +1,4 @@
-"""One run: pieces of rows side by side in, each row's outputs and state out."""
+"""One run: the next steps of several rows go in, and each row's outputs and next state come out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from larnn_service.interfaces import Backend, Floats, Steps
 
 
 class Ran(NamedTuple):
-    """What came of it."""
+    """The result of a run."""
 
     rows: list[tuple[Floats | None, Slot]]
-    """Each row's outputs, None where they are not finite, and what follows."""
+    """Of each row its outputs, or None if they are not finite, and the slot of its next state."""
     seconds: float
-    """Of the processor, in the thread that ran."""
+    """CPU time of the thread that ran."""
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     rows: Sequence[Row],
     counts: Sequence[int],
 ) -> Ran:
-    """So many steps of each row. Belongs in any thread."""
+    """Run `counts[i]` steps of each row i. May be called in any thread."""
     pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
     lengths = np.array(counts, dtype=np.int64)
     slots = [row.state for row in rows]
@@ -38,21 +38,26 @@ def run(
     began = time.thread_time()
     outputs, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
     seconds = time.thread_time() - began
-    kept: list[Floats]
-    if len(rows) == 1:  # all of it is this row's, and what numpy does for several costs more
-        outputs = outputs[:, counts[0] - 1 if rows[0].ends else 0 :]
-        kept = [outputs[0]]
-    elif all([row.ends for row in rows]):
-        outputs = outputs[np.arange(len(rows)), lengths - 1, None]
-        kept = list(outputs)
-    else:
-        kept = [
-            outputs[index, count - 1 if row.ends else 0 : count].copy()
-            for index, (row, count) in enumerate(zip(rows, counts, strict=True))
-        ]
-    whole = contract.are_good(outputs)
-    each = [own if whole or contract.are_good(own) else None for own in kept]
+    wanted = _wanted(outputs, rows, counts)
+    good = contract.are_good(wanted if isinstance(wanted, np.ndarray) else outputs)
+    each = [own if good or contract.are_good(own) else None for own in wanted]
     return Ran(list(zip(each, after, strict=True)), seconds)
+
+
+def _wanted(outputs: Floats, rows: Sequence[Row], counts: Sequence[int]) -> Floats | list[Floats]:
+    """The outputs that each row keeps, of [rows, steps, columns].
+
+    A row that `ends` (a whole sequence) keeps those of its last step, others those of all of their
+    steps. They are one array where that is cheaper.
+    """
+    if len(rows) == 1:
+        return outputs[:, counts[0] - 1 if rows[0].ends else 0 :]
+    if all([row.ends for row in rows]):
+        return outputs[np.arange(len(rows)), np.array(counts) - 1, None]
+    return [
+        outputs[index, count - 1 if row.ends else 0 : count].copy()
+        for index, (row, count) in enumerate(zip(rows, counts, strict=True))
+    ]
 
 
 def _padded(pieces: Sequence[Steps]) -> Steps:

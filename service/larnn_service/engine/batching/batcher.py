@@ -130,12 +130,15 @@ class Batcher:
         self._start_runs(here=True)
 
     def _start_runs(self, here: bool) -> None:
-        """In threads, and `here` one short run at most: then others have a turn of the loop."""
-        loop = self._loop
+        """Start as many runs as are free: long ones in threads, and a short one in this call.
+
+        `here`: whether a short run may happen in this call. Only one does; then the event loop has
+        a turn for others. Otherwise a short run waits for the next turn.
+        """
         if self._timer is not None:
             self._timer.cancel()
-        if wait := self._shares.wait(len(self._queue), loop.time()):
-            self._timer = loop.call_later(wait, self._start_soon)
+        if wait := self._shares.wait(len(self._queue), self._loop.time()):
+            self._timer = self._loop.call_later(wait, self._start_soon)
             return
         while self._shares.free and (waiting := self._waiting()):
             steps = _piece(self._queue[0].left, self._most_steps(waiting))
@@ -143,15 +146,23 @@ class Batcher:
             if short and not here:
                 return
             rows = self._next_batch(short or self._shares.of(waiting))
-            self._shares.started(len(rows))
-            most = self._most_steps(len(rows))
-            counts = [_piece(row.left, most) for row in rows]
-            telemetry = self._started(rows, counts, loop.time())
-            work = partial(run, self._backend, self._arena, self._contract, rows, counts)
-            if short and self._short_runs.is_short(len(rows), max(counts), only=waiting == 1):
-                _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
-                return self._start_soon()
-            self._executor.start(work, partial(self._end, rows, counts, telemetry))
+            if self._start_run(rows, may_be_short=short > 0, only=waiting == 1):
+                return
+
+    def _start_run(self, rows: list[Row], may_be_short: bool, only: bool) -> bool:
+        """Start one run of these rows; `only` if no other row waits. Returns whether it was a short
+        one, which is over and answered."""
+        self._shares.started(len(rows))
+        most = self._most_steps(len(rows))
+        counts = [_piece(row.left, most) for row in rows]
+        telemetry = self._started(rows, counts, self._loop.time())
+        work = partial(run, self._backend, self._arena, self._contract, rows, counts)
+        if may_be_short and self._short_runs.is_short(len(rows), max(counts), only):
+            _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
+            self._start_soon()
+            return True
+        self._executor.start(work, partial(self._end, rows, counts, telemetry))
+        return False
 
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
         waits = [now - row.submission.since for row in rows if row.whole]
@@ -196,30 +207,42 @@ class Batcher:
     def _settle(
         self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
     ) -> list[Submission]:
-        """The submissions to answer."""
-        over: list[Submission] = []
+        """Give each row what came of its run. Returns the submissions that are now to be answered.
+
+        `Shares` learns the rows of those that were answered with outputs: their clients may soon
+        ask again.
+        """
         answered: list[int] = []
-        seconds = math.inf if isinstance(outcome, Exception) else outcome.seconds
-        self._short_runs.took(len(rows), max(counts), seconds)  # a failed one may never have ended
-        if not isinstance(outcome, Exception):
+        if isinstance(outcome, Exception):
+            self._short_runs.took(len(rows), max(counts), math.inf)  # it may never have ended
+            over = self._failed(rows, outcome)
+        else:
+            self._short_runs.took(len(rows), max(counts), outcome.seconds)
+            over = []
             for row, steps, (outputs, state) in zip(rows, counts, outcome.rows, strict=True):
                 submission = row.submission
                 if not submission.over and self._advance(row, steps, outputs, state):
                     over.append(submission)
                     if outputs is not None:
                         answered.append(len(submission.outcomes))
-        elif len(rows) == 1:
-            logger.error("a run failed", exc_info=outcome)
-            if not rows[0].submission.over and self._done(rows[0], Internal()):
-                over.append(rows[0].submission)
-        else:  # one of them may be the cause: each runs again by itself
-            for row in rows:
-                row.alone = True
-            self._queue.extendleft(reversed(rows))
         now = self._loop.time()
         telemetry.end(now, isinstance(outcome, Exception))
         self._shares.ended(len(rows), answered, now, now - telemetry.since)
         return over
+
+    def _failed(self, rows: list[Row], error: Exception) -> list[Submission]:
+        """A run that raised. If it had one row, that row fails. Of several one may be the cause, so
+        each runs again by itself. Returns the submissions that are now to be answered."""
+        if len(rows) > 1:
+            for row in rows:
+                row.alone = True
+            self._queue.extendleft(reversed(rows))
+            return []
+        [row] = rows
+        logger.error("a run failed", exc_info=error)
+        if not row.submission.over and self._done(row, Internal()):
+            return [row.submission]
+        return []
 
     def _advance(self, row: Row, steps: int, outputs: Floats | None, state: Slot) -> bool:
         """Whether all of its submission is answered with that."""

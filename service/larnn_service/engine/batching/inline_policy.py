@@ -1,4 +1,7 @@
-"""Which runs are so short that the event loop does them itself."""
+"""Which runs are so short that the event loop does them itself.
+
+The time of a run is not guessed: what the last run of about the same size took is remembered.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,23 @@ import math
 from collections.abc import Callable
 
 HANDED_OVER = 3e-4
-"""Seconds for which a run is passed to a thread and back, and waits for the interpreter there."""
+"""Seconds that it costs to pass a run to a thread and back."""
 HANDED_ROW = 1e-4
-"""As many more for each row: about what the loop itself has to do for it."""
+"""Seconds more for each row: about what the event loop itself has to do for it."""
 LONGEST = 5e-3
-"""Seconds for which the loop may stand still for a run."""
+"""Seconds for which the event loop may stand still for a run."""
 PART = 4
-"""Of those who wait, a part of at least one in so many goes into a short run: else a long one
-does more for its time."""
+"""A short run takes at least one in so many of the waiting rows. A smaller part would be a worse
+use of the time than a long run of all of them."""
 FADES = 0.99
-"""Of a time that kept all who wait from one run, what is left of it each time."""
+"""Remembered times that exclude waiting rows from a short run are multiplied by this each time."""
 
 
 class ShortRuns:
-    """Remembers what runs of about so many rows and steps took last.
+    """Remembers how long the last run of about so many rows and steps took.
 
-    It is the processor's time that counts, of the thread that ran: what passes meanwhile depends on
-    who else runs. It says nothing where a run waits for a device.
+    This is CPU time of the thread that ran, because elapsed time depends on other threads. It does
+    not tell how long a run waits for a device.
     """
 
     def __init__(
@@ -31,26 +34,29 @@ class ShortRuns:
         longest: float = LONGEST,
         alone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`longest`: 0 where no run is short. `alone`: whether there is but one client, so that
-        nobody waits for the loop while it runs what this one asks."""
+        """`longest`: bound in seconds; 0 if no run may be short. `alone`: whether there is only one
+        client, so that nobody else waits for the event loop during its runs."""
         self._max_batch_size, self._longest, self._alone = max_batch_size, longest, alone
         self._known: dict[tuple[int, int], tuple[float, int]] = {}
-        """Seconds, and rows times steps, by the sizes of both."""
+        """Seconds and rows · steps of the last run, by the powers of two of rows and of steps."""
 
     def took(self, rows: int, steps: int, seconds: float) -> None:
-        """A run of so many rows, the longest of so many steps."""
+        """Remember a run of so many rows, the longest of which had so many steps."""
         self._known[_size(rows, steps)] = seconds, rows * steps
 
     def is_short(self, rows: int, steps: int, only: bool = False) -> bool:
-        """Whether such a run takes less than to hand it over, by the last one of about this size,
-        or of fewer rows; more work takes as much longer. Without any it may be long. `only`: no
-        other row waits."""
+        """Whether such a run is expected to take less time than handing it to a thread.
+
+        `only`: no other row waits. If no such run is remembered, it is assumed to be long.
+        """
         bound = self._longest
         if not (only and self._alone()):
             bound = min(HANDED_OVER + HANDED_ROW * rows, bound)
         return self._expected(rows, steps) <= bound
 
     def _expected(self, rows: int, steps: int) -> float:
+        """Seconds, from the last run of this size or of fewer rows; more work takes proportionally
+        longer. Infinity if there was none."""
         most, length = _size(rows, steps)
         for size in range(most, 0, -1):
             if (known := self._known.get((size, length))) is not None:
@@ -59,12 +65,14 @@ class ShortRuns:
         return math.inf
 
     def rows(self, waiting: int, steps: int) -> int:
-        """How many of those who wait make a short run; 0 where too few do. Where more wait than one
-        run takes, the loop has enough to do: none does."""
+        """How many of the waiting rows make a short run: all, half, or a quarter of them, or 0.
+
+        If more rows wait than one run can take, the event loop is busy enough, and no run is short.
+        """
         if waiting > self._max_batch_size:
             return 0
         rows = waiting
-        while PART * rows >= waiting and rows:
+        while rows and PART * rows >= waiting:
             if self.is_short(rows, steps, only=waiting == 1):
                 if rows < waiting:
                     self._fade(waiting, steps)
@@ -73,8 +81,8 @@ class ShortRuns:
         return 0
 
     def _fade(self, rows: int, steps: int) -> None:
-        """One slow run does not count for ever, nor does what was only expected: some dozens later
-        its like is tried again."""
+        """Let the time of runs of this size decay, whether it is remembered or expected. After some
+        dozens of smaller runs one of this size is then tried again."""
         size = _size(rows, steps)
         seconds, work = self._known.get(size) or (self._expected(rows, steps), rows * steps)
         self._known[size] = seconds * FADES, work

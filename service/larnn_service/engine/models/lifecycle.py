@@ -146,22 +146,28 @@ class ModelControl:
         self._models.release({stream.model for stream in self._streams})
 
     async def _sources(self, target: Model, version: int | None) -> list[int]:
-        """The versions whose streams can go on with the target."""
+        """The versions whose streams can continue with the target: the given one, or all.
+
+        Raises UnknownModel if the given version does not exist, and Conflict if a version that was
+        named, or that has streams here, differs from the target in its contract.
+        """
         name, current = key(target)
         if version == current:
             return []
-        on_disk = await self._models.look(_on_disk)
-        needed = {key(stream.model) for stream in self._streams} if version is None else set()
+        with_streams = {key(stream.model) for stream in self._streams}
+        candidates = sorted(await self._models.look(_on_disk) | self._models.loaded().keys())
         sources = []
-        for found in sorted(on_disk | self._models.loaded().keys()):
-            if found[0] != name or found == (name, current) or version not in (None, found[1]):
+        for candidate in candidates:
+            if candidate[0] != name or candidate[1] == current:
                 continue
-            difference = await self._difference(found, target.manifest.contract)
+            if version is not None and candidate[1] != version:
+                continue
+            difference = await self._difference(candidate, target.manifest.contract)
             if difference is None:
-                sources.append(found[1])
-            elif version is not None or found in needed:
+                sources.append(candidate[1])
+            elif version is not None or candidate in with_streams:
                 raise Conflict(
-                    f"{name}/{found[1]} and {name}/{current} differ in {difference}: "
+                    f"{name}/{candidate[1]} and {name}/{current} differ in {difference}: "
                     "its streams stay on it until they end"
                 )
         if version is not None and not sources:
@@ -171,7 +177,7 @@ class ModelControl:
         return sources
 
     async def _difference(self, source: Key, contract: Contract) -> str | None:
-        """The first field of the contract in which a version differs, None where none does."""
+        """The first field in which the contract of a version differs, or None if they are equal."""
         running = self._models.loaded().get(source)
         try:
             manifest = (

@@ -1,4 +1,4 @@
-"""Who goes first: live streams, before those that send ahead of their answers."""
+"""In which order chunks are worked on: those of live streams before those that were sent ahead."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 RECENT = 1.0
-"""Seconds after a live stream's chunk in which those who send ahead have turns and few places."""
+"""Seconds after a live stream's chunk in which chunks that were sent ahead take turns and have few
+places."""
 SHARE = 8
-"""One of so many places is theirs then."""
+"""Then one in so many places is given to them."""
 HOLD = 0.002
 """Seconds after which one of them has a turn even while chunks of others are in work."""
 
@@ -18,9 +19,12 @@ Line = deque[asyncio.Future[None]]
 
 
 class Pacer:
-    """Lets chunks that were sent ahead into work, so many at a time. Beside live streams they have
-    few places, and turns to come into work and to be answered: one in a turn of the loop, and none
-    while a chunk is in work whose client waits for the answer."""
+    """Bounds how many chunks that were sent ahead are in work at a time.
+
+    Beside live streams they have few places. They also take turns, to enter work and to leave it
+    with their answer: one in each turn of the event loop, and none while a chunk is in work whose
+    client waits for the answer.
+    """
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -30,7 +34,7 @@ class Pacer:
         self._waited_for = 0
         self._last_live = float("-inf")
         self._next: asyncio.Handle | None = None
-        """Gives the next turn, where somebody may have one."""
+        """The scheduled call that gives the next turn, if there is one."""
 
     @contextlib.asynccontextmanager
     async def first(self, live: bool = False) -> AsyncIterator[None]:
@@ -48,7 +52,7 @@ class Pacer:
             self._last_live = asyncio.get_running_loop().time()
 
     def end(self) -> None:
-        """It is answered."""
+        """The chunk of `begin` is answered."""
         self._waited_for -= 1
         if not self._waited_for and self._next is not None:
             self._next.cancel()
@@ -65,6 +69,7 @@ class Pacer:
             self._give_back()
 
     async def _turn(self, line: Line) -> None:
+        """Wait for a turn to enter work, which takes a place, or to leave it."""
         if not line and not self._beside_live() and self._may(line):
             self._taken += line is self._entering
             return
@@ -75,7 +80,8 @@ class Pacer:
         try:
             await turn
         except asyncio.CancelledError:
-            if line is self._entering and turn.done() and not turn.cancelled():
+            was_given_a_place = line is self._entering and turn.done() and not turn.cancelled()
+            if was_given_a_place:
                 self._give_back()
             raise
         finally:
@@ -90,12 +96,15 @@ class Pacer:
         return asyncio.get_running_loop().time() - self._last_live < RECENT
 
     def _may(self, line: Line) -> bool:
+        """Whether a chunk of this line may go on: leaving needs no place, entering needs one."""
         if line is self._leaving:
             return True
         places = max(self._places // SHARE, 1) if self._beside_live() else self._places
         return self._taken < places
 
     def _schedule(self) -> None:
+        """Schedule the next turn: none if nobody may have one; later, so that chunks whose clients
+        wait go first; or at the next turn of the event loop."""
         loop = asyncio.get_running_loop()
         entering = _waiting(self._entering) and self._may(self._entering)
         if not _waiting(self._leaving) and not entering:
@@ -106,7 +115,7 @@ class Pacer:
             self._next = loop.call_soon(self._grant)
 
     def _grant(self) -> None:
-        """One turn, or all that there are where nobody else is disturbed."""
+        """Give one turn; without live streams give all turns that there are."""
         for line in (self._leaving, self._entering):
             while (turn := _waiting(line)) and self._may(line):
                 self._taken += line is self._entering
@@ -117,6 +126,6 @@ class Pacer:
 
 
 def _waiting(line: Line) -> asyncio.Future[None] | None:
-    """The first without a turn. Who has one stays in line until he takes it, so that none who
-    comes in between is before him: the steps of one stream enter in order."""
+    """The first in the line without a turn. A future that was given a turn stays in line until its
+    task has taken it, so that no later one overtakes it: the chunks of a stream enter in order."""
     return next((turn for turn in line if not turn.done()), None)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.recordings import Floats
 from larnn_client import AsyncClient, AsyncStream, LarnnError, Opened
+from tests.faults.recordings import Floats
 
 CLOSE = 1e-5
 

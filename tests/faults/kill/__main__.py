@@ -1,4 +1,4 @@
-"""Live streams while replicas are killed, one is paused and the store is restarted."""
+"""python -m tests.faults.kill: live streams while what they rest on is killed and paused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from benchmarks import pictures, recordings
-from benchmarks.cluster import Cluster, Replica, cluster
-from benchmarks.measure import machine, write
-from benchmarks.recordings import Floats
+from benchmarks.measure import Output, Picture, machine, report
 from benchmarks.server import ROOT
-from benchmarks.witness import Witness, verdict
 from larnn_client import AsyncClient
 from larnn_service.backend.model_repository import Repository, load_model
+from tests.faults import recordings
+from tests.faults.kill.cluster import Cluster, Replica, cluster
+from tests.faults.kill.picture import draw
+from tests.faults.kill.witness import Witness, verdict
+from tests.faults.recordings import Floats
 
 MODEL = "larnn-har"
 KEEPALIVE = 2.0
@@ -41,7 +42,7 @@ class Fault:
     moment: float
 
 
-def kill(
+def main(
     streams: Annotated[int, typer.Option(help="live streams of recordings")] = 200,
     kills: Annotated[int, typer.Option(help="how often a random replica is killed")] = 20,
     chunk: Annotated[int, typer.Option(help="steps of a message")] = 25,
@@ -50,8 +51,8 @@ def kill(
     data: Annotated[Path | None, typer.Option(help="folder of the data, else LARNN_DATA")] = None,
     quick: Annotated[bool, typer.Option(help="a bounded form, without the data set")] = False,
     broken: Annotated[Check | None, typer.Option(help="leave this check out")] = None,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
-    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+    output: Output = None,
+    picture: Picture = None,
 ) -> None:
     """Streams through two replicas, nginx and a store that all break; every step counts once."""
     if quick:
@@ -77,10 +78,9 @@ def kill(
         "verdict": asdict(found),
         "faults": [_measured(fault, witnesses) for fault in faults],
     }
-    _tell(record)
-    write(record, output)
+    report("kill", record, output)
     if picture is not None:
-        pictures.kill(record, picture)
+        draw(record, picture)
     if not found.holds:
         raise typer.Exit(1)
 
@@ -178,16 +178,5 @@ def _measured(fault: Fault, witnesses: list[Witness]) -> dict[str, Any]:
     }
 
 
-def _tell(record: dict[str, Any]) -> None:
-    for name, value in record["verdict"].items():
-        print(f"{name:14} {value}")
-    for kind in ("kill", "pause", "store"):
-        mine = [fault for fault in record["faults"] if fault["kind"] == kind]
-        for field in ("resumed_s", "others_s"):
-            times = [seconds for fault in mine for seconds in fault[field]]
-            if times:
-                p50, p99, most = np.percentile(times, (50, 99, 100))
-                print(
-                    f"{kind:6} {field.removesuffix('_s'):8} {len(times):6} streams, "
-                    f"next answer p50 {p50:.2f} s, p99 {p99:.2f} s, at most {most:.2f} s"
-                )
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,4 +1,4 @@
-"""python -m benchmarks reload: versions come and go under load, and nobody notices."""
+"""python -m tests.faults.reload: versions come and go under load, and nobody notices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import typer
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.biased import write_biased
-from benchmarks.measure import machine, write
-from benchmarks.recordings import Floats, example
+from benchmarks.measure import Output, machine, report
 from benchmarks.server import ROOT, serving
 from larnn_service.backend.model_repository import Repository
 from larnn_service.interfaces import Model
+from tests.faults.recordings import Floats, example
+from tests.faults.reload.biased import write_biased
 
 MODEL = "larnn-har"
 WINDOW, CHUNK = 128, 10
@@ -49,11 +49,11 @@ class Seen:
     """Loads of the half-copied version, all of which must be refused."""
 
 
-def reload(
+def main(
     requests: Annotated[int, typer.Option(help="POST /classify")] = 10_000,
     connections: Annotated[int, typer.Option(help="that ask side by side")] = 16,
     streams: Annotated[int, typer.Option(help="open websockets")] = 50,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    output: Output = None,
 ) -> None:
     """Load two versions in turn, and try a half-copied third, under requests and streams."""
     with tempfile.TemporaryDirectory() as name:
@@ -81,11 +81,9 @@ def reload(
         "p50_ms": p50,
         "p99_ms": p99,
     }
-    for name, value in record.items():
-        print(f"{name:12} {value}")
     for problem in [*seen.failed, *seen.disturbed][:10]:
         print(problem)
-    write(record, output)
+    report("reload", record, output)
 
 
 def _publish_more(models: Path) -> dict[int, Model]:
@@ -206,3 +204,7 @@ async def _operate(client: httpx.AsyncClient, seen: Seen, done: asyncio.Event) -
                 answer.raise_for_status()
                 seen.loads += 1
             await asyncio.sleep(LOAD_EVERY)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,4 +1,4 @@
-"""Many open streams, and some clients that flood or never read: what the others notice of it.
+"""python -m tests.faults.crowd: many open streams, and some clients that misbehave.
 
 All run on one machine. The flooding clients are a process of their own with the lowest priority,
 which writes as fast as their sockets take it: the record tells how many chunks they sent, and how
@@ -13,7 +13,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -21,10 +20,10 @@ import numpy as np
 import typer
 import uvloop
 
-from benchmarks.flood import misbehave
-from benchmarks.measure import machine, write
+from benchmarks.measure import Output, Quick, machine, report
 from benchmarks.our_streams import OurStreams, Websocket
 from benchmarks.server import ROOT, Server, cpu_seconds, resident_bytes, serving
+from tests.faults.crowd.flood import misbehave
 
 STEPS, EVERY = 10, 0.2
 """A chunk of the sampled streams, and how often."""
@@ -46,15 +45,15 @@ class Times:
     """Chunks, of the bad clients too, that the service answered meanwhile."""
 
 
-def crowd(
+def main(
     streams: Annotated[int, typer.Option(help="open websockets, the bad ones too")] = 2000,
     flooding: Annotated[int, typer.Option(help="of them send ahead and read nothing")] = 100,
     deaf: Annotated[int, typer.Option(help="of them speak at a steady pace and never read")] = 100,
     sample: Annotated[int, typer.Option(help="of the others speak, and are measured")] = 50,
     seconds: Annotated[float, typer.Option(help="of each measurement")] = 20.0,
     model: str = "larnn-har",
-    quick: Annotated[bool, typer.Option(help="a bounded form")] = False,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    quick: Quick = False,
+    output: Output = None,
 ) -> None:
     """The p99 of well-behaved streams with and without bad ones beside them; memory of a stream."""
     if quick:
@@ -72,9 +71,7 @@ def crowd(
         "seconds": seconds,
         **figures,
     }
-    for name, value in record.items():
-        print(f"{name:22} {value}")
-    write(record, output)
+    report("crowd", record, output)
 
 
 async def _crowd(
@@ -100,7 +97,7 @@ async def _crowd(
     alive = sum(socket.is_open for socket in sockets)
     memory = resident_bytes(server.pid)
     for socket in sockets:
-        socket._transport.disconnect()  # noqa: SLF001
+        socket._transport.disconnect()
     return {
         "alone": asdict(alone),
         "beside": asdict(beside),
@@ -142,3 +139,7 @@ async def _speak(socket: Websocket, first: float, chunks: int) -> None:
     """All its chunks, and the last answer."""
     await socket.pace(first, EVERY, chunks)
     await socket.settled.wait()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,83 @@
+"""The tables of fault proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from benchmarks.tables import Record, Renderer, Row, specified
+
+FAULTS = {"kill": "replica killed", "pause": "replica paused for 8 s", "store": "store restarted"}
+
+
+def _waits(record: Record) -> Iterable[Row]:
+    """Seconds to the next answer after each kind of fault, of who had to resume and who did not."""
+    for kind, text in FAULTS.items():
+        faults = [fault for fault in record["faults"] if fault["kind"] == kind]
+        for field, who in (("resumed_s", "had to resume"), ("others_s", "did not")):
+            times = [seconds for fault in faults for seconds in fault[field]]
+            if times:
+                p50, p99, most = np.percentile(times, (50, 99, 100))
+                row = {"fault": f"{text} ({len(faults)})", "who": who, "count": len(times)}
+                yield row | {"p50": p50, "p99": p99, "most": most}
+
+
+_LOST = specified(
+    "streams | steps | answers | lost | counted twice | out of order | different",
+    "{streams} | {steps:,} | {answers:,} | {lost:,} | {twice:,} | {out_of_order:,} | {different:,}",
+    lambda record: [record | record["verdict"]],
+)
+
+_WAITS = specified(
+    "fault | streams that | count | next answer after p50 / p99 / max, s",
+    "{fault} | {who} | {count:,} | {p50:.2f} / {p99:.2f} / {most:.2f}",
+    _waits,
+)
+
+
+def _fuzz(record: Record) -> Iterable[Row]:
+    for name, run in record.items():
+        health = run["bystander"]["health"]
+        yield run | {"service": name, "faults": len(run["faults"]), "health": health}
+
+
+_BOTH = specified(
+    "the measured streams | p50 ms | p99 ms | cores of the service",
+    "{who} | {p50_ms:.1f} | {p99_ms:.1f} | {server_cores:.2f}",
+    lambda record: [
+        {"who": "alone"} | record["alone"],
+        {"who": "beside the bad ones"} | record["beside"],
+    ],
+)
+
+
+def _crowd(record: Record) -> str:
+    return (
+        f"{_BOTH(record)}\nThe p99 is {record['p99_ratio']:.1f} times that alone. An open idle "
+        f"stream takes {record['bytes_per_idle_stream'] / 2**10:.0f} KiB; {record['let_go']} bad "
+        f"ones were let go in {record['seconds']:g} s, {record['others_alive']:,} others stayed.\n"
+    )
+
+
+TABLES: dict[str, Renderer] = {
+    "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",
+    "fuzz": specified(
+        "service | inputs | seconds | faults | health beside them, p50 / p99 / max, ms | "
+        "longest hold by one input, ms | resident MiB when warm, at the end",
+        "{service} | {inputs:,} | {seconds:.0f} | {faults} | {health[p50]:.1f} / "
+        "{health[p99]:.1f} / {health[longest]:.1f} | {longest_hold_ms:.0f} | {warm:.0f} and "
+        "{after:.0f}",
+        _fuzz,
+    ),
+    "crowd": _crowd,
+    "reload": specified(
+        "requests | failed | by version 1 / 2 | streams | chunks | disturbed | loads | "
+        "half copies refused",
+        "{requests:,} | {failed:,} | {versions} | {streams} | {chunks:,} | {disturbed:,} | "
+        "{loads:,} | {refused:,}",
+        lambda record: [
+            record | {"versions": " / ".join(f"{n:,}" for n in record["by_version"].values())}
+        ],
+    ),
+}

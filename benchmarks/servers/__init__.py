@@ -1,1 +1,0 @@
-"""What runs inside the peers' environments; nothing here imports the project."""

@@ -1,0 +1,1 @@
+"""Many streams, and clients beside them that flood or never read."""

@@ -1,0 +1,1 @@
+"""Versions of a model that come and go while the service answers."""
