@@ -81,6 +81,8 @@ def test_the_command_line_takes_json_and_files(url: str, tmp_path: Path) -> None
     assert json.loads(streamed.out.splitlines()[-1])["output"] == ANSWER, streamed.err
     classified = run("classify", *asked, *given)
     assert json.loads(classified.out)[0]["output"] == ANSWER, classified.err
+    listed = " ".join(run("models", "--url", url).out.replace("│", " ").split())
+    assert "told once: gain" in listed and "or its default" in listed
     for option, says in (("gain", "write NAME=VALUE"), ("gain=loud", "neither JSON nor a .npy")):
         refused = run("classify", *asked, "--context", option)
         assert (refused.code, says in " ".join(refused.err.replace("│", " ").split())) == (2, True)
