@@ -73,10 +73,12 @@ def test_an_error_that_nobody_foresaw_tells_nothing_and_harms_nobody_else(
 ) -> None:
     classify = Engine.classify
 
-    def fails(self: Engine, model: object, sequences: list[np.ndarray], *rest: object) -> object:
+    def fails(
+        self: Engine, model: object, sequences: list[np.ndarray], *rest: object, **more: object
+    ) -> object:
         if sequences[0][0, 0] == 4:
             raise RuntimeError("a secret")
-        return classify(self, model, sequences, *rest)  # type: ignore[arg-type]
+        return classify(self, model, sequences, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Engine, "classify", fails)
     with contextlib.ExitStack() as stack:

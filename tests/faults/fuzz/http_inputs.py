@@ -14,6 +14,7 @@ SPARE = "spare"
 _WHICH = {"version": 1}
 _READ = ("/healthz", "/readyz", "/models", "/metrics", "/", "/docs", "/openapi.json")
 _OIP: tuple[str, ...] = ("", "/health/live", "/health/ready", "/models/toy", "/models/toy/ready")
+_OIP += ("/models/stats", "/models/toy/stats", "/models/toy/versions/1/stats")
 _OIP += ("/models/toy/config", "/models/toy/versions/1", "/models/toy/versions/1/ready")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "PROPFIND")
 _ODD_HEADERS = (
