@@ -54,6 +54,8 @@ class AnswerReader:
         for output in self._told:
             dtype = np.dtype(output.dtype).newbyteorder("<")
             numbers = count * math.prod(output.step_shape)
+            if place + numbers * dtype.itemsize > len(frame):
+                raise ValueError(f"a frame of {len(frame)} bytes for {count} steps")
             array: Array = np.frombuffer(frame, dtype, numbers, place)
             arrays.append(array.reshape(count, *output.step_shape))
             place += array.nbytes
