@@ -237,6 +237,7 @@ def _streams(settings: Settings, models: Models) -> Streams:
         idle_timeout=settings.idle_timeout,
         checkpoint_steps=settings.checkpoint_steps,
         checkpoint_interval=settings.checkpoint_interval,
+        connection_age=settings.max_connection_age,
     )
 
 
