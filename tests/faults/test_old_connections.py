@@ -39,6 +39,26 @@ def test_old_connections_are_closed_behind_their_checkpoints(
             assert talk.close_code() == 1012
 
 
+def test_an_operator_spreads_streams_over_a_new_replica(toy_models: Path, tmp_path: Path) -> None:
+    settings = {"models": toy_models, "model": "toy", "store": f"sqlite:///{tmp_path}/streams.db"}
+    with live.running(**settings) as old, live.running(**settings) as new:
+        counts = []
+
+        def spread() -> None:
+            shed = httpx.post(f"{old}/shed", json={"share": 0.5}, timeout=60).json()
+            counts.append((shed["shed"], shed["connections"]))
+
+        clients = [Resuming(signal, [old, new]) for signal in signals(24)]
+        every = asyncio.run(everyone(clients, spread))
+        assert counts == [(12, 24)]
+        assert sorted(client.resumed for client in clients) == [0] * 12 + [1] * 12
+        for client, logits in zip(clients, every, strict=True):
+            assert not client.repeated
+            assert (logits == toy_logits(client.signal)).all()
+        for share in (0, 1.5, "half"):
+            assert httpx.post(f"{old}/shed", json={"share": share}, timeout=60).status_code == 422
+
+
 def test_streams_that_no_other_replica_has_keep_their_connections() -> None:
     with pytest.raises(ValidationError, match="name a store that they share"):
         Settings(max_connection_age=60)

@@ -10,6 +10,7 @@ from larnn_service.engine.streams.stream import Connection, Stream
 from larnn_service.errors import Draining, Moved, ServiceError
 
 _OLD = "this connection has had its time"
+_SHED = "this replica has more streams than its part"
 
 
 class Connections:
@@ -47,6 +48,13 @@ class Connections:
             end.cancel()
         if not self._connections:
             self._last_detached.set()
+
+    def shed(self, share: float) -> int:
+        """Ask the clients of this share of the connections to connect anew; how many they are."""
+        some = random.sample(list(self._connections), round(len(self) * share))
+        for connection in some:
+            connection.interrupt(Draining(_SHED))
+        return len(some)
 
     async def close(self, reason: ServiceError, within: float) -> None:
         """Interrupt every connection and wait, `within` seconds at most, until they have gone."""
