@@ -24,6 +24,7 @@ from larnn_service.endpoints import (
     metrics,
     model_admin,
     openapi,
+    shedding,
     stream_state,
     streams_rest,
 )
@@ -114,6 +115,7 @@ class Service:
         app.include_router(health.router(engine))
         app.include_router(metrics.router(self.metrics, one_worker))
         app.include_router(model_admin.router(engine, operators, one_worker))
+        app.include_router(shedding.router(engine, operators, one_worker))
         app.include_router(streams_rest.router(engine, settings))
         app.include_router(stream_state.router(engine, settings))
         app.include_router(rest.router(engine, repository, settings))
@@ -237,6 +239,7 @@ def _streams(settings: Settings, models: Models) -> Streams:
         idle_timeout=settings.idle_timeout,
         checkpoint_steps=settings.checkpoint_steps,
         checkpoint_interval=settings.checkpoint_interval,
+        connection_age=settings.max_connection_age,
     )
 
 

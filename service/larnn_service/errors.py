@@ -130,10 +130,12 @@ class Forbidden(ServiceError):
 
 
 class Draining(ServiceError):
+    """The replica lets go of its clients, of all or of this one."""
+
     code = "draining"
 
-    def __init__(self) -> None:
-        super().__init__("this replica is shutting down; reconnect, elsewhere if you can")
+    def __init__(self, why: str = "this replica is shutting down") -> None:
+        super().__init__(f"{why}; reconnect, elsewhere if you can")
 
 
 class Internal(ServiceError):

@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     max_connections: int = Field(10_000, ge=1)
     """Open HTTP connections and websockets, or as many as the system's limit of open files leaves
     room for. Those that have been silent for longest make room for new ones."""
+    max_connection_age: float | None = Field(None, gt=0)
+    """How long a websocket on a stream may last before its client is asked to connect anew."""
     max_body: int = Field(32 * 2**20, ge=1)
     """Size of an HTTP body."""
     max_sequences: int = Field(1_024, ge=1)
@@ -194,6 +196,14 @@ class Settings(BaseSettings):
             raise ValueError("store_replicas are those of Valkey or Redis: name it as the store")
         if self.store_replicas_on_disk and not self.store_replicas:
             raise ValueError("store_replicas_on_disk needs store_replicas: say how many")
+        return self
+
+    @model_validator(mode="after")
+    def _streams_outlive_old_connections(self) -> Settings:
+        if self.max_connection_age is not None and self.store == "memory":
+            raise ValueError(
+                "max_connection_age sends streams to other replicas: name a store that they share"
+            )
         return self
 
     @model_validator(mode="after")

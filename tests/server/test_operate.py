@@ -134,6 +134,9 @@ def test_only_operators_may(own_models: Path) -> None:
             assert "LARNN_OPERATORS" in refused.json()["detail"]
             assert client.post(f"/models/toy/{door}").status_code == 401
         assert client.post("/models/toy/load", headers=bearer(PHONE)).status_code == 200
+        assert client.post("/shed", headers=bearer(TABLET)).status_code == 403
+        alone = client.post("/shed", headers=bearer(PHONE))
+        assert (alone.status_code, alone.json()["code"]) == (409, "conflict")
         page = {"Origin": "https://evil.example"} | bearer(PHONE)
         assert client.post("/models/toy/load", headers=page).status_code == 403
 

@@ -53,6 +53,12 @@ class WhichBody(Struct, forbid_unknown_fields=True):
     version: Version | None = None
 
 
+class ShedBody(Struct, forbid_unknown_fields=True):
+    """Which part of the live streams shall go elsewhere."""
+
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+
+
 class Problem(Struct):
     """An error, as RFC 9457 has it."""
 

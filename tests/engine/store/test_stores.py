@@ -268,7 +268,7 @@ async def test_a_server_that_goes_away_is_unavailable_and_loses_nothing(
     if valkey.PROGRAM is None:
         pytest.skip("neither valkey-server nor redis-server is installed")
     with valkey.running(tmp_path) as server:
-        store = open_store(server.url, ttl=60, timeout=30)
+        store = open_store(server.url, ttl=60, timeout=5)
         store.prepare()
         mine = await create(store, name)
         server.kill()

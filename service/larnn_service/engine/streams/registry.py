@@ -46,13 +46,14 @@ class Streams:
         idle_timeout: float,
         checkpoint_steps: int = 1,
         checkpoint_interval: float = 1.0,
+        connection_age: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
     ) -> None:
         self.store = store
         self._stored = Stored(store, models)
         self.metrics = metrics or Metrics()
-        self.connections = Connections()
+        self.connections = Connections(connection_age)
         self.checkpoints = Checkpoints(
             store, self._lose, self.metrics, steps=checkpoint_steps, interval=checkpoint_interval
         )

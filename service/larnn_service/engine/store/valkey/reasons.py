@@ -51,6 +51,12 @@ _SENTENCES: list[tuple[type[Exception], str, str]] = [
         "?ssl_ca_certs=/path/ca.pem, and where it asks for one &ssl_certfile=… &ssl_keyfile=…",
     ),
     (
+        ConnectionResetError,
+        "",
+        _AT + "ends the connection: where it speaks TLS say rediss://…, and where it asks for a "
+        "certificate ?ssl_certfile=… &ssl_keyfile=…",
+    ),
+    (
         OSError,
         "[Errno 2]",
         "LARNN_STORE: a certificate or a socket that the address names is not there",
