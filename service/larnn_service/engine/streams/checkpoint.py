@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -69,6 +70,10 @@ class Checkpoint:
         return replace(self, outputs=outputs, state={}, ended=True)
 
 
+Begin = Callable[[str], Checkpoint]
+"""How a stream of this id begins."""
+
+
 def mark(stream: str) -> str:
     """Tells one stream from another without its id."""
     return hashlib.blake2s(stream.encode(), digest_size=8).hexdigest()
@@ -87,7 +92,7 @@ def beginning(model: Model, name: str, state: RowState | None = None) -> Checkpo
     )
 
 
-def has_context_of(mine: Checkpoint, other: Checkpoint, contract: Contract) -> bool:
+def same_context(mine: Checkpoint, other: Checkpoint, contract: Contract) -> bool:
     """Whether two streams that have not ended were given the same context."""
     names = [tensor.name for tensor in contract.context]
     return all(np.array_equal(mine.state[name], other.state[name]) for name in names)

@@ -15,7 +15,7 @@ import numpy as np
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
-from larnn_service.engine.streams.checkpoint import Checkpoint, beginning, has_context_of
+from larnn_service.engine.streams.checkpoint import Begin, Checkpoint, beginning, same_context
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
 from larnn_service.engine.streams.places import Places
@@ -69,18 +69,12 @@ class Streams:
         return iter(self.places)
 
     async def open(
-        self,
-        model: Model,
-        key: str | None = None,
-        begin: Callable[[str], Checkpoint] | None = None,
-        owner: str = "",
+        self, model: Model, key: str | None = None, begin: Begin | None = None, owner: str = ""
     ) -> Stream:
-        """A stream that begins as `begin` says for its id, at position 0 unless given, stored
-        before it is returned.
+        """A stream that begins as `begin` says, or at position 0, stored before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, Unavailable, and
-        Conflict where the key has opened another: on another model or context, or of another
-        stream.
+        Conflict where the key has opened one of another model, context or origin.
         """
         checkpoint = (begin or partial(beginning, model))(self.ids.new(owner))
         self.places.check_kept(checkpoint.outputs.nbytes)
@@ -98,10 +92,10 @@ class Streams:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
         if stream.checkpoint.origin != checkpoint.origin:
             raise Conflict("this key has opened another stream; take a new key for each operation")
-        if model.manifest.contract.context and not stream.checkpoint.ended:
+        if (contract := model.manifest.contract).context and not stream.checkpoint.ended:
             async with stream.lock:
                 await self.wake(stream)
-                if not has_context_of(stream.checkpoint, checkpoint, model.manifest.contract):
+                if not same_context(stream.checkpoint, checkpoint, contract):
                     raise Conflict("this key has opened a stream with another context")
         return stream
 
@@ -160,14 +154,12 @@ class Streams:
 
         Raises Moved or Expired where it was lost meanwhile.
         """
-        if stream.lost is not None:
-            raise stream.lost
+        self.check(stream)
         if checkpoint.ended and not stream.checkpoint.ended:
             self._note("ended")
         stream.checkpoint = checkpoint
         self.places.note(stream)
         stream.dirty = True
-        stream.last_used = self._clock()
         if not self._rests:
             self.checkpoints.keep(stream)
         else:
