@@ -42,6 +42,21 @@ def _fuzz(record: Record) -> Iterable[Row]:
         yield run | {"service": name, "faults": len(run["faults"]), "health": health}
 
 
+def _soak(record: Record) -> Iterable[Row]:
+    counts = record["counts"]
+    yield (
+        counts
+        | record["quarters"]
+        | {
+            "minutes": record["seconds"][-1] / 60,
+            "ended": counts["streams ended"],
+            "left": counts["streams left"],
+            "attacks": record["attacks"]["attacks"],
+            "faults": len(record["faults"]),
+        }
+    )
+
+
 _BOTH = specified(
     "the measured streams | p50 ms | p99 ms | cores of the service",
     "{who} | {p50_ms:.1f} | {p99_ms:.1f} | {server_cores:.2f}",
@@ -71,6 +86,14 @@ TABLES: dict[str, Renderer] = {
         _fuzz,
     ),
     "crowd": _crowd,
+    "soak": specified(
+        "minutes | chunks | windows | streams ended, left | attacks | faults | resident MiB | "
+        "p50, ms | p99, ms",
+        "{minutes:.0f} | {chunks:,} | {windows:,} | {ended:,}, {left:,} | {attacks:,} | {faults} | "
+        "{memory[0]:.0f}, {memory[1]:.0f} | {p50[0]:.1f}, {p50[1]:.1f} | "
+        "{p99[0]:.0f}, {p99[1]:.0f}",
+        _soak,
+    ),
     "reload": specified(
         "requests | failed | by version 1 / 2 | streams | chunks | disturbed | loads | "
         "half copies refused",
