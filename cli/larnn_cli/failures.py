@@ -26,6 +26,8 @@ KINDS = (
     ("larnn_client", "BadInput", BAD_INPUT, ""),
     ("larnn_client", "LarnnError", REFUSED, ""),
     ("larnn_export.data", "DataError", BAD_INPUT, ""),
+    ("larnn_export.importing.problems", "ImportFailed", BAD_INPUT, ""),
+    ("larnn_export.placing", "PublishError", REFUSED, ""),
     ("larnn_service.errors", "StartupError", REFUSED, ""),
     ("builtins", "OSError", BAD_INPUT, ""),
 )

@@ -15,7 +15,7 @@ from larnn_export.data import DataInfo, hapt
 from larnn_export.data.uci_har import INFO
 from larnn_export.families import configure
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
-from larnn_export.placing import CHECKPOINT_FOLDER
+from larnn_export.placing import CARD_FILE, CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
 from larnn_export.runs_table import command_of
 from larnn_export.stream_card import streams_section
@@ -23,7 +23,6 @@ from larnn_export.stream_pictures import PICTURE_FILE
 from larnn_export.triton_config import read_manifest
 from larnn_service.contract import Manifest
 
-CARD_FILE = "README.md"
 PICTURES = {
     CURVES_FILE: "learning curves",
     CONFUSION_FILE: "confusion matrix",

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 import onnx
 import torch
 from onnx import NodeProto, TensorProto
-from onnx.compose import add_prefix_graph
 from onnx.inliner import inline_local_functions
 from torch import Tensor, nn
 
 from larnn_export.wrapping.nodes import Nodes, tensor_type
 from larnn_export.wrapping.over_steps import FRAME, Carried, Collected, write_over_steps
+from larnn_export.wrapping.prefixed import prefixed
 from larnn_export.wrapping.served_model import named, served_model
 from larnn_service.contract import INPUT, Contract
 from larnn_service.outputs import Output
@@ -39,7 +39,7 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     """
     answer = answer_of(contract).name
     step = _export_step(module, contract)
-    inner = add_prefix_graph(step.graph, STEP)
+    inner = prefixed(step.graph, STEP)
     body, nodes = Nodes("loop"), Nodes("stepped")
     body.add("Unsqueeze", FRAME, body.constant([1]), name=STEP + INPUT)
     body.nodes.extend(_plain(node) for node in inner.node)
@@ -52,11 +52,13 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
             STEP + tensor.name,
             STEP + tensor.next_name,
             tensor_type(tensor.dtype),
-            1 + len(tensor.shape),
+            (None, *tensor.shape),
         )
         for tensor in contract.state
     ]
-    write_over_steps(nodes, body, carried, [Collected(answer, answered, TensorProto.FLOAT)])
+    shape = (None, *answer_of(contract).step_shape)
+    collected = [Collected(answer, answered, TensorProto.FLOAT, shape)]
+    write_over_steps(nodes, body, carried, collected)
     graph = nodes.graph(
         "stepped",
         [named(signature) for signature in contract.expected_inputs()],

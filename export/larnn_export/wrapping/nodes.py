@@ -38,7 +38,7 @@ class Nodes:
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:
         """0 keeps an axis as it is, -1 takes what is left."""
-        return self.add("Reshape", value, self.constant(shape))
+        return self.add("Reshape", value, self.constant(np.array(shape, np.int64)))
 
     def transpose(self, value: str, order: Sequence[int]) -> str:
         """No node where the order is that of the tensor."""

@@ -23,9 +23,8 @@ class Carried:
     new: str
     type: int
     """ONNX's number for its dtype."""
-    rank: int
-    """With its batch axis."""
-    batch_axis: int = 0
+    shape: tuple[int | None, ...]
+    """With its batch axis, which is None."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class Collected:
     outside: str
     inside: str
     type: int
+    shape: tuple[int | None, ...]
+    """In the body."""
 
 
 def write_over_steps(
@@ -52,14 +53,14 @@ def write_over_steps(
     ]
     counted = body.add("Add", COUNT, body.constant(1))
     inputs: list[Named] = [(tensor.old, tensor.type, None) for tensor in carried]
-    outputs: list[Named] = [(k, t.type, None) for k, t in zip(kept, carried, strict=True)]
+    outputs: list[Named] = [(k, t.type, t.shape) for k, t in zip(kept, carried, strict=True)]
     graph = body.graph(
         "step",
         [*inputs, (COUNT, TensorProto.INT64, None), (FRAME, x_type, None)],
         [
             *outputs,
             (counted, TensorProto.INT64, None),
-            *((each.inside, each.type, None) for each in collected),
+            *((each.inside, each.type, each.shape) for each in collected),
         ],
     )
     nodes.nodes.append(
@@ -77,8 +78,5 @@ def write_over_steps(
 
 def _along(body: Nodes, alive: str, tensor: Carried) -> str:
     """Whether each row is still alive, [batch], as it stands beside the tensor."""
-    if tensor.rank == 1:
-        return alive
-    shape = [1] * tensor.rank
-    shape[tensor.batch_axis] = -1
-    return body.reshape(alive, shape)
+    shape = [1 if size is not None else -1 for size in tensor.shape]
+    return alive if shape == [-1] else body.reshape(alive, shape)

@@ -1,0 +1,3 @@
+"""Bring an ONNX file that others made: `import_graph` makes a version of it. It needs no torch."""
+
+from larnn_export.importing.importer import import_graph as import_graph

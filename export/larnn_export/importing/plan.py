@@ -1,0 +1,228 @@
+"""What is made of a file: the contract of the version, and what stands for what in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from larnn_export.importing.layout import Axes, Layout, count, features
+from larnn_export.importing.options import Answer, Options
+from larnn_export.importing.original import Original
+from larnn_export.importing.pairing import Pairing
+from larnn_export.importing.problems import ImportFailed, Problems
+from larnn_service.contract import (
+    ATTENTION,
+    INPUT,
+    LENGTHS,
+    LOGITS,
+    NEXT_ROWS,
+    ROWS,
+    Channel,
+    Contract,
+    StateTensor,
+)
+from larnn_service.outputs import Output
+
+CONTEXT = "context"
+"""The state that holds the samples before a frame."""
+_TAKEN = (INPUT, LENGTHS, CONTEXT, ATTENTION, ROWS, NEXT_ROWS)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A state tensor: how the contract and the file call it."""
+
+    tensor: StateTensor
+    before: str
+    after: str
+    axes: Axes
+    """In the file: b where rows stand."""
+    type: int
+    """ONNX's number for its dtype in the file."""
+
+    @property
+    def row_axis(self) -> int | None:
+        """The axis that the contract's tensor does not have."""
+        if "b" in self.axes:
+            return self.axes.index("b")
+        return self.axes.index(1) if 1 in self.axes else None
+
+
+@dataclass(frozen=True)
+class Given:
+    """An output: how the contract and the file call it."""
+
+    output: Output
+    name: str
+    axes: Axes
+    type: int
+
+
+@dataclass(frozen=True)
+class Fed:
+    """An input of the file that takes a part of each step."""
+
+    name: str
+    axes: Axes
+    type: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers of a step it takes, those of the context included."""
+        return count(self.axes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A file as it will be served."""
+
+    contract: Contract
+    layout: Layout
+    fed: tuple[Fed, ...]
+    kept: tuple[Kept, ...]
+    given: tuple[Given, ...]
+    context: int
+    """Samples of the steps before that each step takes again."""
+
+
+def make_plan(original: Original, paired: Pairing, layout: Layout, options: Options) -> Plan:
+    """The contract that `layout` leads to. Raises ImportFailed with all that does not fit."""
+    problems, axes = Problems(), layout.axes
+    fed = tuple(Fed(name, axes[name], original.inputs[name].type) for name in paired.data)
+    context, new = options.input.context, sum(each.size for each in fed)
+    if context and len(fed) > 1:
+        problems.add("context of several inputs", "it is possible with one --input alone")
+    new -= context
+    if new < 1:
+        problems.add(
+            f"context {context} leaves nothing new of {new + context} numbers", "take less"
+        )
+    frame = options.input.frame
+    if frame is not None and frame != new:
+        problems.add(f"frame {frame}", f"a step of {fed[0].name} has {new} new numbers")
+    names = _names(paired)
+    kept = tuple(
+        _kept(original, options, paired, layout, n, names[n], problems) for n in paired.state
+    )
+    given = tuple(
+        each
+        for name in paired.answers
+        if (each := _given(original, options, axes[name], name, names[name], problems))
+    )
+    channels = _channels(options, max(new, 1), problems)
+    state = [each.tensor for each in kept]
+    if context:
+        state.insert(0, _context(context))
+    if not state:
+        problems.add(
+            "it has no state: nothing goes on from step to step",
+            "a stream needs one: --state INPUT=OUTPUT, or --context where it takes samples again",
+        )
+    problems.tell()
+    rate = options.sample_rate_hz
+    try:
+        contract = Contract(
+            channels=channels,
+            outputs=tuple(each.output for each in given),
+            sample_rate_hz=rate / new if rate and frame else rate,
+            state=tuple(state),
+        )
+    except ValueError as error:
+        raise ImportFailed([f"its contract: {error}"]) from error
+    return Plan(contract, layout, fed, kept, given, context)
+
+
+def _kept(
+    original: Original,
+    options: Options,
+    paired: Pairing,
+    layout: Layout,
+    before: str,
+    name: str,
+    problems: Problems,
+) -> Kept:
+    tensor, after = original.inputs[before], paired.state[before]
+    axes = layout.axes[before]
+    shape = [axis for axis in axes if axis != "b"]
+    if "b" not in axes and 1 in axes:
+        shape.remove(1)
+    initial = options.initial.get(before, 0.0)
+    if tensor.dtype not in ("float32", "float64", "float16", "int64", "int32", "bool"):
+        problems.add(f"state {tensor}", "such a type cannot be kept")
+    state = StateTensor(
+        name=name,
+        shape=tuple(shape),
+        dtype=served_dtype(tensor.dtype),  # type: ignore[arg-type]
+        initial=initial,
+        description=f"{before} of the file, next {after}",
+    )
+    return Kept(state, before, after, axes, tensor.type)
+
+
+def served_dtype(dtype: str) -> str:
+    """The dtype of the contract that holds all values of this one."""
+    if dtype in ("float32", "float64", "int64"):
+        return dtype
+    return "float32" if np.dtype(dtype).kind == "f" else "int64"
+
+
+def _context(size: int) -> StateTensor:
+    return StateTensor(
+        name=CONTEXT, shape=(size,), dtype="float32", description="the samples before the next step"
+    )
+
+
+def _given(
+    original: Original, options: Options, axes: Axes, name: str, served: str, problems: Problems
+) -> Given | None:
+    tensor = original.outputs[name]
+    answer = next((each for each in options.outputs if each.name == name), Answer(name=name))
+    shape = tuple(size for size in features(axes) if size > 1) or (1,)
+    named = answer.labels or answer.values
+    if answer.task == "raw" and named or answer.task != "raw" and len(named) != count(axes):
+        kind = "values" if answer.task == "values" else "labels"
+        mend = f"name each of its {count(axes)} numbers by --{kind}, or --task raw"
+        problems.add(f"output {tensor} has {len(named)} names for {answer.task}", mend)
+        return None
+    kind = TensorProto.FLOAT if tensor.dtype == "bfloat16" else tensor.type
+    try:
+        output = Output(
+            name=served,
+            task=answer.task,
+            labels=answer.labels,
+            values=answer.values,
+            shape=shape if answer.task == "raw" else (),
+            dtype=str(np.dtype(helper.tensor_dtype_to_np_dtype(kind))),  # type: ignore[arg-type]
+        )
+    except ValueError as error:
+        problems.add(f"output {tensor}", str(error))
+        return None
+    return Given(output, name, axes, tensor.type)
+
+
+def _channels(options: Options, size: int, problems: Problems) -> tuple[Channel, ...]:
+    named = options.input.channels
+    if named and len(named) != size:
+        problems.add(f"{len(named)} channels are named", f"a step has {size} numbers")
+    prefix = "sample" if options.input.frame else "x"
+    unit = options.input.unit
+    return named or tuple(Channel(name=f"{prefix}_{i}", unit=unit) for i in range(size))
+
+
+def _names(paired: Pairing) -> dict[str, str]:
+    """Names that the contract allows, each its own, like those of the file."""
+    found: dict[str, str] = {}
+    for name in (*paired.state, *paired.answers):
+        plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r":\d+$", "", name).lower()).strip("_")
+        plain = plain if plain[:1].isalpha() else f"tensor_{plain}"
+        taken = {*_TAKEN, *found.values(), *(f"next_{each}" for each in found.values())}
+        if name in paired.state:
+            taken.add(LOGITS)
+        free, number = plain[:80], 2
+        while free in taken or f"next_{free}" in taken:
+            free, number = f"{plain[:80]}_{number}", number + 1
+        found[name] = free
+    return found
