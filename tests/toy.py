@@ -14,11 +14,19 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from larnn_service.contract import METADATA_KEY, Channel, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import (
+    METADATA_KEY,
+    Channel,
+    Contract,
+    GraphFile,
+    Input,
+    Manifest,
+    StateTensor,
+)
 from larnn_service.outputs import classes
 
 CONTRACT = Contract(
-    channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g")),
+    input=Input(channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g"))),
     outputs=classes(("LEFT", "RIGHT", "LONG")),
     sample_rate_hz=50,
     state=(

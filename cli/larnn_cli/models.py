@@ -34,10 +34,10 @@ def models(
     table = Table("model", "takes", "answers", "runs on")
     for model in served.models:
         name = f"{model.name}/{model.version}"
-        channels = ", ".join(f"{channel} \\[{unit}]" for channel, unit in model.channels.items())
+        step = escape(str(model.input))
         table.add_row(
             f"{name}\n(default)" if model.name == served.default else name,
-            f"{channels} at {model.sample_rate_hz:g} Hz" if model.sample_rate_hz else channels,
+            f"{step}, {model.sample_rate_hz:g} steps a second" if model.sample_rate_hz else step,
             escape("; ".join(map(_gives, model.outputs))),
             model.provider,
         )

@@ -113,7 +113,7 @@ def terms_section(manifest: Manifest) -> str:
 
 
 def _info(manifest: Manifest, record: dict[str, Any]) -> DataInfo:
-    raw = manifest.contract.channels == hapt.RAW_CHANNELS
+    raw = manifest.contract.input.channels == hapt.RAW_CHANNELS
     return hapt.RAW_INFO if raw else checkpoint.data_info(record)
 
 
@@ -138,7 +138,7 @@ def _again(manifest: Manifest, record: dict[str, Any], kept: Path) -> str:
         command = command_of("train", name, record)
         return f"The weights are in the graph alone;\n`{command}` trains them again."
     folder = f"models/{manifest.name}/{manifest.version}/{CHECKPOINT_FOLDER}"
-    raw = " --raw" if manifest.contract.channels == hapt.RAW_CHANNELS else ""
+    raw = " --raw" if manifest.contract.input.channels == hapt.RAW_CHANNELS else ""
     return f"From its weights\n`python -m export onnx {folder}{raw}` writes it again."
 
 

@@ -96,8 +96,8 @@ class _Rows:
 
 def _scale(contract: Contract, like: ArrayLike | None) -> Scale:
     if like is None:
-        return standard(len(contract.channels))
-    steps = np.asarray(like, np.float64).reshape(-1, len(contract.channels))
+        return standard(contract.input.width)
+    steps = np.asarray(like, np.float64).reshape(-1, contract.input.width)
     return Scale(steps.mean(0).tolist(), steps.std(0).tolist())
 
 
@@ -106,7 +106,7 @@ def _card(manifest: Manifest, parity: Parity) -> str:
     answer, hertz = contract.outputs[0], contract.sample_rate_hz
     names = ", ".join(answer.names)
     rate = "" if hertz is None else f", at {hertz:g} steps a second"
-    channels = "\n".join(f"| {channel.name} | {channel.unit} |" for channel in contract.channels)
+    channels = "\n".join(f"| {each.name} | {each.unit} |" for each in contract.input.summary)
     state = "\n".join(f"| {t.name} | {list(t.shape)} | {t.description} |" for t in contract.state)
     return f"""\
 # {manifest.name}, version {manifest.version}

@@ -7,6 +7,7 @@ numpy and pydantic alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from larnn_service.finite import all_finite
+from larnn_service.inputs import Input as Input
 from larnn_service.outputs import LOGITS as LOGITS
 from larnn_service.outputs import Channel as Channel
 from larnn_service.outputs import Floats, Name, Output, Strict, are_good
@@ -89,11 +91,12 @@ class TensorSignature(Strict):
 class Contract(Strict):
     """What a client and the service must know of a network; repeated in the graph's metadata."""
 
-    channels: tuple[Channel, ...] = Field(min_length=1)
+    input: Input
+    """Of a step."""
     outputs: tuple[Output, ...] = Field(min_length=1)
     """The first is the answer; the others are given to those who ask."""
     sample_rate_hz: float | None = Field(gt=0)
-    """None where steps have no time between them."""
+    """Of the steps; None where they have no time between them."""
     state: tuple[StateTensor, ...] = Field(min_length=1)
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""
@@ -101,33 +104,43 @@ class Contract(Strict):
     @model_validator(mode="before")
     @classmethod
     def _format_1(cls, fields: Any) -> Any:
-        """In format 1 every network is a classifier, and `labels` say of what."""
-        if isinstance(fields, dict) and "labels" in fields and "outputs" not in fields:
-            logits = {"name": "logits", "task": "classes", "labels": fields["labels"]}
-            return {name: field for name, field in fields.items() if name != "labels"} | {
-                "outputs": (logits,)
-            }
+        """In format 1 all channels have names, every network is a classifier, and `labels` say of
+        what."""
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        if "channels" in fields and "input" not in fields:
+            fields["input"] = {"channels": fields.pop("channels")}
+        if "labels" in fields and "outputs" not in fields:
+            logits = {"name": LOGITS, "task": "classes", "labels": fields.pop("labels")}
+            fields["outputs"] = (logits,)
         return fields
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        for field, names in (
-            ("channels", [channel.name for channel in self.channels]),
-            (
-                "outputs and state",
-                [output.name for output in self.outputs] + [tensor.name for tensor in self.state],
-            ),
-        ):
-            if len(set(names)) != len(names):
-                raise ValueError(f"{field}: names must be unique, got {names}")
+        names = [output.name for output in self.outputs] + [tensor.name for tensor in self.state]
+        if len(set(names)) != len(names):
+            raise ValueError(f"outputs and state: names must be unique, got {names}")
         if LOGITS in [tensor.name for tensor in self.state]:
             raise ValueError(f"state: {LOGITS} is the name of a stream's answers in its checkpoint")
         return self
 
     @model_validator(mode="after")
     def _tokens_have_one_channel(self) -> Self:
-        if self.vocabulary is not None and len(self.channels) != 1:
-            raise ValueError(f"channels: tokens come in one, got {len(self.channels)}")
+        if self.vocabulary is not None and self.input.width != 1:
+            raise ValueError(f"input: tokens come in one channel, got {self.input.width}")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_as_long_as_their_samples(self) -> Self:
+        frame, steps = self.input.frame, self.sample_rate_hz
+        if frame is None or frame.sample_rate_hz is None or steps is None:
+            return self
+        if not math.isclose(steps * frame.samples, frame.sample_rate_hz, rel_tol=1e-6):
+            raise ValueError(
+                f"sample_rate_hz: {steps:g} steps of {frame.samples} samples a second are not "
+                f"{frame.sample_rate_hz:g} samples"
+            )
         return self
 
     @property
@@ -155,10 +168,10 @@ class Contract(Strict):
         return sum(tensor.initial_array(1).nbytes for tensor in self.state)
 
     def expected_inputs(self) -> list[TensorSignature]:
-        """Graph inputs: x [batch, steps, channels], lengths [batch], then each state tensor."""
+        """Graph inputs: x [batch, steps, width], lengths [batch], then each state tensor."""
         return [
             TensorSignature(
-                name=INPUT, dtype=self.input_dtype, shape=(None, None, len(self.channels))
+                name=INPUT, dtype=self.input_dtype, shape=(None, None, self.input.width)
             ),
             TensorSignature(name=LENGTHS, dtype="int64", shape=(None,)),
             *(
@@ -239,7 +252,7 @@ class Manifest(Strict):
     """models/<name>/<version>/model.json."""
 
     format: Literal[1, 2] = 2
-    """1 has `labels` in place of outputs; see `Contract`."""
+    """1 has `channels` in place of input and `labels` in place of outputs; see `Contract`."""
     name: ModelName
     version: int = Field(ge=1, le=MAX_VERSION)
     description: str

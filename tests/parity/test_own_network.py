@@ -14,14 +14,17 @@ from larnn_export.own_network import publish_module
 from larnn_export.placing import PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
-from larnn_service.contract import Channel, Contract, StateTensor
+from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output, classes
 
 
 def _contract(*state: StateTensor) -> Contract:
     channels = (Channel(name="left", unit="m"), Channel(name="right", unit="m"))
     return Contract(
-        channels=channels, outputs=classes(("A", "B", "C")), sample_rate_hz=10, state=state
+        input=Input(channels=channels),
+        outputs=classes(("A", "B", "C")),
+        sample_rate_hz=10,
+        state=state,
     )
 
 

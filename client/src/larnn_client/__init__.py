@@ -26,6 +26,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
+from larnn_client.inputs import Frame, Input, Range
 from larnn_client.messages import (
     Answer,
     Classification,
@@ -50,8 +51,10 @@ __all__ = [
     "Draining",
     "Expired",
     "Forbidden",
+    "Frame",
     "Full",
     "Gap",
+    "Input",
     "Internal",
     "LarnnError",
     "Model",
@@ -61,6 +64,7 @@ __all__ = [
     "Output",
     "Prediction",
     "ProtocolError",
+    "Range",
     "Refused",
     "StateLost",
     "Stream",

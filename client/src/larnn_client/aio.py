@@ -12,16 +12,25 @@ import httpx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from larnn_client.arrays import sequence_arrays
+from larnn_client.arrays import is_int16, sequence_arrays
 from larnn_client.backoff import Backoff
 from larnn_client.errors import (
     TRANSIENT,
+    BadInput,
     Internal,
     LarnnError,
     ProtocolError,
     Unreachable,
 )
-from larnn_client.messages import Classification, Floats, Models, classification, error, models
+from larnn_client.messages import (
+    Binary,
+    Classification,
+    Models,
+    Steps,
+    classification,
+    error,
+    models,
+)
 from larnn_client.pump import Emit, Pump, Wish
 from larnn_client.service import Service, reason, wait_at_least
 from larnn_client.stream import AsyncStream
@@ -125,7 +134,7 @@ class AsyncClient:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
-        binary: bool = False,
+        binary: Binary = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
@@ -135,7 +144,8 @@ class AsyncClient:
 
         JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
         answers that are not read. `binary` sends float32 frames, one at a time, since each of
-        them acknowledges all before it.
+        them acknowledges all before it; "int16" sends int16 arrays as they are, to a model that
+        scales them.
         """
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")
@@ -154,18 +164,21 @@ class AsyncClient:
 
 
 def _request(
-    sequences: list[Floats], model: str | None, logits: bool, outputs: Sequence[str]
+    sequences: list[Steps], model: str | None, logits: bool, outputs: Sequence[str]
 ) -> dict[str, Any]:
     """Sequences of one length as npy, others as JSON."""
     which = {} if model is None else {"model": model}
     if len({sequence.shape for sequence in sequences}) == 1:
         body = io.BytesIO()
-        np.save(body, np.stack(sequences).astype("<f4", copy=False))
+        batch = np.stack(sequences)
+        np.save(body, batch.astype(batch.dtype.newbyteorder("<"), copy=False))
         params = {"logits": str(logits).lower()} | which
         if outputs:
             params["outputs"] = ",".join(outputs)
         headers = {"Content-Type": "application/x-npy"}
         return {"content": body.getvalue(), "params": params, "headers": headers}
+    if any(map(is_int16, sequences)):
+        raise BadInput("int16 sequences go in one length; make these float32, scaled", "bad_shape")
     asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits} | which
     return {"json": asked | ({"outputs": list(outputs)} if outputs else {})}
 

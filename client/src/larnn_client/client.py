@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from larnn_client.aio import AsyncClient
 from larnn_client.errors import StreamClosed
-from larnn_client.messages import Classification, Models, Opened, Prediction
+from larnn_client.messages import Binary, Classification, Models, Opened, Prediction
 from larnn_client.pump import Emit
 from larnn_client.stream import AsyncStream
 
@@ -121,7 +121,7 @@ class Client:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
-        binary: bool = False,
+        binary: Binary = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> Stream:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from larnn_client.connection import Connection, Lost
 from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
 from larnn_client.journal import Journal
-from larnn_client.messages import END, Ended, Floats, Opened, Prediction, encode
+from larnn_client.messages import END, Binary, Ended, Opened, Prediction, Steps, encode
 from larnn_client.recovery import Recovery
 from larnn_client.service import Service
 
@@ -31,7 +31,7 @@ class Wish:
     emit: Emit = "last"
     outputs: tuple[str, ...] = ()
     """The names of further outputs."""
-    binary: bool = False
+    binary: Binary = False
     max_in_flight: int = 16
     """Chunks sent before their answers."""
     max_buffered_steps: int = 16_384
@@ -56,7 +56,12 @@ class Pump:
         self._to_send = asyncio.Event()
         self._news = asyncio.Event()
 
-    def send(self, steps: Floats) -> int:
+    @property
+    def binary(self) -> Binary:
+        """How chunks travel."""
+        return self._wish.binary
+
+    def send(self, steps: Steps) -> int:
         """Take a chunk to be sent; its end."""
         assert self.journal is not None
         self.journal.append(steps)

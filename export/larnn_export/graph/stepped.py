@@ -79,7 +79,7 @@ def answer_of(contract: Contract) -> Output:
 def zero_step(contract: Contract, batch: int) -> tuple[Tensor, ...]:
     """One step of zeros from the initial state: what the module is called with."""
     state = (torch.from_numpy(tensor.initial_array(batch)) for tensor in contract.state)
-    return (torch.zeros(batch, 1, len(contract.channels)), *state)
+    return (torch.zeros(batch, 1, contract.input.width), *state)
 
 
 def _export_step(module: nn.Module, contract: Contract) -> onnx.ModelProto:

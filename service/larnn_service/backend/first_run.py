@@ -12,7 +12,7 @@ ROWS, STEPS = 2, 2
 
 def run_first(backend: Backend, attention: Attention | None, contract: Contract) -> None:
     """Run zeros from the initial state. Raises ContractError where that fails."""
-    x = np.zeros((ROWS, STEPS, len(contract.channels)), dtype=contract.input_dtype)
+    x = np.zeros((ROWS, STEPS, contract.input.width), dtype=contract.input_dtype)
     tensors = {tensor.name: tensor.initial_array(2 * ROWS) for tensor in contract.state}
     rows = np.arange(ROWS)
     try:

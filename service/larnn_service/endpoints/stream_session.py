@@ -95,8 +95,8 @@ class StreamSession:
         query, engine = self._head.query, self._engine
         try:
             offered = subprotocols.offered(self._head.headers.get("sec-websocket-protocol", ""))
-            binary = subprotocols.chosen(offered) == subprotocols.BINARY
-            self._decoder = StreamDecoder(binary, options_of(query), self._max_chunk_steps)
+            chosen = subprotocols.chosen(offered)
+            self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
             if "stream" in query:
                 stream = await engine.resume(query["stream"], self.owner)
             else:

@@ -153,14 +153,14 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
     """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
     by_name = {tensor.name: tensor for tensor in inputs}
     contract = model.manifest.contract
-    channels = len(contract.channels)
+    width = contract.input.width
     if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - {INPUT, LENGTHS}:
         raise BadMessage(
             f"inputs {quoted(', '.join(tensor.name for tensor in inputs) or 'none')}: "
-            f"{model.manifest.name} takes {INPUT} [batch, steps, {channels}] and, if rows differ, "
+            f"{model.manifest.name} takes {INPUT} [batch, steps, {width}] and, if rows differ, "
             f"{LENGTHS} [batch]; its state stays here"
         )
-    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", channels)
+    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", width)
     if LENGTHS not in by_name:
         return checked(x, model, INPUT), [x.shape[1]] * len(x)
     lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))

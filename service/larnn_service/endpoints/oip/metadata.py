@@ -33,7 +33,7 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     manifest, contract = served.manifest, served.manifest.contract
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
     inputs = [
-        TensorMetadata(INPUT, input_datatype(contract), [-1, -1, len(contract.channels)]),
+        TensorMetadata(INPUT, input_datatype(contract), [-1, -1, contract.input.width]),
         TensorMetadata(LENGTHS, INT64, [-1]),
     ]
     outputs = [
@@ -53,7 +53,7 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         "backend": "onnxruntime",
         "max_batch_size": settings.max_sequences,
         "input": [
-            _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, len(contract.channels)),
+            _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, contract.input.width),
             _io(LENGTHS, "TYPE_INT64", 1) | {"reshape": {"shape": []}, "optional": True},
         ],
         "output": [
@@ -62,7 +62,8 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         ],
         "sequence_batching": {"max_sequence_idle_microseconds": idle},
         "parameters": {
-            "channels": {"string_value": ",".join(c.name for c in contract.channels)},
+            "channels": {"string_value": ",".join(c.name for c in contract.input.channels)},
+            "input": {"string_value": contract.input.model_dump_json()},
             "labels": {"string_value": ",".join(contract.labels)},
             **(
                 {"sample_rate_hz": {"string_value": f"{contract.sample_rate_hz:g}"}}
