@@ -16,7 +16,12 @@ INITIAL_STATE_FOLDER = "initial_state"
 MAX_SEQUENCES = 1024
 """Sequences that Triton takes at a time; others wait."""
 IDLE_MICROSECONDS = 300_000_000
-_DTYPES = {"float32": "TYPE_FP32", "float64": "TYPE_FP64", "int64": "TYPE_INT64"}
+_DTYPES = {
+    **{f"float{bits}": f"TYPE_FP{bits}" for bits in (16, 32, 64)},
+    **{f"int{bits}": f"TYPE_INT{bits}" for bits in (8, 16, 32, 64)},
+    "uint8": "TYPE_UINT8",
+    "bool": "TYPE_BOOL",
+}
 
 
 def triton_config(manifest: Manifest) -> str:

@@ -11,7 +11,7 @@ from larnn_export.importing.context import write_context
 from larnn_export.importing.core import enter, leave, open_shape, types_of, write_core
 from larnn_export.importing.layout import sized
 from larnn_export.importing.plan import Plan
-from larnn_export.importing.prepared import LENGTHS_32, NET, Prepared, told_lengths
+from larnn_export.importing.prepared import LENGTHS_32, NET, Prepared, told_lengths, without_weights
 from larnn_export.wrapping.nodes import Nodes, tensor_type
 from larnn_export.wrapping.over_rows import (
     FRAME,
@@ -29,12 +29,19 @@ from larnn_export.wrapping.served_model import IR_VERSION, named, served_model
 from larnn_service.contract import INPUT, LENGTHS
 
 
-def build_model(prepared: Prepared, plan: Plan) -> onnx.ModelProto:
-    """A checked model of the plan's contract."""
+def build_model(prepared: Prepared, plan: Plan, apart: bool = False) -> onnx.ModelProto:
+    """A checked model of the plan's contract.
+
+    Weights stand in the loop that uses them, where onnxruntime packs them for its products; `apart`
+    puts them around it, as it must be where they go into a file of their own.
+    """
     nodes = Nodes("import")
+    if apart:
+        nodes.constants.extend(prepared.graph.initializer)
+        prepared = without_weights(prepared)
     x = INPUT
     if plan.context:
-        x = write_context(nodes, plan.context, len(plan.contract.channels))
+        x = write_context(nodes, plan.context, plan.contract.input.width)
     _WRITERS[plan.layout.rows, plan.layout.steps](nodes, prepared, plan, x)
     graph = nodes.graph(
         "imported",

@@ -29,17 +29,24 @@ def write_import_card(manifest: Manifest, plan: Plan, difference: Difference) ->
 
 | | |
 |---|---|
-| takes | {len(contract.channels)} numbers a step{f", {rate:g} steps a second" if rate else ""} |
+| takes | {contract.input.width} numbers a step{f", {rate:g} steps a second" if rate else ""} |
 {_rows(plan)}
 
 {_HOW[plan.layout.rows, plan.layout.steps]}{why}
 
 Beside the file in onnxruntime, over {difference.steps:,} steps of {difference.source} in ragged
-chunks that carry the state on, {"nothing differs" if not difference.outputs else "the outputs"}
-{"in the outputs" if not difference.outputs else f"differ by at most {difference.outputs:.1e}"}, and
-the state by at most {difference.state:.1e}, relative to max(1, |value|); {difference.bound:.0e} is
-allowed.{_terms(manifest)}
+chunks that carry the state on, {_measured(difference)}; up to {difference.bound:.0e} is allowed.\
+{_terms(manifest)}
 """
+
+
+def _measured(difference: Difference) -> str:
+    if not difference.outputs and not difference.state:
+        return "nothing differs, neither in the outputs nor in the state"
+    return (
+        f"the outputs differ by at most {difference.outputs:.1e} and the state by\n"
+        f"{difference.state:.1e}, relative to max(1, |value|)"
+    )
 
 
 def _rows(plan: Plan) -> str:

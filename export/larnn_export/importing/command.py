@@ -43,6 +43,9 @@ def import_file(
         str | None, typer.Option(help="names between commas, each with its unit in brackets or not")
     ] = None,
     unit: Annotated[str | None, typer.Option(help="of the numbers of a step")] = None,
+    int16_scale: Annotated[
+        float | None, typer.Option(help="of a frame's samples as int16; 1/32768 unless given")
+    ] = None,
     sample_rate: Annotated[
         float | None, typer.Option(help="steps a second; with --frame, samples a second")
     ] = None,
@@ -94,6 +97,7 @@ def import_file(
         "context": context,
         "channels": with_units(channels, unit or "1"),
         "unit": unit,
+        "int16_scale": int16_scale,
     }
     given = {
         "name": name or (None if config else file.stem.lower().replace("_", "-")),
@@ -136,7 +140,8 @@ def _outputs(
 def _told(imported: Imported) -> list[str]:
     """What was made, and what was guessed."""
     plan, difference = imported.plan, imported.difference
-    lines = [f"{fed.name} takes {fed.size} numbers a step" for fed in plan.fed]
+    lines = [f"{fed.name} [{', '.join(map(str, fed.axes))}]" for fed in plan.fed]
+    lines.append(f"a step is {plan.contract.input.width} numbers")
     lines += describe(imported.paired.state, imported.paired.found_by)
     if plan.given[0].output.task == "raw":
         lines.append(

@@ -12,7 +12,7 @@ import onnx
 
 from larnn_export.importing.build import build_model
 from larnn_export.importing.card import write_import_card
-from larnn_export.importing.layout import Layout, find_layouts
+from larnn_export.importing.layout import Layout, find_layouts, open_axes
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing, pair
@@ -25,6 +25,8 @@ from larnn_export.placing import CARD_FILE, GRAPH_FILE, require_free, version_fo
 from larnn_service.contract import MANIFEST_FILE, File, GraphFile, Manifest
 
 DATA_FILE = "model.onnx.data"
+SMALL = 100
+"""Bytes of a tensor that stays in the graph: those of loops must."""
 LARGEST = 2**31 - 2**20
 """Bytes of a file with its weights inside; protobuf takes less than 2 GiB."""
 
@@ -58,8 +60,10 @@ def import_graph(
     original = Original(Path(file))
     problems = Problems()
     paired = pair(original, options, problems)
-    layouts = find_layouts(original, paired, options, problems)
-    plan, model, difference = _first_equal(original, options, paired, layouts, samples)
+    axes = open_axes(original, paired, options, problems)
+    problems.tell()
+    layouts = find_layouts(original, paired, axes, options)
+    plan, model, difference = _first_equal(original, options, paired, layouts, samples, largest)
     with version_folder(Path(root), options.name, options.version, replace) as folder:
         graph = _write_graph(folder, model, largest)
         manifest = _manifest(original, options, plan, paired, difference, graph)
@@ -74,6 +78,7 @@ def _first_equal(
     paired: Pairing,
     layouts: Iterator[Layout],
     samples: Path | None,
+    largest: int,
 ) -> tuple[Plan, onnx.ModelProto, Difference]:
     """The first layout whose model answers as the file does."""
     prepared = prepare(original, options)
@@ -84,10 +89,10 @@ def _first_equal(
         if failed is not None:
             layout = dataclasses.replace(layout, why=failed.problems[0])
         plan = make_plan(original, paired, layout, options)
-        own = None if samples is None else read_samples(samples, len(plan.contract.channels))
+        own = None if samples is None else read_samples(samples, plan.contract.input.width)
         source = "noise" if samples is None else samples.name
         try:
-            model = _built(prepared, plan)
+            model = _built(prepared, plan, prepared.graph.ByteSize() > largest)
             return plan, model, compare(original, plan, model, options, own, source)
         except ImportFailed as error:
             failed = failed or error
@@ -96,9 +101,9 @@ def _first_equal(
     raise failed
 
 
-def _built(prepared: Prepared, plan: Plan) -> onnx.ModelProto:
+def _built(prepared: Prepared, plan: Plan, apart: bool) -> onnx.ModelProto:
     try:
-        return build_model(prepared, plan)
+        return build_model(prepared, plan, apart)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ImportFailed([f"onnx does not take its graph: {first_sentence(error)}"]) from error
 
@@ -110,7 +115,9 @@ def _write_graph(folder: Path, model: onnx.ModelProto, largest: int) -> GraphFil
     if model.ByteSize() <= largest:
         target.write_bytes(model.SerializeToString(deterministic=True))
     else:
-        onnx.save(model, target, save_as_external_data=True, location=DATA_FILE, size_threshold=0)
+        onnx.save(
+            model, target, save_as_external_data=True, location=DATA_FILE, size_threshold=SMALL
+        )
         data = (File(file=DATA_FILE, sha256=_sha256(folder / DATA_FILE)),)
     return GraphFile(file=GRAPH_FILE, sha256=_sha256(target), data=data)
 

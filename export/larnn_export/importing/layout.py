@@ -25,7 +25,13 @@ Rows = Literal["together", "alone"]
 Steps = Literal["whole", "one"]
 _TIME = re.compile(r"seq|time|^t$|len|step|frame", re.IGNORECASE)
 _BATCH = re.compile(r"batch|^n$|^b$|^bs$", re.IGNORECASE)
-_SIZES = ((2, 1), (3, 1), (2, 5))
+_ROLES: dict[int, list[tuple[str, ...]]] = {
+    0: [()],
+    1: [("b",), ("t",)],
+    2: [("b", "t"), ("t", "b")],
+}
+"""What so many open axes may be."""
+_SIZES: tuple[tuple[int, int], ...] = ((2, 1), (3, 1), (2, 5))
 """Rows and steps of the runs that tell them apart."""
 
 
@@ -41,32 +47,47 @@ class Layout:
     """Why it is run otherwise than its shapes promise."""
 
 
-def find_layouts(
+def open_axes(
     original: Original, paired: Pairing, options: Options, problems: Problems
+) -> dict[str, Open]:
+    """What the file and the options tell of the axes; what is missing is added to the problems."""
+    named = {
+        original.inputs[name].shape[axis]  # type: ignore[index]
+        for name in paired.state
+        for axis in original.inputs[name].dynamic
+    }
+    of_data = {
+        name: _of_data(original.inputs[name], named, options, problems) for name in paired.data
+    }
+    return of_data | {
+        name: _of_state(original.inputs[name], options, problems) for name in paired.state
+    }
+
+
+def find_layouts(
+    original: Original, paired: Pairing, axes: Mapping[str, Open], options: Options
 ) -> Iterator[Layout]:
-    """The readings that run, the fastest first. What is missing is added to the problems."""
-    axes = {}
-    for name in (*paired.data, *paired.state):
-        found = _declared(original.inputs[name], name in paired.data, options, problems)
-        axes[name] = found
-    problems.tell()
+    """The first reading of the axes that runs: with all rows together, and with each alone.
+
+    Raises ImportFailed where none does.
+    """
     failed: list[str] = []
-    tried, runs = set(), False
-    for reading in _readings(axes, paired, options):
+    for reading in _readings(axes, paired):
+        runs = False
         for rows in _rows(reading, options):
-            known = (rows, tuple(reading.items()))
-            if known in tried:
-                continue
-            tried.add(known)
             try:
-                found_axes = _try(original, paired, options, reading, rows)
+                found = _try(original, paired, options, reading, rows)
             except RunFailed as error:
                 failed.append(str(error))
                 continue
-            runs = True
             why = failed[-1] if failed and rows == "alone" else ""
-            yield from _steps(Layout(rows, "whole", found_axes, why), paired, options)
-    if failed and not runs:
+            layout = _at_once(Layout(rows, "whole", found, why), paired, options)
+            if options.steps in (None, layout.steps):
+                runs = True
+                yield layout
+        if runs:
+            return
+    if failed:
         told = ", ".join(str(original.inputs[name]) for name in axes)
         raise ImportFailed(
             [
@@ -79,16 +100,13 @@ def find_layouts(
 Open = tuple[int | str | None, ...]
 
 
-def _declared(tensor: Tensor, data: bool, options: Options, problems: Problems) -> Open:
-    """Its axes, of which those that are not known stay open."""
+def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Problems) -> Open:
+    """Its axes, of which those that are not known stay open; `named` are states' dynamic axes."""
     if tensor.name in options.shapes:
         return options.shapes[tensor.name]
-    if tensor.shape is None:
-        problems.add(f"{tensor} has no shape", f"give it: --shape {tensor.name}=b,128")
-        return ()
-    shape: list[Any] = list(tensor.shape)
+    shape = [*_told(tensor, problems)]
     frame, context = options.input.frame, options.input.context
-    if data and shape and not isinstance(shape[-1], int):
+    if shape and not isinstance(shape[-1], int) and (shape[-1] or 0) not in named:
         if frame is None:
             problems.add(
                 f"the last axis of {tensor} is dynamic",
@@ -96,12 +114,7 @@ def _declared(tensor: Tensor, data: bool, options: Options, problems: Problems) 
                 f"b for rows and t for steps: --shape {tensor.name}=b,512",
             )
         shape[-1] = (frame or 1) + context
-    if not data and len(tensor.dynamic) > 1:
-        problems.add(
-            f"state {tensor} has several dynamic axes",
-            f"give its shape, b for rows: --shape {tensor.name}=2,b,128",
-        )
-    if data and len([size for size in shape if not isinstance(size, int)]) > 2:
+    if len([size for size in shape if not isinstance(size, int)]) > 2:
         problems.add(
             f"{tensor} has more than two dynamic axes",
             f"give its shape, b for rows and t for steps: --shape {tensor.name}=b,t,40",
@@ -109,9 +122,24 @@ def _declared(tensor: Tensor, data: bool, options: Options, problems: Problems) 
     return tuple(shape)
 
 
-def _readings(
-    axes: Mapping[str, Open], paired: Pairing, options: Options
-) -> Iterator[dict[str, Axes]]:
+def _of_state(tensor: Tensor, options: Options, problems: Problems) -> Open:
+    if tensor.name in options.shapes:
+        return options.shapes[tensor.name]
+    if len(tensor.dynamic) > 1:
+        problems.add(
+            f"state {tensor} has several dynamic axes",
+            f"give its shape, b for rows: --shape {tensor.name}=2,b,128",
+        )
+    return _told(tensor, problems)
+
+
+def _told(tensor: Tensor, problems: Problems) -> Open:
+    if tensor.shape is None:
+        problems.add(f"{tensor} has no shape", f"give it: --shape {tensor.name}=b,128")
+    return tensor.shape or ()
+
+
+def _readings(axes: Mapping[str, Open], paired: Pairing) -> Iterator[dict[str, Axes]]:
     """What the open axes may be, the likely first."""
     states = {name: _as_state(axes[name]) for name in paired.state}
     has_rows = not states or any("b" in each for each in states.values())
@@ -127,7 +155,7 @@ def _as_state(shape: Open) -> Axes:
 def _as_data(shape: Open, has_rows: bool) -> Iterator[Axes]:
     fixed = ("b", "t")
     places = [i for i, s in enumerate(shape) if not isinstance(s, int) and s not in fixed]
-    roles = {0: [()], 1: [("b",), ("t",)], 2: [("b", "t"), ("t", "b")]}[len(places)]
+    roles = _ROLES[len(places)]
     if not has_rows:
         roles = sorted(roles, key=lambda each: each != ("t",))
     score = {
@@ -180,7 +208,7 @@ def _try(
     for name in names:
         found[name] = _told_by([each[name] for each in shapes], sizes, name)
     for name, output in paired.state.items():
-        if sized(found[output], *sizes[0]) != sized(found[name], *sizes[0]):
+        if any(sized(found[output], *size) != sized(found[name], *size) for size in sizes):
             raise RunFailed(f"{output} {[*found[output]]} is no next {name} {[*found[name]]}")
     if rows == "together":
         for name in names:
@@ -206,20 +234,18 @@ def _told_by(shapes: list[tuple[int, ...]], sizes: tuple[tuple[int, int], ...], 
     return tuple(axes)
 
 
-def _steps(layout: Layout, paired: Pairing, options: Options) -> Iterator[Layout]:
-    """Whole sequences at once where it takes and gives them, else one step a time."""
-    axes = layout.axes
-    takes = all("t" in axes[name] for name in paired.data)
-    if takes and all("t" in axes[name] for name in paired.answers) and options.steps != "one":
-        yield layout
-    if options.steps != "whole":
-        one = {name: tuple(1 if a == "t" else a for a in each) for name, each in axes.items()}
-        yield Layout(layout.rows, "one", one, layout.why)
+def _at_once(layout: Layout, paired: Pairing, options: Options) -> Layout:
+    """Whole sequences where it takes and gives them, else one step a time."""
+    takes = all("t" in layout.axes[name] for name in (*paired.data, *paired.answers))
+    if takes and options.steps != "one":
+        return layout
+    one = {n: tuple(1 if a == "t" else a for a in axes) for n, axes in layout.axes.items()}
+    return Layout(layout.rows, "one", one, layout.why)
 
 
 def sized(axes: Axes, batch: int, steps: int) -> tuple[int, ...]:
     """A shape with so many rows and steps."""
-    return tuple({"b": batch, "t": steps}.get(axis, axis) for axis in axes)  # type: ignore[arg-type, misc]
+    return tuple({"b": batch, "t": steps}.get(axis, axis) for axis in axes)  # type: ignore[arg-type]
 
 
 def features(axes: Axes) -> tuple[int, ...]:

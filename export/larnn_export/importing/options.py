@@ -33,6 +33,8 @@ class Step(Part):
     channels: tuple[Channel, ...] = ()
     unit: str = "1"
     """Of channels without names."""
+    int16_scale: float | None = Field(1 / 32768, gt=0)
+    """What a frame's samples are multiplied by where they come as int16."""
 
 
 class Answer(Part):

@@ -53,14 +53,14 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     _by_names(paired, free, targets, _BEFORE, _AFTER)
     _by_names(paired, free, targets, _BEFORE + _BEFORE_SHORT, _AFTER + _AFTER_SHORT)
     left = [tensor for tensor in free if tensor.name not in paired.state]
-    paired.data = list(options.input.names) or _data(left)
+    paired.data = [name for name in options.input.names if name in inputs] or _data(left)
     left = [tensor for tensor in left if tensor.name not in paired.data]
     for name in [tensor.name for tensor in left]:
         _by_shape(paired, original.inputs[name], left, _free(paired, targets))
     _leftover(paired, [t for t in left if t.name not in paired.state], targets, problems)
     if not paired.data:
         problems.add("no input is left for the steps", "name it: --input NAME")
-    said = [each.name for each in options.outputs]
+    said = [each.name for each in options.outputs if each.name in outputs]
     rest = [name for name in outputs if name not in {*said, *paired.state.values()}]
     paired.answers = said or rest
     if not paired.answers:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
-
-import numpy as np
-from onnx import TensorProto, helper
+from typing import Any
 
 from larnn_export.importing.layout import Axes, Layout, count, features
 from larnn_export.importing.options import Answer, Options
@@ -20,10 +19,12 @@ from larnn_service.contract import (
     LOGITS,
     NEXT_ROWS,
     ROWS,
-    Channel,
     Contract,
+    Dtype,
+    Input,
     StateTensor,
 )
+from larnn_service.inputs import Frame, Range
 from larnn_service.outputs import Output
 
 CONTEXT = "context"
@@ -112,7 +113,7 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
         for name in paired.answers
         if (each := _given(original, options, axes[name], name, names[name], problems))
     )
-    channels = _channels(options, max(new, 1), problems)
+    step = _input(options, max(new, 1), problems)
     state = [each.tensor for each in kept]
     if context:
         state.insert(0, _context(context))
@@ -122,10 +123,11 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
             "a stream needs one: --state INPUT=OUTPUT, or --context where it takes samples again",
         )
     problems.tell()
+    assert step is not None
     rate = options.sample_rate_hz
     try:
         contract = Contract(
-            channels=channels,
+            input=step,
             outputs=tuple(each.output for each in given),
             sample_rate_hz=rate / new if rate and frame else rate,
             state=tuple(state),
@@ -150,23 +152,21 @@ def _kept(
     if "b" not in axes and 1 in axes:
         shape.remove(1)
     initial = options.initial.get(before, 0.0)
-    if tensor.dtype not in ("float32", "float64", "float16", "int64", "int32", "bool"):
-        problems.add(f"state {tensor}", "such a type cannot be kept")
     state = StateTensor(
         name=name,
         shape=tuple(shape),
-        dtype=served_dtype(tensor.dtype),  # type: ignore[arg-type]
+        dtype=served_dtype(tensor.dtype),
         initial=initial,
         description=f"{before} of the file, next {after}",
     )
     return Kept(state, before, after, axes, tensor.type)
 
 
-def served_dtype(dtype: str) -> str:
+def served_dtype(dtype: str) -> Dtype:
     """The dtype of the contract that holds all values of this one."""
-    if dtype in ("float32", "float64", "int64"):
-        return dtype
-    return "float32" if np.dtype(dtype).kind == "f" else "int64"
+    if dtype == "float64":
+        return "float64"
+    return "float32" if "float" in dtype else "int64"
 
 
 def _context(size: int) -> StateTensor:
@@ -187,7 +187,7 @@ def _given(
         mend = f"name each of its {count(axes)} numbers by --{kind}, or --task raw"
         problems.add(f"output {tensor} has {len(named)} names for {answer.task}", mend)
         return None
-    kind = TensorProto.FLOAT if tensor.dtype == "bfloat16" else tensor.type
+    dtype: Any = "float32" if tensor.dtype == "bfloat16" else tensor.dtype
     try:
         output = Output(
             name=served,
@@ -195,7 +195,7 @@ def _given(
             labels=answer.labels,
             values=answer.values,
             shape=shape if answer.task == "raw" else (),
-            dtype=str(np.dtype(helper.tensor_dtype_to_np_dtype(kind))),  # type: ignore[arg-type]
+            dtype=dtype,
         )
     except ValueError as error:
         problems.add(f"output {tensor}", str(error))
@@ -203,13 +203,24 @@ def _given(
     return Given(output, name, axes, tensor.type)
 
 
-def _channels(options: Options, size: int, problems: Problems) -> tuple[Channel, ...]:
-    named = options.input.channels
-    if named and len(named) != size:
-        problems.add(f"{len(named)} channels are named", f"a step has {size} numbers")
-    prefix = "sample" if options.input.frame else "x"
-    unit = options.input.unit
-    return named or tuple(Channel(name=f"{prefix}_{i}", unit=unit) for i in range(size))
+def _input(options: Options, size: int, problems: Problems) -> Input | None:
+    """What a step of so many numbers is."""
+    said = options.input
+    if said.channels and len(said.channels) != size:
+        problems.add(f"{len(said.channels)} channels are named", f"a step has {size} numbers")
+        return None
+    try:
+        if said.channels:
+            return Input(channels=said.channels)
+        if said.frame is None:
+            return Input(range=Range(prefix="x", count=size, unit=said.unit))
+        rate, scale = options.sample_rate_hz, said.int16_scale
+        return Input(
+            frame=Frame(samples=size, unit=said.unit, sample_rate_hz=rate, int16_scale=scale)
+        )
+    except ValueError as error:
+        problems.add(f"a step of {size} numbers", str(error))
+        return None
 
 
 def _names(paired: Pairing) -> dict[str, str]:
@@ -221,8 +232,10 @@ def _names(paired: Pairing) -> dict[str, str]:
         taken = {*_TAKEN, *found.values(), *(f"next_{each}" for each in found.values())}
         if name in paired.state:
             taken.add(LOGITS)
-        free, number = plain[:80], 2
-        while free in taken or f"next_{free}" in taken:
-            free, number = f"{plain[:80]}_{number}", number + 1
+        free = plain[:80]
+        for number in itertools.count(2):
+            if free not in taken and f"next_{free}" not in taken:
+                break
+            free = f"{plain[:80]}_{number}"
         found[name] = free
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import onnx
@@ -63,6 +64,14 @@ def prepare(original: Original, options: Options) -> Prepared:
         {domain: version for domain, version in opsets.items() if domain in used},
         model.ir_version,
     )
+
+
+def without_weights(prepared: Prepared) -> Prepared:
+    """The same without them, for a loop whose weights stand around it."""
+    graph = GraphProto()
+    graph.CopyFrom(prepared.graph)
+    del graph.initializer[:]
+    return dataclasses.replace(prepared, graph=graph)
 
 
 def has_layers(graph: GraphProto) -> bool:

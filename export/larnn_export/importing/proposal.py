@@ -22,9 +22,9 @@ def propose(original: Original, options: Options) -> str:
         problems.tell()
     except ImportFailed as error:
         lines += [f"# missing: {problem}" for problem in error.problems]
-    said = options.model_dump(mode="json", exclude_defaults=True)
-    said = {"name": options.name, "version": options.version, "sample_rate_hz": 1.0} | said
-    said["input"] = {"names": paired.data} | said.get("input", {})
+    said: dict[str, Any] = {"name": options.name, "version": options.version}
+    said |= options.model_dump(mode="json", exclude_defaults=True)
+    said["input"] = {"names": paired.data, **said.get("input", {})}
     said["state"] = paired.state
     outputs = said.get("outputs") or [{"name": n, "task": "raw"} for n in paired.answers]
     plain = {key: value for key, value in said.items() if not isinstance(value, dict)}

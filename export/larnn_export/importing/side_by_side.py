@@ -76,7 +76,7 @@ def compare(
         for kind, name, want, got in pairs:
             difference = _difference(got, want.reshape(got.shape))
             if not difference <= bound:
-                raise ImportFailed([_told(name, difference, bound, row, original.precision)])
+                raise ImportFailed([_told(name, difference, bound, row, original)])
             worst[kind] = max(worst[kind], difference)
     return Difference(worst["outputs"], worst["state"], bound, len(rows[0]), source)
 
@@ -85,7 +85,7 @@ def _rows(
     plan: Plan, random: np.random.Generator, samples: NDArray[np.float32] | None
 ) -> list[NDArray[np.float32]]:
     """Of several lengths, the first the longest."""
-    channels = len(plan.contract.channels)
+    channels = plan.contract.input.width
     if samples is None:
         scale = 0.1 if plan.context else 1.0
         noise = random.normal(0, scale, (ROWS, STEPS, channels)).astype(np.float32)
@@ -119,7 +119,7 @@ def _in_chunks(
         x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
         for index, length in enumerate(lengths):
             x[index, :length] = rows[index][done[index] : done[index] + length]
-        given = session.run(names, {INPUT: x, LENGTHS: np.array(lengths), **state})
+        given = _run(session, names, {INPUT: x, LENGTHS: np.array(lengths), **state})
         for name, array in zip(outputs, given, strict=False):
             for index, length in enumerate(lengths):
                 found[name][index].append(array[index, :length])
@@ -128,6 +128,13 @@ def _in_chunks(
         done = [at + length for at, length in zip(done, lengths, strict=True)]
     joined = {name: [np.concatenate(each) for each in rows_] for name, rows_ in found.items()}
     return joined, state
+
+
+def _run(session: Any, names: list[str], feeds: Arrays) -> list[NDArray[Any]]:
+    try:
+        return list(session.run(names, feeds))
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise ImportFailed([f"it does not run inside a loop: {first_sentence(error)}"]) from error
 
 
 def _session(model: onnx.ModelProto) -> Any:
@@ -151,9 +158,10 @@ def _difference(got: NDArray[Any], want: NDArray[Any]) -> float:
     return float((np.abs(differing) / np.maximum(1, np.abs(other))).max(initial=0.0))
 
 
-def _told(name: str, difference: float, bound: float, row: int, precision: str) -> str:
+def _told(name: str, difference: float, bound: float, row: int, original: Original) -> str:
     return (
         f"{name} of row {row} differs from the file's by {difference:.1e}, more than {bound:.0e}: "
-        "it may look ahead, or let the rows of a batch meet; where it is rounding "
-        f"({precision}), allow more by --tolerance {difference * 2:.0e}"
+        "does it look ahead, or its answer depend on how many steps it gets at once? where it is "
+        f"meant to get one a time, --steps one; where it is rounding ({original.precision}), "
+        f"--tolerance {difference * 2:.0e}"
     )

@@ -33,7 +33,7 @@ class Nodes:
         if array.dtype.kind == "i":
             array = array.astype(np.int64)
         name = f"{self._prefix}.constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def reshape(self, value: str, shape: Sequence[int]) -> str:

@@ -101,7 +101,7 @@ def write_steps_of_row(
     frame = helper.make_node("Gather", [ROW, COUNT], [FRAME], axis=0)
     step.nodes.insert(0, frame)
     goes_on = step.add("Identity", "step.goes_on")
-    of_states: list[Named] = [(state.old, state.type, None) for state in states]
+    of_states: list[Named] = [(state.old, state.type, state.shape) for state in states]
     graph = step.graph(
         "step",
         [(COUNT, TensorProto.INT64, []), ("step.goes_on", TensorProto.BOOL, []), *of_states],

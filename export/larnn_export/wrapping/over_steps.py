@@ -52,7 +52,7 @@ def write_over_steps(
         body.add("Where", _along(body, alive, tensor), tensor.new, tensor.old) for tensor in carried
     ]
     counted = body.add("Add", COUNT, body.constant(1))
-    inputs: list[Named] = [(tensor.old, tensor.type, None) for tensor in carried]
+    inputs: list[Named] = [(tensor.old, tensor.type, tensor.shape) for tensor in carried]
     outputs: list[Named] = [(k, t.type, t.shape) for k, t in zip(kept, carried, strict=True)]
     graph = body.graph(
         "step",
