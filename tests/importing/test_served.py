@@ -46,7 +46,7 @@ def test_streams_answer_as_the_file_does(
         for chunks in zip(*(np.split(steps, cuts) for steps in signals), strict=True):
             for stream, chunk, answers in zip(streams, chunks, found, strict=True):
                 [prediction] = stream.predict([chunk])
-                answers.append(prediction.values)
+                answers.append(np.array(prediction.output, np.float32))
     ends = [*(cuts - 1), 39]
     for answers, outputs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(np.stack(answers), outputs[ends], atol=1e-6)
