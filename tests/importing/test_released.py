@@ -104,8 +104,7 @@ def test_it_is_served_as_onnxruntime_answers(
     released = RELEASED[name]
     file = package(*released.package, packages) / released.file
     models = tmp_path / "models"
-    options = [*released.options.split(), "--models", models]
-    done = run("import", file, "--name", name, *options)
+    done = run("import", file, "--name", name, "--models", models, *released.options.split())
     assert done.code == 0, done.err
     rows = [released.steps(sound(SECONDS))]
     rows += [released.steps(sound(SECONDS // STREAMS, seed)) for seed in range(1, STREAMS)]
