@@ -31,7 +31,9 @@ CONTRACT = Contract(
     sample_rate_hz=50,
     state=(
         StateTensor(name="total", shape=(2,), dtype="float32", description="sum of the inputs"),
-        StateTensor(name="seen", shape=(), dtype="int64", description="steps so far"),
+        StateTensor(
+            name="seen", shape=(), dtype="int64", maximum=2**40, description="steps so far"
+        ),
     ),
 )
 

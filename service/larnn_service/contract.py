@@ -8,18 +8,27 @@ numpy and pydantic alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from larnn_service.finite import all_finite
 from larnn_service.inputs import Input as Input
 from larnn_service.outputs import LOGITS as LOGITS
 from larnn_service.outputs import Channel as Channel
-from larnn_service.outputs import Floats, Name, Output, Strict, are_good
+from larnn_service.outputs import Floats, Output, Strict, are_good
+from larnn_service.tensors import (
+    CarriedTensor,
+    ContextTensor,
+    File,
+    FileName,
+    Sha256,
+)
+from larnn_service.tensors import StateTensor as StateTensor
 
 INPUT = "x"
 LENGTHS = "lengths"
@@ -34,9 +43,6 @@ MANIFEST_FILE = "model.json"
 MAX_VERSION = 2**53 - 1
 """What JSON, every store and every client count exactly."""
 
-Dtype = Literal["float32", "float64", "int64"]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 
 
@@ -58,28 +64,6 @@ class Vocabulary(Strict):
     sha256: Sha256
 
 
-class StateTensor(Strict):
-    """One tensor of the recurrent state: graph input `name`, graph output `next_<name>`."""
-
-    name: Name
-    shape: tuple[Annotated[int, Field(ge=1)], ...]
-    """Without the batch axis, which comes first in the graph."""
-    dtype: Dtype
-    initial: float = 0.0
-    """The value of every element before the first step."""
-    maximum: Annotated[int, Field(ge=0)] | None = None
-    """The largest value that an integer can have, where it is bounded."""
-    description: str
-
-    @property
-    def next_name(self) -> str:
-        return f"next_{self.name}"
-
-    def initial_array(self, batch: int) -> np.ndarray[Any, Any]:
-        """Array [batch, *shape] as it is before the first step."""
-        return np.full((batch, *self.shape), self.initial, dtype=self.dtype)
-
-
 class TensorSignature(Strict):
     """A graph input or output as the runtime reports it; a dynamic axis is None."""
 
@@ -98,6 +82,8 @@ class Contract(Strict):
     sample_rate_hz: float | None = Field(gt=0)
     """Of the steps; None where they have no time between them."""
     state: tuple[StateTensor, ...] = Field(min_length=1)
+    context: tuple[ContextTensor, ...] = Field((), exclude_if=lambda tensors: not tensors)
+    """What is given once, when a stream opens or with a request."""
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""
 
@@ -118,10 +104,14 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [output.name for output in self.outputs] + [tensor.name for tensor in self.state]
-        if len(set(names)) != len(names):
-            raise ValueError(f"outputs and state: names must be unique, got {names}")
-        if LOGITS in [tensor.name for tensor in self.state]:
+        carried = [tensor.name for tensor in self.carried]
+        names = [*(output.name for output in self.outputs), *carried]
+        if len({*names, INPUT, LENGTHS}) != len(names) + 2:
+            raise ValueError(
+                f"outputs, state and context: names must be unique, and not {INPUT} or {LENGTHS}, "
+                f"got {names}"
+            )
+        if LOGITS in carried:
             raise ValueError(f"state: {LOGITS} is the name of a stream's answers in its checkpoint")
         return self
 
@@ -144,7 +134,7 @@ class Contract(Strict):
         return self
 
     @property
-    def input_dtype(self) -> Dtype:
+    def input_dtype(self) -> Literal["float32", "int64"]:
         return "float32" if self.vocabulary is None else "int64"
 
     @property
@@ -162,13 +152,34 @@ class Contract(Strict):
         # What is no float may look infinite among the columns, but nothing infinite looks finite.
         return all_finite(columns) or are_good(self.outputs, columns)
 
+    @property
+    def carried(self) -> tuple[CarriedTensor, ...]:
+        """What a stream brings along from run to run: state, and the context that does not move."""
+        return *self.state, *self.context
+
     @cached_property
     def state_bytes(self) -> int:
-        """Of one stream's state."""
-        return sum(tensor.initial_array(1).nbytes for tensor in self.state)
+        """Of all that one stream brings along."""
+        return sum(tensor.nbytes for tensor in self.carried)
+
+    def initial_state(
+        self, arrays: Mapping[str, NDArray[Any]] = MappingProxyType({})
+    ) -> dict[str, NDArray[Any]]:
+        """Each carried tensor [*shape] before the first step; `arrays` are those that files have.
+        Context that a client must give is zero."""
+        numbers = {tensor.name: tensor.initial for tensor in self.state}
+        numbers |= {tensor.name: tensor.default or 0.0 for tensor in self.context}
+        state = {}
+        for tensor in self.carried:
+            number = numbers[tensor.name]
+            if isinstance(number, File):
+                state[tensor.name] = arrays[tensor.name]
+            else:
+                state[tensor.name] = tensor.filled(number)
+        return state
 
     def expected_inputs(self) -> list[TensorSignature]:
-        """Graph inputs: x [batch, steps, width], lengths [batch], then each state tensor."""
+        """Graph inputs: x [batch, steps, width], lengths [batch], then state and context."""
         return [
             TensorSignature(
                 name=INPUT, dtype=self.input_dtype, shape=(None, None, self.input.width)
@@ -176,7 +187,7 @@ class Contract(Strict):
             TensorSignature(name=LENGTHS, dtype="int64", shape=(None,)),
             *(
                 TensorSignature(name=t.name, dtype=t.dtype, shape=(None, *t.shape))
-                for t in self.state
+                for t in self.carried
             ),
         ]
 
@@ -232,13 +243,6 @@ class Contract(Strict):
             mine, theirs = getattr(self, field), getattr(other, field)
             if mine != theirs:
                 raise ContractError(field, f"the graph says {theirs}, the manifest says {mine}")
-
-
-class File(Strict):
-    """A file beside the manifest."""
-
-    file: FileName
-    sha256: Sha256
 
 
 class GraphFile(File):

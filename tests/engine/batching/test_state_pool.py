@@ -55,7 +55,7 @@ class Failing(Adder):
 def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
     in_place: bool, grows: bool
 ) -> None:
-    arena = Arena(toy.CONTRACT, FEW)
+    arena = Arena(toy.CONTRACT.initial_state(), FEW)
     backend = Adder(arena, in_place, grows)
     slots, x = [arena.initial] * 3, np.arange(6, dtype=np.float32).reshape(3, 1, 2)
     for count in (1, 2):
@@ -69,14 +69,14 @@ def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
 
 
 def test_no_memory_is_touched_before_it_is_needed() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     assert {len(tensor) for tensor in arena.tensors.values()} == {SLOTS}
     assert arena.initial.index == 0
     assert arena.write({name: tensor[:1] for name, tensor in arena.tensors.items()})[0].index == 1
 
 
 def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     slots, free = [arena.initial] * 4, len(arena.free)
     backend = Adder(arena, in_place=True)
     for _ in range(5):
@@ -88,7 +88,7 @@ def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
 
 
 def test_a_row_that_ends_and_a_run_that_fails_keep_no_slot() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     x, lengths = np.ones((2, 1, 2), np.float32), np.ones(2, dtype=np.int64)
     slots, free = [arena.initial] * 2, len(arena.free)
     _, after = arena.advance(Adder(arena, in_place=True), x, lengths, slots, [True, False])
