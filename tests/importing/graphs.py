@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, parser
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Any]
 RANDOM = np.random.default_rng(0)
 
 
@@ -22,7 +22,9 @@ def weights(**shapes: tuple[int, ...]) -> dict[str, NDArray[Any]]:
 def write(folder: Path, text: str, arrays: Arrays, opset: int = 17, **imports: int) -> Path:
     """The graph of the text with these weights, as a file."""
     graph = parser.parse_graph(text)
-    graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in arrays.items())
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(a), name) for name, a in arrays.items()
+    )
     domains = {"": opset, **{name.replace("_", "."): v for name, v in imports.items()}}
     opsets = [helper.make_opsetid(*each) for each in domains.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="tests")
@@ -165,8 +167,7 @@ def quantised(folder: Path) -> Path:
     }"""
     coarse = (STEP_WEIGHTS["w"] / 0.03).round().astype(np.int8)
     small = {"scale": np.float32(0.03), "zero": np.int8(0), "wq": coarse}
-    arrays = {name: np.asarray(array) for name, array in small.items()}
-    return write(folder, text, {**arrays, "u": STEP_WEIGHTS["u"], "v": STEP_WEIGHTS["v"]})
+    return write(folder, text, {**small, "u": STEP_WEIGHTS["u"], "v": STEP_WEIGHTS["v"]})
 
 
 def branches(folder: Path) -> Path:
@@ -188,6 +189,28 @@ def branches(folder: Path) -> Path:
         output = Sigmoid(sum)
     }"""
     return write(folder, text, weights(w=(6, 8), u=(8, 8), v=(8, 1)))
+
+
+def many_types(folder: Path) -> Path:
+    """State of a type that onnxruntime's Where does not have, for each of them."""
+    kinds = ("bool", "int8", "int16", "int32", "uint8", "float16", "double", "float")
+    inputs = ", ".join(f"{kind}[N,4] {kind}_in" for kind in kinds)
+    outputs = ", ".join(f"{kind}[N,4] {kind}_out" for kind in kinds)
+    nodes, last = "", "x"
+    for kind in kinds:
+        nodes += f"{kind}_f = Cast <to = 1> ({kind}_in)\n"
+        nodes += f"{kind}_sum = Add({last}, {kind}_f)\n"
+        nodes += f"{kind}_cut = Clip({kind}_sum, low, high)\n"
+        nodes += f"{kind}_out = Cast <to = {_number(kind)}> ({kind}_cut)\n"
+        last = f"{kind}_f"
+    text = f"""many_types (float[N,4] x, {inputs}) => (float[N,4] y, {outputs}) {{
+        {nodes} y = Add({last}, x)
+    }}"""
+    return write(folder, text, {"low": np.float32(0), "high": np.float32(100)})
+
+
+def _number(kind: str) -> int:
+    return int(onnx.TensorProto.DataType.Value(kind.upper()))
 
 
 def looks_ahead(folder: Path) -> Path:

@@ -37,6 +37,8 @@ CASES: list[Case] = [
     (graphs.quantised, {}, "together", "one"),
     (graphs.branches, FRAMES, "together", "one"),
     (graphs.rows_meet, {}, "alone", "one"),
+    (graphs.many_types, {}, "together", "one"),
+    (graphs.many_types, {"rows": "alone"}, "alone", "one"),
 ]
 
 

@@ -88,7 +88,9 @@ def _whole(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> None:
     for kept in plan.kept:
         new = leave(nodes, kept, NET + kept.after, "together")
         alive = nodes.reshape(moves, [-1, *(1 for _ in kept.tensor.shape)])
-        nodes.add("Where", alive, new, kept.tensor.name, name=kept.tensor.next_name)
+        kind = tensor_type(kept.tensor.dtype)
+        moved = nodes.select(alive, new, kept.tensor.name, kind)
+        nodes.add("Identity", moved, name=kept.tensor.next_name)
 
 
 def _steps_of_each_row(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> None:

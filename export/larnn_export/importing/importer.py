@@ -22,7 +22,8 @@ from larnn_export.importing.problems import ImportFailed, Problems, first_senten
 from larnn_export.importing.samples import read_samples
 from larnn_export.importing.side_by_side import Difference, compare
 from larnn_export.placing import CARD_FILE, GRAPH_FILE, require_free, version_folder
-from larnn_service.contract import MANIFEST_FILE, File, GraphFile, Manifest
+from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_service.tensors import File
 
 DATA_FILE = "model.onnx.data"
 SMALL = 100

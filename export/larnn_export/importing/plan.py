@@ -20,7 +20,6 @@ from larnn_service.contract import (
     NEXT_ROWS,
     ROWS,
     Contract,
-    Dtype,
     Input,
     StateTensor,
 )
@@ -43,13 +42,8 @@ class Kept:
     """In the file: b where rows stand."""
     type: int
     """ONNX's number for its dtype in the file."""
-
-    @property
-    def row_axis(self) -> int | None:
-        """The axis that the contract's tensor does not have."""
-        if "b" in self.axes:
-            return self.axes.index("b")
-        return self.axes.index(1) if 1 in self.axes else None
+    initial: float
+    """Of every element before the first step."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +100,14 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
         problems.add(f"frame {frame}", f"a step of {fed[0].name} has {new} new numbers")
     names = _names(paired)
     kept = tuple(
-        _kept(original, options, paired, layout, n, names[n], problems) for n in paired.state
+        each
+        for name in paired.state
+        if (each := _kept(original, options, paired, layout, name, names[name], problems))
     )
     given = tuple(
-        each
+        output
         for name in paired.answers
-        if (each := _given(original, options, axes[name], name, names[name], problems))
+        if (output := _given(original, options, axes[name], name, names[name], problems))
     )
     step = _input(options, max(new, 1), problems)
     state = [each.tensor for each in kept]
@@ -145,28 +141,30 @@ def _kept(
     before: str,
     name: str,
     problems: Problems,
-) -> Kept:
+) -> Kept | None:
     tensor, after = original.inputs[before], paired.state[before]
     axes = layout.axes[before]
     shape = [axis for axis in axes if axis != "b"]
     if "b" not in axes and 1 in axes:
         shape.remove(1)
     initial = options.initial.get(before, 0.0)
-    state = StateTensor(
-        name=name,
-        shape=tuple(shape),
-        dtype=served_dtype(tensor.dtype),
-        initial=initial,
-        description=f"{before} of the file, next {after}",
-    )
-    return Kept(state, before, after, axes, tensor.type)
+    try:
+        state = StateTensor(
+            name=name,
+            shape=tuple(shape),
+            dtype=served_dtype(tensor.dtype),
+            initial=initial,
+            description=f"{before} of the file, next {after}",
+        )
+    except ValueError as error:
+        problems.add(f"state {tensor}", str(error))
+        return None
+    return Kept(state, before, after, axes, tensor.type, initial)
 
 
-def served_dtype(dtype: str) -> Dtype:
-    """The dtype of the contract that holds all values of this one."""
-    if dtype == "float64":
-        return "float64"
-    return "float32" if "float" in dtype else "int64"
+def served_dtype(dtype: str) -> Any:
+    """The dtype of the contract: the file's own, but for a bfloat16, which numpy does not have."""
+    return "float32" if dtype == "bfloat16" else dtype
 
 
 def _context(size: int) -> StateTensor:

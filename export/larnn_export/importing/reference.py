@@ -28,7 +28,7 @@ class Reference:
         contract's names. Raises RunFailed."""
         plan = self._plan
         state = {
-            kept.before: np.full(sized(kept.axes, 1, 1), kept.tensor.initial, _dtype(kept.type))
+            kept.before: np.full(sized(kept.axes, 1, 1), kept.initial, _dtype(kept.type))
             for kept in plan.kept
         }
         framed = self._framed(steps)

@@ -12,6 +12,16 @@ from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 Named = tuple[str, int, Sequence[int | str | None] | None]
 """A tensor's name, its ONNX element type, and its shape, which may be unknown."""
 
+_SELECTED: dict[int, int] = {
+    **dict.fromkeys((TensorProto.FLOAT16, TensorProto.BFLOAT16), TensorProto.FLOAT),
+    **dict.fromkeys(
+        (TensorProto.BOOL, TensorProto.INT8, TensorProto.INT16, TensorProto.UINT16),
+        TensorProto.INT32,
+    ),
+    **dict.fromkeys((TensorProto.UINT32, TensorProto.UINT64), TensorProto.INT64),
+}
+"""As which type a tensor of another type is chosen: it holds all of its values."""
+
 
 class Nodes:
     """`prefix` keeps its names apart from those of the graphs around it."""
@@ -49,6 +59,12 @@ class Nodes:
     def cast(self, value: str, before: int, after: int) -> str:
         """No node where the two types are the same."""
         return value if before == after else self.add("Cast", value, to=after)
+
+    def select(self, condition: str, yes: str, no: str, kind: int) -> str:
+        """Where the condition holds `yes`, else `no`: onnxruntime's Where knows few types."""
+        between = _SELECTED.get(kind, kind)
+        given = [self.cast(value, kind, between) for value in (yes, no)]
+        return self.cast(self.add("Where", condition, *given), between, kind)
 
     def graph(self, name: str, inputs: Sequence[Named], outputs: Sequence[Named]) -> GraphProto:
         """All that was written."""

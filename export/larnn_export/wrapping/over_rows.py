@@ -68,7 +68,8 @@ def write_over_rows(
     answers, news = row(body)
     padded = [_padded(body, name, each) for name, each in zip(answers, outputs, strict=True)]
     kept = [
-        body.add("Where", empty, state.old, new) for state, new in zip(states, news, strict=True)
+        body.select(empty, state.old, new, state.type)
+        for state, new in zip(states, news, strict=True)
     ]
     of_states: list[Named] = [(state.old, state.type, state.shape) for state in states]
     graph = body.graph(

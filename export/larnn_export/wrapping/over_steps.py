@@ -49,7 +49,8 @@ def write_over_steps(
     """Put `body` into a loop over axis 1 of `x` [batch, steps, …], of which it takes FRAME."""
     alive = body.add("Less", COUNT, LENGTHS)
     kept = [
-        body.add("Where", _along(body, alive, tensor), tensor.new, tensor.old) for tensor in carried
+        body.select(_along(body, alive, tensor), tensor.new, tensor.old, tensor.type)
+        for tensor in carried
     ]
     counted = body.add("Add", COUNT, body.constant(1))
     inputs: list[Named] = [(tensor.old, tensor.type, tensor.shape) for tensor in carried]
