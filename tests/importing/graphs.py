@@ -19,14 +19,12 @@ def weights(**shapes: tuple[int, ...]) -> dict[str, NDArray[Any]]:
     return {name: RANDOM.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def write(folder: Path, text: str, arrays: Arrays, opset: int = 17, **imports: int) -> Path:
+def write(folder: Path, text: str, arrays: Arrays, opset: int = 17) -> Path:
     """The graph of the text with these weights, as a file."""
     graph = parser.parse_graph(text)
-    graph.initializer.extend(
-        numpy_helper.from_array(np.asarray(a), name) for name, a in arrays.items()
-    )
-    domains = {"": opset, **{name.replace("_", "."): v for name, v in imports.items()}}
-    opsets = [helper.make_opsetid(*each) for each in domains.items()]
+    for name, array in arrays.items():
+        graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    opsets = [helper.make_opsetid("", opset)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="tests")
     file = folder / f"{graph.name}.onnx"
     onnx.save(model, file)
