@@ -87,6 +87,20 @@ def test_without_state_there_is_no_stream(tmp_path: Path) -> None:
     assert "it has no state" in _refused(file, tmp_path)
 
 
+def test_layers_that_begin_anew_are_told(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        """anew (float[time,N,4] x) => (float[time,N,8] y) {
+            all, hn = RNN <hidden_size = 8> (x, w, r)
+            axis = Constant <value_ints = [1]> ()
+            y = Squeeze(all, axis)
+        }""",
+        **graphs.weights(w=(1, 8, 4), r=(1, 8, 8)),
+    )
+    text = _refused(file, tmp_path)
+    assert "its RNN begins anew with each run: export it again with the initial state" in text
+
+
 def test_labels_are_counted(tmp_path: Path) -> None:
     said = {"outputs": [{"name": "y", "task": "classes", "labels": ["A", "B"]}]}
     text = _refused(graphs.one_step(tmp_path), tmp_path, said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,9 +145,10 @@ def _told(imported: Imported) -> list[str]:
     lines.append(f"a step is {plan.contract.input.width} numbers")
     lines += describe(imported.paired.state, imported.paired.found_by)
     if plan.given[0].output.task == "raw":
+        name = shlex.quote(plan.given[0].name)
         lines.append(
-            f"{plan.given[0].name} is given as it is: --output {plan.given[0].name} --task "
-            "probability --labels … says what it means (classes, tags, values)"
+            f"{name} is given as it is; what it means is said by --output {name} --task, which is "
+            "classes, tags or probability with --labels, or values with --values"
         )
     lines.append(
         f"rows {plan.layout.rows}, steps {plan.layout.steps}: over {difference.steps} steps of "

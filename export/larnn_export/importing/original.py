@@ -19,6 +19,8 @@ from onnx import TensorProto, ValueInfoProto, external_data_helper, helper
 from larnn_export.importing.problems import ImportFailed, first_sentence
 
 Arrays = dict[str, NDArray[Any]]
+LAYERS = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
+"""Operators that take all steps of a sequence, and the rows' lengths."""
 _QUANTISED = ("Quantize", "QLinear", "Integer", "QAttention", "QEmbed")
 
 

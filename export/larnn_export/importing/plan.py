@@ -9,7 +9,7 @@ from typing import Any
 
 from larnn_export.importing.layout import Axes, Layout, count, features
 from larnn_export.importing.options import Answer, Options
-from larnn_export.importing.original import Original
+from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.problems import ImportFailed, Problems
 from larnn_service.contract import (
@@ -114,10 +114,7 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     if context:
         state.insert(0, _context(context))
     if not state:
-        problems.add(
-            "it has no state: nothing goes on from step to step",
-            "a stream needs one: --state INPUT=OUTPUT, or --context where it takes samples again",
-        )
+        problems.add(*_no_state(original))
     problems.tell()
     assert step is not None
     rate = options.sample_rate_hz
@@ -199,6 +196,20 @@ def _given(
         problems.add(f"output {tensor}", str(error))
         return None
     return Given(output, name, axes, tensor.type)
+
+
+def _no_state(original: Original) -> tuple[str, str]:
+    """What is wrong, and the mend."""
+    layers = {node.op_type for node in all_nodes(original.model.graph)} & LAYERS
+    if layers:
+        return (
+            f"its {' and '.join(sorted(layers))} begins anew with each run",
+            "export it again with the initial state as an input and the last one as an output",
+        )
+    return (
+        "it has no state: nothing goes on from step to step",
+        "a stream needs one: --state INPUT=OUTPUT, or --context where it takes samples again",
+    )
 
 
 def _input(options: Options, size: int, problems: Problems) -> Input | None:

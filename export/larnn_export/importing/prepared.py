@@ -11,7 +11,7 @@ from onnx.inliner import inline_local_functions
 
 from larnn_export.importing.layout import constants
 from larnn_export.importing.options import Options
-from larnn_export.importing.original import Original, all_nodes
+from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.problems import ImportFailed, first_sentence
 from larnn_export.wrapping.prefixed import prefixed
 
@@ -20,7 +20,6 @@ NET = "net."
 OLDEST = 11
 """Operator sets from here on have what is put around the graph."""
 LENGTHS_32 = "loop.lengths_32"
-_SEQUENCES = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
 _LENGTHS_INPUT = 4
 
 
@@ -93,4 +92,4 @@ def told_lengths(graph: GraphProto) -> GraphProto:
 
 def _takes_lengths(node: onnx.NodeProto) -> bool:
     free = len(node.input) <= _LENGTHS_INPUT or not node.input[_LENGTHS_INPUT]
-    return node.op_type in _SEQUENCES and free
+    return node.op_type in LAYERS and free
