@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import run
+from tests.cli.command import start
 from tests.docs import page
 from tests.importing.released import package
 
@@ -36,12 +36,14 @@ def test_a_network_is_imported_as_the_table_says(
 ) -> None:
     _, name, version, path, options, expected = row
     file = package(name, version, packages) / path
-    done = run("import", file, "--name", "it", "--models", tmp_path, *shlex.split(options))
+    arguments = ["--name", "it", "--models", str(tmp_path), *shlex.split(options)]
+    with start("import", file, *arguments) as process:
+        out, err = process.communicate(timeout=600)
     if not expected.startswith(("together", "alone")):
-        assert done.code == 2 and expected in done.err, done.err
+        assert process.returncode == 2 and expected in err, err
         return
     rows, steps = expected.split(", ")
-    assert done.code == 0, done.err
-    assert f"rows {rows}, steps {steps}: over 61 steps of noise" in done.out
-    [differs] = re.findall(r"file's by (\S+),", done.out)
+    assert process.returncode == 0, err
+    assert f"rows {rows}, steps {steps}: over 61 steps of noise" in out
+    [differs] = re.findall(r"file's by (\S+),", out)
     assert float(differs) <= (0 if rows == "alone" else 1e-6)
