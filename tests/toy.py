@@ -90,6 +90,13 @@ def graph(contract: Contract = CONTRACT) -> onnx.ModelProto:
     return model
 
 
+def of_format_1(contract: dict[str, Any]) -> dict[str, Any]:
+    """This classifier's contract as a manifest of format 1 has it."""
+    rest = {name: field for name, field in contract.items() if name not in ("input", "outputs")}
+    [logits] = contract["outputs"]
+    return {"channels": contract["input"]["channels"], "labels": logits["labels"], **rest}
+
+
 def publish(root: Path, name: str = "toy", version: int = 1, **changes: Any) -> Path:
     """Write root/<name>/<version>/; `changes` overwrite fields of the manifest's JSON."""
     folder = root / name / str(version)

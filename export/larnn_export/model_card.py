@@ -14,13 +14,13 @@ from larnn_export import checkpoint
 from larnn_export.data import DataInfo, hapt
 from larnn_export.data.uci_har import INFO
 from larnn_export.families import configure
+from larnn_export.manifests import read_manifest
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
 from larnn_export.placing import CARD_FILE, CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
 from larnn_export.runs_table import command_of
 from larnn_export.stream_card import streams_section
 from larnn_export.stream_pictures import PICTURE_FILE
-from larnn_export.triton_config import read_manifest
 from larnn_service.contract import Manifest
 
 PICTURES = {

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from larnn_export.manifests import read_manifest
 from larnn_export.triton_config import (
     CONFIG_FILE,
-    read_manifest,
     triton_config,
     write_triton_config,
 )

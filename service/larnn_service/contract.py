@@ -40,6 +40,8 @@ OPERATORS_KEY = "operators"
 """The graph's metadata names the domains, between commas, of operators that a native library may
 take over."""
 MANIFEST_FILE = "model.json"
+MOST_CONTEXT = 8
+"""Context tensors: a request of the Open Inference Protocol has all of them and the steps."""
 MAX_VERSION = 2**53 - 1
 """What JSON, every store and every client count exactly."""
 
@@ -82,7 +84,9 @@ class Contract(Strict):
     sample_rate_hz: float | None = Field(gt=0)
     """Of the steps; None where they have no time between them."""
     state: tuple[StateTensor, ...] = Field(min_length=1)
-    context: tuple[ContextTensor, ...] = Field((), exclude_if=lambda tensors: not tensors)
+    context: tuple[ContextTensor, ...] = Field(
+        (), max_length=MOST_CONTEXT, exclude_if=lambda tensors: not tensors
+    )
     """What is given once, when a stream opens or with a request."""
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""

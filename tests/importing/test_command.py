@@ -21,7 +21,7 @@ def test_options_say_what_the_file_does_not(larnn: Larnn, tmp_path: Path) -> Non
     assert done.code == 0, done.err
     assert "state → stateN (by their names)" in done.out
     assert done.out.endswith(f"published {models}/voice/1\n")
-    contract = load_model(models / "voice" / "1", "cpu").contract
+    contract = load_model(models / "voice" / "1", "cpu").manifest.contract
     assert contract.input.frame is not None and contract.input.frame.samples == 4
     assert contract.sample_rate_hz == 4000
     assert contract.outputs[0].labels == ("speech",)
@@ -45,7 +45,7 @@ def test_channels_and_values_have_units(larnn: Larnn, tmp_path: Path) -> None:
     file, models = graphs.one_step(tmp_path), tmp_path / "models"
     done = larnn("import", file, "--name", "mine", "--models", models, *channels, *values)
     assert done.code == 0, done.err
-    contract = load_model(models / "mine" / "1", "cpu").contract
+    contract = load_model(models / "mine" / "1", "cpu").manifest.contract
     assert [channel.unit for channel in contract.input.channels] == ["m", "m", "s", "s"]
     assert [value.unit for value in contract.outputs[0].values] == ["N", "m/s", "1"]
 

@@ -26,7 +26,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.inputs import Frame, Input, Range
+from larnn_client.inputs import Context, Frame, Input, Range
 from larnn_client.messages import (
     Answer,
     Classification,
@@ -48,6 +48,7 @@ __all__ = [
     "Classification",
     "Client",
     "Conflict",
+    "Context",
     "Draining",
     "Expired",
     "Forbidden",

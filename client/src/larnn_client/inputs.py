@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from larnn_client.errors import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -53,6 +58,51 @@ class Input:
             rate = "" if hertz is None else f" at {hertz:g} Hz"
             return f"{self.frame.samples} samples{rate} [{self.frame.unit}]"
         return ", ".join(f"{name} [{unit}]" for name, unit in self.channels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A tensor that is given once, when a stream opens or with a request."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    required: bool
+    """Whether there is no default."""
+    description: str = ""
+
+
+def read_context(described: Mapping[str, Any]) -> tuple[Context, ...]:
+    """What a model takes; a service of before there was context tells none."""
+    return tuple(
+        Context(
+            name=each["name"],
+            dtype=each["dtype"],
+            shape=tuple(each["shape"]),
+            required=each.get("default") is None,
+            description=each["description"],
+        )
+        for each in described.get("context", ())
+    )
+
+
+def context_json(context: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Numbers and arrays as JSON has them, float32 in as few digits as tell it. Raises BadInput."""
+    return {name: _plain(name, value) for name, value in context.items()}
+
+
+def _plain(name: str, value: ArrayLike) -> Any:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise BadInput(f"context {name} is no array of numbers: {error}", "bad_shape") from None
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"context {name} is no array of numbers, but of {array.dtype}", "bad_value")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise BadInput(f"context {name}: a number is not finite", "bad_value")
+    if array.dtype in (np.float16, np.float32):
+        array = array.astype(str).astype(np.float64)
+    return array.tolist()
 
 
 def read_input(described: Mapping[str, Any], channels: Mapping[str, str]) -> Input:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_client.errors import ProtocolError, Refused, refused
-from larnn_client.inputs import Input, read_input
+from larnn_client.inputs import Context, Input, read_context, read_input
 
 Floats = NDArray[np.float32]
 Steps = NDArray[Any]
@@ -99,6 +99,8 @@ class Model:
     """Of its answer; none where that has values, or is raw."""
     outputs: tuple[Output, ...] = ()
     """The answer first."""
+    context: tuple[Context, ...] = ()
+    """What is given once, when a stream opens or with a request."""
 
     @property
     def channels(self) -> Mapping[str, str]:
@@ -251,6 +253,7 @@ def _model(item: dict[str, Any]) -> Model:
         input=read_input(item, {channel["name"]: channel["unit"] for channel in item["channels"]}),
         labels=tuple(item["labels"]),
         outputs=_outputs(item),
+        context=read_context(item),
     )
 
 

@@ -14,6 +14,7 @@ from larnn_service.engine.models.lifecycle import State, VersionState
 from larnn_service.inputs import Input
 from larnn_service.interfaces import Model, Operator
 from larnn_service.outputs import Channel, Output
+from larnn_service.tensors import ContextTensor
 
 
 class ModelInfo(BaseModel):
@@ -35,6 +36,8 @@ class ModelInfo(BaseModel):
     """Of the answer; none where it has values, or is raw."""
     outputs: tuple[Output, ...]
     state: tuple[StateTensor, ...]
+    context: tuple[ContextTensor, ...]
+    """What is given once, when a stream opens or with a request."""
     explains: bool
     """Whether a stream can be told where its steps look."""
     data_terms: str
@@ -130,6 +133,7 @@ def _info(model: Model) -> ModelInfo:
         labels=contract.labels,
         outputs=contract.outputs,
         state=contract.state,
+        context=contract.context,
         explains=model.attention is not None,
         data_terms=manifest.data_terms,
     )

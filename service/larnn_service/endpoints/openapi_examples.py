@@ -66,6 +66,7 @@ EXAMPLES: dict[str, Any] = {
                         "description": "layer 0: hidden state",
                     }
                 ],
+                "context": [],
             }
         ],
         "versions": [_VERSION],

@@ -11,6 +11,7 @@ from larnn_service.endpoints.oip.tensors import DATATYPES, INT64, input_datatype
 from larnn_service.engine.engine import Engine
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
+from larnn_service.tensors import ContextTensor
 
 PLATFORM = "onnxruntime_onnx"
 EXTENSIONS = [
@@ -35,6 +36,10 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     inputs = [
         TensorMetadata(INPUT, input_datatype(contract), [-1, -1, contract.input.width]),
         TensorMetadata(LENGTHS, INT64, [-1]),
+        *(
+            TensorMetadata(tensor.name, DATATYPES[tensor.dtype], [-1, *tensor.shape])
+            for tensor in contract.context
+        ),
     ]
     outputs = [
         TensorMetadata(output.name, DATATYPES[output.dtype], [-1, -1, *output.step_shape])
@@ -55,6 +60,7 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         "input": [
             _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, contract.input.width),
             _io(LENGTHS, "TYPE_INT64", 1) | {"reshape": {"shape": []}, "optional": True},
+            *(_context(tensor) for tensor in contract.context),
         ],
         "output": [
             _io(output.name, f"TYPE_{DATATYPES[output.dtype]}", -1, *output.step_shape)
@@ -72,6 +78,14 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _context(tensor: ContextTensor) -> dict[str, Any]:
+    """As `_io`; a number has no axis but the batch's, which this form of the protocol cannot say
+    but by a reshape."""
+    told = _io(tensor.name, f"TYPE_{DATATYPES[tensor.dtype]}", *(tensor.shape or (1,)))
+    reshaped: dict[str, Any] = {} if tensor.shape else {"reshape": {"shape": []}}
+    return told | reshaped | {"optional": tensor.default is not None}
 
 
 def _io(name: str, data_type: str, *dims: int) -> dict[str, Any]:
