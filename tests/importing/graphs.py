@@ -100,6 +100,11 @@ def old_opset(folder: Path, opset: int = 11) -> Path:
     return write(folder, text, STEP_WEIGHTS, opset)
 
 
+def older_opset(folder: Path) -> Path:
+    """It is raised."""
+    return old_opset(folder, 9)
+
+
 LSTM_WEIGHTS = weights(w=(1, 32, 4), r=(1, 32, 8), b=(1, 64), v=(8, 3))
 
 
@@ -143,6 +148,21 @@ def last_answer(folder: Path) -> Path:
         y = MatMul(flat, v)
     }"""
     return write(folder, text, weights(w=(1, 8, 4), r=(1, 8, 8), b=(1, 16), v=(8, 3)))
+
+
+def told_once(folder: Path) -> Path:
+    """A vector for each row, and a rate for all, which are the same at every step."""
+    text = """told_once (float[N,4] x, float[N,8] h, float[N,4] speaker, float gain)
+        => (float[N,3] y, float[N,8] hn) {
+        louder = Mul(x, gain)
+        mine_ = Add(louder, speaker)
+        mine = MatMul(mine_, w)
+        kept = MatMul(h, u)
+        both = Add(mine, kept)
+        hn = Tanh(both)
+        y = MatMul(hn, v)
+    }"""
+    return write(folder, text, STEP_WEIGHTS)
 
 
 def half(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -20,6 +21,7 @@ FRAMES = {
     "constants": {"sr": 16000},
     "sample_rate_hz": 16000,
 }
+TOGETHER = ("together", "one")
 CASES: list[Case] = [
     (graphs.one_step, {}, "together", "one"),
     (graphs.one_step, {"rows": "alone"}, "alone", "one"),
@@ -27,6 +29,7 @@ CASES: list[Case] = [
     (graphs.batch_last, {}, "together", "one"),
     (graphs.layers_first, {}, "together", "one"),
     (graphs.old_opset, {}, "alone", "one"),
+    (graphs.older_opset, {}, "alone", "one"),
     (graphs.sequence, {}, "together", "whole"),
     (graphs.sequence, {"rows": "alone"}, "alone", "whole"),
     (graphs.sequence, {"steps": "one"}, "together", "one"),
@@ -34,6 +37,8 @@ CASES: list[Case] = [
     (graphs.running_sum, {"steps": "one"}, "together", "one"),
     (graphs.last_answer, {}, "together", "one"),
     (graphs.half, {}, "together", "one"),
+    (graphs.told_once, {"once": {"speaker": "required"}, "constants": {"gain": 2}}, *TOGETHER),
+    (graphs.told_once, {"once": {"speaker": 0.5, "gain": 2}}, "alone", "one"),
     (graphs.quantised, {}, "together", "one"),
     (graphs.branches, FRAMES, "together", "one"),
     (graphs.rows_meet, {}, "alone", "one"),
@@ -77,6 +82,16 @@ def test_the_card_says_why_rows_run_alone(tmp_path: Path) -> None:
     imported = import_graph(file, Options(name="mine"), tmp_path / "models")
     card = (imported.folder / "README.md").read_text()
     assert "Each row runs alone" in card and "Why so: y of row" in card
+
+
+def test_state_begins_with_an_array_of_a_file(tmp_path: Path) -> None:
+    start = tmp_path / "start.npy"
+    np.save(start, graphs.RANDOM.normal(0, 1, (1, 8)).astype(np.float32))
+    options = Options(name="mine", initial={"h": str(start)})
+    imported = import_graph(graphs.one_step(tmp_path), options, tmp_path / "models")
+    assert imported.difference.outputs < 5e-6
+    model = load_model(imported.folder, "cpu")
+    np.testing.assert_array_equal(model.initial["h"], np.load(start)[0])
 
 
 def test_weights_beside_the_file_are_taken_in(tmp_path: Path) -> None:

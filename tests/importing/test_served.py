@@ -52,6 +52,32 @@ def test_streams_answer_as_the_file_does(
         np.testing.assert_allclose(np.stack(answers), outputs[ends], atol=1e-6)
 
 
+def test_what_is_given_once_is_given_when_a_stream_opens(tmp_path: Path) -> None:
+    file = graphs.told_once(tmp_path)
+    said = {"once": {"speaker": "required", "gain": 1.0}}
+    import_graph(file, Options.model_validate({"name": "mine", **said}), tmp_path / "models")
+    random = np.random.default_rng(2)
+    steps = random.normal(0, 1, (20, 4)).astype(np.float32)
+    speaker = random.normal(0, 1, 4).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    hidden = np.zeros((1, 8), np.float32)
+    for step in steps:
+        given = {
+            "x": step[None],
+            "h": hidden,
+            "speaker": speaker[None],
+            "gain": np.array(2, np.float32),
+        }
+        wanted, hidden = session.run(None, given)
+    with (
+        live.running(models=tmp_path / "models", model="mine") as url,
+        Client(url) as client,
+        client.stream(context={"speaker": speaker, "gain": 2.0}) as stream,
+    ):
+        *_, last = stream.predict(np.split(steps, 4))
+    np.testing.assert_allclose(last.output, wanted[0], atol=1e-6)
+
+
 def _by_hand(file: Path, steps: Any, states: dict[str, str], last: bool) -> Any:
     """What onnxruntime gives for each step of one row."""
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

@@ -55,6 +55,8 @@ def build_model(prepared: Prepared, plan: Plan, apart: bool = False) -> onnx.Mod
 def _loop_of_steps(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> None:
     """All rows together, step by step."""
     body = Nodes("loop")
+    for held in plan.held:  # a loop takes what stands around it
+        enter(nodes, held, held.tensor.name, "together", NET + held.before)
     answers = write_core(body, prepared.graph, plan, FRAMES, "b")
     carried = [
         Carried(
@@ -79,8 +81,8 @@ def _loop_of_steps(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> None
 def _whole(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> None:
     """All rows together, all steps at once: the recurrent layers know the lengths."""
     nodes.add("Cast", LENGTHS, to=TensorProto.INT32, name=LENGTHS_32)
-    for kept in plan.kept:
-        enter(nodes, kept, kept.tensor.name, "together", NET + kept.before)
+    for carried in plan.carried:
+        enter(nodes, carried, carried.tensor.name, "together", NET + carried.before)
     answers = write_core(nodes, told_lengths(prepared.graph), plan, x, "bt")
     for given, answer in zip(plan.given, answers, strict=True):
         nodes.add("Identity", answer, name=given.output.name)
@@ -98,6 +100,8 @@ def _steps_of_each_row(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> 
 
     def row(body: Nodes) -> tuple[list[str], list[str]]:
         step = Nodes("step")
+        for held in plan.held:
+            enter(body, held, f"row.{held.tensor.name}", "alone", NET + held.before)
         answers = write_core(step, prepared.graph, plan, FRAME, "")
         states = [
             StepState(
@@ -128,8 +132,9 @@ def _each_row_whole(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> Non
     def row(body: Nodes) -> tuple[list[str], list[str]]:
         first, axis = body.constant([0]), body.constant([0])
         steps = body.add("Slice", ROW, first, body.reshape(TRIP, [1]), axis)
-        for kept in plan.kept:
-            enter(body, kept, f"row.{kept.tensor.name}", "alone", NET + kept.before)
+        for carried in plan.carried:
+            name = f"row.{carried.tensor.name}"
+            enter(body, carried, name, "alone", NET + carried.before)
         answers = write_core(body, prepared.graph, plan, steps, "t")
         return answers, [leave(body, kept, NET + kept.after, "alone") for kept in plan.kept]
 
@@ -153,7 +158,12 @@ def _over_rows(
         RowOutput(given.output.name, kind, given.output.step_shape)
         for given, kind in zip(plan.given, types_of(plan), strict=True)
     ]
-    write_over_rows(nodes, states, outputs, row, x)
+    others = [
+        (name, f"row.{name}", tensor_type(held.tensor.dtype), held.tensor.shape)
+        for held in plan.held
+        for name in [held.tensor.name]
+    ]
+    write_over_rows(nodes, states, outputs, row, x, others)
 
 
 _WRITERS = {

@@ -9,12 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from larnn_export.importing.importer import Imported, import_graph
-from larnn_export.importing.options import read_options
+from larnn_export.importing.options import REQUIRED, read_options
 from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import describe
 from larnn_export.importing.problems import ImportFailed
 from larnn_export.importing.proposal import propose as write_proposal
-from larnn_export.importing.said import axes, names, number, pairs, with_units, without_none
+from larnn_export.importing.said import (
+    axes,
+    default,
+    names,
+    number,
+    number_or_file,
+    pairs,
+    with_units,
+    without_none,
+)
 
 app = typer.Typer(pretty_exceptions_enable=False, help=__doc__)
 
@@ -55,10 +64,17 @@ def import_file(
         typer.Option(metavar="INPUT=OUTPUT", help="whose next value an output is; repeatable"),
     ] = None,
     initial: Annotated[
-        list[str] | None, typer.Option(metavar="INPUT=NUMBER", help="before the first step")
+        list[str] | None,
+        typer.Option(metavar="INPUT=NUMBER", help="before the first step; or an .npy file"),
     ] = None,
     set: Annotated[
         list[str] | None, typer.Option(metavar="INPUT=NUMBER", help="an input that never changes")
+    ] = None,
+    once: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INPUT[=DEFAULT]", help="an input that is given once, when a stream opens"
+        ),
     ] = None,
     shape: Annotated[
         list[str] | None,
@@ -107,7 +123,8 @@ def import_file(
         "sample_rate_hz": sample_rate,
         "input": without_none(step),
         "state": pairs("state", state, str),
-        "initial": pairs("initial", initial, float),
+        "initial": pairs("initial", initial, number_or_file),
+        "once": pairs("once", [o if "=" in o else f"{o}={REQUIRED}" for o in once or ()], default),
         "constants": pairs("set", set, number),
         "shapes": pairs("shape", shape, axes),
         "rows": rows,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import GraphProto, TensorProto
 
+from larnn_export.importing.carried import Held, Kept
 from larnn_export.importing.layout import Axes, features, sized
-from larnn_export.importing.plan import Fed, Given, Kept, Plan
+from larnn_export.importing.plan import Fed, Given, Plan
 from larnn_export.importing.prepared import NET
 from larnn_export.wrapping.nodes import Nodes, tensor_type
 
@@ -72,8 +73,8 @@ def _order(axes: Axes) -> list[int]:
     return [roles.index(axis) if isinstance(axis, str) else next(rest) for axis in axes]
 
 
-def enter(nodes: Nodes, kept: Kept, value: str, rows: str, name: str | None = None) -> str:
-    """A state of the contract as the file takes it, of all rows or of one."""
+def enter(nodes: Nodes, kept: Kept | Held, value: str, rows: str, name: str | None = None) -> str:
+    """A carried tensor of the contract as the file takes it, of all rows or of one."""
     if rows == "alone":
         value = nodes.reshape(value, sized(kept.axes, 1, 1))
     else:

@@ -67,6 +67,8 @@ def import_graph(
     plan, model, difference = _first_equal(original, options, paired, layouts, samples, largest)
     with version_folder(Path(root), options.name, options.version, replace) as folder:
         graph = _write_graph(folder, model, largest)
+        for name, data in plan.files.items():
+            (folder / name).write_bytes(data)
         manifest = _manifest(original, options, plan, paired, difference, graph)
         (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
         (folder / CARD_FILE).write_text(write_import_card(manifest, plan, difference))

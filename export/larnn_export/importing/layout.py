@@ -60,7 +60,9 @@ def open_axes(
         name: _of_data(original.inputs[name], named, options, problems) for name in paired.data
     }
     return of_data | {
-        name: _of_state(original.inputs[name], options, problems) for name in paired.state
+        name: _of_state(original.inputs[name], options, problems)
+        for name in (*paired.state, *options.once)
+        if name in original.inputs
     }
 
 
@@ -141,7 +143,7 @@ def _told(tensor: Tensor, problems: Problems) -> Open:
 
 def _readings(axes: Mapping[str, Open], paired: Pairing) -> Iterator[dict[str, Axes]]:
     """What the open axes may be, the likely first."""
-    states = {name: _as_state(axes[name]) for name in paired.state}
+    states = {name: _as_state(axes[name]) for name in axes if name not in paired.data}
     has_rows = not states or any("b" in each for each in states.values())
     each = [list(_as_data(axes[name], has_rows)) for name in paired.data]
     for chosen in itertools.product(*each):

@@ -17,6 +17,9 @@ Axis = int | Literal["b", "t"]
 Count = Annotated[int, Field(ge=1)]
 
 
+REQUIRED = "required"
+
+
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +61,10 @@ class Options(Part):
     input: Step = Step()
     state: dict[str, str] = Field(default_factory=dict)
     """Which output of the file is the next value of which input."""
-    initial: dict[str, float] = Field(default_factory=dict)
+    initial: dict[str, float | str] = Field(default_factory=dict)
+    """Before the first step: the value of every element, or an .npy file."""
+    once: dict[str, float | str] = Field(default_factory=dict)
+    """Inputs that are given once, when a stream opens: a default, an .npy file, or REQUIRED."""
     constants: dict[str, int | float | bool] = Field(default_factory=dict)
     shapes: dict[str, tuple[Axis, ...]] = Field(default_factory=dict)
     """Of inputs of the file, where it does not say."""

@@ -36,7 +36,7 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     """What was said, and proposals for the rest; adds to the problems what cannot be known."""
     inputs, outputs = dict(original.inputs), dict(original.outputs)
     for given, known, kind in (
-        ([*options.state, *options.input.names, *options.constants], inputs, "input"),
+        (_named(options), inputs, "input"),
         ([*options.state.values(), *(each.name for each in options.outputs)], outputs, "output"),
     ):
         for name in given:
@@ -47,7 +47,8 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     for name, output in options.state.items():
         if name in inputs and output in outputs:
             _found(paired, name, output, "said")
-    free = [t for n, t in inputs.items() if n not in {*options.input.names, *options.constants}]
+    said_else = {*options.input.names, *options.constants, *options.once}
+    free = [tensor for name, tensor in inputs.items() if name not in said_else]
     targets = [t for n, t in outputs.items() if n not in {a.name for a in options.outputs}]
     _by_metadata(original, paired, free, targets)
     _by_names(paired, free, targets, _BEFORE, _AFTER)
@@ -66,6 +67,11 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     if not paired.answers:
         problems.add("no output is left for the answer", "name it: --output NAME")
     return paired
+
+
+def _named(options: Options) -> list[str]:
+    """The inputs that the options name."""
+    return [*options.state, *options.input.names, *options.constants, *options.once]
 
 
 def compatible(before: Tensor, after: Tensor) -> bool:
@@ -147,13 +153,13 @@ def _leftover(
     for tensor in left:
         fitting = [o.name for o in _free(paired, targets) if compatible(tensor, o)]
         if tensor.shape in ((), (1,)) and not fitting:
-            mend = f"is it a constant? --set {tensor.name}=VALUE"
+            mend = f"is it a constant? --set {tensor.name}=VALUE; given once? --once {tensor.name}"
         elif fitting:
             several = " or ".join(f"--state {tensor.name}={name}" for name in fitting)
             mend = f"say which output is its next value: {several}"
         else:
             mend = (
-                f"no output has its type and shape: a constant? --set {tensor.name}=VALUE; a part "
+                f"no output has its type and shape: given once? --once {tensor.name}; a part "
                 f"of each step? --input {' --input '.join([*paired.data, tensor.name])}"
             )
         problems.add(f"input {tensor} is not known", mend)

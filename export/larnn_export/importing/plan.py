@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from larnn_export.importing.carried import Held, Kept, files, hold, keep
 from larnn_export.importing.layout import Axes, Layout, count, features
 from larnn_export.importing.options import Answer, Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
@@ -29,21 +30,6 @@ from larnn_service.outputs import Output
 CONTEXT = "context"
 """The state that holds the samples before a frame."""
 _TAKEN = (INPUT, LENGTHS, CONTEXT, ATTENTION, ROWS, NEXT_ROWS)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A state tensor: how the contract and the file call it."""
-
-    tensor: StateTensor
-    before: str
-    after: str
-    axes: Axes
-    """In the file: b where rows stand."""
-    type: int
-    """ONNX's number for its dtype in the file."""
-    initial: float
-    """Of every element before the first step."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +64,21 @@ class Plan:
     layout: Layout
     fed: tuple[Fed, ...]
     kept: tuple[Kept, ...]
+    held: tuple[Held, ...]
     given: tuple[Given, ...]
     context: int
     """Samples of the steps before that each step takes again."""
+
+    @property
+    def carried(self) -> tuple[Kept | Held, ...]:
+        """All that goes along with a row's steps."""
+        return *self.kept, *self.held
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What lies beside the manifest, besides the graph."""
+        said = {each.before: (each.tensor.initial, each.start) for each in self.kept}
+        return files(said | {each.before: (each.tensor.default, each.start) for each in self.held})
 
 
 def make_plan(original: Original, paired: Pairing, layout: Layout, options: Options) -> Plan:
@@ -98,11 +96,16 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     frame = options.input.frame
     if frame is not None and frame != new:
         problems.add(f"frame {frame}", f"a step of {fed[0].name} has {new} new numbers")
-    names = _names(paired)
+    names, inputs = _names(paired, options), original.inputs
     kept = tuple(
-        each
-        for name in paired.state
-        if (each := _kept(original, options, paired, layout, name, names[name], problems))
+        moved
+        for name, after in paired.state.items()
+        if (moved := keep(inputs[name], after, names[name], axes[name], options, problems))
+    )
+    held = tuple(
+        once
+        for name in options.once
+        if (once := hold(inputs[name], names[name], axes[name], options, problems))
     )
     given = tuple(
         output
@@ -124,44 +127,11 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
             outputs=tuple(each.output for each in given),
             sample_rate_hz=rate / new if rate and frame else rate,
             state=tuple(state),
+            context=tuple(each.tensor for each in held),
         )
     except ValueError as error:
         raise ImportFailed([f"its contract: {error}"]) from error
-    return Plan(contract, layout, fed, kept, given, context)
-
-
-def _kept(
-    original: Original,
-    options: Options,
-    paired: Pairing,
-    layout: Layout,
-    before: str,
-    name: str,
-    problems: Problems,
-) -> Kept | None:
-    tensor, after = original.inputs[before], paired.state[before]
-    axes = layout.axes[before]
-    shape = [axis for axis in axes if axis != "b"]
-    if "b" not in axes and 1 in axes:
-        shape.remove(1)
-    initial = options.initial.get(before, 0.0)
-    try:
-        state = StateTensor(
-            name=name,
-            shape=tuple(shape),
-            dtype=served_dtype(tensor.dtype),
-            initial=initial,
-            description=f"{before} of the file, next {after}",
-        )
-    except ValueError as error:
-        problems.add(f"state {tensor}", str(error))
-        return None
-    return Kept(state, before, after, axes, tensor.type, initial)
-
-
-def served_dtype(dtype: str) -> Any:
-    """The dtype of the contract: the file's own, but for a bfloat16, which numpy does not have."""
-    return "float32" if dtype == "bfloat16" else dtype
+    return Plan(contract, layout, fed, kept, held, given, context)
 
 
 def _context(size: int) -> StateTensor:
@@ -232,14 +202,14 @@ def _input(options: Options, size: int, problems: Problems) -> Input | None:
         return None
 
 
-def _names(paired: Pairing) -> dict[str, str]:
+def _names(paired: Pairing, options: Options) -> dict[str, str]:
     """Names that the contract allows, each its own, like those of the file."""
     found: dict[str, str] = {}
-    for name in (*paired.state, *paired.answers):
+    for name in (*paired.state, *options.once, *paired.answers):
         plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r":\d+$", "", name).lower()).strip("_")
         plain = plain if plain[:1].isalpha() else f"tensor_{plain}"
         taken = {*_TAKEN, *found.values(), *(f"next_{each}" for each in found.values())}
-        if name in paired.state:
+        if name not in paired.answers:
             taken.add(LOGITS)
         free = plain[:80]
         for number in itertools.count(2):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from larnn_export.importing.carried import Held, Kept
 from larnn_export.importing.layout import constants, features, sized
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Arrays, Original
@@ -21,23 +23,21 @@ class Reference:
         self._original, self._plan = original, plan
         self._constants = constants(original, options)
         self._names = [given.name for given in plan.given] + [kept.after for kept in plan.kept]
-        self._batch = 1
 
-    def run(self, steps: NDArray[np.float32]) -> tuple[list[NDArray[Any]], Arrays]:
+    def run(
+        self, steps: NDArray[np.float32], once: Mapping[str, NDArray[Any]]
+    ) -> tuple[list[NDArray[Any]], Arrays]:
         """Steps [steps, channels] → each output [steps, *step shape], and the last state by the
-        contract's names. Raises RunFailed."""
+        contract's names. `once` [*shape] is what is given once. Raises RunFailed."""
         plan = self._plan
-        state = {
-            kept.before: np.full(sized(kept.axes, 1, 1), kept.initial, _dtype(kept.type))
-            for kept in plan.kept
-        }
+        state = {kept.before: _as_carried(kept.start, kept) for kept in plan.kept}
+        same = {held.before: _as_carried(once[held.tensor.name], held) for held in plan.held}
+        same |= self._constants
         framed = self._framed(steps)
         pieces = [framed] if plan.layout.steps == "whole" else np.split(framed, len(framed))
         answers: list[list[NDArray[Any]]] = [[] for _ in plan.given]
         for piece in pieces:
-            given = self._original.run(
-                self._names, {**self._constants, **self._feeds(piece), **state}
-            )
+            given = self._original.run(self._names, {**same, **self._feeds(piece), **state})
             state = {kept.before: given[kept.after] for kept in plan.kept}
             for collected, each in zip(answers, plan.given, strict=True):
                 collected.append(_of_steps(given[each.name], each, len(piece)))
@@ -62,6 +62,11 @@ class Reference:
             feeds[fed.name] = _as_taken(steps[:, start : start + fed.size], fed)
             start += fed.size
         return feeds
+
+
+def _as_carried(array: NDArray[Any], carried: Kept | Held) -> NDArray[Any]:
+    """[*shape] of the contract in the axes of the file, one row."""
+    return array.reshape(sized(carried.axes, 1, 1)).astype(_dtype(carried.type))
 
 
 def _as_taken(steps: NDArray[np.float32], fed: Fed) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from larnn_export.importing.options import REQUIRED
 from larnn_export.importing.problems import ImportFailed
 
 
@@ -31,6 +32,16 @@ def number(text: str) -> int | float | bool:
         return int(text)
     except ValueError:
         return float(text)
+
+
+def number_or_file(text: str) -> float | str:
+    """A number, or the name of an .npy file. Raises ValueError."""
+    return text if text.endswith(".npy") else float(text)
+
+
+def default(text: str) -> float | str:
+    """Likewise, or REQUIRED where there is none."""
+    return text if text == REQUIRED else number_or_file(text)
 
 
 def axes(text: str) -> list[int | str]:

@@ -51,9 +51,10 @@ def compare(
     they differ, and where the file does not run or gives no finite numbers."""
     random = np.random.default_rng(0)
     rows = _rows(plan, random, samples)
+    once = [_once(plan, random) for _ in rows]
     reference = Reference(original, plan, options)
     try:
-        wanted = [reference.run(row) for row in rows]
+        wanted = [reference.run(row, each) for row, each in zip(rows, once, strict=True)]
     except RunFailed as error:
         raise ImportFailed(
             [f"the file does not run on {source}: {error}: try --samples"]
@@ -64,7 +65,7 @@ def compare(
                 raise ImportFailed(
                     [f"{given.name} of the file is not finite on {source}: give it real --samples"]
                 )
-    found, state = _in_chunks(model, plan, rows, random)
+    found, state = _in_chunks(model, plan, rows, once, random)
     bound = options.tolerance or BOUNDS[original.precision]
     worst = {"outputs": 0.0, "state": 0.0}
     for row, (outputs, last) in enumerate(wanted):
@@ -97,17 +98,38 @@ def _rows(
     ]
 
 
+def _once(plan: Plan, random: np.random.Generator) -> Arrays:
+    """What a row is told: the defaults, or noise where there are none."""
+    return {
+        held.tensor.name: held.start
+        if held.start is not None
+        else random.normal(0, 1, held.tensor.shape).astype(held.tensor.dtype)
+        for held in plan.held
+    }
+
+
+def _starts(plan: Plan) -> Arrays:
+    """The state of a row before its first step."""
+    starts = {tensor.name: np.zeros(tensor.shape, "f4") for tensor in plan.contract.state}
+    return starts | {kept.tensor.name: kept.start for kept in plan.kept}
+
+
+def _stacked(rows: list[Arrays]) -> Arrays:
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
 def _in_chunks(
     model: onnx.ModelProto,
     plan: Plan,
     rows: list[NDArray[np.float32]],
+    once: list[Arrays],
     random: np.random.Generator,
 ) -> tuple[dict[str, list[NDArray[Any]]], Arrays]:
     """What the model gives for each row, and the last states."""
     session = _session(model)
     outputs = [given.output.name for given in plan.given]
     names = [*outputs, *(tensor.next_name for tensor in plan.contract.state)]
-    state = {tensor.name: tensor.initial_array(len(rows)) for tensor in plan.contract.state}
+    state = _stacked([_starts(plan) for _ in rows])
     done = [0] * len(rows)
     found: dict[str, list[list[NDArray[Any]]]] = {name: [[] for _ in rows] for name in outputs}
     while any(at < len(row) for at, row in zip(done, rows, strict=True)):
@@ -119,7 +141,9 @@ def _in_chunks(
         x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
         for index, length in enumerate(lengths):
             x[index, :length] = rows[index][done[index] : done[index] + length]
-        given = _run(session, names, {INPUT: x, LENGTHS: np.array(lengths), **state})
+        given = _run(
+            session, names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
+        )
         for name, array in zip(outputs, given, strict=False):
             for index, length in enumerate(lengths):
                 found[name][index].append(array[index, :length])

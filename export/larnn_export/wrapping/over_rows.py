@@ -60,8 +60,12 @@ def write_over_rows(
     outputs: Sequence[RowOutput],
     row: Row,
     x: str = INPUT,
+    others: Sequence[tuple[str, str, int, tuple[int, ...]]] = (),
 ) -> None:
-    """Put what `row` writes into a loop over axis 0 of `x` [batch, steps, …]."""
+    """Put what `row` writes into a loop over axis 0 of `x` [batch, steps, …].
+
+    `others` are further tensors [batch, *shape]: name around the loop, name in it, type, shape.
+    """
     body = Nodes("row")
     empty = body.add("Equal", LENGTH, body.constant(0))
     body.add("Add", LENGTH, body.add("Cast", empty, to=TensorProto.INT64), name=TRIP)
@@ -74,7 +78,12 @@ def write_over_rows(
     of_states: list[Named] = [(state.old, state.type, state.shape) for state in states]
     graph = body.graph(
         "row",
-        [(ROW, TensorProto.FLOAT, None), (LENGTH, TensorProto.INT64, []), *of_states],
+        [
+            (ROW, TensorProto.FLOAT, None),
+            (LENGTH, TensorProto.INT64, []),
+            *of_states,
+            *((inside, kind, shape) for _, inside, kind, shape in others),
+        ],
         [
             *((k, s.type, s.shape) for k, s in zip(kept, states, strict=True)),
             *((p, o.type, (None, *o.shape)) for p, o in zip(padded, outputs, strict=True)),
@@ -83,10 +92,10 @@ def write_over_rows(
     nodes.nodes.append(
         helper.make_node(
             "Scan",
-            [x, LENGTHS, *(state.before for state in states)],
+            [x, LENGTHS, *(state.before for state in states), *(other[0] for other in others)],
             [*(state.after for state in states), *(each.outside for each in outputs)],
             body=graph,
-            num_scan_inputs=2 + len(states),
+            num_scan_inputs=2 + len(states) + len(others),
         )
     )
 
