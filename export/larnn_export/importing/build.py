@@ -7,9 +7,9 @@ from collections.abc import Callable
 import onnx
 from onnx import TensorProto
 
+from larnn_export.importing.axes import sized
 from larnn_export.importing.context import write_context
 from larnn_export.importing.core import enter, leave, open_shape, types_of, write_core
-from larnn_export.importing.layout import sized
 from larnn_export.importing.plan import Plan
 from larnn_export.importing.prepared import LENGTHS_32, NET, Prepared, told_lengths, without_weights
 from larnn_export.wrapping.nodes import Nodes, tensor_type

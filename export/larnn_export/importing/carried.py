@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_export.importing.layout import Axes
+from larnn_export.importing.axes import Axes
 from larnn_export.importing.options import REQUIRED, Options
 from larnn_export.importing.original import Tensor
 from larnn_export.importing.problems import Problems

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import onnx
 
+from larnn_export.importing.axes import open_axes
 from larnn_export.importing.build import build_model
 from larnn_export.importing.card import write_import_card
-from larnn_export.importing.layout import Layout, find_layouts, open_axes
+from larnn_export.importing.layout import Layout, find_layouts
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing, pair

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from typing import Any
 
+from larnn_export.importing.axes import Axes, count
 from larnn_export.importing.carried import Held, Kept, files, hold, keep
-from larnn_export.importing.layout import Axes, Layout, count, features
-from larnn_export.importing.options import Answer, Options
+from larnn_export.importing.described import Given, give, take
+from larnn_export.importing.layout import Layout
+from larnn_export.importing.options import Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.problems import ImportFailed, Problems
@@ -21,25 +22,12 @@ from larnn_service.contract import (
     NEXT_ROWS,
     ROWS,
     Contract,
-    Input,
     StateTensor,
 )
-from larnn_service.inputs import Frame, Range
-from larnn_service.outputs import Output
 
 CONTEXT = "context"
 """The state that holds the samples before a frame."""
 _TAKEN = (INPUT, LENGTHS, CONTEXT, ATTENTION, ROWS, NEXT_ROWS)
-
-
-@dataclass(frozen=True)
-class Given:
-    """An output: how the contract and the file call it."""
-
-    output: Output
-    name: str
-    axes: Axes
-    type: int
 
 
 @dataclass(frozen=True)
@@ -110,9 +98,9 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     given = tuple(
         output
         for name in paired.answers
-        if (output := _given(original, options, axes[name], name, names[name], problems))
+        if (output := give(original, options, axes[name], name, names[name], problems))
     )
-    step = _input(options, max(new, 1), problems)
+    step = take(options, max(new, 1), problems)
     state = [each.tensor for each in kept]
     if context:
         state.insert(0, _context(context))
@@ -134,40 +122,6 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     return Plan(contract, layout, fed, kept, held, given, context)
 
 
-def _context(size: int) -> StateTensor:
-    return StateTensor(
-        name=CONTEXT, shape=(size,), dtype="float32", description="the samples before the next step"
-    )
-
-
-def _given(
-    original: Original, options: Options, axes: Axes, name: str, served: str, problems: Problems
-) -> Given | None:
-    tensor = original.outputs[name]
-    answer = next((each for each in options.outputs if each.name == name), Answer(name=name))
-    shape = tuple(size for size in features(axes) if size > 1) or (1,)
-    named = answer.labels or answer.values
-    if answer.task == "raw" and named or answer.task != "raw" and len(named) != count(axes):
-        kind = "values" if answer.task == "values" else "labels"
-        mend = f"name each of its {count(axes)} numbers by --{kind}, or --task raw"
-        problems.add(f"output {tensor} has {len(named)} names for {answer.task}", mend)
-        return None
-    dtype: Any = "float32" if tensor.dtype == "bfloat16" else tensor.dtype
-    try:
-        output = Output(
-            name=served,
-            task=answer.task,
-            labels=answer.labels,
-            values=answer.values,
-            shape=shape if answer.task == "raw" else (),
-            dtype=dtype,
-        )
-    except ValueError as error:
-        problems.add(f"output {tensor}", str(error))
-        return None
-    return Given(output, name, axes, tensor.type)
-
-
 def _no_state(original: Original) -> tuple[str, str]:
     """What is wrong, and the mend."""
     layers = {node.op_type for node in all_nodes(original.model.graph)} & LAYERS
@@ -182,24 +136,10 @@ def _no_state(original: Original) -> tuple[str, str]:
     )
 
 
-def _input(options: Options, size: int, problems: Problems) -> Input | None:
-    """What a step of so many numbers is."""
-    said = options.input
-    if said.channels and len(said.channels) != size:
-        problems.add(f"{len(said.channels)} channels are named", f"a step has {size} numbers")
-        return None
-    try:
-        if said.channels:
-            return Input(channels=said.channels)
-        if said.frame is None:
-            return Input(range=Range(prefix="x", count=size, unit=said.unit))
-        rate, scale = options.sample_rate_hz, said.int16_scale
-        return Input(
-            frame=Frame(samples=size, unit=said.unit, sample_rate_hz=rate, int16_scale=scale)
-        )
-    except ValueError as error:
-        problems.add(f"a step of {size} numbers", str(error))
-        return None
+def _context(size: int) -> StateTensor:
+    return StateTensor(
+        name=CONTEXT, shape=(size,), dtype="float32", description="the samples before the next step"
+    )
 
 
 def _names(paired: Pairing, options: Options) -> dict[str, str]:

@@ -9,7 +9,7 @@ import onnx
 from onnx import GraphProto, numpy_helper, version_converter
 from onnx.inliner import inline_local_functions
 
-from larnn_export.importing.layout import constants
+from larnn_export.importing.axes import constants
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.problems import ImportFailed, first_sentence

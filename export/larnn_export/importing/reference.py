@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from larnn_export.importing.axes import constants, features, sized
 from larnn_export.importing.carried import Held, Kept
-from larnn_export.importing.layout import constants, features, sized
+from larnn_export.importing.described import Given
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Arrays, Original
-from larnn_export.importing.plan import CONTEXT, Fed, Given, Plan
+from larnn_export.importing.plan import CONTEXT, Fed, Plan
 
 
 class Reference:
