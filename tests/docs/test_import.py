@@ -43,6 +43,12 @@ def test_voice_is_found_and_noise_taken_away(tmp_path: Path) -> None:
     with live.process(command) as service:
         first = _python(voice.replace("http://localhost:8000", service.url), tmp_path)
         second = _python(denoise.replace("http://localhost:8000", service.url), tmp_path)
+    picture = tmp_path / "import.png"
+    drawing = [sys.executable, "-m", "benchmarks", "sound", "models", "hello.wav"]
+    subprocess.run(
+        [*drawing, "--picture", picture], cwd=tmp_path, env=ENVIRONMENT, check=True, timeout=300
+    )
+    assert picture.read_bytes().startswith(b"\x89PNG")
     probabilities = np.array([float(line.split()[-1]) for line in first.splitlines()])
     assert len(probabilities) == 37 and probabilities.max() <= 1
     noisy, clean = map(float, second.split())

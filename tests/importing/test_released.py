@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from larnn_client import AsyncClient
 from tests import live
+from tests.benchmark import measured
 from tests.cli.command import run
 from tests.importing.released import RATE, package, sound
 
@@ -127,6 +128,14 @@ def test_it_is_served_as_onnxruntime_answers(
         worst = max(worst, float(np.abs(answered - wanted).max()))
     record_property("worst", worst)
     assert worst <= released.bound
+
+
+def test_it_is_measured_beside_a_loop(packages: Path, tmp_path: Path) -> None:
+    file = str(package(*SILERO, packages) / RELEASED["silero"].file)
+    bounded = ["--rounds", "1", "--seconds", "0.2", "--streams", "1", "--streams", "3"]
+    record = measured(tmp_path, "imported", file, *bounded)
+    assert [row["streams"] for row in record["rows"]] == [1, 3]
+    assert all(row["ratio"] > 0 and row["p50_ms"] > 0 for row in record["rows"])
 
 
 async def _stream(url: str, rows: list[Floats], restart: Callable[[], None]) -> list[Floats]:
