@@ -38,7 +38,10 @@ def sound(
     samples = (data / 32768 + np.random.default_rng(0).normal(0, noise, len(data))).astype("f4")
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     blocks = np.lib.stride_tricks.sliding_window_view(samples, BLOCK)[::SHIFT]
-    with serving(models, "voice", 1) as server, Client(f"http://127.0.0.1:{server.port}") as client:
+    with (
+        serving(models.resolve(), "voice", 1) as server,
+        Client(f"http://127.0.0.1:{server.port}") as client,
+    ):
         speech = [answer.probabilities["speech"] for answer in _streamed(client, "voice", frames)]
         spectra = np.fft.rfft(blocks)
         masks = np.array([step.output for step in _streamed(client, "mask", np.abs(spectra))])
