@@ -60,4 +60,6 @@ for name, command, text in (
     ("publish", "publish", "Put a trained network into models/, from where it is served."),
 ):
     borrow(app, name, EXPORT, command, text, MAKE)
+IMPORTING = "larnn_export.importing.command"
+borrow(app, "import", IMPORTING, "import", "Make a model of an ONNX file that you have.", MAKE)
 borrow(app, "bench", "benchmarks.__main__", None, "Measure speed on this machine.", MEASURE)

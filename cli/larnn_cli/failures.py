@@ -10,11 +10,13 @@ EXIT_CODES = (
 )
 COMMAND_LINE = "pip install . ./client in the project's folder"
 SERVICE = "it comes with larnn[serve], see docs/packages.md"
+IMPORTING = "it comes with larnn[import], see docs/packages.md"
 TRAINING = "it comes with larnn[train], see docs/packages.md; or use make train"
 SOURCES = {
     **dict.fromkeys(("httpx", "larnn_client", "pydantic", "rich", "typer"), COMMAND_LINE),
     **dict.fromkeys(("fastapi", "onnxruntime", "pydantic_settings", "uvicorn"), SERVICE),
-    **dict.fromkeys(("matplotlib", "onnx", "safetensors", "torch"), TRAINING),
+    **dict.fromkeys(("google", "onnx", "tritonclient"), IMPORTING),
+    **dict.fromkeys(("matplotlib", "safetensors", "torch"), TRAINING),
     "polars": "pip install polars",
     "benchmarks": "run it in the project's folder: python -m cli bench",
 }
@@ -26,6 +28,8 @@ KINDS = (
     ("larnn_client", "BadInput", BAD_INPUT, ""),
     ("larnn_client", "LarnnError", REFUSED, ""),
     ("larnn_export.data", "DataError", BAD_INPUT, ""),
+    ("larnn_export.importing.problems", "ImportFailed", BAD_INPUT, ""),
+    ("larnn_export.placing", "PublishError", REFUSED, ""),
     ("larnn_service.errors", "StartupError", REFUSED, ""),
     ("builtins", "OSError", BAD_INPUT, ""),
 )

@@ -16,14 +16,13 @@ from larnn_export.data.uci_har import INFO
 from larnn_export.families import configure
 from larnn_export.manifests import read_manifest
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
-from larnn_export.placing import CHECKPOINT_FOLDER
+from larnn_export.placing import CARD_FILE, CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
 from larnn_export.runs_table import command_of
 from larnn_export.stream_card import streams_section
 from larnn_export.stream_pictures import PICTURE_FILE
 from larnn_service.contract import Manifest
 
-CARD_FILE = "README.md"
 PICTURES = {
     CURVES_FILE: "learning curves",
     CONFUSION_FILE: "confusion matrix",

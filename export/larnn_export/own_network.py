@@ -12,9 +12,7 @@ from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import build_stepped_graph, zero_step
-from larnn_export.model_card import CARD_FILE
-from larnn_export.placing import version_folder
-from larnn_export.publish import GRAPH_FILE
+from larnn_export.placing import CARD_FILE, GRAPH_FILE, version_folder
 from larnn_export.verify import Parity, Scale, compare, standard
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
 

@@ -14,12 +14,21 @@ from larnn_export.triton_config import (
     write_triton_config,
 )
 
+GRAPH_FILE, CARD_FILE = "model.onnx", "README.md"
 CHECKPOINT_FOLDER = "checkpoint"
 """Of a version: the run that it was published from."""
 
 
 class PublishError(ValueError):
     """What stands in the way of publishing, and what to do."""
+
+
+def require_free(root: Path, name: str, version: int, replace: bool = False) -> Path:
+    """root/<name>/<version>. Raises PublishError where that exists and is not to be replaced."""
+    target = root / name / str(version)
+    if target.exists() and not replace:
+        raise PublishError(f"{target} exists: take another version, or --replace it")
+    return target
 
 
 @contextlib.contextmanager
@@ -29,9 +38,7 @@ def version_folder(root: Path, name: str, version: int, replace: bool = False) -
 
     Raises PublishError where that exists and is not to be replaced.
     """
-    target = root / name / str(version)
-    if target.exists() and not replace:
-        raise PublishError(f"{target} exists: take another version, or --replace it")
+    target = require_free(root, name, version, replace)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
         whole = Path(folder) / "whole"

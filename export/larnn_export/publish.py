@@ -21,13 +21,12 @@ from larnn_export.folds import FOLDS_FILE, require_folds_of
 from larnn_export.graph import attention_graph, build_graph
 from larnn_export.model_card import PICTURES, write_card
 from larnn_export.networks import Network, RawClassifier
-from larnn_export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
+from larnn_export.placing import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
 from larnn_export.verify import Parity, Scale, scale_of, standard, verify
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Input, Manifest
 from larnn_service.outputs import classes
 
-GRAPH_FILE = "model.onnx"
 ATTENTION_FILE = "attention.onnx"
 MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import onnx
-from onnx import helper
 
 from larnn_export.families.builder import OPSET, Pen
-from larnn_service.contract import METADATA_KEY, OPERATORS_KEY, Contract, TensorSignature
-
-IR_VERSION = 9
+from larnn_export.wrapping.served_model import IR_VERSION, named, served_model
+from larnn_service.contract import Contract, TensorSignature
 
 
 def model_of(
@@ -23,27 +21,9 @@ def model_of(
         [_declared(signature) for signature in contract.expected_outputs()],
     )
     functions = list(pen.functions.values())
-    model = helper.make_model(
-        graph,
-        opset_imports=[
-            helper.make_opsetid(domain, version)
-            for domain, version in {"": opset, **{f.domain: 1 for f in functions}}.items()
-        ],
-        functions=functions,
-        ir_version=ir_version,
-        producer_name="larnn-service",
-    )
-    metadata = {METADATA_KEY: contract.model_dump_json()}
-    if functions:
-        metadata[OPERATORS_KEY] = ",".join(sorted({function.domain for function in functions}))
-    helper.set_model_props(model, metadata)
-    onnx.checker.check_model(model)
-    return model
+    opsets = {"": opset, **{function.domain: 1 for function in functions}}
+    return served_model(graph, contract, opsets, ir_version, functions)
 
 
 def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
-    axes: list[Any] = list(signature.shape)
-    for index, axis in enumerate(("batch", "steps")):
-        if index < len(axes) and axes[index] is None:
-            axes[index] = axis
-    return signature.name, signature.dtype, axes
+    return signature.name, signature.dtype, list(named(signature)[2] or ())

@@ -10,22 +10,21 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import onnx
 import torch
-from onnx import GraphProto, NodeProto, TensorProto, helper
-from onnx.compose import add_prefix_graph
+from onnx import NodeProto, TensorProto
 from onnx.inliner import inline_local_functions
 from torch import Tensor, nn
 
-from larnn_export.families.builder import Pen
-from larnn_export.graph.model import model_of
-from larnn_service.contract import INPUT, LENGTHS, Contract, StateTensor
+from larnn_export.wrapping.nodes import Nodes, tensor_type
+from larnn_export.wrapping.over_steps import FRAME, Carried, Collected, write_over_steps
+from larnn_export.wrapping.prefixed import prefixed
+from larnn_export.wrapping.served_model import named, served_model
+from larnn_service.contract import INPUT, Contract
 from larnn_service.outputs import Output
 
 STEP = "step."
 """Before every name inside the loop: no tensor of a contract can have a dot in its name."""
-COUNT, FRAME = "loop.count", "loop.frame"
 
 
 class ModuleError(ValueError):
@@ -40,20 +39,32 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     """
     answer = answer_of(contract).name
     step = _export_step(module, contract)
-    body = _body(add_prefix_graph(step.graph, STEP), contract.state, answer)
-    names = [tensor.name for tensor in contract.state]
-    pen = Pen()
-    loop = helper.make_node(
-        "Scan",
-        [*names, pen.constant(0), INPUT],
-        [*(tensor.next_name for tensor in contract.state), "loop.steps", answer],
-        body=body,
-        num_scan_inputs=1,
-        scan_input_axes=[1],
-        scan_output_axes=[1],
+    inner = prefixed(step.graph, STEP)
+    body, nodes = Nodes("loop"), Nodes("stepped")
+    body.add("Unsqueeze", FRAME, body.constant([1]), name=STEP + INPUT)
+    body.nodes.extend(_plain(node) for node in inner.node)
+    body.constants.extend(inner.initializer)
+    answered = body.add("Squeeze", STEP + answer, body.constant([1]))
+    carried = [
+        Carried(
+            tensor.name,
+            tensor.next_name,
+            STEP + tensor.name,
+            STEP + tensor.next_name,
+            tensor_type(tensor.dtype),
+            (None, *tensor.shape),
+        )
+        for tensor in contract.state
+    ]
+    shape = (None, *answer_of(contract).step_shape)
+    collected = [Collected(answer, answered, TensorProto.FLOAT, shape)]
+    write_over_steps(nodes, body, carried, collected)
+    graph = nodes.graph(
+        "stepped",
+        [named(signature) for signature in contract.expected_inputs()],
+        [named(signature) for signature in contract.expected_outputs()],
     )
-    pen.nodes.append(loop)
-    return model_of(pen, contract, "stepped", step.opset_import[0].version, step.ir_version)
+    return served_model(graph, contract, {"": step.opset_import[0].version}, step.ir_version)
 
 
 def answer_of(contract: Contract) -> Output:
@@ -127,45 +138,6 @@ def _check(module: nn.Module, contract: Contract, arguments: Sequence[Tensor]) -
         found = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
         if found != f"{signature.dtype} {shape}":
             raise ModuleError(f"{signature.name} is {found}, not {signature.dtype} {shape}")
-
-
-def _body(step: GraphProto, state: Sequence[StateTensor], answer: str) -> GraphProto:
-    """What the loop does: a step, then each row's next state, or its old one past its length."""
-    nodes = [
-        helper.make_node("Unsqueeze", [FRAME, "loop.axis"], [STEP + INPUT]),
-        *(_plain(node) for node in step.node),
-        helper.make_node("Squeeze", [STEP + answer, "loop.axis"], ["loop.answer"]),
-        helper.make_node("Less", [COUNT, LENGTHS], ["loop.alive"]),
-        helper.make_node("Add", [COUNT, "loop.one"], ["loop.counted"]),
-    ]
-    for tensor in state:
-        alive, axes = "loop.alive", list(range(1, 1 + len(tensor.shape)))
-        if axes:
-            alive = f"loop.alive_{tensor.name}"
-            axes_name = f"loop.axes.{tensor.name}"
-            nodes.append(helper.make_node("Constant", [], [axes_name], value_ints=axes))
-            nodes.append(helper.make_node("Unsqueeze", ["loop.alive", axes_name], [alive]))
-        chosen = [alive, STEP + tensor.next_name, STEP + tensor.name]
-        nodes.append(helper.make_node("Where", chosen, [f"loop.kept.{tensor.name}"]))
-    carried = [(STEP + t.name, f"loop.kept.{t.name}", _dtype(t)) for t in state]
-    carried.append((COUNT, "loop.counted", TensorProto.INT64))
-    constants = [
-        helper.make_tensor("loop.axis", TensorProto.INT64, [1], [1]),
-        helper.make_tensor("loop.one", TensorProto.INT64, [], [1]),
-    ]
-    return helper.make_graph(
-        nodes,
-        "step",
-        [helper.make_tensor_value_info(name, dtype, None) for name, _, dtype in carried]
-        + [helper.make_tensor_value_info(FRAME, TensorProto.FLOAT, None)],
-        [helper.make_tensor_value_info(name, dtype, None) for _, name, dtype in carried]
-        + [helper.make_tensor_value_info("loop.answer", TensorProto.FLOAT, None)],
-        [*step.initializer, *constants],
-    )
-
-
-def _dtype(tensor: StateTensor) -> int:
-    return helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
 
 
 def _plain(node: NodeProto) -> NodeProto:

@@ -15,8 +15,7 @@ from larnn_export.data.imdb import LABELS, TERMS
 from larnn_export.graph import build_graph
 from larnn_export.model_card import terms_section
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.placing import version_folder
-from larnn_export.publish import GRAPH_FILE
+from larnn_export.placing import GRAPH_FILE, version_folder
 from larnn_export.tasks.race import RESULT_FILE
 from larnn_export.tokenizer import TOKENIZER_FILE
 from larnn_export.verify import ParityError, verify

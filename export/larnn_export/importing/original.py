@@ -1,0 +1,163 @@
+"""The file as it came: what it takes and gives, and running it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, ValueInfoProto, external_data_helper, helper
+
+from larnn_export.importing.problems import ImportFailed, first_sentence
+
+Arrays = dict[str, NDArray[Any]]
+LAYERS = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
+"""Operators that take all steps of a sequence, and the rows' lengths."""
+_QUANTISED = ("Quantize", "QLinear", "Integer", "QAttention", "QEmbed")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or an output as the file declares it; a dynamic axis is its name, or None."""
+
+    name: str
+    type: int
+    """ONNX's number for its dtype."""
+    shape: tuple[int | str | None, ...] | None
+    """None where even the rank is not told."""
+
+    @property
+    def dtype(self) -> str:
+        return str(np.dtype(helper.tensor_dtype_to_np_dtype(self.type)))
+
+    @property
+    def dynamic(self) -> list[int]:
+        """Its axes whose size is not told."""
+        return [i for i, size in enumerate(self.shape or ()) if not isinstance(size, int)]
+
+    def __str__(self) -> str:
+        axes = ", ".join(str(size or "?") for size in self.shape or ())
+        return f"{self.name} {self.dtype} [{axes if self.shape is not None else '…'}]"
+
+
+class Original:
+    """An ONNX file with its external data, unchanged."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises ImportFailed where it cannot be read."""
+        self.file = file
+        try:
+            data = file.read_bytes()
+            self.model = onnx.load_model_from_string(data)
+        except OSError as error:
+            raise ImportFailed([f"{file} cannot be read: {error.strerror}"]) from error
+        except DecodeError as error:
+            raise ImportFailed([f"{file} is no ONNX file: {error}"]) from error
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._check()
+        try:
+            external_data_helper.load_external_data_for_model(self.model, str(file.parent))
+        except Exception as error:  # onnx has a class of its own for each of them
+            raise ImportFailed(
+                [f"{file} has weights in another file: lay it beside it: {first_sentence(error)}"]
+            ) from error
+
+    def _check(self) -> None:
+        if not self.model.graph.output:
+            raise ImportFailed([f"{self.file} is no ONNX file: it has no graph with outputs"])
+        for value in (*self.model.graph.input, *self.model.graph.output):
+            if value.type.WhichOneof("value") != "tensor_type":
+                kind = value.type.WhichOneof("value")
+                raise ImportFailed([f"{value.name} is a {kind}: only tensors can be served"])
+
+    @cached_property
+    def inputs(self) -> dict[str, Tensor]:
+        """What must be given, by name; older files list their weights too."""
+        weights = {tensor.name for tensor in self.model.graph.initializer}
+        weights |= {tensor.values.name for tensor in self.model.graph.sparse_initializer}
+        found = [value for value in self.model.graph.input if value.name not in weights]
+        return {value.name: _tensor(value) for value in found}
+
+    @cached_property
+    def outputs(self) -> dict[str, Tensor]:
+        return {value.name: _tensor(value) for value in self.model.graph.output}
+
+    @property
+    def opset(self) -> int:
+        domains = {each.domain: each.version for each in self.model.opset_import}
+        return domains.get("") or domains.get("ai.onnx") or 1
+
+    @property
+    def producer(self) -> str:
+        """What wrote it."""
+        told = f"{self.model.producer_name} {self.model.producer_version}".strip()
+        return told or "a tool that does not say its name"
+
+    @cached_property
+    def precision(self) -> str:
+        """float32; float16, where it has such tensors; int8, where it is quantised."""
+        operators = {node.op_type for node in all_nodes(self.model.graph)}
+        if any(mark in operator for operator in operators for mark in _QUANTISED):
+            return "int8"
+        types = {tensor.data_type for tensor in self.model.graph.initializer}
+        types |= {tensor.type for tensor in (*self.inputs.values(), *self.outputs.values())}
+        half = types & {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+        return "float16" if half else "float32"
+
+    @cached_property
+    def _session(self) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        try:
+            return onnxruntime.InferenceSession(
+                str(self.file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise ImportFailed(
+                [f"onnxruntime cannot load {self.file}: {first_sentence(error)}"]
+            ) from error
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """These outputs by name. Raises RunFailed."""
+        session = self._session
+        try:
+            given = session.run(list(names), dict(feeds))
+        except Exception as error:  # as above
+            raise RunFailed(first_sentence(error)) from error
+        return dict(zip(names, given, strict=True))
+
+
+class RunFailed(ValueError):
+    """onnxruntime could not run it; the text says why."""
+
+
+def all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Those of a graph and of the graphs inside its nodes."""
+    found = []
+    for node in graph.node:
+        found.append(node)
+        for attribute in node.attribute:
+            for inner in ([attribute.g] if attribute.HasField("g") else []) + [*attribute.graphs]:
+                found += all_nodes(inner)
+    return found
+
+
+def _tensor(value: ValueInfoProto) -> Tensor:
+    kind = value.type.tensor_type
+    shape: tuple[int | str | None, ...] | None = None
+    if kind.HasField("shape"):
+        shape = tuple(
+            d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else d.dim_param or None
+            for d in kind.shape.dim
+        )
+    return Tensor(value.name, kind.elem_type, shape)

@@ -1,0 +1,38 @@
+"""What keeps a file from being imported, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ImportFailed(ValueError):
+    """A file that cannot be imported; the text says why and what to do, a line for each thing."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n  ".join(["it cannot be imported as it is:", *problems]))
+        self.problems = tuple(problems)
+
+
+class Problems:
+    """Collects what is missing or does not fit, so that it is told in one error."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def add(self, what: str, mend: str) -> None:
+        """`what` is wrong, and `mend` is what to do about it."""
+        self._found.append(f"{what}: {mend}")
+
+    def tell(self) -> None:
+        """Raise ImportFailed where there are any."""
+        if self._found:
+            raise ImportFailed(self._found)
+
+
+def first_sentence(error: Exception) -> str:
+    """What onnx or onnxruntime say, without their addresses in source files and their stacks."""
+    text = str(error).strip()
+    for mark in ("Status Message: ", "Error Code: 1 - "):
+        text = text.rpartition(mark)[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

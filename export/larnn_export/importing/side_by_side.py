@@ -1,0 +1,191 @@
+"""File and model side by side: rows of several lengths, in chunks that carry the state on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from larnn_export.importing.options import Options
+from larnn_export.importing.original import Arrays, Original, RunFailed
+from larnn_export.importing.plan import Plan
+from larnn_export.importing.problems import ImportFailed, first_sentence
+from larnn_export.importing.reference import Reference
+from larnn_service.contract import INPUT, LENGTHS
+
+BOUNDS = {"float32": 1e-5, "float16": 1e-2, "int8": 5e-2}
+"""Of the difference relative to max(1, |value|), by the file's precision."""
+ROWS = 4
+STEPS = 61
+"""Of the longest row, where there are no samples."""
+LONGEST = 2_000
+"""Steps of the samples that are run."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest that were met, relative to max(1, |value|)."""
+
+    outputs: float
+    state: float
+    bound: float
+    steps: int
+    """Of the longest row."""
+    source: str
+    """What was run: a file of samples, or noise."""
+
+
+def compare(
+    original: Original,
+    plan: Plan,
+    model: onnx.ModelProto,
+    options: Options,
+    samples: NDArray[np.float32] | None = None,
+    source: str = "noise",
+) -> Difference:
+    """Run both on `samples` [steps, channels], or on noise. Raises ImportFailed where
+    they differ, and where the file does not run or gives no finite numbers."""
+    random = np.random.default_rng(0)
+    rows = _rows(plan, random, samples)
+    once = [_once(plan, random) for _ in rows]
+    reference = Reference(original, plan, options)
+    try:
+        wanted = [reference.run(row, each) for row, each in zip(rows, once, strict=True)]
+    except RunFailed as error:
+        raise ImportFailed(
+            [f"the file does not run on {source}: {error}: try --samples"]
+        ) from error
+    for outputs, _ in wanted:
+        for given, output in zip(plan.given, outputs, strict=True):
+            if not given.output.is_good(output):
+                raise ImportFailed(
+                    [f"{given.name} of the file is not finite on {source}: give it real --samples"]
+                )
+    found, state = _in_chunks(model, plan, rows, once, random)
+    bound = options.tolerance or BOUNDS[original.precision]
+    worst = {"outputs": 0.0, "state": 0.0}
+    for row, (outputs, last) in enumerate(wanted):
+        pairs = [
+            ("outputs", g.output.name, o, found[g.output.name][row])
+            for g, o in zip(plan.given, outputs, strict=True)
+        ]
+        pairs += [("state", t.name, last[t.name], state[t.name][row]) for t in plan.contract.state]
+        for kind, name, want, got in pairs:
+            difference = _difference(got, want.reshape(got.shape))
+            if not difference <= bound:
+                raise ImportFailed([_told(name, difference, bound, row, original)])
+            worst[kind] = max(worst[kind], difference)
+    return Difference(worst["outputs"], worst["state"], bound, len(rows[0]), source)
+
+
+def _rows(
+    plan: Plan, random: np.random.Generator, samples: NDArray[np.float32] | None
+) -> list[NDArray[np.float32]]:
+    """Of several lengths, the first the longest."""
+    channels = plan.contract.input.width
+    if samples is None:
+        scale = 0.1 if plan.context else 1.0
+        noise = random.normal(0, scale, (ROWS, STEPS, channels)).astype(np.float32)
+        return [row[: STEPS - 7 * index] for index, row in enumerate(noise)]
+    steps = samples[:LONGEST]
+    return [
+        steps[(start := len(steps) * i // (2 * ROWS)) : max(len(steps) - start, start + 1)]
+        for i in range(ROWS)
+    ]
+
+
+def _once(plan: Plan, random: np.random.Generator) -> Arrays:
+    """What a row is told: the defaults, or noise where there are none."""
+    return {
+        held.tensor.name: held.start
+        if held.start is not None
+        else random.normal(0, 1, held.tensor.shape).astype(held.tensor.dtype)
+        for held in plan.held
+    }
+
+
+def _starts(plan: Plan) -> Arrays:
+    """The state of a row before its first step."""
+    starts = {tensor.name: np.zeros(tensor.shape, "f4") for tensor in plan.contract.state}
+    return starts | {kept.tensor.name: kept.start for kept in plan.kept}
+
+
+def _stacked(rows: list[Arrays]) -> Arrays:
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _in_chunks(
+    model: onnx.ModelProto,
+    plan: Plan,
+    rows: list[NDArray[np.float32]],
+    once: list[Arrays],
+    random: np.random.Generator,
+) -> tuple[dict[str, list[NDArray[Any]]], Arrays]:
+    """What the model gives for each row, and the last states."""
+    session = _session(model)
+    outputs = [given.output.name for given in plan.given]
+    names = [*outputs, *(tensor.next_name for tensor in plan.contract.state)]
+    state = _stacked([_starts(plan) for _ in rows])
+    done = [0] * len(rows)
+    found: dict[str, list[list[NDArray[Any]]]] = {name: [[] for _ in rows] for name in outputs}
+    while any(at < len(row) for at, row in zip(done, rows, strict=True)):
+        most = int(random.choice([1, 3, 18, 32]))
+        lengths = [
+            min(len(row) - at, most if index == 0 else int(random.integers(0, most + 1)))
+            for index, (at, row) in enumerate(zip(done, rows, strict=True))
+        ]
+        x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
+        for index, length in enumerate(lengths):
+            x[index, :length] = rows[index][done[index] : done[index] + length]
+        given = _run(
+            session, names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
+        )
+        for name, array in zip(outputs, given, strict=False):
+            for index, length in enumerate(lengths):
+                found[name][index].append(array[index, :length])
+        after = given[len(outputs) :]
+        state = {t.name: array for t, array in zip(plan.contract.state, after, strict=True)}
+        done = [at + length for at, length in zip(done, lengths, strict=True)]
+    joined = {name: [np.concatenate(each) for each in rows_] for name, rows_ in found.items()}
+    return joined, state
+
+
+def _run(session: Any, names: list[str], feeds: Arrays) -> list[NDArray[Any]]:
+    try:
+        return list(session.run(names, feeds))
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise ImportFailed([f"it does not run inside a loop: {first_sentence(error)}"]) from error
+
+
+def _session(model: onnx.ModelProto) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise ImportFailed(
+            [f"onnxruntime cannot run it inside a loop: {first_sentence(error)}"]
+        ) from error
+
+
+def _difference(got: NDArray[Any], want: NDArray[Any]) -> float:
+    mine, other = got.astype(np.float64), want.astype(np.float64)
+    differing = np.where(mine == other, 0, mine - other)
+    return float((np.abs(differing) / np.maximum(1, np.abs(other))).max(initial=0.0))
+
+
+def _told(name: str, difference: float, bound: float, row: int, original: Original) -> str:
+    return (
+        f"{name} of row {row} differs from the file's by {difference:.1e}, more than {bound:.0e}: "
+        "does it look ahead, or its answer depend on how many steps it gets at once? where it is "
+        f"meant to get one a time, --steps one; where it is rounding ({original.precision}), "
+        f"--tolerance {difference * 2:.0e}"
+    )

@@ -1,0 +1,92 @@
+"""`larnn import`: its options, a model.toml, a proposal, and no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from larnn_service.backend.model_repository import load_model
+from tests.cli.command import ENVIRONMENT, Larnn
+from tests.importing import graphs
+
+SPEECH = ("--set", "sr=16000", "--frame", "4", "--context", "2", "--sample-rate", "16000")
+ANSWER = ("--output", "output", "--task", "probability", "--labels", "speech")
+
+
+def test_options_say_what_the_file_does_not(larnn: Larnn, tmp_path: Path) -> None:
+    file, models = graphs.branches(tmp_path), tmp_path / "models"
+    done = larnn("import", file, "--name", "voice", "--models", models, *SPEECH, *ANSWER)
+    assert done.code == 0, done.err
+    assert "state → stateN (by their names)" in done.out
+    assert done.out.endswith(f"published {models}/voice/1\n")
+    contract = load_model(models / "voice" / "1", "cpu").manifest.contract
+    assert contract.input.frame is not None and contract.input.frame.samples == 4
+    assert contract.sample_rate_hz == 4000
+    assert contract.outputs[0].labels == ("speech",)
+
+
+def test_a_proposal_is_completed_and_imported(larnn: Larnn, tmp_path: Path) -> None:
+    file, config = graphs.branches(tmp_path), tmp_path / "model.toml"
+    proposed = larnn("import", file, "--name", "voice", "--propose").out
+    assert "# missing: input sr int64 [] is not known" in proposed
+    assert tomllib.loads(proposed)["state"] == {"state": "stateN"}
+    said = proposed.replace("[input]", "[input]\nframe = 4\ncontext = 2")
+    config.write_text(said + "\n[constants]\nsr = 16000\n")
+    done = larnn("import", file, "--config", config, "--models", tmp_path / "models")
+    assert done.code == 0, done.err
+    assert "output is given as it is" in done.out
+
+
+def test_channels_and_values_have_units(larnn: Larnn, tmp_path: Path) -> None:
+    channels = ("--channels", "left [m], right [m], up, down", "--unit", "s")
+    values = ("--output", "y", "--task", "values", "--values", "load [N],speed [m/s],heat")
+    file, models = graphs.one_step(tmp_path), tmp_path / "models"
+    done = larnn("import", file, "--name", "mine", "--models", models, *channels, *values)
+    assert done.code == 0, done.err
+    contract = load_model(models / "mine" / "1", "cpu").manifest.contract
+    assert [channel.unit for channel in contract.input.channels] == ["m", "m", "s", "s"]
+    assert [value.unit for value in contract.outputs[0].values] == ["N", "m/s", "1"]
+
+
+def test_bad_options_are_one_text_and_exit_code_2(larnn: Larnn, tmp_path: Path) -> None:
+    file = graphs.one_step(tmp_path)
+    for options, text in (
+        (("--name", "Not A Name"), "options, name: "),
+        (("--set", "sr"), "--set sr: write --set NAME=VALUE"),
+        (("--initial", "h=much"), "--initial h=much: write --initial NAME=VALUE"),
+        (("--task", "classes"), "name it by --output"),
+        (("--rows", "apart"), "options, rows: "),
+        (("--config", str(tmp_path / "none.toml")), "No such file"),
+    ):
+        done = larnn("import", file, "--models", tmp_path / "models", *options)
+        assert done.code == 2 and text in done.err, (options, done.err)
+        assert not (tmp_path / "models").exists()
+
+
+def test_what_exists_is_exit_code_1(larnn: Larnn, tmp_path: Path) -> None:
+    arguments = (
+        "import",
+        graphs.one_step(tmp_path),
+        "--name",
+        "a",
+        "--models",
+        tmp_path / "models",
+    )
+    assert larnn(*arguments).code == 0
+    done = larnn(*arguments)
+    assert done.code == 1 and "--replace" in done.err
+    assert larnn(*arguments, "--replace").code == 0
+
+
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    file = graphs.one_step(tmp_path)
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from larnn_cli import main\n"
+        f"main(['import', {str(file)!r}, '--name', 'mine', '--models', {str(tmp_path)!r}])"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,186 @@
+"""What cannot be imported is told at once, each with its mend, and nothing stays behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from larnn_export.importing import Options, import_graph
+from larnn_export.importing.problems import ImportFailed
+from larnn_export.placing import PublishError
+from tests.importing import graphs
+
+PASS = "y = Identity(x)"
+
+
+def _refused(file: Path, folder: Path, said: dict[str, Any] | None = None, **more: Any) -> str:
+    options = Options.model_validate({"name": "mine", **(said or {})})
+    with pytest.raises(ImportFailed) as refused:
+        import_graph(file, options, folder / "models", **more)
+    assert not (folder / "models").exists()
+    return str(refused.value)
+
+
+def _graph(folder: Path, text: str, **arrays: Any) -> Path:
+    return graphs.write(folder, text, arrays)
+
+
+def test_all_that_is_missing_is_told_in_one_error(tmp_path: Path) -> None:
+    text = _refused(graphs.branches(tmp_path), tmp_path)
+    assert "--set sr=VALUE" in text
+    assert "--frame 512" in text
+    assert len(text.splitlines()) == 3
+
+
+def test_two_states_of_one_shape_are_not_guessed(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        """two (float[N,4] x, float[N,4] left, float[N,4] right)
+        => (float[N,4] y, float[N,4] alpha, float[N,4] beta) {
+            y = Add(x, left)
+            alpha = Add(y, right)
+            beta = Identity(x)
+        }""",
+    )
+    text = _refused(file, tmp_path)
+    assert "--state left=y or --state left=alpha or --state left=beta" in text
+    assert "--state right=" in text
+    said = {"state": {"left": "alpha", "right": "beta"}}
+    imported = import_graph(file, Options(name="mine", **said), tmp_path / "models")
+    assert [tensor.name for tensor in imported.plan.contract.state] == ["left", "right"]
+
+
+def test_a_state_without_a_next_value_is_told(tmp_path: Path) -> None:
+    file = _graph(tmp_path, f"lost (float[N,4] x, float[N,7] h) => (float[N,4] y) {{ {PASS} }}")
+    text = _refused(file, tmp_path)
+    assert "input h float32 [N, 7] is not known: no output has its type and shape" in text
+    assert "--input x --input h" in text
+
+
+def test_a_state_of_another_shape_is_told(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        """other (float[N,4] x, float[N,a] h) => (float[N,4] y, float[N,b] hn) {
+            y = Identity(x)
+            hn = Concat <axis = 1> (h, x)
+        }""",
+    )
+    text = _refused(file, tmp_path)
+    assert "state h float32 [N, a] has several dynamic axes" in text
+    text = _refused(file, tmp_path, {"shapes": {"h": ("b", 4)}})
+    assert "hn ['b', 8] is no next h ['b', 4]" in text
+
+
+def test_names_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
+    said = {"constants": {"sr": 1}, "outputs": [{"name": "z"}], "input": {"names": ["w"]}}
+    text = _refused(graphs.one_step(tmp_path), tmp_path, said)
+    for name in ("input sr", "output z", "input w"):
+        assert f"{name}: the file has no such" in text
+
+
+def test_without_state_there_is_no_stream(tmp_path: Path) -> None:
+    file = _graph(tmp_path, f"plain (float[N,4] x) => (float[N,4] y) {{ {PASS} }}")
+    assert "it has no state" in _refused(file, tmp_path)
+
+
+def test_layers_that_begin_anew_are_told(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        """anew (float[time,N,4] x) => (float[time,N,8] y) {
+            all, hn = RNN <hidden_size = 8> (x, w, r)
+            axis = Constant <value_ints = [1]> ()
+            y = Squeeze(all, axis)
+        }""",
+        **graphs.weights(w=(1, 8, 4), r=(1, 8, 8)),
+    )
+    text = _refused(file, tmp_path)
+    assert "its RNN begins anew with each run: export it again with the initial state" in text
+
+
+def test_labels_are_counted(tmp_path: Path) -> None:
+    said = {"outputs": [{"name": "y", "task": "classes", "labels": ["A", "B"]}]}
+    text = _refused(graphs.one_step(tmp_path), tmp_path, said)
+    assert "has 2 names for classes: name each of its 3 numbers by --labels" in text
+
+
+def test_what_looks_ahead_is_refused_and_may_be_stepped(tmp_path: Path) -> None:
+    file = graphs.looks_ahead(tmp_path)
+    assert "does it look ahead" in _refused(file, tmp_path)
+    options = Options(name="mine", steps="one")
+    assert import_graph(file, options, tmp_path / "models").difference.outputs == 0
+
+
+def test_a_network_that_gives_nan_is_told(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        """nan (float[N,4] x, float[N,4] h) => (float[N,4] y, float[N,4] hn) {
+            y = Log(x)
+            hn = Add(h, x)
+        }""",
+    )
+    assert "y of the file is not finite on noise: give it real --samples" in _refused(
+        file, tmp_path
+    )
+    samples = tmp_path / "positive.npy"
+    np.save(samples, graphs.RANDOM.uniform(1, 2, (50, 4)))
+    imported = import_graph(file, Options(name="mine"), tmp_path / "models", samples=samples)
+    assert imported.difference.source == "positive.npy"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"not an onnx file", b"\x08\x08"], ids=["empty", "text", "cut"]
+)
+def test_a_file_that_is_no_onnx_is_told(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.onnx"
+    file.write_bytes(data)
+    assert "is no ONNX file" in _refused(file, tmp_path)
+
+
+def test_a_missing_file_and_missing_weights_are_told(tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in _refused(tmp_path / "none.onnx", tmp_path)
+    model = onnx.load(graphs.one_step(tmp_path))
+    file = tmp_path / "apart.onnx"
+    onnx.save(model, file, save_as_external_data=True, location="apart.bin", size_threshold=0)
+    (tmp_path / "apart.bin").unlink()
+    assert "has weights in another file: lay it beside it" in _refused(file, tmp_path)
+
+
+def test_an_operator_that_does_not_exist_is_told_without_a_stack(tmp_path: Path) -> None:
+    file = _graph(
+        tmp_path,
+        "odd (float[N,4] x, float[N,4] h) => (float[N,4] y, float[N,4] hn) "
+        "{ y = Nonsense(x) hn = Identity(h) }",
+    )
+    text = _refused(file, tmp_path)
+    assert "onnxruntime cannot load" in text and "Nonsense" in text
+    assert ".cc" not in text and len(text.splitlines()) == 2
+
+
+def test_bad_samples_are_told(tmp_path: Path) -> None:
+    file, samples = graphs.one_step(tmp_path), tmp_path / "samples.npy"
+    samples.write_bytes(b"nothing")
+    assert "samples.npy cannot be read" in _refused(file, tmp_path, samples=samples)
+    np.save(samples, np.array([1.0, np.nan, 0, 0]))
+    assert "a number that is not finite" in _refused(file, tmp_path, samples=samples)
+    np.save(samples, np.array([1.0]))
+    assert "a step takes 4 finite numbers" in _refused(file, tmp_path, samples=samples)
+
+
+def test_what_exists_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    file, options = graphs.one_step(tmp_path), Options(name="mine")
+    import_graph(file, options, tmp_path / "models")
+    with pytest.raises(PublishError, match="--replace"):
+        import_graph(file, options, tmp_path / "models")
+    import_graph(file, options, tmp_path / "models", replace=True)
+
+
+def test_rounding_has_a_bound_that_a_person_can_set(tmp_path: Path) -> None:
+    text = _refused(graphs.running_sum(tmp_path), tmp_path, {"tolerance": 1e-9})
+    assert "--tolerance" in text
+    said = Options(name="mine", tolerance=1e-4)
+    imported = import_graph(graphs.running_sum(tmp_path), said, tmp_path / "models")
+    assert "1e-04 is allowed" in (imported.folder / "README.md").read_text()
