@@ -16,7 +16,17 @@ INITIAL_STATE_FOLDER = "initial_state"
 MAX_SEQUENCES = 1024
 """Sequences that Triton takes at a time; others wait."""
 IDLE_MICROSECONDS = 300_000_000
-_DTYPES = {"float32": "TYPE_FP32", "float64": "TYPE_FP64", "int64": "TYPE_INT64"}
+_DTYPES = {
+    "bool": "TYPE_BOOL",
+    "float16": "TYPE_FP16",
+    "float32": "TYPE_FP32",
+    "float64": "TYPE_FP64",
+    "int8": "TYPE_INT8",
+    "int16": "TYPE_INT16",
+    "int32": "TYPE_INT32",
+    "int64": "TYPE_INT64",
+    "uint8": "TYPE_UINT8",
+}
 
 
 def triton_config(manifest: Manifest) -> str:
@@ -32,11 +42,7 @@ def triton_config(manifest: Manifest) -> str:
         "backend": "onnxruntime",
         "input": [_tensor(each) for each in contract.expected_inputs() if each.name not in state],
         "output": [_tensor(each) for each in contract.expected_outputs() if each.name not in state],
-        "sequence_batching": {
-            "oldest": {"max_candidate_sequences": MAX_SEQUENCES},
-            "max_sequence_idle_microseconds": IDLE_MICROSECONDS,
-            "state": [_state(tensor) for tensor in contract.state],
-        },
+        **({"sequence_batching": _sequences(contract)} if contract.state else {}),
         "parameters": {"labels": {"string_value": ",".join(contract.labels)}},
     }
     text: str = text_format.MessageToString(ParseDict(described, ModelConfig()))
@@ -68,6 +74,14 @@ def write_triton_config(version: Path) -> Path:
 def _tensor(signature: TensorSignature) -> dict[str, Any]:
     dims = [-1 if size is None else size for size in signature.shape]
     return {"name": signature.name, "data_type": _DTYPES[signature.dtype], "dims": dims}
+
+
+def _sequences(contract: Contract) -> dict[str, Any]:
+    return {
+        "oldest": {"max_candidate_sequences": MAX_SEQUENCES},
+        "max_sequence_idle_microseconds": IDLE_MICROSECONDS,
+        "state": [_state(tensor) for tensor in contract.state],
+    }
 
 
 def _state(tensor: StateTensor) -> dict[str, Any]:

@@ -36,6 +36,7 @@ Dtype = Literal["float32", "float64", "int64"]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
+Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 
 
 class ContractError(ValueError):
@@ -46,14 +47,36 @@ class ContractError(ValueError):
         self.field = field
 
 
+class File(Strict):
+    """A file beside the manifest."""
+
+    file: FileName
+    sha256: Sha256
+
+
 class Vocabulary(Strict):
     """Tokens in place of measured values: each step is one, from 0 to `size` - 1."""
 
     size: int = Field(ge=2, le=2**24)
     """At most what float32 counts exactly."""
-    file: FileName
-    """What makes tokens of text: a SentencePiece model beside the manifest."""
-    sha256: Sha256
+    file: FileName | None = Field(None, exclude_if=lambda value: value is None)
+    """What makes tokens of text: a SentencePiece model beside the manifest. None where clients
+    send tokens alone."""
+    sha256: Sha256 | None = Field(None, exclude_if=lambda value: value is None)
+    """Of the file."""
+
+    @model_validator(mode="after")
+    def _a_file_has_a_checksum(self) -> Self:
+        if (self.file is None) != (self.sha256 is None):
+            raise ValueError("vocabulary: file and sha256 come together, or not at all")
+        return self
+
+    @property
+    def tokenizer(self) -> File | None:
+        """The file, where there is one."""
+        if self.file is None or self.sha256 is None:
+            return None
+        return File(file=self.file, sha256=self.sha256)
 
 
 class StateTensor(Strict):
@@ -94,7 +117,8 @@ class Contract(Strict):
     """The first is the answer; the others are given to those who ask."""
     sample_rate_hz: float | None = Field(gt=0)
     """None where steps have no time between them."""
-    state: tuple[StateTensor, ...] = Field(min_length=1)
+    state: tuple[StateTensor, ...] = ()
+    """Empty where each step is answered by itself."""
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""
 
@@ -221,13 +245,6 @@ class Contract(Strict):
                 raise ContractError(field, f"the graph says {theirs}, the manifest says {mine}")
 
 
-class File(Strict):
-    """A file beside the manifest."""
-
-    file: FileName
-    sha256: Sha256
-
-
 class GraphFile(File):
     """An ONNX file."""
 
@@ -241,7 +258,7 @@ class Manifest(Strict):
     format: Literal[1, 2] = 2
     """1 has `labels` in place of outputs; see `Contract`."""
     name: ModelName
-    version: int = Field(ge=1, le=MAX_VERSION)
+    version: Version
     description: str
     contract: Contract
     graph: GraphFile

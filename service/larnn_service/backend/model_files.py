@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from larnn_service.contract import MANIFEST_FILE, File, Vocabulary
+from larnn_service.contract import MANIFEST_FILE, File
 from larnn_service.errors import StartupError
 
 
@@ -19,7 +19,7 @@ class VersionFolder:
         self.path = path
         self._max_bytes = self._left = max_bytes
 
-    def verified(self, file: File | Vocabulary) -> bytes:
+    def verified(self, file: File) -> bytes:
         """What is in the file. Raises StartupError where that is not as published."""
         data = self.read(file.file)
         digest = hashlib.sha256(data).hexdigest()

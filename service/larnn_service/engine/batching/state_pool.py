@@ -54,7 +54,8 @@ class Arena:
 
     def __init__(self, contract: Contract, slots: int = SLOTS) -> None:
         """`slots`: so many at first, or as many as RESERVED holds."""
-        slots = max(min(slots, RESERVED // contract.state_bytes), 1)
+        slots = max(min(slots, RESERVED // max(contract.state_bytes, 1)), 1)
+        self._capacity = slots
         initial = {t.name: t.initial_array(1) for t in contract.state}
         self.tensors: State = {
             name: np.empty((slots, *first.shape[1:]), first.dtype)
@@ -102,8 +103,8 @@ class Arena:
         ]
 
     def write(self, state: State) -> list[Slot]:
-        """New slots with the rows of a batch."""
-        slots = self._slots(len(next(iter(state.values()))))
+        """New slots with the rows of a batch; one slot where there are no tensors."""
+        slots = self._slots(len(next(iter(state.values()), "1")))
         rows = _rows(slots)
         with self._writing:
             for name, tensor in self.tensors.items():
@@ -120,12 +121,12 @@ class Arena:
             return [self.free.pop() for _ in range(count)]
 
     def _grow(self) -> None:
-        capacity = len(next(iter(self.tensors.values())))
         self.tensors = {
             name: np.concatenate([tensor, np.empty_like(tensor)])
             for name, tensor in self.tensors.items()
         }
-        self.free.extend(reversed(range(capacity, 2 * capacity)))
+        self.free.extend(reversed(range(self._capacity, 2 * self._capacity)))
+        self._capacity *= 2
 
 
 def _rows(slots: Sequence[Slot]) -> Indices:
