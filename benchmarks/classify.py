@@ -57,7 +57,7 @@ def classify(
         raise typer.BadParameter(f"{error}; see --models and --model") from error
     manifest = Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     generator = np.random.default_rng(0)
-    window = generator.normal(size=(STEPS, len(manifest.contract.channels))).astype(np.float32)
+    window = generator.normal(size=(STEPS, manifest.contract.input.width)).astype(np.float32)
 
     best, start, rows = _rows(folder, manifest, window, seconds, requests, rounds)
     print(f"{manifest.name}/{manifest.version}, windows of {STEPS} steps, as many runs as cores")

@@ -27,6 +27,7 @@ from larnn_service.contract import (
     MANIFEST_FILE,
     Contract,
     GraphFile,
+    Input,
     Manifest,
     StateTensor,
 )
@@ -39,7 +40,7 @@ Floats = NDArray[np.float32]
 Weights = dict[str, Floats]
 
 CONTRACT = Contract(
-    channels=CHANNELS,
+    input=Input(channels=CHANNELS),
     outputs=classes(LABELS),
     sample_rate_hz=SAMPLE_RATE_HZ,
     state=tuple(

@@ -52,7 +52,7 @@ class EngineStreams:
         graph = build_graph(network, contract).SerializeToString()
         with patch.dict(os.environ, environment):
             self._backend = OnnxBackend(Graph(graph), contract, "cpu")
-        self._arena = Arena(contract)
+        self._arena = Arena(contract.initial_state())
         self._slots: list[Slot] = [self._arena.initial] * streams
 
     def tick(self, x: Any) -> None:

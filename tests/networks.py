@@ -112,7 +112,7 @@ def session(name: str) -> onnxruntime.InferenceSession:
 
 def channels_of(name: str) -> int:
     """What it takes of a signal's channels: the first so many."""
-    return len(contract_of(network(name)).channels)
+    return contract_of(network(name)).input.width
 
 
 def initial_state(name: str, batch: int) -> State:

@@ -147,7 +147,7 @@ def test_the_stand_in_is_one_network_with_the_state_outside_and_inside(tmp_path:
     standin = write_standin(tmp_path)
     model = load_model(standin.folder, "cpu")
     contract = model.manifest.contract
-    x = np.random.default_rng(0).normal(size=(3, 20, len(contract.channels))).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(3, 20, contract.input.width)).astype(np.float32)
     state = {tensor.name: tensor.initial_array(len(x)) for tensor in contract.state}
     for part in (x[:, :7], x[:, 7:]):
         lengths = np.full(len(x), part.shape[1])

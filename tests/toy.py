@@ -14,16 +14,26 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from larnn_service.contract import METADATA_KEY, Channel, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import (
+    METADATA_KEY,
+    Channel,
+    Contract,
+    GraphFile,
+    Input,
+    Manifest,
+    StateTensor,
+)
 from larnn_service.outputs import classes
 
 CONTRACT = Contract(
-    channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g")),
+    input=Input(channels=(Channel(name="left", unit="g"), Channel(name="right", unit="g"))),
     outputs=classes(("LEFT", "RIGHT", "LONG")),
     sample_rate_hz=50,
     state=(
         StateTensor(name="total", shape=(2,), dtype="float32", description="sum of the inputs"),
-        StateTensor(name="seen", shape=(), dtype="int64", description="steps so far"),
+        StateTensor(
+            name="seen", shape=(), dtype="int64", maximum=2**40, description="steps so far"
+        ),
     ),
 )
 
@@ -78,6 +88,13 @@ def graph(contract: Contract = CONTRACT) -> onnx.ModelProto:
     )
     helper.set_model_props(model, {METADATA_KEY: contract.model_dump_json()})
     return model
+
+
+def of_format_1(contract: dict[str, Any]) -> dict[str, Any]:
+    """This classifier's contract as a manifest of format 1 has it."""
+    rest = {name: field for name, field in contract.items() if name not in ("input", "outputs")}
+    [logits] = contract["outputs"]
+    return {"channels": contract["input"]["channels"], "labels": logits["labels"], **rest}
 
 
 def publish(root: Path, name: str = "toy", version: int = 1, **changes: Any) -> Path:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from larnn_cli import results
+from larnn_cli.context import Context, read_context
 from larnn_cli.recordings import Reader, Recording
 from larnn_cli.results import Result
 from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
@@ -41,6 +42,7 @@ def classify(
     ] = None,
     array: Array = None,
     model: ModelName = None,
+    context: Context = None,
     url: Url = None,
     key: Key = None,
     ca: Ca = None,
@@ -56,6 +58,7 @@ def classify(
         raise typer.BadParameter(f"end it with {', '.join(results.FORMATS)}", param_hint="--output")
     if hop is not None and window is None:
         raise typer.BadParameter("it goes with --window", param_hint="--hop")
+    told = read_context(context)
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
         reader = Reader(tuple(served.channels), array, tuple(by or ()), window, hop)
@@ -66,7 +69,7 @@ def classify(
             task = progress.add_task("sequences", total=len(recordings))
             for batch in _batches(recordings):
                 answer = client.classify(
-                    [recording.steps for recording in batch], model=served.name
+                    [recording.steps for recording in batch], model=served.name, context=told
                 )
                 found += [
                     Result(

@@ -14,7 +14,7 @@ from rich.table import Table
 from larnn_cli.service import Ca, Json, Key, Local, RetryFor, Service, Url
 
 if TYPE_CHECKING:
-    from larnn_client import Output
+    from larnn_client import Context, Output
 
 
 def models(
@@ -34,14 +34,23 @@ def models(
     table = Table("model", "takes", "answers", "runs on")
     for model in served.models:
         name = f"{model.name}/{model.version}"
-        channels = ", ".join(f"{channel} \\[{unit}]" for channel, unit in model.channels.items())
+        step = str(model.input)
+        if model.sample_rate_hz:
+            step += f", {model.sample_rate_hz:g} steps a second"
+        told = "; ".join(map(_told, model.context))
         table.add_row(
             f"{name}\n(default)" if model.name == served.default else name,
-            f"{channels} at {model.sample_rate_hz:g} Hz" if model.sample_rate_hz else channels,
+            escape(f"{step}; told once: {told}" if told else step),
             escape("; ".join(map(_gives, model.outputs))),
             model.provider,
         )
     Console().print(table)
+
+
+def _told(context: Context) -> str:
+    """What `--context` takes for this tensor."""
+    default = "" if context.required else ", or its default"
+    return f"{context.name} {context.dtype} {list(context.shape)}{default}"
 
 
 def _gives(output: Output) -> str:

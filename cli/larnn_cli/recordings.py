@@ -14,6 +14,8 @@ from larnn_export.data import DataError
 from larnn_export.data.description import description_file, read_description
 
 Floats = NDArray[np.float32]
+_LISTED = 16
+"""Names that an error repeats."""
 SUFFIXES = ".npz, .npy, .csv, .parquet"
 
 
@@ -73,7 +75,7 @@ class Reader:
         if names != list(self.channels):
             raise DataError(
                 f"{file} has the channels {', '.join(names)}; "
-                f"the model takes {', '.join(self.channels)}"
+                f"the model takes {_listed(self.channels)}"
             )
         return [
             Recording(origin.file, origin.first_row, steps, origin.label)
@@ -90,7 +92,7 @@ class Reader:
         if array.shape[-1] != len(self.channels):
             raise DataError(
                 f"{path} has {array.shape[-1]} channels; the model takes {len(self.channels)}: "
-                f"{', '.join(self.channels)}"
+                f"{_listed(self.channels)}"
             )
         if not array.size or not np.isfinite(array).all():
             raise DataError(f"{path}: {'a number is not finite' if array.size else 'no steps'}")
@@ -122,6 +124,13 @@ class Reader:
             for row in range(0, len(recording.steps) - window + 1, hop):
                 steps = recording.steps[row : row + window]
                 yield Recording(recording.file, recording.first_row + row, steps)
+
+
+def _listed(channels: Sequence[str]) -> str:
+    """Their names; of many the first and the last."""
+    if len(channels) <= _LISTED:
+        return ", ".join(channels)
+    return f"{channels[0]} … {channels[-1]}"
 
 
 def _load(path: Path, name: str | None) -> NDArray[Any]:

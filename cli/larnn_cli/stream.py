@@ -12,6 +12,7 @@ import typer
 
 from larnn_cli.answers import fields, line
 from larnn_cli.chunks import cut, from_lines, paced
+from larnn_cli.context import Context, read_context
 from larnn_cli.recordings import Floats, Reader
 from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
 from larnn_export.data import DataError
@@ -39,6 +40,7 @@ def stream(
     keep: Annotated[bool, typer.Option("--keep", help="do not end it: tell its id")] = False,
     array: Array = None,
     model: ModelName = None,
+    context: Context = None,
     url: Url = None,
     key: Key = None,
     ca: Ca = None,
@@ -51,13 +53,16 @@ def stream(
     The service keeps the state between the chunks. When the connection breaks, another is made, and
     every step counts once.
     """
+    told = read_context(context)
+    if told and resume is not None:
+        raise typer.BadParameter("a stream keeps what it was told", param_hint="--context")
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
         chunks = _chunks(file, Reader(tuple(served.channels), array), chunk)
         if served.sample_rate_hz and not full_speed and str(file) != "-":
             chunks = paced(chunks, served.sample_rate_hz)
         emit: Literal["last", "every"] = "every" if every else "last"
-        with client.stream(model=served.name, resume=resume, emit=emit) as opened:
+        with client.stream(model=served.name, resume=resume, emit=emit, context=told) as opened:
             try:
                 for prediction in opened.predict(chunks, ahead=AHEAD if full_speed else 1):
                     _print(prediction, served, json)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from examples.policy.cart_pole import FORCE, STEEPEST, WIDEST, gains, moved
 from larnn_export.own_network import publish_module
-from larnn_service.contract import Channel, Contract, StateTensor
+from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output
 
 HIDDEN, CARTS, STEPS, ROUNDS, UPDATES = 16, 24, 100, 5, 40
@@ -76,7 +76,7 @@ def trained() -> Policy:
 
 
 CONTRACT = Contract(
-    channels=(Channel(name="position", unit="m"), Channel(name="angle", unit="rad")),
+    input=Input(channels=(Channel(name="position", unit="m"), Channel(name="angle", unit="rad"))),
     outputs=(Output(name="action", task="values", values=(Channel(name="force", unit="N"),)),),
     sample_rate_hz=50,
     state=(

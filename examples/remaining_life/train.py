@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from examples.remaining_life.machine import CHANNELS, hours_left, run_to_failure
 from larnn_export.own_network import publish_module
-from larnn_service.contract import Channel, Contract, StateTensor
+from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output
 
 MOST = 80.0
@@ -53,7 +53,7 @@ def trained(machines: list[np.ndarray]) -> RemainingLife:
 
 
 CONTRACT = Contract(
-    channels=tuple(Channel(name=name, unit=unit) for name, unit in CHANNELS),
+    input=Input(channels=tuple(Channel(name=name, unit=unit) for name, unit in CHANNELS)),
     outputs=(Output(name="remaining", task="values", values=(Channel(name="life", unit="h"),)),),
     sample_rate_hz=1 / 3600,
     state=(

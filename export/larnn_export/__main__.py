@@ -6,7 +6,7 @@ import typer
 
 from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
-from larnn_export.graph_commands import card, publish, triton, verify, write_onnx
+from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
 from larnn_export.questions_command import questions
 from larnn_export.search_command import search, table
 from larnn_export.stream_command import streams
@@ -29,6 +29,7 @@ app.command()(verify)
 app.command()(publish)
 app.command()(card)
 app.command()(triton)
+app.command()(manifest)
 app.command("publish-text")(publish_text)
 for race in (adding, mnist, imdb):
     app.command()(race)

@@ -1,4 +1,4 @@
-"""`python -m export onnx | verify | card | triton | publish`."""
+"""`python -m export onnx | verify | card | triton | manifest | publish`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from rich.console import Console
 
 from larnn_export import checkpoint
 from larnn_export.data import DataError
+from larnn_export.manifests import read_manifest, write_manifest
 from larnn_export.model_card import write_card
 from larnn_export.placing import CHECKPOINT_FOLDER, PublishError
 from larnn_export.publish import GRAPH_FILE, Served, served
 from larnn_export.publish import publish as publish_run
-from larnn_export.triton_config import read_manifest, write_triton_config
+from larnn_export.triton_config import write_triton_config
 from larnn_export.verify import ParityError
 
 PUBLISHED = Path("models/larnn-har/1")
@@ -77,6 +78,11 @@ def card(versions: Versions) -> None:
 def triton(versions: Versions) -> None:
     """Write a published version's config.pbtxt, with which NVIDIA Triton runs the same folder."""
     _of_each(versions, write_triton_config)
+
+
+def manifest(versions: Versions) -> None:
+    """Write a published version's manifest in the newest format; its graph stays as it is."""
+    _of_each(versions, write_manifest)
 
 
 def _of_each(versions: list[Path], write: Callable[[Path], Path]) -> None:

@@ -14,13 +14,13 @@ from larnn_export import checkpoint
 from larnn_export.data import DataInfo, hapt
 from larnn_export.data.uci_har import INFO
 from larnn_export.families import configure
+from larnn_export.manifests import read_manifest
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
 from larnn_export.placing import CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
 from larnn_export.runs_table import command_of
 from larnn_export.stream_card import streams_section
 from larnn_export.stream_pictures import PICTURE_FILE
-from larnn_export.triton_config import read_manifest
 from larnn_service.contract import Manifest
 
 CARD_FILE = "README.md"
@@ -114,7 +114,7 @@ def terms_section(manifest: Manifest) -> str:
 
 
 def _info(manifest: Manifest, record: dict[str, Any]) -> DataInfo:
-    raw = manifest.contract.channels == hapt.RAW_CHANNELS
+    raw = manifest.contract.input.channels == hapt.RAW_CHANNELS
     return hapt.RAW_INFO if raw else checkpoint.data_info(record)
 
 
@@ -139,7 +139,7 @@ def _again(manifest: Manifest, record: dict[str, Any], kept: Path) -> str:
         command = command_of("train", name, record)
         return f"The weights are in the graph alone;\n`{command}` trains them again."
     folder = f"models/{manifest.name}/{manifest.version}/{CHECKPOINT_FOLDER}"
-    raw = " --raw" if manifest.contract.channels == hapt.RAW_CHANNELS else ""
+    raw = " --raw" if manifest.contract.input.channels == hapt.RAW_CHANNELS else ""
     return f"From its weights\n`python -m export onnx {folder}{raw}` writes it again."
 
 

@@ -11,7 +11,7 @@ def card(manifest: Manifest, parity: Parity) -> str:
     contract, compared = manifest.contract, manifest.metrics["compared"]
     hertz = contract.sample_rate_hz
     rate = "" if hertz is None else f", {hertz:g} of them a second"
-    channels = [f"| {channel.name} | {channel.unit} |" for channel in contract.channels]
+    channels = [f"| {channel.name} | {channel.unit} |" for channel in contract.input.summary]
     outputs = [
         f"| {output.name} | {output.task} | {', '.join(output.names) or list(output.shape)} |"
         for output in contract.outputs

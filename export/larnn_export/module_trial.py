@@ -12,6 +12,7 @@ from larnn_export.module_error import PAGE, ModuleError, told_as
 from larnn_export.trial_inputs import TrialInputs
 from larnn_export.verify import LOOSEST, difference
 from larnn_service.contract import INPUT, Contract
+from larnn_service.tensors import File
 
 ODD = (7, 11, 13, 17, 19, 23, 29, 31, 37)
 """Rows and steps of a trial are such as no shape of the contract has: an axis that is taken for
@@ -63,6 +64,7 @@ class Trial:
     def run(self) -> None:
         """Raise ModuleError unless rows are answered as each alone, and sequences as their steps,
         the same each time."""
+        self._is_of_torch()
         self._is_here()
         x, *initial = zero_step(self._contract, self._rows)
         zeros = self._answers(x, tuple(initial))
@@ -76,6 +78,16 @@ class Trial:
         self._same(whole, self._answers(x, state), AGAIN, 0)
         self._same(whole, self._rowwise(x, state), ALONE, self._bound)
         self._same(whole, self._stepwise(x, state), BY_STEPS, self._bound)
+
+    def _is_of_torch(self) -> None:
+        """Raise ModuleError where the contract has what a module is not called with."""
+        if names := [tensor.name for tensor in self._contract.context]:
+            raise ModuleError(f"modules take no context: let {names[0]} be a buffer, or a channel")
+        for tensor in self._contract.state:
+            if tensor.dtype == "bfloat16":
+                raise ModuleError(f"{tensor.name}: numpy knows no bfloat16; let it be float32")
+            if isinstance(tensor.initial, File):
+                raise ModuleError(f"{tensor.name}: a module starts from a number, not from a file")
 
     def _is_here(self) -> None:
         for name, tensor in [*self._module.named_parameters(), *self._module.named_buffers()]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from larnn_export.manifests import read_manifest
 from larnn_export.triton_config import (
     CONFIG_FILE,
-    read_manifest,
     triton_config,
     write_triton_config,
 )

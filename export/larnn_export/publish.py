@@ -25,7 +25,7 @@ from larnn_export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
 from larnn_export.trial_inputs import Scale, scale_of, standard
 from larnn_export.verify import Parity, verify
-from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest
+from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Input, Manifest
 from larnn_service.outputs import classes
 
 GRAPH_FILE = "model.onnx"
@@ -68,7 +68,7 @@ def contract_of(network: Network, info: DataInfo | None = None) -> Contract:
     """The contract of a network that takes such data: UCI HAR's, or a phone's raw channels."""
     info = info or (RAW_INFO if isinstance(network, RawClassifier) else INFO)
     return Contract(
-        channels=info.channels,
+        input=Input(channels=info.channels),
         outputs=classes(info.labels),
         sample_rate_hz=info.sample_rate_hz,
         state=tuple(network.state_tensors()),

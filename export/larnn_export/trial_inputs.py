@@ -94,12 +94,12 @@ def standard(channels: int) -> Scale:
 def noise_for(contract: Contract) -> TrialInputs:
     """Tokens where the contract has them, else standard normal noise."""
     tokens = contract.vocabulary
-    return standard(len(contract.channels)) if tokens is None else AnyToken(tokens.size)
+    return standard(contract.input.width) if tokens is None else AnyToken(tokens.size)
 
 
 def samples_for(contract: Contract, samples: ArrayLike | Sequence[ArrayLike]) -> Samples:
     """From an array [steps, channels] or a list of such. Raises ValueError, naming the array."""
-    width, dtype = len(contract.channels), contract.input_dtype
+    width, dtype = contract.input.width, contract.input_dtype
     one = len(samples) == 0 or np.ndim(samples[0]) < 2  # type: ignore[arg-type,index]
     sequences = [np.asarray(each) for each in ([samples] if one else samples)]  # type: ignore
     for index, each in enumerate(sequences):

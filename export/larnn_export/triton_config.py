@@ -5,27 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from google.protobuf import text_format
 from google.protobuf.json_format import ParseDict
+from numpy.typing import NDArray
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from larnn_service.contract import MANIFEST_FILE, Contract, Manifest, StateTensor, TensorSignature
+from larnn_export.manifests import read_manifest
+from larnn_service.contract import Contract, Manifest, StateTensor, TensorSignature
+from larnn_service.tensors import File
 
 CONFIG_FILE = "config.pbtxt"
 INITIAL_STATE_FOLDER = "initial_state"
 MAX_SEQUENCES = 1024
 """Sequences that Triton takes at a time; others wait."""
 IDLE_MICROSECONDS = 300_000_000
-_DTYPES = {
-    "bool": "TYPE_BOOL",
-    "float16": "TYPE_FP16",
-    "float32": "TYPE_FP32",
-    "float64": "TYPE_FP64",
-    "int8": "TYPE_INT8",
-    "int16": "TYPE_INT16",
-    "int32": "TYPE_INT32",
-    "int64": "TYPE_INT64",
-    "uint8": "TYPE_UINT8",
+_DTYPES = {"float16": "TYPE_FP16", "float32": "TYPE_FP32", "float64": "TYPE_FP64"}
+_DTYPES |= {"bfloat16": "TYPE_BF16", "bool": "TYPE_BOOL"}
+_DTYPES |= {
+    f"{sign}int{bits}": f"TYPE_{sign.upper()}INT{bits}"
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
 }
 
 
@@ -49,11 +49,6 @@ def triton_config(manifest: Manifest) -> str:
     return text
 
 
-def read_manifest(version: Path) -> Manifest:
-    """That of a version's folder. Raises OSError, ValueError."""
-    return Manifest.model_validate_json((version / MANIFEST_FILE).read_bytes())
-
-
 def write_triton_config(version: Path) -> Path:
     """Write it into the folder of a published version, and give its path.
 
@@ -65,7 +60,7 @@ def write_triton_config(version: Path) -> Path:
     (version / CONFIG_FILE).write_text(text)
     if version.name == str(max(int(v.name) for v in model.iterdir() if v.name.isdecimal())):
         (model / CONFIG_FILE).write_text(text)
-        for name, data in _initial_state(manifest.contract).items():
+        for name, data in _initial_state(manifest.contract, version).items():
             (model / INITIAL_STATE_FOLDER).mkdir(exist_ok=True)
             (model / INITIAL_STATE_FOLDER / name).write_bytes(data)
     return version / CONFIG_FILE
@@ -98,6 +93,13 @@ def _state(tensor: StateTensor) -> dict[str, Any]:
     }
 
 
-def _initial_state(contract: Contract) -> dict[str, bytes]:
+def _initial_state(contract: Contract, version: Path) -> dict[str, bytes]:
     """The files that `_state` names."""
-    return {t.name: t.initial_array(1).tobytes() for t in contract.state if t.initial}
+    return {t.name: _start(t, version).tobytes() for t in contract.state if t.initial}
+
+
+def _start(tensor: StateTensor, version: Path) -> NDArray[Any]:
+    if isinstance(tensor.initial, File):
+        array: NDArray[Any] = np.load(version / tensor.initial.file, allow_pickle=False)
+        return array
+    return tensor.initial_array(1)

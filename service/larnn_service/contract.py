@@ -7,17 +7,28 @@ numpy and pydantic alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from larnn_service.finite import all_finite
+from larnn_service.inputs import Input as Input
 from larnn_service.outputs import LOGITS as LOGITS
 from larnn_service.outputs import Channel as Channel
-from larnn_service.outputs import Floats, Name, Output, Strict, are_good
+from larnn_service.outputs import Floats, Output, Strict, are_good
+from larnn_service.tensors import (
+    CarriedTensor,
+    ContextTensor,
+    File,
+    FileName,
+    Sha256,
+)
+from larnn_service.tensors import StateTensor as StateTensor
 
 INPUT = "x"
 LENGTHS = "lengths"
@@ -29,12 +40,11 @@ OPERATORS_KEY = "operators"
 """The graph's metadata names the domains, between commas, of operators that a native library may
 take over."""
 MANIFEST_FILE = "model.json"
+MOST_CONTEXT = 8
+"""Context tensors: a request of the Open Inference Protocol has all of them and the steps."""
 MAX_VERSION = 2**53 - 1
 """What JSON, every store and every client count exactly."""
 
-Dtype = Literal["float32", "float64", "int64"]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 
@@ -45,13 +55,6 @@ class ContractError(ValueError):
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")
         self.field = field
-
-
-class File(Strict):
-    """A file beside the manifest."""
-
-    file: FileName
-    sha256: Sha256
 
 
 class Vocabulary(Strict):
@@ -79,28 +82,6 @@ class Vocabulary(Strict):
         return File(file=self.file, sha256=self.sha256)
 
 
-class StateTensor(Strict):
-    """One tensor of the recurrent state: graph input `name`, graph output `next_<name>`."""
-
-    name: Name
-    shape: tuple[Annotated[int, Field(ge=1)], ...]
-    """Without the batch axis, which comes first in the graph."""
-    dtype: Dtype
-    initial: float = 0.0
-    """The value of every element before the first step."""
-    maximum: Annotated[int, Field(ge=0)] | None = None
-    """The largest value that an integer can have, where it is bounded."""
-    description: str
-
-    @property
-    def next_name(self) -> str:
-        return f"next_{self.name}"
-
-    def initial_array(self, batch: int) -> np.ndarray[Any, Any]:
-        """Array [batch, *shape] as it is before the first step."""
-        return np.full((batch, *self.shape), self.initial, dtype=self.dtype)
-
-
 class TensorSignature(Strict):
     """A graph input or output as the runtime reports it; a dynamic axis is None."""
 
@@ -112,50 +93,69 @@ class TensorSignature(Strict):
 class Contract(Strict):
     """What a client and the service must know of a network; repeated in the graph's metadata."""
 
-    channels: tuple[Channel, ...] = Field(min_length=1)
+    input: Input
+    """Of a step."""
     outputs: tuple[Output, ...] = Field(min_length=1)
     """The first is the answer; the others are given to those who ask."""
     sample_rate_hz: float | None = Field(gt=0)
-    """None where steps have no time between them."""
+    """Of the steps; None where they have no time between them."""
     state: tuple[StateTensor, ...] = ()
     """Empty where each step is answered by itself."""
+    context: tuple[ContextTensor, ...] = Field(
+        (), max_length=MOST_CONTEXT, exclude_if=lambda tensors: not tensors
+    )
+    """What is given once, when a stream opens or with a request."""
     vocabulary: Vocabulary | None = Field(None, exclude_if=lambda value: value is None)
     """Where the one channel holds tokens."""
 
     @model_validator(mode="before")
     @classmethod
     def _format_1(cls, fields: Any) -> Any:
-        """In format 1 every network is a classifier, and `labels` say of what."""
-        if isinstance(fields, dict) and "labels" in fields and "outputs" not in fields:
-            logits = {"name": "logits", "task": "classes", "labels": fields["labels"]}
-            return {name: field for name, field in fields.items() if name != "labels"} | {
-                "outputs": (logits,)
-            }
+        """In format 1 all channels have names, every network is a classifier, and `labels` say of
+        what."""
+        if not isinstance(fields, dict):
+            return fields
+        fields = dict(fields)
+        if "channels" in fields and "input" not in fields:
+            fields["input"] = {"channels": fields.pop("channels")}
+        if "labels" in fields and "outputs" not in fields:
+            logits = {"name": LOGITS, "task": "classes", "labels": fields.pop("labels")}
+            fields["outputs"] = (logits,)
         return fields
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        for field, names in (
-            ("channels", [channel.name for channel in self.channels]),
-            (
-                "outputs and state",
-                [output.name for output in self.outputs] + [tensor.name for tensor in self.state],
-            ),
-        ):
-            if len(set(names)) != len(names):
-                raise ValueError(f"{field}: names must be unique, got {names}")
-        if LOGITS in [tensor.name for tensor in self.state]:
+        carried = [tensor.name for tensor in self.carried]
+        names = [*(output.name for output in self.outputs), *carried]
+        if len({*names, INPUT, LENGTHS}) != len(names) + 2:
+            raise ValueError(
+                f"outputs, state and context: names must be unique, and not {INPUT} or {LENGTHS}, "
+                f"got {names}"
+            )
+        if LOGITS in carried:
             raise ValueError(f"state: {LOGITS} is the name of a stream's answers in its checkpoint")
         return self
 
     @model_validator(mode="after")
     def _tokens_have_one_channel(self) -> Self:
-        if self.vocabulary is not None and len(self.channels) != 1:
-            raise ValueError(f"channels: tokens come in one, got {len(self.channels)}")
+        if self.vocabulary is not None and self.input.width != 1:
+            raise ValueError(f"input: tokens come in one channel, got {self.input.width}")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_as_long_as_their_samples(self) -> Self:
+        frame, steps = self.input.frame, self.sample_rate_hz
+        if frame is None or frame.sample_rate_hz is None or steps is None:
+            return self
+        if not math.isclose(steps * frame.samples, frame.sample_rate_hz, rel_tol=1e-6):
+            raise ValueError(
+                f"sample_rate_hz: {steps:g} steps of {frame.samples} samples a second are not "
+                f"{frame.sample_rate_hz:g} samples"
+            )
         return self
 
     @property
-    def input_dtype(self) -> Dtype:
+    def input_dtype(self) -> Literal["float32", "int64"]:
         return "float32" if self.vocabulary is None else "int64"
 
     @property
@@ -173,21 +173,42 @@ class Contract(Strict):
         # What is no float may look infinite among the columns, but nothing infinite looks finite.
         return all_finite(columns) or are_good(self.outputs, columns)
 
+    @property
+    def carried(self) -> tuple[CarriedTensor, ...]:
+        """What a stream brings along from run to run: state, and the context that does not move."""
+        return *self.state, *self.context
+
     @cached_property
     def state_bytes(self) -> int:
-        """Of one stream's state."""
-        return sum(tensor.initial_array(1).nbytes for tensor in self.state)
+        """Of all that one stream brings along."""
+        return sum(tensor.nbytes for tensor in self.carried)
+
+    def initial_state(
+        self, arrays: Mapping[str, NDArray[Any]] = MappingProxyType({})
+    ) -> dict[str, NDArray[Any]]:
+        """Each carried tensor [*shape] before the first step; `arrays` are those that files have.
+        Context that a client must give is zero."""
+        numbers = {tensor.name: tensor.initial for tensor in self.state}
+        numbers |= {tensor.name: tensor.default or 0.0 for tensor in self.context}
+        state = {}
+        for tensor in self.carried:
+            number = numbers[tensor.name]
+            if isinstance(number, File):
+                state[tensor.name] = arrays[tensor.name]
+            else:
+                state[tensor.name] = tensor.filled(number)
+        return state
 
     def expected_inputs(self) -> list[TensorSignature]:
-        """Graph inputs: x [batch, steps, channels], lengths [batch], then each state tensor."""
+        """Graph inputs: x [batch, steps, width], lengths [batch], then state and context."""
         return [
             TensorSignature(
-                name=INPUT, dtype=self.input_dtype, shape=(None, None, len(self.channels))
+                name=INPUT, dtype=self.input_dtype, shape=(None, None, self.input.width)
             ),
             TensorSignature(name=LENGTHS, dtype="int64", shape=(None,)),
             *(
                 TensorSignature(name=t.name, dtype=t.dtype, shape=(None, *t.shape))
-                for t in self.state
+                for t in self.carried
             ),
         ]
 
@@ -256,7 +277,7 @@ class Manifest(Strict):
     """models/<name>/<version>/model.json."""
 
     format: Literal[1, 2] = 2
-    """1 has `labels` in place of outputs; see `Contract`."""
+    """1 has `channels` in place of input and `labels` in place of outputs; see `Contract`."""
     name: ModelName
     version: Version
     description: str

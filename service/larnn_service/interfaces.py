@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -16,7 +17,9 @@ Steps = NDArray[Any]
 """Measured values float32, or tokens int64."""
 Indices = NDArray[np.int64]
 State = dict[str, NDArray[Any]]
-"""State tensors by name, batch axis first."""
+"""State and context tensors by name, batch axis first."""
+RowState = Mapping[str, NDArray[Any]]
+"""State and context tensors of one row by name, without the batch axis. Never changed in place."""
 Run = Callable[[Steps, NDArray[np.int64], State], tuple[Floats, State]]
 """x, lengths, state [batch, …] → outputs, next state."""
 Operator = Literal["native", "graph"]
@@ -61,7 +64,7 @@ class Tokenizer(Protocol):
 class Attention(Protocol):
     """Says where a network looks. Called from several threads at once."""
 
-    def run(self, steps: Floats, state: Mapping[str, NDArray[Any]]) -> Floats:
+    def run(self, steps: Floats, state: RowState) -> Floats:
         """Weights [layers, heads, k] of the last of the steps [steps, channels], oldest slot first.
 
         `state` has no batch axis and is that before the first step.
@@ -94,3 +97,10 @@ class Model:
     attention: Attention | None = None
     tokenizer: Tokenizer | None = None
     """Where its steps are tokens."""
+    arrays: RowState = field(default_factory=dict)
+    """Of `initial`, those that files have."""
+
+    @cached_property
+    def initial(self) -> RowState:
+        """State before the first step, and context where none is given."""
+        return self.manifest.contract.initial_state(self.arrays)

@@ -127,7 +127,7 @@ def with_state(**changes: Any) -> dict[str, Any]:
     [
         (changed(outputs=[TWO_CLASSES]), "outputs"),
         (changed(outputs=[*changed()["outputs"], TWO_CLASSES | {"name": "more"}]), "outputs"),
-        (changed(channels=[{"name": "left", "unit": "g"}]), "channels"),
+        (changed(input={"channels": [{"name": "left", "unit": "g"}]}), "input"),
         (changed(sample_rate_hz=100), "sample_rate_hz"),
         (with_state(shape=[3]), "state"),
         (with_state(initial=1), "state"),
@@ -144,7 +144,7 @@ def test_a_manifest_that_disagrees_with_the_graphs_metadata(
     ("contract", "field"),
     [
         (changed(outputs=[TWO_CLASSES]), "output logits: shape ['?', '?', 3]"),
-        (changed(channels=[{"name": "left", "unit": "g"}]), "input x: shape"),
+        (changed(input={"channels": [{"name": "left", "unit": "g"}]}), "input x: shape"),
         (with_state(shape=[3]), "input total: shape ['?', 2]; the manifest says ['?', 3]"),
         (with_state(dtype="int64"), "input total: dtype float32"),
         (with_state(name="sum"), "input sum: the graph has no such tensor"),

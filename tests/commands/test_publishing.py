@@ -126,7 +126,7 @@ def test_a_model_of_raw_channels_is_measured_and_published(
     published = export(*publish)
     assert published.exit_code == 0, published.output
     manifest = json.loads((models / "raw" / "1" / "model.json").read_text())
-    assert [channel["unit"] for channel in manifest["contract"]["channels"]] == (
+    assert [channel["unit"] for channel in manifest["contract"]["input"]["channels"]] == (
         ["g"] * 3 + ["rad/s"] * 3
     )
     card = (models / "raw" / "1" / "README.md").read_text()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from larnn_service.contract import Channel, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import Channel, Contract, GraphFile, Input, Manifest, StateTensor
 from larnn_service.outputs import Output, Task
 from tests import live
 from tests.docs import page
@@ -49,7 +49,7 @@ def test_outputs_are_such_as_a_contract_takes() -> None:
     [block] = [block.text for block in page.blocks(PAGE) if block.language == "py"]
     given: dict[str, tuple[Output, ...]] = {}
     exec(block, {"Output": Output, "Channel": Channel}, given)
-    contract = Contract(channels=QUANTITIES, sample_rate_hz=None, **given)
+    contract = Contract(input=Input(channels=QUANTITIES), sample_rate_hz=None, state=(), **given)
     assert contract.columns == 3
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from larnn_service.contract import GraphFile, Manifest
-from larnn_service.engine.batching import row_state
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
 from larnn_service.engine.batching.queue_entries import Outcome
@@ -27,7 +26,7 @@ MANIFEST = Manifest(
     graph=GraphFile(file="model.onnx", sha256="0" * 64),
     network={},
 )
-START = row_state.initial(toy.CONTRACT)
+START = toy.CONTRACT.initial_state()
 FAILS = -1.0
 
 

@@ -32,7 +32,7 @@ def test_whatever_shape_was_bound_before(name: str) -> None:
         if turn == len(SHAPES):  # as where the arena has grown
             ours = {key: value.copy() for key, value in ours.items()}
         slots = generator.permutation(SLOTS)
-        x = generator.normal(size=(rows, steps, len(contract.channels))).astype(np.float32)
+        x = generator.normal(size=(rows, steps, contract.input.width)).astype(np.float32)
         lengths = generator.integers(1, steps + 1, rows)
         given = x, lengths
         where = slots[:rows], slots[rows : 2 * rows]

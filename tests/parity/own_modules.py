@@ -12,15 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from larnn_service.contract import Channel, Contract, StateTensor, Vocabulary
+from larnn_service.contract import Channel, Contract, Input, StateTensor, Vocabulary
+from larnn_service.inputs import Frame
 from larnn_service.outputs import Output, classes
+from larnn_service.tensors import ContextTensor, File
 
 ABC = ("A", "B", "C")
 LEFT_RIGHT = (Channel(name="left", unit="m"), Channel(name="right", unit="m"))
 TOKEN = (Channel(name="token", unit="1"),)
 
 
-def state(name: str, *shape: int, dtype: Any = "float32", initial: float = 0.0) -> StateTensor:
+def state(
+    name: str, *shape: int, dtype: Any = "float32", initial: float | File = 0.0
+) -> StateTensor:
     return StateTensor(name=name, shape=shape, dtype=dtype, initial=initial, description=name)
 
 
@@ -32,7 +36,7 @@ def contract(
 ) -> Contract:
     numbered = tuple(Channel(name=f"c{i}", unit="1") for i in range(channels))
     return Contract(
-        channels=TOKEN if tokens else LEFT_RIGHT if channels == 2 else numbered,
+        input=Input(channels=TOKEN if tokens else LEFT_RIGHT if channels == 2 else numbered),
         outputs=tuple(outputs),
         sample_rate_hz=None,
         state=tensors,
@@ -297,6 +301,37 @@ class Constant(nn.Module):
         return x, x, total
 
 
+class SmallState(nn.Module):
+    """What it remembers takes a byte or two."""
+
+    def forward(self, x: Tensor, rose: Tensor, sign: Tensor, half: Tensor) -> Answer:
+        answers = []
+        for step in range(x.shape[1]):
+            now = x[:, step]
+            answers.append(torch.cat([rose.float().mean(1, keepdim=True), sign + half.float()], 1))
+            rose, sign = now > half.float(), now.sign().to(torch.int8)
+            half = (0.5 * half.float() + now).half()
+        return torch.stack(answers, 1), rose, sign, half
+
+
+class Loudness(nn.Module):
+    """Of each frame of sound, smoothed."""
+
+    contract = Contract(
+        input=Input(frame=Frame(samples=32, unit="1", sample_rate_hz=16_000, int16_scale=2**-15)),
+        outputs=(raw("loudness", 1),),
+        sample_rate_hz=500,
+        state=(state("smooth", 1),),
+    )
+
+    def forward(self, x: Tensor, smooth: Tensor) -> Answer:
+        answers = []
+        for step in range(x.shape[1]):
+            smooth = 0.9 * smooth + x[:, step].square().mean(1, keepdim=True)
+            answers.append(smooth)
+        return torch.stack(answers, 1), smooth
+
+
 class Remembers(nn.Module):
     """What it remembers is in itself."""
 
@@ -375,6 +410,17 @@ SERVED = [
     Kind("several outputs, of any task and type", Several, Several.contract),
     Kind("logits of -inf, masks", Policy, contract(TOTAL)),
     Kind("`torch.cond` with weights", Branch, SUM),
+    Kind(
+        "state of bool, int8 and float16",
+        SmallState,
+        contract(
+            state("rose", 2, dtype="bool"),
+            state("sign", 2, dtype="int8"),
+            state("half", 2, dtype="float16"),
+        ),
+        options={"tolerance": 1e-2},
+    ),
+    Kind("frame of samples", Loudness, Loudness.contract),
     Kind("`torch.compile`", _compiled, GRU),
     Kind(
         "float64 inside, a cell",
@@ -518,6 +564,30 @@ REFUSED = [
         Reader,
         contract(HIDDEN, tokens=21),
         "index out of range in self; x holds tokens from 0 to 20",
+    ),
+    Kind(
+        "context",
+        Recurrent,
+        GRU.model_copy(
+            update={
+                "context": (
+                    ContextTensor(name="speaker", shape=(4,), dtype="float32", description="voice"),
+                )
+            }
+        ),
+        "modules take no context: let speaker be a buffer, or a channel",
+    ),
+    Kind(
+        "state of bfloat16",
+        Recurrent,
+        contract(state("hidden", 8, dtype="bfloat16")),
+        "hidden: numpy knows no bfloat16; let it be float32",
+    ),
+    Kind(
+        "initial state from a file",
+        Recurrent,
+        contract(state("hidden", 8, initial=File(file="start.npy", sha256="0" * 64))),
+        "hidden: a module starts from a number, not from a file",
     ),
     Kind("another device", lambda: _on("meta"), GRU, r"is on meta: publish module.cpu\(\)"),
     Kind("TorchScript", _traced, GRU, "publish what it was made of"),

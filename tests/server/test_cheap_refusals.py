@@ -114,7 +114,7 @@ def test_a_large_body_is_refused_with_a_reason(client: httpx.Client, what: str) 
         ("a text at the end", "byte 700018: numbers alone"),
         ("a row at the end that is too long", "sequences[0][100000]"),
         ("an empty sequence at the end", "sequences[1] has no steps"),
-        ("empty rows", "sequences[0][0] has 0 channels"),
+        ("empty rows", "sequences[0][0] has 0 numbers"),
     ],
 )
 def test_the_reason_names_the_place(toy_models: Path, what: str, place: str) -> None:

@@ -35,7 +35,7 @@ def contract(name: str) -> Contract:
 
 def sequence(name: str) -> list[list[float]]:
     """128 steps that the model takes."""
-    vocabulary, channels = contract(name).vocabulary, len(contract(name).channels)
+    vocabulary, channels = contract(name).vocabulary, contract(name).input.width
     if vocabulary is not None:
         ids = np.random.default_rng(0).integers(0, vocabulary.size, (CUTS[-1], 1))
         return ids.tolist()  # type: ignore[no-any-return]

@@ -143,7 +143,7 @@ def change(name: str, value: Any) -> Callable[[Tensors], Tensors]:
         (change("total", np.zeros((1, 2), np.float64)), {}, "bad_value", "total"),
         (change("total", np.array([[np.nan, 0]], np.float32)), {}, "bad_value", "total"),
         (change("seen", np.array([-1])), {}, "bad_value", "seen"),
-        (change("seen", np.array([4])), {}, "bad_value", "seen"),
+        (change("seen", np.array([2**40 + 1])), {}, "bad_value", "seen"),
         (change("more", np.zeros(1, np.float32)), {}, "bad_message", "more"),
         (change("logits", np.zeros((1, 4, 3), np.float32)), {}, "bad_value", "logits"),
         (change("logits", np.zeros((1, 1, 2), np.float32)), {}, "bad_shape", "logits"),

@@ -61,6 +61,7 @@ def test_opened_says_all_that_a_client_needs(talk: Talk) -> None:
         "position": 0,
         "durable": 0,
         "survives": "connection",
+        "input": {"channels": [{"name": "left", "unit": "g"}, {"name": "right", "unit": "g"}]},
         "channels": ["left", "right"],
         "labels": ["LEFT", "RIGHT", "LONG"],
         "outputs": [

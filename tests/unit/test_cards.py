@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from larnn_export.families import FAMILIES, NetworkConfig, configure
+from larnn_export.manifests import read_manifest
 from larnn_export.model_card import card
 from larnn_export.networks import RecurrentClassifier
 from larnn_export.placing import CHECKPOINT_FOLDER
 from larnn_export.stream_card import streams_section
 from larnn_export.tasks.publish import text_card
-from larnn_export.triton_config import read_manifest
 from tests import live, networks
 
 MODELS = live.ROOT / "models"

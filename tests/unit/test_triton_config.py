@@ -43,7 +43,7 @@ def test_the_config_has_every_state_tensor(version: Path) -> None:
     assert config.backend == "onnxruntime"
     assert config.max_batch_size == 0
     assert [tensor.name for tensor in config.input] == ["x", "lengths"]
-    channels, classes = len(contract.channels), len(contract.labels)
+    channels, classes = contract.input.width, len(contract.labels)
     assert [list(tensor.dims) for tensor in config.input] == [[-1, -1, channels], [-1]]
     assert [list(tensor.dims) for tensor in config.output] == [[-1, -1, classes]]
     states = config.sequence_batching.state

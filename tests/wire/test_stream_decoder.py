@@ -27,7 +27,7 @@ from tests.engine.replicas import MODEL
 MOST = 4
 OPTIONS = AnswerOptions(emit="every")
 """Those of the address."""
-JSON, BINARY = (StreamDecoder(binary, OPTIONS, MOST) for binary in (False, True))
+JSON, BINARY = (StreamDecoder(name, OPTIONS, MOST) for name in (None, "larnn.f32.v1"))
 CHUNK = b'{"type": "chunk", "offset": 7, "steps": [[1, -2.5], [3e2, 0.125]]}'
 STEPS = [[1.0, -2.5], [300.0, 0.125]]
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -98,8 +98,8 @@ def test_the_end_is_text_under_either_subprotocol(decoder: StreamDecoder) -> Non
         (CHUNK[:-1] + b', "unknown": 1}', BadMessage, "unknown"),
         (b'{"type": "open"}', BadMessage, "type"),
         (b'{"type": "chunk", "offset": 0, "steps": []}', EmptyChunk, "at least one step"),
-        (b'{"type": "chunk", "offset": 0, "steps": [[]]}', BadShape, r"steps\[0\] has 0 channels"),
-        (b'{"type": "chunk", "offset": 0, "steps": [[1]]}', BadShape, r"steps\[0\] has 1 channel"),
+        (b'{"type": "chunk", "offset": 0, "steps": [[]]}', BadShape, r"steps\[0\] has 0 numbers"),
+        (b'{"type": "chunk", "offset": 0, "steps": [[1]]}', BadShape, r"steps\[0\] has 1 number"),
         (b'{"type": "chunk", "offset": 0, "steps": [[1, 2], [3]]}', BadShape, r"steps\[1\]"),
         (b'{"type": "chunk", "offset": 0, "steps": [1, 2]}', BadShape, r"steps\[0\]"),
         (b'{"type": "chunk", "offset": 0, "steps": [[1, "2"]]}', BadValue, r"steps\[0\]\[1\]"),

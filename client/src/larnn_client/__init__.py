@@ -26,6 +26,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
+from larnn_client.inputs import Context, Frame, Input, Range
 from larnn_client.messages import (
     Answer,
     Classification,
@@ -47,11 +48,14 @@ __all__ = [
     "Classification",
     "Client",
     "Conflict",
+    "Context",
     "Draining",
     "Expired",
     "Forbidden",
+    "Frame",
     "Full",
     "Gap",
+    "Input",
     "Internal",
     "LarnnError",
     "Model",
@@ -61,6 +65,7 @@ __all__ = [
     "Output",
     "Prediction",
     "ProtocolError",
+    "Range",
     "Refused",
     "StateLost",
     "Stream",

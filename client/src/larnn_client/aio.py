@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import io
+import json
 import ssl
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 import httpx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from larnn_client.arrays import sequence_arrays
+from larnn_client.arrays import is_int16, sequence_arrays
 from larnn_client.backoff import Backoff
 from larnn_client.errors import (
     TRANSIENT,
+    BadInput,
     Internal,
     LarnnError,
     ProtocolError,
     Unreachable,
 )
-from larnn_client.messages import Classification, Floats, Models, classification, error, models
+from larnn_client.inputs import context_json
+from larnn_client.messages import (
+    Binary,
+    Classification,
+    Models,
+    Steps,
+    classification,
+    error,
+    models,
+)
 from larnn_client.pump import Emit, Pump, Wish
 from larnn_client.service import Service, reason, wait_at_least
 from larnn_client.stream import AsyncStream
@@ -74,11 +85,13 @@ class AsyncClient:
         model: str | None = None,
         logits: bool = False,
         outputs: Sequence[str] = (),
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
     ) -> Classification:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
-        own length; `outputs` names further outputs to give. Tries again, elsewhere too, while
-        nothing answers or the service is full."""
-        request = _request(sequence_arrays(sequences), model, logits, outputs)
+        own length; `outputs` names further outputs to give, `context` is what the model
+        is told of all of them. Tries again, elsewhere too, while nothing answers or the service is
+        full."""
+        request = _request(sequence_arrays(sequences), model, logits, outputs, context)
         return await self._persist("POST", "/classify", classification, **request)
 
     async def models(self) -> Models:
@@ -125,20 +138,25 @@ class AsyncClient:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
-        binary: bool = False,
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        binary: Binary = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> AsyncStream:
         """A new stream, or that of the id `resume`, where `position` is how many steps of it have
         been sent and answered (as the service says, unless given). Enter it with `async with`.
-        `outputs` names further outputs of the model to give with each answer.
+        `outputs` names further outputs of the model to give with each answer. `context` is what the
+        model is told once, when the stream opens.
 
         JSON chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
         answers that are not read. `binary` sends float32 frames, one at a time, since each of
-        them acknowledges all before it.
+        them acknowledges all before it; "int16" sends int16 arrays as they are, to a model that
+        scales them.
         """
         if position is not None and resume is None:
             raise ValueError("`position` goes with `resume`")
+        if context and resume is not None:
+            raise ValueError("`context` is given when a stream opens: it stays with it")
         wish = Wish(
             model,
             resume,
@@ -146,6 +164,7 @@ class AsyncClient:
             logits,
             emit,
             tuple(outputs),
+            context_json(context),
             binary,
             max_in_flight,
             max_buffered_steps,
@@ -154,20 +173,31 @@ class AsyncClient:
 
 
 def _request(
-    sequences: list[Floats], model: str | None, logits: bool, outputs: Sequence[str]
+    sequences: list[Steps],
+    model: str | None,
+    logits: bool,
+    outputs: Sequence[str],
+    context: Mapping[str, ArrayLike],
 ) -> dict[str, Any]:
     """Sequences of one length as npy, others as JSON."""
     which = {} if model is None else {"model": model}
+    told = context_json(context)
     if len({sequence.shape for sequence in sequences}) == 1:
         body = io.BytesIO()
-        np.save(body, np.stack(sequences).astype("<f4", copy=False))
+        batch = np.stack(sequences)
+        np.save(body, batch.astype(batch.dtype.newbyteorder("<"), copy=False))
         params = {"logits": str(logits).lower()} | which
         if outputs:
             params["outputs"] = ",".join(outputs)
+        if told:
+            params["context"] = json.dumps(told)
         headers = {"Content-Type": "application/x-npy"}
         return {"content": body.getvalue(), "params": params, "headers": headers}
+    if any(map(is_int16, sequences)):
+        raise BadInput("int16 sequences go in one length; make these float32, scaled", "bad_shape")
     asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits} | which
-    return {"json": asked | ({"outputs": list(outputs)} if outputs else {})}
+    further = {"outputs": list(outputs), "context": told}
+    return {"json": asked | {name: value for name, value in further.items() if value}}
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

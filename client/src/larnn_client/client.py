@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
 
 from larnn_client.aio import AsyncClient
 from larnn_client.errors import StreamClosed
-from larnn_client.messages import Classification, Models, Opened, Prediction
+from larnn_client.messages import Binary, Classification, Models, Opened, Prediction
 from larnn_client.pump import Emit
 from larnn_client.stream import AsyncStream
 
@@ -102,10 +102,13 @@ class Client:
         model: str | None = None,
         logits: bool = False,
         outputs: Sequence[str] = (),
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
     ) -> Classification:
         """As AsyncClient.classify."""
         return self._loop.run(
-            self._client.classify(sequences, model=model, logits=logits, outputs=outputs)
+            self._client.classify(
+                sequences, model=model, logits=logits, outputs=outputs, context=context
+            )
         )
 
     def models(self) -> Models:
@@ -121,7 +124,8 @@ class Client:
         logits: bool = False,
         emit: Emit = "last",
         outputs: Sequence[str] = (),
-        binary: bool = False,
+        context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        binary: Binary = False,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
     ) -> Stream:
@@ -133,6 +137,7 @@ class Client:
             logits=logits,
             emit=emit,
             outputs=outputs,
+            context=context,
             binary=binary,
             max_in_flight=max_in_flight,
             max_buffered_steps=max_buffered_steps,

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.typing import Subprotocol
 
 from larnn_client.errors import CLOSE_CODES, ProtocolError, refused
-from larnn_client.messages import BINARY, Ended, Opened, Prediction, decode
+from larnn_client.messages import BINARY, Binary, Ended, Opened, Prediction, decode
 from larnn_client.service import Service
 
 MAX_MESSAGE = 2**26
@@ -38,11 +38,11 @@ class _Connect(connect):
 class Connection:
     """An async context manager; leaving it drops the connection without ceremony."""
 
-    def __init__(self, service: Service, url: str, *, binary: bool) -> None:
+    def __init__(self, service: Service, url: str, *, binary: Binary) -> None:
         self._connect = _Connect(
             url.replace("http", "ws", 1),
             additional_headers=service.headers,
-            subprotocols=[Subprotocol(BINARY)] if binary else None,
+            subprotocols=[Subprotocol(BINARY[binary])] if binary else None,
             compression=None,
             logger=_LOGGER,
             open_timeout=service.connect_timeout,
@@ -67,9 +67,9 @@ class Connection:
             raise Lost(f"no connection: {error or 'timed out'}") from None
         except InvalidHandshake as error:
             raise ProtocolError(f"no websocket of the service answers there: {error}") from None
-        if self._binary and self._socket.subprotocol != BINARY:
+        if self._binary and self._socket.subprotocol != BINARY[self._binary]:
             self.abort()
-            raise ProtocolError(f"the service does not speak {BINARY}")
+            raise ProtocolError(f"the service does not speak {BINARY[self._binary]}")
         return self
 
     async def __aexit__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from larnn_client.errors import BufferFull, ProtocolError, StateLost
-from larnn_client.messages import Chunk, Floats
+from larnn_client.messages import Chunk, Steps
 
 
 class Journal:
@@ -36,7 +36,7 @@ class Journal:
         """Whether every chunk is sent and answered on this connection."""
         return not self._waiting and not self._in_flight
 
-    def append(self, steps: Floats) -> None:
+    def append(self, steps: Steps) -> None:
         """Take the next steps [steps, channels]. Raises BufferFull and then takes none."""
         held = self.end - min(self.durable, self.read)
         if held + len(steps) > self._max_steps:

@@ -6,15 +6,21 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from larnn_client.errors import ProtocolError, Refused, refused
+from larnn_client.inputs import Context, Input, read_context, read_input
 
 Floats = NDArray[np.float32]
-BINARY = "larnn.f32.v1"
+Steps = NDArray[Any]
+"""float32, or int16 samples of a model that scales them."""
+Binary = bool | Literal["int16"]
+"""Whether chunks are binary frames, of float32 or of int16."""
+BINARY: Mapping[Binary, str] = {True: "larnn.f32.v1", "int16": "larnn.i16.v1"}
+"""The subprotocols of binary chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,20 @@ class Model:
     provider: str
     """The execution provider that runs it."""
     sample_rate_hz: float | None
-    """None where steps have no rate."""
-    channels: Mapping[str, str]
-    """Name to unit, in the order of a step's numbers."""
+    """Of the steps; None where they have no rate."""
+    input: Input
+    """What a step is."""
     labels: tuple[str, ...]
     """Of its answer; none where that has values, or is raw."""
     outputs: tuple[Output, ...] = ()
     """The answer first."""
+    context: tuple[Context, ...] = ()
+    """What is given once, when a stream opens or with a request."""
+
+    @property
+    def channels(self) -> Mapping[str, str]:
+        """Name to unit, in the order of a step's numbers."""
+        return self.input.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +129,15 @@ class Opened:
     durable: int
     survives: str
     """What the service's store can promise: `connection`, `restart` or `replica`."""
-    channels: tuple[str, ...]
+    input: Input
+    """What a step is."""
     labels: tuple[str, ...]
     outputs: tuple[Output, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the numbers of a step are called, in their order."""
+        return tuple(self.input.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +152,7 @@ class Chunk:
     """Steps [steps, channels] of a stream, `offset` of them before."""
 
     offset: int
-    steps: Floats
+    steps: Steps
 
     @property
     def end(self) -> int:
@@ -143,10 +162,11 @@ class Chunk:
 END = '{"type": "end"}'
 
 
-def encode(chunk: Chunk, acked: int, *, binary: bool) -> str | bytes:
+def encode(chunk: Chunk, acked: int, *, binary: Binary) -> str | bytes:
     """A chunk as a frame. A binary one acknowledges everything before its offset."""
     if binary:
-        return struct.pack("<Q", chunk.offset) + chunk.steps.astype("<f4", copy=False).tobytes()
+        samples = "<i2" if binary == "int16" else "<f4"
+        return struct.pack("<Q", chunk.offset) + chunk.steps.astype(samples, copy=False).tobytes()
     steps = chunk.steps.tolist()
     return json.dumps({"type": "chunk", "offset": chunk.offset, "acked": acked, "steps": steps})
 
@@ -178,7 +198,7 @@ def opened(message: dict[str, Any]) -> Opened:
         position=int(message["position"]),
         durable=int(message["durable"]),
         survives=message["survives"],
-        channels=tuple(message["channels"]),
+        input=read_input(message, dict.fromkeys(message["channels"], "")),
         labels=tuple(message["labels"]),
         outputs=_outputs(message),
     )
@@ -230,9 +250,10 @@ def _model(item: dict[str, Any]) -> Model:
         description=item["description"],
         provider=item["provider"],
         sample_rate_hz=item["sample_rate_hz"],
-        channels={channel["name"]: channel["unit"] for channel in item["channels"]},
+        input=read_input(item, {channel["name"]: channel["unit"] for channel in item["channels"]}),
         labels=tuple(item["labels"]),
         outputs=_outputs(item),
+        context=read_context(item),
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from larnn_client.connection import Connection, Lost
 from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
 from larnn_client.journal import Journal
-from larnn_client.messages import END, Ended, Floats, Opened, Prediction, encode
+from larnn_client.messages import END, Binary, Ended, Opened, Prediction, Steps, encode
 from larnn_client.recovery import Recovery
 from larnn_client.service import Service
 
@@ -31,7 +32,9 @@ class Wish:
     emit: Emit = "last"
     outputs: tuple[str, ...] = ()
     """The names of further outputs."""
-    binary: bool = False
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """As JSON has it."""
+    binary: Binary = False
     max_in_flight: int = 16
     """Chunks sent before their answers."""
     max_buffered_steps: int = 16_384
@@ -56,7 +59,12 @@ class Pump:
         self._to_send = asyncio.Event()
         self._news = asyncio.Event()
 
-    def send(self, steps: Floats) -> int:
+    @property
+    def binary(self) -> Binary:
+        """How chunks travel."""
+        return self._wish.binary
+
+    def send(self, steps: Steps) -> int:
         """Take a chunk to be sent; its end."""
         assert self.journal is not None
         self.journal.append(steps)
@@ -208,9 +216,16 @@ class Pump:
         resume = self.opened.stream if self.opened else self._wish.resume
         if resume is not None:
             query["stream"] = resume
-        elif self._wish.model is not None:
+            return self._address(query)
+        if self._wish.model is not None:
             query["model"] = self._wish.model
-        return self._service.url(self._recovery.address, f"/stream?{urlencode(query)}")
+        if self._wish.context:
+            query["context"] = json.dumps(self._wish.context, separators=(",", ":"))
+        return self._address(query)
+
+    def _address(self, query: Mapping[str, object]) -> str:
+        text = urlencode(query, safe=",:[]")
+        return self._service.url(self._recovery.address, f"/stream?{text}")
 
     def _fail(self, error: Exception) -> None:
         """A mistake of this library: say so, rather than try again."""

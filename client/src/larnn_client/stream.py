@@ -86,11 +86,11 @@ class AsyncStream:
         return self._pump.unread
 
     def send(self, steps: ArrayLike) -> int:
-        """Take the next steps [steps, channels] to be sent; their end in the stream.
+        """Take the next steps [steps, width] to be sent; their end in the stream.
 
         Waits for nothing. Raises BadInput, BufferFull, StreamClosed, and what ended the stream.
         """
-        chunk = chunk_array(steps, len(self.opened.channels))
+        chunk = chunk_array(steps, self.opened.input, int16=self._pump.binary == "int16")
         self._pump.check()
         if self._pump.ending:
             raise StreamClosed("the stream is ended; open a new one, or resume it")

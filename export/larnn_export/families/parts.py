@@ -59,15 +59,7 @@ def initial_tensors(
     tensors: Iterable[StateTensor], batch: int, device: torch.device
 ) -> tuple[Tensor, ...]:
     """The state before the first step, each tensor [batch, *shape]."""
-    return tuple(
-        torch.full(
-            (batch, *tensor.shape),
-            int(tensor.initial) if tensor.dtype == "int64" else tensor.initial,
-            dtype=getattr(torch, tensor.dtype),
-            device=device,
-        )
-        for tensor in tensors
-    )
+    return tuple(torch.from_numpy(tensor.initial_array(batch)).to(device) for tensor in tensors)
 
 
 def hidden_and_cell(n: int) -> list[StateTensor]:

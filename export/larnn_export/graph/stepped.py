@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnx
 import torch
-from onnx import GraphProto, TensorProto, ValueInfoProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.inliner import inline_local_functions
 from torch import Tensor, nn
 
@@ -22,10 +22,14 @@ from larnn_export.families.builder import Pen, element_type
 from larnn_export.graph.model import model_of
 from larnn_export.graph.renamed import prefixed
 from larnn_export.module_error import PAGE, told_as
-from larnn_service.contract import INPUT, LENGTHS, Contract, TensorSignature
+from larnn_service.contract import INPUT, LENGTHS, Contract, StateTensor, TensorSignature
 
 STEP = "step."
 """Before every name inside the loop: no tensor of a contract can have a dot in its name."""
+CHOSEN_AS = {"float16": "float32", "uint32": "int64", "uint64": "int64"} | dict.fromkeys(
+    ("bool", "int8", "int16", "uint16"), "int32"
+)
+"""onnxruntime's Where takes few types on a CPU: the others are cast to these, bits and all."""
 COUNT, FRAME = "loop.count", "loop.frame"
 
 
@@ -58,7 +62,7 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
 def zero_step(contract: Contract, batch: int) -> tuple[Tensor, ...]:
     """One step of zeros from the initial state: what the module is called with."""
     state = (torch.from_numpy(tensor.initial_array(batch)) for tensor in contract.state)
-    x = np.zeros((batch, 1, len(contract.channels)), contract.input_dtype)
+    x = np.zeros((batch, 1, contract.input.width), contract.input_dtype)
     return (torch.from_numpy(x), *state)
 
 
@@ -118,8 +122,7 @@ def _body(step: GraphProto, contract: Contract) -> GraphProto:
             axes_name = f"loop.axes.{tensor.name}"
             nodes.append(helper.make_node("Constant", [], [axes_name], value_ints=axes))
             nodes.append(helper.make_node("Unsqueeze", ["loop.alive", axes_name], [alive]))
-        chosen = [alive, STEP + tensor.next_name, STEP + tensor.name]
-        nodes.append(helper.make_node("Where", chosen, [f"loop.kept.{tensor.name}"]))
+        nodes.extend(_kept(tensor, alive))
     carried = [(STEP + t.name, f"loop.kept.{t.name}", t.dtype) for t in contract.state]
     carried.append((COUNT, "loop.counted", "int64"))
     constants = [
@@ -135,6 +138,19 @@ def _body(step: GraphProto, contract: Contract) -> GraphProto:
         [*step.initializer, *constants],
         sparse_initializer=step.sparse_initializer,
     )
+
+
+def _kept(tensor: StateTensor, alive: str) -> list[NodeProto]:
+    """Its next value where the row is alive, else its old one."""
+    next_name, name, kept = STEP + tensor.next_name, STEP + tensor.name, f"loop.kept.{tensor.name}"
+    if (wide := CHOSEN_AS.get(tensor.dtype)) is None:
+        return [helper.make_node("Where", [alive, next_name, name], [kept])]
+    return [
+        helper.make_node("Cast", [next_name], [f"{next_name}.wide"], to=element_type(wide)),
+        helper.make_node("Cast", [name], [f"{name}.wide"], to=element_type(wide)),
+        helper.make_node("Where", [alive, f"{next_name}.wide", f"{name}.wide"], [f"{kept}.wide"]),
+        helper.make_node("Cast", [f"{kept}.wide"], [kept], to=element_type(tensor.dtype)),
+    ]
 
 
 def _typed(name: str, dtype: str) -> ValueInfoProto:

@@ -25,6 +25,7 @@ from larnn_service.contract import (
     Channel,
     Contract,
     GraphFile,
+    Input,
     Manifest,
     Vocabulary,
 )
@@ -41,7 +42,7 @@ def text_contract(
 ) -> Contract:
     """The contract of a network that takes the tokens of this tokenizer."""
     return Contract(
-        channels=(Channel(name="token", unit="1"),),
+        input=Input(channels=(Channel(name="token", unit="1"),)),
         outputs=classes(labels),
         sample_rate_hz=None,
         state=tuple(network.state_tensors()),

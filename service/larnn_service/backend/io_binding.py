@@ -13,6 +13,8 @@ from larnn_service.contract import INPUT, LENGTHS, NEXT_ROWS, ROWS, Contract
 from larnn_service.interfaces import Floats, Indices, State, Steps
 from larnn_service.outputs import to_columns
 
+_BFLOAT16 = 16
+"""What ONNX calls it, as numpy has no name for it."""
 Bind = Callable[[str, str, int, Any, Any, int], None]
 
 
@@ -29,6 +31,12 @@ class BoundSession:
         self._session, self._contract = session, contract
         self._names = [output.name for output in contract.outputs]
         self._names += [tensor.next_name for tensor in contract.state]
+        self._as_bits = {
+            name
+            for tensor in contract.state
+            if tensor.dtype == "bfloat16"
+            for name in (tensor.name, tensor.next_name)
+        }
         self._binding = session.io_binding()
         self._bound: State | None = None
         self._own: dict[str, NDArray[Any]] = {}
@@ -39,11 +47,37 @@ class BoundSession:
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → columns of the outputs, next state."""
         feeds = {INPUT: x, LENGTHS: lengths, **state}
-        given = self._run(self._session.run, self._names, feeds)
+        if self._as_bits:
+            given = self._run_on_bits(feeds)
+        else:
+            given = self._run(self._session.run, self._names, feeds)
         outputs = self._contract.outputs
         names = (tensor.name for tensor in self._contract.state)
         after = dict(zip(names, given[len(outputs) :], strict=True))
+        for tensor in self._contract.context:
+            after[tensor.name] = state[tensor.name]
         return to_columns(outputs, given[: len(outputs)]), after
+
+    def _run_on_bits(self, feeds: State) -> list[NDArray[Any]]:
+        """As the session's `run`, on arrays some of which are the bits of bfloat16."""
+        binding, shape = self._session.io_binding(), feeds[INPUT].shape
+        given = [
+            np.empty((*shape[:2], *output.step_shape), output.dtype)
+            for output in self._contract.outputs
+        ]
+        given += [
+            np.empty((*shape[:1], *tensor.shape), tensor.numpy_dtype)
+            for tensor in self._contract.state
+        ]
+        kept = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+        for name, array in kept.items():
+            kind = _BFLOAT16 if name in self._as_bits else array.dtype
+            binding.bind_input(name, "cpu", 0, kind, array.shape, array.ctypes.data)
+        for name, array in zip(self._names, given, strict=True):
+            kind = _BFLOAT16 if name in self._as_bits else array.dtype
+            binding.bind_output(name, "cpu", 0, kind, array.shape, array.ctypes.data)
+        self._run(self._session.run_with_iobinding, binding)
+        return given
 
     def run_in_place(
         self, x: Steps, lengths: NDArray[np.int64], tensors: State, rows: Indices, to: Indices

@@ -7,8 +7,9 @@ import os
 import stat
 from pathlib import Path
 
-from larnn_service.contract import MANIFEST_FILE, File
+from larnn_service.contract import MANIFEST_FILE
 from larnn_service.errors import StartupError
+from larnn_service.tensors import File
 
 
 class VersionFolder:

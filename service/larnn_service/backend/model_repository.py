@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from larnn_service.backend.first_run import run_first
+from larnn_service.backend.initial_arrays import read_arrays
 from larnn_service.backend.model_files import VersionFolder
 from larnn_service.backend.onnx_backend import Graph, OnnxAttention, OnnxBackend, Provider
 from larnn_service.backend.tokenizer import SentencePieceTokenizer
@@ -93,6 +94,8 @@ def load_model(
     files = VersionFolder(folder, max_bytes)
     manifest = _manifest(files)
     contract, graph, second = manifest.contract, manifest.graph, manifest.attention
+    with _blamed(folder / MANIFEST_FILE):
+        arrays = read_arrays(files, contract)
     with _blamed(folder / graph.file):
         whole = _graph(files, graph)
         backend = OnnxBackend(whole, contract, provider, runs, run_within)
@@ -101,8 +104,8 @@ def load_model(
         with _blamed(folder / second.file):
             attention = OnnxAttention(_graph(files, second), contract, run_within)
     with _blamed(folder / graph.file):
-        run_first(backend, attention, contract)
-    return Model(manifest, backend, attention, _tokenizer(files, contract.vocabulary))
+        run_first(backend, attention, contract, contract.initial_state(arrays))
+    return Model(manifest, backend, attention, _tokenizer(files, contract.vocabulary), arrays)
 
 
 @contextlib.contextmanager

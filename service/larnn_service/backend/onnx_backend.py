@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Provider = Literal["auto", "cpu", "cuda"]
-_SAME = ("float16", "int8", "int16", "int32", "int64", "uint8", "bool")
+_SAME = ["float16", "bfloat16", "bool", "int8", "int16", "int32", "int64"]
+_SAME += ["uint8", "uint16", "uint32", "uint64"]
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
 _DTYPES |= {f"tensor({name})": name for name in _SAME}
 
@@ -82,7 +83,7 @@ class OnnxBackend:
         optional = {tensor.name for tensor in session.get_overridable_initializers()}
         native = self.provider == CPU and takes_over(metadata.get(OPERATORS_KEY, ""))
         self.operator: Operator = "native" if native else "graph"
-        self._in_place = native and {ROWS, NEXT_ROWS} <= optional
+        self._in_place = native and {ROWS, NEXT_ROWS} <= optional and not contract.context
         bound = partial(BoundSession, contract=contract, run=partial(_run_within, run_within))
         self._another = partial(bound, session)
         self._idle = [self._another()]

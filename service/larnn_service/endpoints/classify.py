@@ -29,6 +29,7 @@ _PARAMETERS = [
         ("version", "integer", "likewise"),
         ("logits", "boolean", "likewise"),
         ("outputs", "string", "names of further outputs, between commas; likewise"),
+        ("context", "string", "an object of JSON; likewise"),
     )
 ]
 
@@ -62,7 +63,8 @@ class Classify:
     def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))
         then = answering(answer, partial(_response, asked))
-        return self._engine.classify(asked.model, asked.sequences, then)
+        starts = None if asked.start is None else [asked.start] * len(asked.sequences)
+        return self._engine.classify(asked.model, asked.sequences, then, starts=starts)
 
 
 def _response(asked: ClassifyRequest, outputs: list[Floats]) -> Response:

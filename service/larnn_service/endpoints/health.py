@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from larnn_service.contract import StateTensor
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.lifecycle import State, VersionState
+from larnn_service.inputs import Input
 from larnn_service.interfaces import Model, Operator
 from larnn_service.outputs import Channel, Output
+from larnn_service.tensors import ContextTensor
 
 
 class ModelInfo(BaseModel):
@@ -24,13 +26,18 @@ class ModelInfo(BaseModel):
     provider: str
     operator: Operator
     sample_rate_hz: float | None
+    input: Input
+    """What a step is."""
     channels: tuple[Channel, ...]
+    """Those of its input; none where it has a range of them, or a frame of samples."""
     vocabulary: int | None
     """How many tokens there are, where its one channel holds tokens."""
     labels: tuple[str, ...]
     """Of the answer; none where it has values, or is raw."""
     outputs: tuple[Output, ...]
     state: tuple[StateTensor, ...]
+    context: tuple[ContextTensor, ...]
+    """What is given once, when a stream opens or with a request."""
     explains: bool
     """Whether a stream can be told where its steps look."""
     data_terms: str
@@ -120,11 +127,13 @@ def _info(model: Model) -> ModelInfo:
         provider=model.backend.provider,
         operator=model.backend.operator,
         sample_rate_hz=contract.sample_rate_hz,
-        channels=contract.channels,
+        input=contract.input,
+        channels=contract.input.channels,
         vocabulary=contract.vocabulary and contract.vocabulary.size,
         labels=contract.labels,
         outputs=contract.outputs,
         state=contract.state,
+        context=contract.context,
         explains=model.attention is not None,
         data_terms=manifest.data_terms,
     )

@@ -14,6 +14,7 @@ _VERSION = {
     "on_disk": True,
 }
 _CHANNELS, _LABELS = ["left", "right"], ["LEFT", "RIGHT"]
+_INPUT = {"channels": [{"name": name, "unit": "g"} for name in _CHANNELS]}
 _OUTPUT = {"name": "logits", "task": "classes", "labels": _LABELS, "dtype": "float32"}
 
 EXAMPLES: dict[str, Any] = {
@@ -26,6 +27,7 @@ EXAMPLES: dict[str, Any] = {
         "position": 0,
         "durable": 0,
         "survives": "restart",
+        "input": _INPUT,
         "channels": _CHANNELS,
         "labels": _LABELS,
         "outputs": [_OUTPUT],
@@ -52,7 +54,8 @@ EXAMPLES: dict[str, Any] = {
                 "explains": False,
                 "data_terms": "The author's own recordings.",
                 "vocabulary": None,
-                "channels": [{"name": name, "unit": "g"} for name in _CHANNELS],
+                "input": _INPUT,
+                "channels": _INPUT["channels"],
                 "labels": _LABELS,
                 "outputs": [_OUTPUT],
                 "state": [
@@ -63,6 +66,7 @@ EXAMPLES: dict[str, Any] = {
                         "description": "layer 0: hidden state",
                     }
                 ],
+                "context": [],
             }
         ],
         "versions": [_VERSION],

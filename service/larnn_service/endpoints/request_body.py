@@ -10,6 +10,8 @@ from larnn_service.wire.http import head_of
 
 SMALL = 2**16
 """Bytes of a body that names a few things and holds no numbers."""
+LARGEST_OPENING = 2**17
+"""Bytes of one that opens a stream, with its context."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:

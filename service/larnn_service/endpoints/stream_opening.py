@@ -6,8 +6,14 @@ import msgspec
 
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams.stream import Stream
+from larnn_service.inputs import Input
 from larnn_service.outputs import Output
-from larnn_service.wire.stream_schemas import OpenedMessage, OutputInfo
+from larnn_service.wire.stream_schemas import InputInfo, OpenedMessage, OutputInfo
+
+
+def input_info(step: Input) -> InputInfo:
+    """What a step is, as clients are told."""
+    return msgspec.convert(step.model_dump(mode="json"), InputInfo)
 
 
 def output_info(output: Output) -> OutputInfo:
@@ -25,7 +31,8 @@ def opened(engine: Engine, stream: Stream) -> OpenedMessage:
         position=stream.checkpoint.position,
         durable=stream.durable,
         survives=engine.streams.store.survives,
-        channels=[channel.name for channel in contract.channels],
+        input=input_info(contract.input),
+        channels=[channel.name for channel in contract.input.channels],
         labels=list(contract.labels),
         outputs=[output_info(output) for output in contract.outputs],
     )

@@ -32,6 +32,7 @@ from larnn_service.telemetry.tags import tag
 from larnn_service.wire import subprotocols
 from larnn_service.wire.answer_options import options_of
 from larnn_service.wire.arrays import version_asked
+from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head
 from larnn_service.wire.stream_answers import encode_prediction
@@ -95,13 +96,14 @@ class StreamSession:
         query, engine = self._head.query, self._engine
         try:
             offered = subprotocols.offered(self._head.headers.get("sec-websocket-protocol", ""))
-            binary = subprotocols.chosen(offered) == subprotocols.BINARY
-            self._decoder = StreamDecoder(binary, options_of(query), self._max_chunk_steps)
+            chosen = subprotocols.chosen(offered)
+            self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
             if "stream" in query:
                 stream = await engine.resume(query["stream"], self.owner)
             else:
                 model = engine.model(query.get("model"), version_asked(query))
-                stream = await engine.open(model, owner=self.owner)
+                start = start_of(model, read_query(query))
+                stream = await engine.open(model, owner=self.owner, state=start)
             self._call.concerns(*key(stream.model), stream.id)
             if self._over:
                 return

@@ -10,11 +10,12 @@ from fastapi.responses import Response
 
 from larnn_service.endpoints.framework import json_response, own_key
 from larnn_service.endpoints.openapi import gives, takes
-from larnn_service.endpoints.request_body import SMALL, read_body
+from larnn_service.endpoints.request_body import LARGEST_OPENING, read_body
 from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
 from larnn_service.wire.arrays import decode_json
+from larnn_service.wire.context import start_of
 from larnn_service.wire.http_schemas import OpenBody
 from larnn_service.wire.stream_schemas import OpenedMessage
 
@@ -37,10 +38,11 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         request: Request, idempotency_key: Annotated[str | None, Header(max_length=255)] = None
     ) -> Response:
         """The same Idempotency-Key again answers with the same stream while it lives."""
-        body = await read_body(request, SMALL)
+        body = await read_body(request, LARGEST_OPENING)
         asked = decode_json(_OPEN, body or b"{}")
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
-        stream = await engine.open(model, key, request.state.owner)
+        start = start_of(model, asked.context)
+        stream = await engine.open(model, key, request.state.owner, start)
         location = {"Location": f"/streams/{stream.id}"}
         return json_response(opened(engine, stream), 201, location)
 

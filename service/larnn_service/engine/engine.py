@@ -16,12 +16,13 @@ from larnn_service.engine.models.lifecycle import ModelControl
 from larnn_service.engine.models.registry import Models, key
 from larnn_service.engine.streams import snapshot
 from larnn_service.engine.streams.advancer import Advancer, Answer
+from larnn_service.engine.streams.checkpoint import beginning
 from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.fair_queue import Pacer
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadValue, Draining
-from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.telemetry.runs import RunTelemetry
 
@@ -82,10 +83,12 @@ class Engine:
         sequences: Sequence[Steps],
         answer: Callable[[Outputs | Exception], None],
         every_step: bool = False,
+        starts: Sequence[RowState] | None = None,
     ) -> Callable[[], None]:
         """Run whole sequences [steps, channels], each of its own length.
 
-        A sequence is a stream that starts from the initial state and ends. `answer` gets the
+        A sequence is a stream that starts from the initial state, or from its own of `starts`,
+        and ends. `answer` gets the
         outputs [columns] of each sequence's last step, with `every_step` those [steps, columns] of
         all of them, or the error: BadValue, Full, Internal. Returns a function that abandons the
         work, after which there is no answer. Raises Full and Draining where nothing has begun.
@@ -103,7 +106,9 @@ class Engine:
                 told = error.with_traceback(None)  # its frames hold what it came through
             answer(told)
 
-        submission = batcher.submit([(x, None) for x in sequences], then, ends=not every_step)
+        each: Sequence[RowState | None] = starts or [None] * len(sequences)
+        rows = zip(sequences, each, strict=True)
+        submission = batcher.submit(list(rows), then, ends=not every_step)
         return partial(batcher.drop, submission)
 
     def advance(
@@ -132,11 +137,17 @@ class Engine:
         self._advancer.begin(stream, chunk, answer, settled=settled, explain=explain, ends=ends)
 
     async def open(
-        self, model: Model, idempotency_key: str | None = None, owner: str = ""
+        self,
+        model: Model,
+        idempotency_key: str | None = None,
+        owner: str = "",
+        state: RowState | None = None,
     ) -> Stream:
-        """A new stream of this owner. Raises Full, Draining, Unavailable."""
+        """A new stream of this owner; `state` where its client gave context. Raises Full, Draining,
+        Unavailable."""
         self._check_draining()
-        return await self.streams.open(model, idempotency_key, owner=owner)
+        begin = partial(beginning, model, state=state)
+        return await self.streams.open(model, idempotency_key, begin, owner)
 
     async def resume(self, stream_id: str, owner: str = "") -> Stream:
         """The stream of that id, this replica's from now on.

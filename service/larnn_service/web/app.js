@@ -93,6 +93,7 @@ function cutOrMend() {
 function offer({ default: preferred, models: served }) {
   const fitting = served.filter((one) =>
     one.sample_rate_hz === RATE &&
+    one.channels.length &&
     one.channels.every(({ name }) => CHANNELS.includes(name)) &&
     names(one).length,
   );

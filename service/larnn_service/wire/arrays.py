@@ -1,4 +1,4 @@
-"""From bytes to float32 arrays, or to an error that names the place."""
+"""From bytes to arrays of steps, or to an error that names the place."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 from msgspec import UnsetType
+from numpy.typing import NDArray
 
 from larnn_service.errors import (
     BadJson,
@@ -32,6 +33,7 @@ from larnn_service.wire.large_json import LARGE, decode_large
 from larnn_service.wire.stream_schemas import StepsBody, Version
 
 T = TypeVar("T")
+_FLOAT32, _INT16 = np.dtype("<f4"), np.dtype("<i2")
 _LARGEST_AXIS = 2**31
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
@@ -92,12 +94,12 @@ def json_sequences(
     each sequence, and refuses what is too much. Raises BadJson, BadShape, BadValue with the place.
     """
     numbers = read_numbers(memoryview(raw), most)
-    if numbers is not None and numbers.depth == 3 and numbers.width == _channels(model):
+    if numbers is not None and numbers.depth == 3 and numbers.width == _width(model):
         check(numbers.rows)
         whole = numbers.values.reshape(-1, numbers.width)
         sequences = np.split(whole, np.cumsum(numbers.rows[:-1])) if numbers.rows[1:] else [whole]
     else:
-        reader = SequenceReader("sequences", _channels(model), model.manifest.name, nested=True)
+        reader = SequenceReader("sequences", _width(model), model.manifest.name, nested=True)
         sequences = reader.read(memoryview(raw), check, most, most_steps)
     if model.manifest.contract.vocabulary is None:
         return list(sequences)  # the numbers were read as finite ones
@@ -108,19 +110,19 @@ def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
     text = bytes(raw)
     numbers = read_numbers(text, 1)
-    if numbers is not None and numbers.depth == 2 and numbers.width == _channels(model):
+    if numbers is not None and numbers.depth == 2 and numbers.width == _width(model):
         check_chunk_size(numbers.rows[0], limit)
         steps = numbers.values.reshape(-1, numbers.width)
     else:
-        reader = SequenceReader("steps", _channels(model), model.manifest.name, nested=False)
+        reader = SequenceReader("steps", _width(model), model.manifest.name, nested=False)
         [steps] = reader.read(
             memoryview(text), lambda steps: check_chunk_size(sum(steps), limit), 1, limit
         )
     return steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
 
 
-def _channels(model: Model) -> int:
-    return len(model.manifest.contract.channels)
+def _width(model: Model) -> int:
+    return model.manifest.contract.input.width
 
 
 def checked(array: Floats, model: Model, place: str) -> Steps:
@@ -166,20 +168,36 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
 
 def npy_array(body: bytes | bytearray, model: Model) -> Steps:
     """[batch, steps, channels] from an npy file, measured values without a copy."""
-    channels = len(model.manifest.contract.channels)
+    width = _width(model)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
     shape, fortran_order, dtype = _npy_header(bytes(body[:end]))
-    if dtype != np.dtype("<f4") or fortran_order:
+    if dtype not in (_FLOAT32, _INT16) or fortran_order:
         raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    if len(shape) != 3 or shape[2] != channels or not all(_is_size(size) for size in shape):
+    if len(shape) != 3 or shape[2] != width or not all(_is_size(size) for size in shape):
         raise BadShape(
-            f"the array is {quoted(shape)}; {model.manifest.name} takes [batch, steps, {channels}]"
+            f"the array is {quoted(shape)}; {model.manifest.name} takes [batch, steps, {width}]"
         )
-    if len(body) - end != 4 * shape[0] * shape[1] * shape[2]:
+    if len(body) - end != dtype.itemsize * shape[0] * shape[1] * shape[2]:
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
-    array = np.frombuffer(body, dtype="<f4", offset=end).reshape(shape)
-    return checked(array, model, "sequences")
+    array = np.frombuffer(body, dtype=dtype, offset=end).reshape(shape)
+    return _measured(array, model, "sequences")
+
+
+def _measured(array: NDArray[Any], model: Model, place: str) -> Steps:
+    """Steps as the model takes them, of float32, or of the int16 that its manifest scales.
+
+    Raises BadMessage, BadValue.
+    """
+    if array.dtype != _INT16:
+        return checked(array, model, place)
+    scale = model.manifest.contract.input.int16_scale
+    if scale is None:
+        raise BadMessage(
+            f"{place}: {model.manifest.name} takes no int16, its input has no int16_scale; send "
+            "float32"
+        )
+    return array * np.float32(scale)
 
 
 @lru_cache(maxsize=256)
@@ -204,17 +222,19 @@ def _is_size(size: object) -> bool:
     return type(size) is int and 0 <= size < _LARGEST_AXIS
 
 
-def binary_chunk(frame: bytes, model: Model) -> tuple[int, Steps]:
-    """Offset and steps from a frame of larnn.f32.v1: uint64, then float32, little-endian."""
-    channels = len(model.manifest.contract.channels)
-    if len(frame) < 8 or (len(frame) - 8) % (4 * channels):
+def binary_chunk(
+    frame: bytes, model: Model, samples: np.dtype[Any] = _FLOAT32
+) -> tuple[int, Steps]:
+    """Offset and steps from a binary frame: uint64, then these samples, little-endian."""
+    width = _width(model)
+    if len(frame) < 8 or (len(frame) - 8) % (samples.itemsize * width):
         raise BadMessage(
             f"a frame of {len(frame)} bytes; send a uint64 offset, then steps of "
-            f"{channels} float32 values each, little-endian"
+            f"{width} {samples.name} values each, little-endian"
         )
     [offset] = struct.unpack_from("<Q", frame)
-    steps = np.frombuffer(frame, dtype="<f4", offset=8).reshape(-1, channels)
-    return offset, checked(steps, model, "steps")
+    steps = np.frombuffer(frame, dtype=samples, offset=8).reshape(-1, width)
+    return offset, _measured(steps, model, "steps")
 
 
 def check_chunk_size(steps: int, limit: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UnsetType
 
 from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
-from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_options import AnswerOptions, outputs_of
 from larnn_service.wire.arrays import (
@@ -21,6 +21,7 @@ from larnn_service.wire.arrays import (
     text_tokens,
     version_asked,
 )
+from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.predictions import answer
@@ -39,6 +40,8 @@ class ClassifyRequest(NamedTuple):
     model: Model
     sequences: list[Steps]
     options: AnswerOptions
+    start: RowState | None = None
+    """State before the first step, where the model takes context."""
 
 
 class ClassifyDecoder:
@@ -56,11 +59,12 @@ class ClassifyDecoder:
             options = _checked(model, logits, outputs_of(query))
             sequences = list(npy_array(body, model))
             check_sizes([len(sequence) for sequence in sequences], self._settings)
-            return ClassifyRequest(model, sequences, options)
+            return ClassifyRequest(model, sequences, options, start_of(model, read_query(query)))
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = _checked(model, asked.logits, frozenset(asked.outputs))
-        return ClassifyRequest(model, self._sequences(asked, model), options)
+        start = start_of(model, asked.context)
+        return ClassifyRequest(model, self._sequences(asked, model), options, start)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts

@@ -13,6 +13,11 @@ RawSequences = Annotated[msgspec.Raw, Meta(extra_json_schema=array_schema(3))]
 """Numbers [batch][steps][channels], which `wire.arrays` reads."""
 
 
+ContextBody = dict[str, Annotated[msgspec.Raw, Meta(extra_json_schema={"description": "numbers"})]]
+"""A number, true or false, or an array of the tensor's shape by the name of each context tensor,
+which `wire.context` reads."""
+
+
 class ClassifyBody(Struct, forbid_unknown_fields=True):
     """Sequences [batch][steps][channels], each of its own length, or texts [batch]."""
 
@@ -22,6 +27,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     version: Version | None = None
     logits: bool = False
     outputs: OutputNames = []
+    context: ContextBody = {}
 
 
 class ClassifyAnswer(Struct):
@@ -33,10 +39,11 @@ class ClassifyAnswer(Struct):
 
 
 class OpenBody(Struct, forbid_unknown_fields=True):
-    """Which model a new stream runs on."""
+    """Which model a new stream runs on, and with which context."""
 
     model: str | None = None
     version: Version | None = None
+    context: ContextBody = {}
 
 
 class WhichBody(Struct, forbid_unknown_fields=True):

@@ -28,10 +28,10 @@ _INDEX = re.compile(r"\[(\d+)\]")
 class SequenceReader:
     """The sequences [steps, channels] of a text, as they come."""
 
-    def __init__(self, root: str, channels: int, who: str, nested: bool) -> None:
-        """`root` is the field of the text, `who` the model that takes so many channels. `nested`:
+    def __init__(self, root: str, width: int, who: str, nested: bool) -> None:
+        """`root` is the field of the text, `who` the model that takes so many numbers. `nested`:
         the text is a list of sequences, otherwise it is one sequence."""
-        self._root, self._channels, self._who, self._nested = root, channels, who, nested
+        self._root, self._width, self._who, self._nested = root, width, who, nested
         self._parts: list[list[Floats]] = []
         self.steps: list[int] = []
         """Of each sequence by now."""
@@ -77,14 +77,14 @@ class SequenceReader:
                 self.steps[-1] += len(rows)
         for parts in self._parts[base[0] :]:
             if not parts:  # `check` says that it has no steps
-                parts.append(np.empty((0, self._channels), np.float32))
+                parts.append(np.empty((0, self._width), np.float32))
 
     def _array(self, rows: list[list[float]], index: int, step: int) -> Floats:
         for row, values in enumerate(rows):
-            if len(values) != self._channels:
+            if len(values) != self._width:
                 raise BadShape(
-                    f"{self._at(index, step + row)} has {len(values)} channels; {self._who} takes "
-                    f"{self._channels}"
+                    f"{self._at(index, step + row)} has {len(values)} numbers; {self._who} takes "
+                    f"{self._width}"
                 )
         with np.errstate(over="ignore"):
             array = np.array(rows, dtype=np.float32)

@@ -83,9 +83,18 @@ def _restore(value: Any, arrays: list[memoryview]) -> None:
     for name in getattr(value, "__struct_fields__", ()):
         held = getattr(value, name)
         if isinstance(held, msgspec.Raw):
-            mark = _MARK.fullmatch(bytes(held)) if len(held) < _LONGEST_MARK else None
-            if mark is not None and int(mark[1]) < len(arrays):
-                setattr(value, name, msgspec.Raw(arrays[int(mark[1])]))
+            setattr(value, name, _whole(held, arrays))
         elif isinstance(held, list):
             for item in held:
                 _restore(item, arrays)
+        elif isinstance(held, dict):
+            for key, item in held.items():
+                if isinstance(item, msgspec.Raw):
+                    held[key] = _whole(item, arrays)
+
+
+def _whole(held: msgspec.Raw, arrays: list[memoryview]) -> msgspec.Raw:
+    mark = _MARK.fullmatch(bytes(held)) if len(held) < _LONGEST_MARK else None
+    if mark is None or int(mark[1]) >= len(arrays):
+        return held
+    return msgspec.Raw(arrays[int(mark[1])])

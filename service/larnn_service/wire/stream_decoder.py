@@ -9,7 +9,7 @@ from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
-from larnn_service.wire.subprotocols import BINARY
+from larnn_service.wire.subprotocols import BINARY, SAMPLES
 
 NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
@@ -28,9 +28,13 @@ class ChunkRequest(NamedTuple):
 class StreamDecoder:
     """Decodes the messages of one connection."""
 
-    def __init__(self, binary: bool, options: AnswerOptions, max_chunk_steps: int) -> None:
-        """`binary`: chunks are binary frames. `options` are those of the address."""
-        self._binary, self._options = binary, options
+    def __init__(
+        self, subprotocol: str | None, options: AnswerOptions, max_chunk_steps: int
+    ) -> None:
+        """`subprotocol`: what was agreed on. `options` are those of the address."""
+        self._subprotocol, self._options = subprotocol, options
+        self._samples = SAMPLES.get(subprotocol or "")
+        """Of binary chunks, where chunks are such."""
         self._max_chunk_steps = max_chunk_steps
 
     def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
@@ -41,14 +45,14 @@ class StreamDecoder:
         """
         options = self._options
         if not is_text:
-            if not self._binary:
+            if self._samples is None:
                 raise BadMessage(f"binary frames need the subprotocol {BINARY}; send JSON as text")
-            offset, steps = binary_chunk(message, model)
+            offset, steps = binary_chunk(message, model, self._samples)
             check_chunk_size(len(steps), self._max_chunk_steps)
             options.check(model.manifest.contract, model.manifest.name)
             return ChunkRequest(offset, steps, options)
-        channels = len(model.manifest.contract.channels)
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * channels, TOKEN)
+        width = model.manifest.contract.input.width
+        most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
@@ -57,8 +61,10 @@ class StreamDecoder:
         decoded = decode_json(FROM_CLIENT, message)
         if not isinstance(decoded, ChunkMessage):
             return None
-        if self._binary:
-            raise BadMessage(f"under {BINARY} a chunk is a binary frame; only `end` is text")
+        if self._samples is not None:
+            raise BadMessage(
+                f"under {self._subprotocol} a chunk is a binary frame; only `end` is text"
+            )
         options = options.but(decoded)
         options.check(model.manifest.contract, model.manifest.name)
         return ChunkRequest(

@@ -74,6 +74,33 @@ class ChannelInfo(Struct):
     unit: str
 
 
+class RangeInfo(Struct):
+    """Channels of one unit, called prefix0, prefix1, … where a name is needed."""
+
+    prefix: str
+    count: int
+    unit: str
+
+
+class FrameInfo(Struct, omit_defaults=True):
+    """So many samples of one signal; `sample_rate_hz` is theirs."""
+
+    samples: int
+    unit: str
+    sample_rate_hz: float | None = None
+    int16_scale: float | None = None
+    """What int16 samples are multiplied by; none where these are not accepted."""
+
+
+class InputInfo(Struct, omit_defaults=True):
+    """What a step is, as the manifest has it: channels by name, a range of channels, or a frame of
+    samples."""
+
+    channels: list[ChannelInfo] = []
+    range: RangeInfo | None = None
+    frame: FrameInfo | None = None
+
+
 class OutputInfo(Struct, omit_defaults=True):
     """An output of the model, as its manifest has it: its name, its task, and what its numbers
     are."""
@@ -97,7 +124,9 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
     position: int
     durable: int
     survives: Literal["connection", "restart", "replica"]
+    input: InputInfo
     channels: list[str]
+    """Of its input; none where that has a range of them, or a frame of samples."""
     labels: list[str]
     """Of its answer; none where that has values, or is raw."""
     outputs: list[OutputInfo]

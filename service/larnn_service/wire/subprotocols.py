@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-BINARY = "larnn.f32.v1"
+import numpy as np
+
+BINARY, BINARY_INT16 = "larnn.f32.v1", "larnn.i16.v1"
+SAMPLES: Mapping[str, np.dtype[Any]] = {BINARY: np.dtype("<f4"), BINARY_INT16: np.dtype("<i2")}
+"""What the numbers of binary chunks are, by subprotocol."""
 JSON = "larnn.json.v1"
 _KEY = "larnn.key."
 
@@ -16,7 +21,7 @@ def offered(header: str) -> list[str]:
 
 def chosen(names: Sequence[str]) -> str | None:
     """The subprotocol to answer with; never the one that holds a key."""
-    return next((name for name in (BINARY, JSON) if name in names), None)
+    return next((name for name in (*SAMPLES, JSON) if name in names), None)
 
 
 def key(names: Sequence[str]) -> str | None:

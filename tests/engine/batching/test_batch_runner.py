@@ -34,7 +34,7 @@ def beginning_at(byte: int) -> Steps:
 @pytest.mark.parametrize("byte", range(4))
 @pytest.mark.parametrize("rows", [1, 2])
 def test_rows_are_aligned_wherever_they_began(byte: int, rows: int) -> None:
-    arena, backend = Arena(toy.CONTRACT, 8), Looks()
+    arena, backend = Arena(toy.CONTRACT.initial_state(), 8), Looks()
     submission = Submission(lambda _: None, 0.0, None, [None] * rows, rows, 3 * rows)
     waiting = [
         Row(beginning_at(byte), arena.initial, False, submission, index, 3) for index in range(rows)

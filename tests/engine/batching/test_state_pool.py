@@ -55,7 +55,7 @@ class Failing(Adder):
 def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
     in_place: bool, grows: bool
 ) -> None:
-    arena = Arena(toy.CONTRACT, FEW)
+    arena = Arena(toy.CONTRACT.initial_state(), FEW)
     backend = Adder(arena, in_place, grows)
     slots, x = [arena.initial] * 3, np.arange(6, dtype=np.float32).reshape(3, 1, 2)
     for count in (1, 2):
@@ -69,7 +69,7 @@ def test_rows_move_to_new_slots_even_where_the_arrays_grow_meanwhile(
 
 
 def test_no_memory_is_touched_before_it_is_needed() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     assert {len(tensor) for tensor in arena.tensors.values()} == {SLOTS}
     assert arena.initial.index == 0
     assert arena.write({name: tensor[:1] for name, tensor in arena.tensors.items()})[0].index == 1
@@ -84,7 +84,7 @@ def test_rows_without_state_have_slots_too(in_place: bool) -> None:
         def advance(self, x: Floats, lengths: Any, tensors: State, *rows: Any) -> Floats:
             return x if in_place else advance_by_copy(self.run, x, lengths, tensors, *rows)
 
-    arena = Arena(toy.CONTRACT.model_copy(update={"state": ()}), 2)
+    arena = Arena({}, 2)
     x = np.arange(10, dtype=np.float32).reshape(5, 1, 2)
     given = arena.advance(
         Steps(arena, in_place), x, np.ones(5, dtype=np.int64), [arena.initial] * 5, [False] * 5
@@ -94,7 +94,7 @@ def test_rows_without_state_have_slots_too(in_place: bool) -> None:
 
 
 def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     slots, free = [arena.initial] * 4, len(arena.free)
     backend = Adder(arena, in_place=True)
     for _ in range(5):
@@ -106,7 +106,7 @@ def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
 
 
 def test_a_row_that_ends_and_a_run_that_fails_keep_no_slot() -> None:
-    arena = Arena(toy.CONTRACT)
+    arena = Arena(toy.CONTRACT.initial_state())
     x, lengths = np.ones((2, 1, 2), np.float32), np.ones(2, dtype=np.int64)
     slots, free = [arena.initial] * 2, len(arena.free)
     _, after = arena.advance(Adder(arena, in_place=True), x, lengths, slots, [True, False])

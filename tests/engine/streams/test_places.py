@@ -24,7 +24,7 @@ STEP = 12
 
 
 def stream(name: str, kept: int = 0, owner: str = "") -> Stream:
-    checkpoint = replace(beginning(name, MODEL), outputs=np.zeros((kept, 3), np.float32))
+    checkpoint = replace(beginning(MODEL, name), outputs=np.zeros((kept, 3), np.float32))
     return Stream(MODEL, checkpoint, owner=owner)
 
 

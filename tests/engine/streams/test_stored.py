@@ -78,7 +78,7 @@ async def test_a_stream_of_a_model_that_is_not_here_is_not_damaged(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     ids = StreamIds("secret")
-    start = beginning(ids.new(), MODEL)
+    start = beginning(MODEL, ids.new())
     other = Checkpoint(start.stream, "elsewhere", 3, 0, start.outputs, start.state)
     await store.create(other)
     with pytest.raises(UnknownModel):

@@ -23,7 +23,15 @@ from larnn_service.errors import BadMessage, ServiceError, quoted
 
 MOST_AXES = 9
 """Of a shape: one more than any that is looked at."""
-_CONTENTS = {FP32: "fp32_contents", INT64: "int64_contents"}
+_CONTENTS = {
+    FP32: "fp32_contents",
+    "FP64": "fp64_contents",
+    INT64: "int64_contents",
+    "UINT64": "uint64_contents",
+    "BOOL": "bool_contents",
+}
+_CONTENTS |= dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents")
+_CONTENTS |= dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents")
 
 
 def asked(request: Any) -> Asked:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import INPUT, LENGTHS
+from larnn_service.endpoints.oip.contexts import read_starts
 from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
 from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
 from larnn_service.engine.engine import Engine, Outputs
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.sequences import Part, Sequences
 from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel, quoted
-from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.outputs import from_columns
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, result_of
@@ -89,6 +90,7 @@ class Inference:
         check_outputs(asked.outputs, model)
         x, lengths = read_inputs(asked.inputs, model)
         check_sizes(lengths, self._settings, INPUT)
+        starts = read_starts(asked.inputs, model, len(x))
         rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
 
         def then(outcome: Outputs | Exception) -> None:
@@ -99,7 +101,7 @@ class Inference:
                 row[: len(told)] = told
             answer(Inferred(model, _asked(asked.outputs, model, columns)))
 
-        return self._engine.classify(model, rows, then, every_step=True)
+        return self._engine.classify(model, rows, then, every_step=True, starts=starts)
 
     async def _part(
         self,
@@ -121,12 +123,20 @@ class Inference:
                 raise BadShape(f"input {INPUT}: a batch of {len(x)}; a sequence takes 1")
             if lengths[0] or not part.ends:  # an end may come without steps
                 check_chunk_size(lengths[0], self._settings.max_chunk_steps)
+            if not part.starts and len(asked.inputs) > 1 + any(
+                tensor.name == LENGTHS for tensor in asked.inputs
+            ):
+                raise BadMessage("context is given with sequence_start, and holds from there on")
             return x[0, : lengths[0]]
+
+        def start(model: Model) -> RowState | None:
+            starts = read_starts(asked.inputs, model, 1)
+            return None if starts is None else starts[0]
 
         model, advanced = await self._sequences.advance(
             asked.model,
             version_number(asked.version),
-            Part(part.name, steps, part.starts, part.ends, part.offset, part.acked),
+            Part(part.name, steps, part.starts, part.ends, part.offset, part.acked, start),
             owner,
         )
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}
@@ -153,14 +163,17 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
     """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
     by_name = {tensor.name: tensor for tensor in inputs}
     contract = model.manifest.contract
-    channels = len(contract.channels)
-    if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - {INPUT, LENGTHS}:
+    width = contract.input.width
+    context = [tensor.name for tensor in contract.context]
+    known = {INPUT, LENGTHS, *context}
+    if len(by_name) != len(inputs) or INPUT not in by_name or by_name.keys() - known:
+        told = f" and context: {', '.join(context)}" if context else ""
         raise BadMessage(
             f"inputs {quoted(', '.join(tensor.name for tensor in inputs) or 'none')}: "
-            f"{model.manifest.name} takes {INPUT} [batch, steps, {channels}] and, if rows differ, "
-            f"{LENGTHS} [batch]; its state stays here"
+            f"{model.manifest.name} takes {INPUT} [batch, steps, {width}] and, if rows differ, "
+            f"{LENGTHS} [batch]{told}; its state stays here"
         )
-    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", channels)
+    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", width)
     if LENGTHS not in by_name:
         return checked(x, model, INPUT), [x.shape[1]] * len(x)
     lengths: NDArray[np.int64] = by_name[LENGTHS].array(INT64, len(x))

@@ -11,6 +11,7 @@ from larnn_service.endpoints.oip.tensors import DATATYPES, INT64, input_datatype
 from larnn_service.engine.engine import Engine
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
+from larnn_service.tensors import ContextTensor
 
 PLATFORM = "onnxruntime_onnx"
 EXTENSIONS = [
@@ -33,8 +34,12 @@ def model(engine: Engine, served: Model) -> ModelMetadata:
     manifest, contract = served.manifest, served.manifest.contract
     versions = [str(each.manifest.version) for each in engine.models.serving(manifest.name)]
     inputs = [
-        TensorMetadata(INPUT, input_datatype(contract), [-1, -1, len(contract.channels)]),
+        TensorMetadata(INPUT, input_datatype(contract), [-1, -1, contract.input.width]),
         TensorMetadata(LENGTHS, INT64, [-1]),
+        *(
+            TensorMetadata(tensor.name, DATATYPES[tensor.dtype], [-1, *tensor.shape])
+            for tensor in contract.context
+        ),
     ]
     outputs = [
         TensorMetadata(output.name, DATATYPES[output.dtype], [-1, -1, *output.step_shape])
@@ -53,8 +58,9 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         "backend": "onnxruntime",
         "max_batch_size": settings.max_sequences,
         "input": [
-            _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, len(contract.channels)),
+            _io(INPUT, f"TYPE_{input_datatype(contract)}", -1, contract.input.width),
             _io(LENGTHS, "TYPE_INT64", 1) | {"reshape": {"shape": []}, "optional": True},
+            *(_context(tensor) for tensor in contract.context),
         ],
         "output": [
             _io(output.name, f"TYPE_{DATATYPES[output.dtype]}", -1, *output.step_shape)
@@ -62,7 +68,8 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
         ],
         "sequence_batching": {"max_sequence_idle_microseconds": idle},
         "parameters": {
-            "channels": {"string_value": ",".join(c.name for c in contract.channels)},
+            "channels": {"string_value": ",".join(c.name for c in contract.input.channels)},
+            "input": {"string_value": contract.input.model_dump_json()},
             "labels": {"string_value": ",".join(contract.labels)},
             **(
                 {"sample_rate_hz": {"string_value": f"{contract.sample_rate_hz:g}"}}
@@ -71,6 +78,14 @@ def config(served: Model, settings: Settings) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _context(tensor: ContextTensor) -> dict[str, Any]:
+    """As `_io`; a number has no axis but the batch's, which this form of the protocol cannot say
+    but by a reshape."""
+    told = _io(tensor.name, f"TYPE_{DATATYPES[tensor.dtype]}", *(tensor.shape or (1,)))
+    reshaped: dict[str, Any] = {} if tensor.shape else {"reshape": {"shape": []}}
+    return told | reshaped | {"optional": tensor.default is not None}
 
 
 def _io(name: str, data_type: str, *dims: int) -> dict[str, Any]:

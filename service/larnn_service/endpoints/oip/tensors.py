@@ -19,7 +19,6 @@ from larnn_service.wire.json_pieces import PIECE
 from larnn_service.wire.large_json import LARGE
 
 FP32, INT64 = "FP32", "INT64"
-DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
 DATATYPES = {
     "float16": "FP16",
     "float32": FP32,
@@ -29,14 +28,20 @@ DATATYPES = {
     "int32": "INT32",
     "int64": INT64,
     "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
     "bool": "BOOL",
 }
-"""The protocol's names of what an output may be."""
+"""The protocol's names of what a tensor may be."""
+DTYPES = {told: np.dtype(name).newbyteorder("<") for name, told in DATATYPES.items()}
 _NUMBERS: dict[str, list[Any]] = {
-    FP32: [list[float], list[list[float]], list[list[list[float]]]],
-    INT64: [list[int], list[list[int]], list[list[list[int]]]],
+    "f": [list[float], list[list[float]], list[list[list[float]]]],
+    "i": [list[int], list[list[int]], list[list[list[int]]]],
+    "b": [list[bool], list[list[bool]], list[list[list[bool]]]],
 }
-_DECODERS = {name: [msgspec.json.Decoder(kind) for kind in _NUMBERS[name]] for name in _NUMBERS}
+_BY_KIND = {kind: [msgspec.json.Decoder(each) for each in _NUMBERS[kind]] for kind in _NUMBERS}
+_DECODERS = {name: _BY_KIND[dtype.kind.replace("u", "i")] for name, dtype in DTYPES.items()}
 _BRACKETS = re.compile(rb"\s*(?:\[\s*)+")
 _LARGEST_AXIS = 2**31
 _SHOWN = 8

@@ -27,10 +27,9 @@ from larnn_service.engine.batching.batch_sizing import Shares
 from larnn_service.engine.batching.executor import Executor, outcome_of
 from larnn_service.engine.batching.inline_policy import LONGEST, ShortRuns
 from larnn_service.engine.batching.queue_entries import Outcome, Row, Submission, Then
-from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.batching.state_pool import Arena, Slot
 from larnn_service.errors import BadValue, Full, Internal
-from larnn_service.interfaces import Floats, Model, Steps
+from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.telemetry.runs import Run, RunTelemetry
 from larnn_service.telemetry.traces import here
 
@@ -58,7 +57,7 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._backend = model.backend
         self._contract = model.manifest.contract
-        self._arena = Arena(self._contract)
+        self._arena = Arena(model.initial)
         self._executor = executor
         self._telemetry = telemetry
         self._shares = Shares(concurrency, max_batch_size)

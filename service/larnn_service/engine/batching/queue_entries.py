@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanContext
 
-from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.batching.state_pool import Slot
-from larnn_service.interfaces import Floats, Steps
+from larnn_service.interfaces import Floats, RowState, Steps
 
 Result = tuple[Floats, RowState]
 """Outputs [steps, columns] and the state after them; of a row that ends the last step's alone."""

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_service.contract import Contract
-from larnn_service.engine.batching.row_state import RowState
-from larnn_service.interfaces import Backend, Floats, Indices, State
+from larnn_service.interfaces import Backend, Floats, Indices, RowState, State
 
 SLOTS, RESERVED = 4096, 2**27
 """Slots for which there are addresses from the start, within so many bytes. Memory follows as they
@@ -52,18 +50,17 @@ class Slot(Mapping[str, NDArray[Any]]):
 class Arena:
     """The states of one model's rows. Grows as needed; may be used from several threads."""
 
-    def __init__(self, contract: Contract, slots: int = SLOTS) -> None:
-        """`slots`: so many at first, or as many as RESERVED holds."""
-        slots = max(min(slots, RESERVED // max(contract.state_bytes, 1)), 1)
-        self._capacity = slots
-        initial = {t.name: t.initial_array(1) for t in contract.state}
+    def __init__(self, initial: RowState, slots: int = SLOTS) -> None:
+        """`initial`: the state before the first step. `slots`: so many at first, or as many as
+        RESERVED holds."""
+        size = sum(array.nbytes for array in initial.values())
+        self._capacity = slots = max(min(slots, RESERVED // max(size, 1)), 1)
         self.tensors: State = {
-            name: np.empty((slots, *first.shape[1:]), first.dtype)
-            for name, first in initial.items()
+            name: np.empty((slots, *first.shape), first.dtype) for name, first in initial.items()
         }
         self.free: list[int] = list(reversed(range(slots)))
         self._writing = threading.Lock()
-        self.initial = self.write(initial)[0]
+        self.initial = self.place(initial)
         """The state before the first step."""
 
     def place(self, state: RowState) -> Slot:

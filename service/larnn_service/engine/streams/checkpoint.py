@@ -6,20 +6,20 @@ import hashlib
 import math
 import zlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
-from larnn_service.engine.batching.row_state import RowState, initial
-from larnn_service.interfaces import Floats, Model
+from larnn_service.interfaces import Floats, Model, RowState
+from larnn_service.tensors import ContextDtype
 
 MAGIC = b"LARNN\x01"
 MAX_POSITION = 2**53
 _KEPT = "logits"
-_DTYPES = {np.dtype(name).str for name in ("float32", "float64", "int64")}
+_DTYPES = {np.dtype(name).str for name in get_args(ContextDtype)}
 
 
 class DamagedCheckpoint(ValueError):
@@ -74,8 +74,8 @@ def mark(stream: str) -> str:
     return hashlib.blake2s(stream.encode(), digest_size=8).hexdigest()
 
 
-def beginning(name: str, model: Model) -> Checkpoint:
-    """A stream before its first step."""
+def beginning(model: Model, name: str, state: RowState | None = None) -> Checkpoint:
+    """A stream before its first step; `state` where its client gave context."""
     manifest = model.manifest
     return Checkpoint(
         stream=name,
@@ -83,8 +83,14 @@ def beginning(name: str, model: Model) -> Checkpoint:
         version=manifest.version,
         position=0,
         outputs=np.empty((0, manifest.contract.columns), dtype=np.float32),
-        state=initial(manifest.contract),
+        state=model.initial if state is None else state,
     )
+
+
+def has_context_of(mine: Checkpoint, other: Checkpoint, contract: Contract) -> bool:
+    """Whether two streams that have not ended were given the same context."""
+    names = [tensor.name for tensor in contract.context]
+    return all(np.array_equal(mine.state[name], other.state[name]) for name in names)
 
 
 class _Header(msgspec.Struct, array_like=True):
@@ -167,6 +173,8 @@ def check(checkpoint: Checkpoint, contract: Contract) -> None:
         raise DamagedCheckpoint("its answers are not of the model's classes")
     if not len(kept) <= checkpoint.position <= MAX_POSITION:
         raise DamagedCheckpoint("its position is none that a stream can have")
-    wanted = {} if checkpoint.ended else {t.name: (t.dtype, t.shape) for t in contract.state}
-    if {name: (str(t.dtype), t.shape) for name, t in state.items()} != wanted:
+    wanted = (
+        {} if checkpoint.ended else {t.name: (t.numpy_dtype, t.shape) for t in contract.carried}
+    )
+    if {name: (t.dtype, t.shape) for name, t in state.items()} != wanted:
         raise DamagedCheckpoint("its state is not of the model's tensors")

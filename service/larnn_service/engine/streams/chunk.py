@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.errors import Backpressure, BadValue, Expired, Gap
-from larnn_service.interfaces import Floats, Steps
+from larnn_service.interfaces import Floats, RowState, Steps
 
 
 class Chunk(NamedTuple):

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
-from larnn_service.engine.streams.checkpoint import Checkpoint, beginning
+from larnn_service.engine.streams.checkpoint import Checkpoint, beginning, has_context_of
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
 from larnn_service.engine.streams.places import Places
@@ -67,15 +68,20 @@ class Streams:
         return iter(self.places)
 
     async def open(
-        self, model: Model, key: str | None = None, start: Checkpoint | None = None, owner: str = ""
+        self,
+        model: Model,
+        key: str | None = None,
+        begin: Callable[[str], Checkpoint] | None = None,
+        owner: str = "",
     ) -> Stream:
-        """A stream at position 0, or where `start` stands, stored before it is returned.
+        """A stream that begins as `begin` says for its id, at position 0 unless given, stored
+        before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, Unavailable, and
-        Conflict where the key has opened another: on another model, or standing elsewhere.
+        Conflict where the key has opened another: on another model or context, or of another
+        stream.
         """
-        name = self.ids.new(owner)
-        checkpoint = beginning(name, model) if start is None else start.fork(name)
+        checkpoint = (begin or partial(beginning, model))(self.ids.new(owner))
         self.places.check_kept(checkpoint.outputs.nbytes)
         with self._room(owner):
             head = await self.store.create(checkpoint, key)
@@ -86,11 +92,16 @@ class Streams:
             stream = await self.resume(head, owner)
         except Expired:  # damaged, or gone since: nothing stands under this key
             await self.store.delete(head)
-            return await self.open(model, key, start, owner)
+            return await self.open(model, key, begin, owner)
         if stream.model.manifest.name != model.manifest.name:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
         if stream.checkpoint.origin != checkpoint.origin:
             raise Conflict("this key has opened another stream; take a new key for each operation")
+        if model.manifest.contract.context and not stream.checkpoint.ended:
+            async with stream.lock:
+                await self.wake(stream)
+                if not has_context_of(stream.checkpoint, checkpoint, model.manifest.contract):
+                    raise Conflict("this key has opened a stream with another context")
         return stream
 
     async def resume(self, stream_id: str, owner: str = "") -> Stream:

@@ -16,7 +16,7 @@ from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadValue, Conflict, UnknownStream, quoted
-from larnn_service.interfaces import Floats, Model
+from larnn_service.interfaces import Floats, Model, RowState
 from larnn_service.tasks import finished, result_of
 from larnn_service.telemetry.calls import concerns
 
@@ -34,6 +34,8 @@ class Part:
     offset: int | None = None
     """Steps sent before. Without it a part goes on where the sequence is, also when sent again."""
     acked: int | None = None
+    start: Callable[[Model], RowState | None] = lambda model: None
+    """The state before the first step where the client gave context; raises where it may not."""
 
 
 class Sequences:
@@ -76,10 +78,11 @@ class Sequences:
         """A stream before its first step, or the one that the same request has started."""
         if part.offset not in (None, 0):
             raise BadValue(f"offset {part.offset}: a sequence starts at 0")
-        stream = await self._engine.open(model, key, owner)
+        state = part.start(model)
+        stream = await self._engine.open(model, key, owner, state)
         if stream.checkpoint.ended:  # the name is free again
             await self._engine.streams.remove(stream.id)
-            stream = await self._engine.open(model, key, owner)
+            stream = await self._engine.open(model, key, owner, state)
         repeated = part.offset == 0 and stream.checkpoint.position <= steps
         if stream.checkpoint.position and not repeated:
             raise Conflict(

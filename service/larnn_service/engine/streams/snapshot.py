@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import Contract, StateTensor
-from larnn_service.engine.batching.row_state import RowState
 from larnn_service.engine.streams.checkpoint import MAX_POSITION, Checkpoint
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadMessage, BadShape, BadValue, Expired, Moved, quoted
-from larnn_service.interfaces import Floats
+from larnn_service.interfaces import Floats, RowState
 from larnn_service.outputs import to_columns
 
 
@@ -53,7 +52,7 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
             _living(stream),
             position=snapshot.position,
             outputs=outputs,
-            state={tensor.name: snapshot.state[tensor.name] for tensor in contract.state},
+            state={tensor.name: snapshot.state[tensor.name] for tensor in contract.carried},
         )
         streams.places.check_kept(outputs.nbytes, stream.kept_bytes)
         streams.commit(stream, restored)
@@ -64,7 +63,7 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
 async def fork(streams: Streams, stream_id: str, key: str | None, owner: str = "") -> Stream:
     """A new stream that goes on from where this one stands. Raises as `take_out` and `open`."""
     stream = await streams.look(stream_id)
-    return await streams.open(stream.model, key, _living(stream), owner)
+    return await streams.open(stream.model, key, _living(stream).fork, owner)
 
 
 def _living(stream: Stream) -> Checkpoint:
@@ -83,11 +82,13 @@ def check(contract: Contract, model: str, snapshot: Snapshot, max_kept: int) -> 
         raise BadValue(f"position: {quoted(snapshot.position)} is not within 0 and {MAX_POSITION}")
     _check_outputs(contract, snapshot, max_kept)
     _check_names(contract, snapshot.state)
-    for tensor in contract.state:
+    for tensor in contract.carried:
         value = snapshot.state[tensor.name]
-        _check_tensor(tensor.name, value, tensor.shape, tensor.dtype)
-        if tensor.dtype == "int64":
-            _check_counter(tensor, value, snapshot.position)
+        _check_kind(tensor.name, value, tensor.shape, tensor.numpy_dtype)
+        if not tensor.is_good(value):
+            raise BadValue(f"{tensor.name}: a value is not finite, or no {tensor.dtype}")
+    for counter in contract.state:
+        _check_maximum(counter, snapshot.state[counter.name])
 
 
 def _check_outputs(contract: Contract, snapshot: Snapshot, max_kept: int) -> None:
@@ -103,7 +104,7 @@ def _check_outputs(contract: Contract, snapshot: Snapshot, max_kept: int) -> Non
             raise BadValue(
                 f"{output.name}: of {kept} steps; at most the position, and at most {max_kept}"
             )
-        _check_kind(output.name, value, (kept, *output.step_shape), output.dtype)
+        _check_kind(output.name, value, (kept, *output.step_shape), np.dtype(output.dtype))
         if not output.is_good(value):
             raise BadValue(f"{output.name}: a value is not finite")
 
@@ -116,20 +117,16 @@ def _columns(contract: Contract, snapshot: Snapshot) -> Floats:
 
 
 def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:
-    names = {tensor.name for tensor in contract.state}
+    names = {tensor.name for tensor in contract.carried}
     for name in sorted(names ^ state.keys()):
         what = "missing" if name in names else "no state tensor of this model"
         raise BadMessage(f"{quoted(name)}: {what}; GET /models lists them")
 
 
-def _check_tensor(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
-    _check_kind(name, value, shape, dtype)
-    if dtype != "int64" and not np.isfinite(value).all():
-        raise BadValue(f"{name}: a value is not finite")
-
-
-def _check_kind(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
-    if value.dtype != np.dtype(dtype):
+def _check_kind(
+    name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> None:
+    if value.dtype != dtype:
         raise BadValue(f"{name}: dtype {value.dtype}; the model's is {dtype}")
     if value.shape != shape:
         raise BadShape(
@@ -137,9 +134,9 @@ def _check_kind(name: str, value: NDArray[Any], shape: tuple[int, ...], dtype: s
         )
 
 
-def _check_counter(tensor: StateTensor, value: NDArray[Any], position: int) -> None:
-    """An integer tensor counts steps: never more than there were, nor than it may hold."""
-    most = position if tensor.maximum is None else min(position, tensor.maximum)
-    if value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
+def _check_maximum(tensor: StateTensor, value: NDArray[Any]) -> None:
+    """What says how far another tensor is filled, say, leads nowhere else."""
+    most = tensor.maximum
+    if most is not None and value.size and not 0 <= int(value.min()) <= int(value.max()) <= most:
         told = quoted(value.ravel()[:8].tolist() if value.ndim else value.item())
         raise BadValue(f"{tensor.name}: {told} is not within 0 and {most}")
