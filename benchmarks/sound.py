@@ -44,9 +44,9 @@ def sound(
     ):
         speech = [answer.probabilities["speech"] for answer in _streamed(client, "voice", frames)]
         spectra = np.fft.rfft(blocks)
-        masks = np.array([step.output for step in _streamed(client, "mask", np.abs(spectra))])
+        masks = np.array([step.array for step in _streamed(client, "mask", np.abs(spectra))])
         guesses = np.fft.irfft(spectra * masks)
-        cleaned = np.array([step.output for step in _streamed(client, "clean", guesses)])
+        cleaned = np.array([step.array for step in _streamed(client, "clean", guesses)])
     clean = np.zeros(len(samples))
     for index, block in enumerate(cleaned):
         clean[index * SHIFT : index * SHIFT + BLOCK] += block

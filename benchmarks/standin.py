@@ -19,7 +19,8 @@ from onnx import ModelProto, helper
 from larnn_export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
 from larnn_export.families.builder import OPSET, Pen
 from larnn_export.families.lstm import STATE, write_layer
-from larnn_export.graph.model import IR_VERSION, model_of
+from larnn_export.graph.model import model_of
+from larnn_export.wrapping.served_model import IR_VERSION
 from larnn_service.contract import (
     INPUT,
     LENGTHS,

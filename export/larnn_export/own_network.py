@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import onnx
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import build_stepped_graph, zero_step
+from larnn_export.module_card import card
+from larnn_export.module_error import PAGE, ModuleError
+from larnn_export.module_trial import Trial, eager
 from larnn_export.placing import CARD_FILE, GRAPH_FILE, version_folder
-from larnn_export.verify import Parity, Scale, compare, standard
+from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
+from larnn_export.verify import Parity, ParityError, RunError, compare
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
 
 HORIZON = 24
 """Steps of the chunks over which graph and module are compared: up to twice as many."""
+DIFFERS = (
+    "Real inputs in samples= may differ less than noise does; what is small enough for you, "
+    "tolerance= allows"
+)
 
 
 def publish_module(
@@ -28,45 +38,101 @@ def publish_module(
     root: Path | str = "models",
     *,
     description: str = "",
-    like: ArrayLike | None = None,
+    samples: ArrayLike | Sequence[ArrayLike] | None = None,
+    tolerance: float | None = None,
+    tokenizer: bytes | None = None,
     replace: bool = False,
 ) -> Path:
     """Write root/<name>/<version>/, ready to be served, and give its path.
 
     Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
-    order of the contract, the module gives (answer [batch, steps, …], *next state): the answer is
-    the contract's one output, of any task. It must answer a sequence as it answers its steps one by
-    one: it is compared with its graph on noise, standard normal or of the scale of the steps `like`
-    [steps, channels]. Raises ModuleError where tensors do not fit the contract, ParityError where
-    graph and module differ, PublishError where
-    the version exists.
+    order of the contract, the module gives (*outputs [batch, steps, …], *next state), the outputs
+    in the order of the contract. It must answer a sequence as it answers its steps one by one.
+
+    It is compared with its graph on noise, or on `samples`: real steps [steps, channels], or a list
+    of such sequences. `tolerance` is how far they may differ, relative to max(1, |value|); without
+    one, what `compare` allows. `tokenizer` is the file that the vocabulary names, if it does.
+
+    Raises PublishError before anything else where the name cannot be one or the version exists,
+    ModuleError where the module cannot be served, ParityError where graph and module differ. Then
+    nothing is left behind.
     """
     was_training = module.training
     module.eval()
     try:
         with version_folder(Path(root), name, version, replace) as folder:
-            model = build_stepped_graph(module, contract)
-            rows, scale = _Rows(module, contract), _scale(contract, like)
-            parity = compare(rows, model, scale, HORIZON, output=contract.outputs[0].name)
-            data = model.SerializeToString(deterministic=True)
+            inputs = _inputs(contract, samples)
+            files = _tokenizer_file(contract, tokenizer)
+            plain = eager(module)
+            Trial(plain, contract, inputs, tolerance).run()
+            model = build_stepped_graph(plain, contract)
+            parity = _compared(plain, model, contract, inputs, tolerance)
+            files[GRAPH_FILE] = model.SerializeToString(deterministic=True)
             manifest = Manifest(
                 name=name,
                 version=version,
-                description=description or f"{type(module).__name__} of its author",
+                description=description or f"{type(plain).__name__} of its author",
                 contract=contract,
-                graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(data).hexdigest()),
+                graph=GraphFile(file=GRAPH_FILE, sha256=_sha256(files[GRAPH_FILE])),
                 network={
-                    "module": type(module).__name__,
-                    "parameters": sum(parameter.numel() for parameter in module.parameters()),
+                    "module": type(plain).__name__,
+                    "parameters": sum(parameter.numel() for parameter in plain.parameters()),
                 },
-                metrics={"parity": {"logits": parity.logits, "state": parity.state}},
+                metrics={
+                    "parity": {**parity.outputs, "state": parity.state},
+                    "compared": {"on": inputs.told, "tolerance": tolerance},
+                },
             )
-            (folder / GRAPH_FILE).write_bytes(data)
+            for file, data in files.items():
+                (folder / file).write_bytes(data)
             (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-            (folder / CARD_FILE).write_text(_card(manifest, parity))
+            (folder / CARD_FILE).write_text(card(manifest, parity))
     finally:
         module.train(was_training)
     return Path(root) / name / str(version)
+
+
+def _inputs(contract: Contract, samples: ArrayLike | Sequence[ArrayLike] | None) -> TrialInputs:
+    if samples is None:
+        return noise_for(contract)
+    try:
+        return samples_for(contract, samples)
+    except ValueError as error:
+        raise ModuleError(str(error)) from error
+
+
+def _tokenizer_file(contract: Contract, data: bytes | None) -> dict[str, bytes]:
+    """The file by its name. Raises ModuleError where it is not the one that the contract names."""
+    vocabulary = contract.vocabulary
+    named = vocabulary.tokenizer if vocabulary is not None else None
+    if named is None:
+        if data is not None:
+            raise ModuleError("the contract's vocabulary names no file for the tokenizer")
+        return {}
+    if data is None or _sha256(data) != named.sha256:
+        raise ModuleError(f"tokenizer= must be {named.file}, as the contract's sha256 says")
+    return {named.file: data}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _compared(
+    module: nn.Module,
+    model: onnx.ModelProto,
+    contract: Contract,
+    inputs: TrialInputs,
+    tolerance: float | None,
+) -> Parity:
+    names = [output.name for output in contract.outputs]
+    rows = _Rows(module, contract)
+    try:
+        return compare(rows, model, inputs, HORIZON, outputs=names, tolerance=tolerance)
+    except RunError as error:
+        raise ModuleError(f"{error}; {PAGE}") from error
+    except ParityError as error:
+        raise ParityError(f"{error}. {DIFFERS}") from error
 
 
 class _Rows:
@@ -81,47 +147,18 @@ class _Rows:
     def initial_state(self, batch: int) -> Tensors:
         return zero_step(self._contract, batch)[1:]
 
-    def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Tensor, Tensors]:
-        answers = torch.zeros(*x.shape[:2], *self._contract.outputs[0].step_shape)
+    def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Any, ...]:
+        answers = [
+            torch.zeros(*x.shape[:2], *output.step_shape, dtype=getattr(torch, output.dtype))
+            for output in self._contract.outputs
+        ]
         after = tuple(tensor.clone() for tensor in state)
         for row, length in enumerate(lengths.tolist()):
             if length:
-                mine = (tensor[row : row + 1] for tensor in state)
-                answer, *moved = self._module(x[row : row + 1, :length], *mine)
-                answers[row, :length] = answer[0]
-                for tensor, new in zip(after, moved, strict=True):
+                mine = (tensor[row : row + 1].clone() for tensor in state)
+                given = self._module(x[row : row + 1, :length], *mine)
+                for tensor, new in zip(answers, given, strict=False):
+                    tensor[row, :length] = new[0]
+                for tensor, new in zip(after, given[len(answers) :], strict=True):
                     tensor[row] = new[0]
-        return answers, after
-
-
-def _scale(contract: Contract, like: ArrayLike | None) -> Scale:
-    if like is None:
-        return standard(contract.input.width)
-    steps = np.asarray(like, np.float64).reshape(-1, contract.input.width)
-    return Scale(steps.mean(0).tolist(), steps.std(0).tolist())
-
-
-def _card(manifest: Manifest, parity: Parity) -> str:
-    contract = manifest.contract
-    answer, hertz = contract.outputs[0], contract.sample_rate_hz
-    names = ", ".join(answer.names)
-    rate = "" if hertz is None else f", at {hertz:g} steps a second"
-    channels = "\n".join(f"| {each.name} | {each.unit} |" for each in contract.input.summary)
-    state = "\n".join(f"| {t.name} | {list(t.shape)} | {t.description} |" for t in contract.state)
-    return f"""\
-# {manifest.name}, version {manifest.version}
-
-{manifest.description}: {manifest.network["parameters"]:,} parameters. It answers
-{answer.task}{f": {names}" if names else ""}{rate}.
-
-| channel | unit |
-|---|---|
-{channels}
-
-| state | shape | what it is |
-|---|---|---|
-{state}
-
-The graph agrees with the module in torch within {parity.logits:.0e} ({answer.name}) and
-{parity.state:.0e} (state) over ragged chunks that carry the state on.
-"""
+        return (*answers, after)

@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from larnn_export.manifests import read_manifest
 from larnn_export.triton_config import (
     CONFIG_FILE,
     triton_config,
     write_triton_config,
 )
+from larnn_service.contract import ModelName, Version
 
 GRAPH_FILE, CARD_FILE = "model.onnx", "README.md"
 CHECKPOINT_FOLDER = "checkpoint"
@@ -24,7 +27,9 @@ class PublishError(ValueError):
 
 
 def require_free(root: Path, name: str, version: int, replace: bool = False) -> Path:
-    """root/<name>/<version>. Raises PublishError where that exists and is not to be replaced."""
+    """root/<name>/<version>. Raises PublishError where name or version cannot be one, or where that
+    exists and is not to be replaced."""
+    _check(name, version)
     target = root / name / str(version)
     if target.exists() and not replace:
         raise PublishError(f"{target} exists: take another version, or --replace it")
@@ -36,16 +41,37 @@ def version_folder(root: Path, name: str, version: int, replace: bool = False) -
     """A folder to fill. When the block ends well it becomes root/<name>/<version>, with the
     config.pbtxt that its manifest asks for.
 
-    Raises PublishError where that exists and is not to be replaced.
+    Raises PublishError, before the block begins, where name or version cannot be one, or where
+    that exists and is not to be replaced. A block that raises leaves nothing behind.
     """
     target = require_free(root, name, version, replace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".publishing-") as folder:
-        whole = Path(folder) / "whole"
-        whole.mkdir()
-        yield whole
-        (whole / CONFIG_FILE).write_text(triton_config(read_manifest(whole)))
-        if target.exists():
-            target.rename(Path(folder) / "replaced")
-        whole.rename(target)
+    made = [path for path in (root, *root.parents) if not path.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix=".publishing-") as folder:
+            whole = Path(folder) / "whole"
+            whole.mkdir()
+            yield whole
+            (whole / CONFIG_FILE).write_text(triton_config(read_manifest(whole)))
+            target.parent.mkdir(exist_ok=True)
+            if target.exists():
+                target.rename(Path(folder) / "replaced")
+            whole.rename(target)
+    except BaseException:
+        with contextlib.suppress(OSError):  # somebody else may use one of them by now
+            for path in made:
+                path.rmdir()
+        raise
     write_triton_config(target)
+
+
+def _check(name: str, version: int) -> None:
+    """Raise PublishError unless they can be a model's."""
+    for given, kind, rule in (
+        (name, ModelName, "a model's name has small letters, digits and hyphens, 64 at the most"),
+        (version, Version, "a version is a whole number from 1"),
+    ):
+        try:
+            TypeAdapter(kind).validate_python(given, strict=True)
+        except ValidationError as error:
+            raise PublishError(f"{given!r} will not do: {rule}") from error

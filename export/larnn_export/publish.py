@@ -23,7 +23,8 @@ from larnn_export.model_card import PICTURES, write_card
 from larnn_export.networks import Network, RawClassifier
 from larnn_export.placing import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
-from larnn_export.verify import Parity, Scale, scale_of, standard, verify
+from larnn_export.trial_inputs import Scale, scale_of, standard
+from larnn_export.verify import Parity, verify
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Input, Manifest
 from larnn_service.outputs import classes
 

@@ -42,11 +42,7 @@ def triton_config(manifest: Manifest) -> str:
         "backend": "onnxruntime",
         "input": [_tensor(each) for each in contract.expected_inputs() if each.name not in state],
         "output": [_tensor(each) for each in contract.expected_outputs() if each.name not in state],
-        "sequence_batching": {
-            "oldest": {"max_candidate_sequences": MAX_SEQUENCES},
-            "max_sequence_idle_microseconds": IDLE_MICROSECONDS,
-            "state": [_state(tensor) for tensor in contract.state],
-        },
+        **({"sequence_batching": _sequences(contract)} if contract.state else {}),
         "parameters": {"labels": {"string_value": ",".join(contract.labels)}},
     }
     text: str = text_format.MessageToString(ParseDict(described, ModelConfig()))
@@ -73,6 +69,14 @@ def write_triton_config(version: Path) -> Path:
 def _tensor(signature: TensorSignature) -> dict[str, Any]:
     dims = [-1 if size is None else size for size in signature.shape]
     return {"name": signature.name, "data_type": _DTYPES[signature.dtype], "dims": dims}
+
+
+def _sequences(contract: Contract) -> dict[str, Any]:
+    return {
+        "oldest": {"max_candidate_sequences": MAX_SEQUENCES},
+        "max_sequence_idle_microseconds": IDLE_MICROSECONDS,
+        "state": [_state(tensor) for tensor in contract.state],
+    }
 
 
 def _state(tensor: StateTensor) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from larnn_export.families.loop import Tensors
 from larnn_export.networks import Network
+from larnn_export.reasons import reason
+from larnn_export.trial_inputs import AnyToken, Scale, TrialInputs, rounded_otherwise, standard
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, StateTensor
 
 BOUND = 1e-5
@@ -22,69 +25,43 @@ BOUND = 1e-5
 BATCH = 4
 HORIZON = 16
 """Steps of the chunks that are compared, up to twice as many, where a state has no queue."""
-EPSILON = 2.0**-23
-"""A float32's last bit, relative to it."""
 AMPLIFIED, LOOSEST = 10.0, 1e-3
 """A network may make more of rounding than BOUND: so much more of it, and so far, is no error."""
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Mean and standard deviation of each channel: far from them a network may amplify rounding."""
-
-    mean: Sequence[float]
-    deviation: Sequence[float]
-
-    def chunk(self, random: np.random.Generator, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Noise [BATCH, steps, channels] of that scale, and the same rounded otherwise."""
-        x = random.normal(self.mean, self.deviation, (BATCH, steps, len(self.mean)))
-        x = x.astype(np.float32)
-        return x, x * (1 + EPSILON * random.choice([-1, 1], x.shape)).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class AnyToken:
-    """Of so many; there is nothing in a token to be rounded."""
-
-    size: int
-
-    def chunk(self, random: np.random.Generator, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Tokens [BATCH, steps, 1], twice."""
-        x = random.integers(0, self.size, (BATCH, steps, 1))
-        return x, x
-
-
-def scale_of(record: Mapping[str, Any]) -> Scale | None:
-    """Of the data that a run learned from, where its record says."""
-    return Scale(**record["scale"]) if "scale" in record else None
-
-
-def standard(channels: int) -> Scale:
-    return Scale([0.0] * channels, [1.0] * channels)
-
-
 class Recurrent(Protocol):
-    """What can be compared: state in, state out, each row up to its length."""
+    """What can be compared: state in, state out, each row up to its length. Called, it gives its
+    outputs one after the other, and then the state."""
 
     def state_tensors(self) -> list[StateTensor]: ...
 
     def initial_state(self, batch: int) -> Tensors: ...
 
-    def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Tensor, Tensors]: ...
+    def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Any, ...]: ...
 
 
 class ParityError(ValueError):
     """The graph does not compute what the network does; the text says where and by how much."""
 
 
+class RunError(ValueError):
+    """The graph cannot be run; the text says what onnxruntime says of it."""
+
+
 @dataclass(frozen=True)
 class Parity:
     """The largest differences met, relative to max(1, |value|)."""
 
-    logits: float
+    outputs: Mapping[str, float]
+    """Of each output, by its name."""
     state: float
     steps: int
     """Steps that the longest row consumed."""
+
+    @property
+    def logits(self) -> float:
+        """Of a classifier's one output."""
+        return self.outputs[LOGITS]
 
 
 def verify(
@@ -96,8 +73,8 @@ def verify(
     """Compare over chunks longer than the window in total. Raises ParityError beyond BOUND."""
     config = network.config
     tokens = AnyToken(config.vocabulary) if config.vocabulary else None
-    like = tokens or scale or standard(_channels(model))
-    return compare(network, model, like, _horizon(network), seed)
+    inputs = tokens or scale or standard(_channels(model))
+    return compare(network, model, inputs, _horizon(network), seed)
 
 
 def _horizon(network: Network) -> int:
@@ -115,58 +92,91 @@ def _channels(model: onnx.ModelProto) -> int:
 def compare(
     network: Recurrent,
     model: onnx.ModelProto,
-    scale: Scale | AnyToken,
+    inputs: TrialInputs,
     horizon: int,
     seed: int = 0,
-    output: str = LOGITS,
+    *,
+    outputs: Sequence[str] = (LOGITS,),
+    tolerance: float | None = None,
 ) -> Parity:
     """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor: the
-    output of that name, and the state.
+    outputs of these names, and the state.
 
-    The chunks are noise of that scale, or tokens; each side carries its own state on. Raises
-    ParityError beyond BOUND, or beyond what the network itself makes of inputs that are rounded
-    otherwise.
+    Each side carries its own state on. Raises ParityError beyond `tolerance`; without one, beyond
+    BOUND and beyond what the network itself makes of inputs that are rounded otherwise. Raises
+    RunError where the graph cannot be run.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = _session(model)
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()
     in_torch = shaken = network.initial_state(BATCH)
-    in_graph: dict[str, NDArray[Any]] = {
-        tensor.name: tensor.initial_array(BATCH) for tensor in tensors
-    }
-    worst, total = {"logits": 0.0, "state": 0.0}, 0
-    for steps in (1, 3, horizon + 2, 1, 2 * horizon):
+    in_graph = {tensor.name: tensor.initial_array(BATCH) for tensor in tensors}
+    names = [*outputs, *(tensor.next_name for tensor in tensors)]
+    worst = dict.fromkeys([*outputs, *in_graph], 0.0)
+    chunks = (1, 3, horizon + 2, 1, 2 * horizon)
+    x = inputs.draw(random, BATCH, sum(chunks))
+    others = rounded_otherwise(random, x)
+    for steps in chunks:
         lengths = np.array([steps, *random.integers(0, steps + 1, BATCH - 1)], dtype=np.int64)
-        x, rounded = scale.chunk(random, steps)
         with torch.no_grad():
             counts = torch.from_numpy(lengths)
-            logits, in_torch = network(torch.from_numpy(x), in_torch, counts)
-            others, shaken = network(torch.from_numpy(rounded), shaken, counts)
-        names = [output, *(tensor.next_name for tensor in tensors)]
-        answers = session.run(names, {INPUT: x, LENGTHS: lengths, **in_graph})
-        in_graph = {tensor.name: a for tensor, a in zip(tensors, answers[1:], strict=True)}
-        for row, length in enumerate(lengths):
-            found = (answers[0][row, :length], logits[row, :length], others[row, :length])
-            worst["logits"] = max(worst["logits"], _compare(output, *found))
-        for tensor, mine, other in zip(tensors, in_torch, shaken, strict=True):
-            difference = _compare(tensor.name, in_graph[tensor.name], mine, other)
-            worst["state"] = max(worst["state"], difference)
-        total += steps
-    return Parity(worst["logits"], worst["state"], total)
+            *answers, in_torch = network(torch.from_numpy(x[:, :steps]), in_torch, counts)
+            *doubtful, shaken = network(torch.from_numpy(others[:, :steps]), shaken, counts)
+        found = _run(session, names, {INPUT: x[:, :steps], LENGTHS: lengths, **in_graph})
+        in_graph = dict(zip(in_graph, found[len(outputs) :], strict=True))
+        inside = torch.arange(steps) < counts[:, None]
+        by_graph = [*(a[inside.numpy()] for a in found[: len(outputs)]), *in_graph.values()]
+        by_torch = [*(a[inside] for a in answers), *in_torch]
+        rounded = [*(a[inside] for a in doubtful), *shaken]
+        for name, *three in zip(worst, by_graph, by_torch, rounded, strict=True):
+            worst[name] = max(worst[name], _compare(name, three, tolerance))
+        x, others = x[:, steps:], others[:, steps:]
+    state = max((worst[tensor.name] for tensor in tensors), default=0.0)
+    return Parity({name: worst[name] for name in outputs}, state, sum(chunks))
 
 
-def _compare(name: str, graph: NDArray[Any], network: Tensor, shaken: Tensor) -> float:
-    """The largest difference. Raises ParityError."""
-    largest = _difference(graph, network.numpy())
-    bound = max(BOUND, min(AMPLIFIED * _difference(shaken.numpy(), network.numpy()), LOOSEST))
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with _told():
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+
+def _run(
+    session: onnxruntime.InferenceSession, names: list[str], given: dict[str, NDArray[Any]]
+) -> list[NDArray[Any]]:
+    with _told():
+        found: list[NDArray[Any]] = session.run(names, given)
+    return found
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # those of onnxruntime share no base class
+        raise RunError(f"onnxruntime cannot run the graph: {reason(error)}") from error
+
+
+def _compare(name: str, three: Sequence[Any], tolerance: float | None) -> float:
+    """The largest difference, of what graph, network and rounded network gave. Raises
+    ParityError."""
+    graph, network, shaken = three
+    largest = difference(graph, network.numpy())
+    bound = tolerance
+    if bound is None:
+        amplified = AMPLIFIED * difference(shaken.numpy(), network.numpy())
+        bound = max(BOUND, min(amplified, LOOSEST))
     if not largest < bound:
         raise ParityError(f"{name} differs by {largest:.1e}, more than {bound:.0e}")
     return largest
 
 
-def _difference(mine: NDArray[Any], other: NDArray[Any]) -> float:
-    return float((np.abs(mine - other) / np.maximum(1, np.abs(other))).max(initial=0.0))
+def difference(mine: NDArray[Any], other: NDArray[Any]) -> float:
+    """The largest, relative to max(1, |other|); none where both are the same infinity."""
+    mine, other = mine.astype(np.float64), other.astype(np.float64)  # of booleans, too
+    with np.errstate(invalid="ignore"):
+        each = np.abs(mine - other) / np.maximum(1, np.abs(other))
+    return float(np.where(mine == other, 0, each).max(initial=0.0))

@@ -46,6 +46,7 @@ MAX_VERSION = 2**53 - 1
 """What JSON, every store and every client count exactly."""
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
+Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 
 
 class ContractError(ValueError):
@@ -61,9 +62,24 @@ class Vocabulary(Strict):
 
     size: int = Field(ge=2, le=2**24)
     """At most what float32 counts exactly."""
-    file: FileName
-    """What makes tokens of text: a SentencePiece model beside the manifest."""
-    sha256: Sha256
+    file: FileName | None = Field(None, exclude_if=lambda value: value is None)
+    """What makes tokens of text: a SentencePiece model beside the manifest. None where clients
+    send tokens alone."""
+    sha256: Sha256 | None = Field(None, exclude_if=lambda value: value is None)
+    """Of the file."""
+
+    @model_validator(mode="after")
+    def _a_file_has_a_checksum(self) -> Self:
+        if (self.file is None) != (self.sha256 is None):
+            raise ValueError("vocabulary: file and sha256 come together, or not at all")
+        return self
+
+    @property
+    def tokenizer(self) -> File | None:
+        """The file, where there is one."""
+        if self.file is None or self.sha256 is None:
+            return None
+        return File(file=self.file, sha256=self.sha256)
 
 
 class TensorSignature(Strict):
@@ -83,7 +99,8 @@ class Contract(Strict):
     """The first is the answer; the others are given to those who ask."""
     sample_rate_hz: float | None = Field(gt=0)
     """Of the steps; None where they have no time between them."""
-    state: tuple[StateTensor, ...] = Field(min_length=1)
+    state: tuple[StateTensor, ...] = ()
+    """Empty where each step is answered by itself."""
     context: tuple[ContextTensor, ...] = Field(
         (), max_length=MOST_CONTEXT, exclude_if=lambda tensors: not tensors
     )
@@ -262,7 +279,7 @@ class Manifest(Strict):
     format: Literal[1, 2] = 2
     """1 has `channels` in place of input and `labels` in place of outputs; see `Contract`."""
     name: ModelName
-    version: int = Field(ge=1, le=MAX_VERSION)
+    version: Version
     description: str
     contract: Contract
     graph: GraphFile

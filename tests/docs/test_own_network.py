@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
-from larnn_service.contract import Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import Channel, Contract, GraphFile, Input, Manifest, StateTensor
+from larnn_service.outputs import Output, Task
 from tests import live
 from tests.docs import page
 
 PAGE = page.read("own-network.md")
+QUANTITIES = (Channel(name="speed", unit="m/s"),)
 SOURCES = os.pathsep.join(live.PACKAGES)
 
 
@@ -40,6 +43,19 @@ def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
         lines = _python(program, tmp_path).splitlines()
     assert lines[-1] == "100 FAST"
     assert len(lines) == 10
+
+
+def test_outputs_are_such_as_a_contract_takes() -> None:
+    [block] = [block.text for block in page.blocks(PAGE) if block.language == "py"]
+    given: dict[str, tuple[Output, ...]] = {}
+    exec(block, {"Output": Output, "Channel": Channel}, given)
+    contract = Contract(input=Input(channels=QUANTITIES), sample_rate_hz=None, state=(), **given)
+    assert contract.columns == 3
+
+
+def test_every_task_is_told() -> None:
+    for task in get_args(Task):
+        assert f"| `{task}` |" in PAGE
 
 
 def test_every_field_of_a_manifest_is_told() -> None:

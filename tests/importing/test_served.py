@@ -46,7 +46,7 @@ def test_streams_answer_as_the_file_does(
         for chunks in zip(*(np.split(steps, cuts) for steps in signals), strict=True):
             for stream, chunk, answers in zip(streams, chunks, found, strict=True):
                 [prediction] = stream.predict([chunk])
-                answers.append(np.array(prediction.output, np.float32))
+                answers.append(np.array(prediction.array, np.float32))
     ends = [*(cuts - 1), 39]
     for answers, outputs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(np.stack(answers), outputs[ends], atol=1e-6)
@@ -75,7 +75,7 @@ def test_what_is_given_once_is_given_when_a_stream_opens(tmp_path: Path) -> None
         client.stream(context={"speaker": speaker, "gain": 2.0}) as stream,
     ):
         *_, last = stream.predict(np.split(steps, 4))
-    np.testing.assert_allclose(last.output, wanted[0], atol=1e-6)
+    np.testing.assert_allclose(last.array, wanted[0], atol=1e-6)
 
 
 def _by_hand(file: Path, steps: Any, states: dict[str, str], last: bool) -> Any:

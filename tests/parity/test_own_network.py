@@ -1,179 +1,140 @@
-"""Modules of one's own: published equal to what torch computes, or refused by name."""
+"""Modules of one's own: published equal to what torch computes, or refused in a sentence."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
-from torch import Tensor, nn
 
-from larnn_export.graph.stepped import ModuleError
+from larnn_export.module_error import ModuleError
 from larnn_export.own_network import publish_module
 from larnn_export.placing import PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
-from larnn_service.contract import Channel, Contract, Input, StateTensor
-from larnn_service.outputs import Output, classes
+from larnn_service.contract import MAX_VERSION, Vocabulary
+from tests import texts
+from tests.docs import page
+from tests.parity.own_modules import (
+    GRU,
+    HIDDEN,
+    REFUSED,
+    SERVED,
+    SUM,
+    Kind,
+    OneTensor,
+    Reader,
+    Stateless,
+    TwoLSTMs,
+    contract,
+)
 
 
-def _contract(*state: StateTensor) -> Contract:
-    channels = (Channel(name="left", unit="m"), Channel(name="right", unit="m"))
-    return Contract(
-        input=Input(channels=channels),
-        outputs=classes(("A", "B", "C")),
-        sample_rate_hz=10,
-        state=state,
-    )
-
-
-def _floats(name: str, *shape: int) -> StateTensor:
-    return StateTensor(name=name, shape=shape, dtype="float32", description=name)
-
-
-class TwoLSTMs(nn.Module):
-    """Its state has layers, which torch wants before the batch."""
-
-    contract = _contract(_floats("hidden", 2, 8), _floats("cell", 2, 8))
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(2, 8, num_layers=2, batch_first=True, dropout=0.5)
-        self.output = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, ...]:
-        state = (hidden.transpose(0, 1).contiguous(), cell.transpose(0, 1).contiguous())
-        outputs, (hidden, cell) = self.lstm(x, state)
-        return self.output(outputs), hidden.transpose(0, 1), cell.transpose(0, 1)
-
-
-class MeanSoFar(nn.Module):
-    """A sum and a count: no parameters, an integer and a scalar of state."""
-
-    contract = _contract(
-        StateTensor(name="count", shape=(), dtype="int64", description="steps so far"),
-        StateTensor(name="total", shape=(2,), dtype="float32", initial=0.5, description="sum"),
-    )
-
-    def forward(self, x: Tensor, count: Tensor, total: Tensor) -> tuple[Tensor, ...]:
-        totals = total[:, None] + x.cumsum(1)
-        counts = count[:, None] + torch.arange(1, x.shape[1] + 1)
-        logits = torch.cat([totals / counts[..., None], counts[..., None].float() / 100], dim=2)
-        return logits, counts[:, -1], totals[:, -1]
-
-
-class LooksAhead(MeanSoFar):
-    """Its first answer depends on later steps, which a stream has not yet."""
-
-    def forward(self, x: Tensor, count: Tensor, total: Tensor) -> tuple[Tensor, ...]:
-        logits, count, total = super().forward(x, count, total)
-        return logits.flip(1), count, total
-
-
-@pytest.mark.parametrize("kind", [TwoLSTMs, MeanSoFar])
-def test_a_module_is_published_equal_and_loads(
-    kind: type[TwoLSTMs] | type[MeanSoFar], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("kind", SERVED, ids=str)
+def test_is_published_equal_and_loads(kind: Kind, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    module = kind()
-    like = torch.rand(30, 2) * 9
-    folder = publish_module(module, kind.contract, "mine", 3, tmp_path, like=like)
-    assert folder == tmp_path / "mine" / "3"
-    manifest = load_model(folder, "cpu").manifest
-    assert manifest.contract == kind.contract
-    assert manifest.metrics["parity"]["logits"] < BOUND
-    assert module.training  # as it was
-    assert "agrees with the module" in (folder / "README.md").read_text()
-    text = onnx.load(folder / "model.onnx").SerializeToString()
-    assert b"/export/" not in text and b"site-packages" not in text  # no path of this machine
-
-
-def _read_as(output: Output, rate: float | None = 10) -> Contract:
-    """MeanSoFar's contract, its three numbers read in another way."""
-    update = {"outputs": (output,), "sample_rate_hz": rate}
-    return MeanSoFar.contract.model_copy(update=update)
-
-
-ABC = ("A", "B", "C")
-QUANTITIES = tuple(Channel(name=name, unit="m") for name in ABC)
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        Output(name="tags", task="tags", labels=ABC),
-        Output(name="chance", task="probability", labels=ABC),
-        Output(name="height", task="values", values=QUANTITIES),
-        Output(name="frame", task="raw", shape=(3,)),
-    ],
-    ids=lambda output: output.task,
-)
-def test_its_numbers_may_be_of_any_task(output: Output, tmp_path: Path) -> None:
-    folder = publish_module(MeanSoFar(), _read_as(output, None), "mine", root=tmp_path)
+    folder = publish_module(kind.module(), kind.contract, "mine", root=tmp_path, **kind.options)
     model = load_model(folder, "cpu")
-    assert model.manifest.contract.outputs == (output,)
-    card = (folder / "README.md").read_text()
-    assert f"It answers\n{output.task}" in card and f"({output.name})" in card
+    assert model.manifest.contract == kind.contract
+    parity = model.manifest.metrics["parity"]
+    assert set(parity) == {*(output.name for output in kind.contract.outputs), "state"}
+    assert max(parity.values()) < kind.options.get("tolerance", BOUND)
+
+
+@pytest.mark.parametrize("kind", REFUSED, ids=str)
+def test_is_refused_in_a_sentence_and_leaves_nothing(kind: Kind, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    with pytest.raises((ModuleError, ParityError), match=kind.refused) as refusal:
+        publish_module(kind.module(), kind.contract, "mine", root=tmp_path / "new", **kind.options)
+    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 500
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_has_a_row_for_each() -> None:
+    lines = page.read("own-network.md").splitlines()
+    rows = [line.strip("| ").split(" | ")[0] for line in lines if line.startswith("| ")]
+    kinds = [*SERVED, *REFUSED]
+    assert len(kinds) > 40
+    assert [row for row in rows if row in map(str, kinds)] == [str(kind) for kind in kinds]
+
+
+def test_the_module_is_left_as_it_was_and_the_graph_tells_no_path(tmp_path: Path) -> None:
+    module = TwoLSTMs()
+    samples = torch.rand(30, 2).numpy() * 9
+    folder = publish_module(module, TwoLSTMs.contract, "mine", 3, tmp_path, samples=samples)
+    assert folder == tmp_path / "mine" / "3"
+    assert module.training
+    text = onnx.load(folder / "model.onnx").SerializeToString()
+    assert b"/export/" not in text and b"site-packages" not in text
+
+
+def test_the_card_tells_what_was_compared_and_what_was_allowed(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    steps = [np.random.default_rng(0).random((25, 2)), np.zeros((7, 2))]
+    folder = publish_module(
+        Stateless(),
+        contract(),
+        "mine",
+        root=tmp_path,
+        description="A layer",
+        samples=steps,
+        tolerance=0.002,
+    )
+    text = " ".join((folder / "README.md").read_text().split())
+    assert "A layer: 9 parameters. It reads steps:" in text
+    assert "| logits | classes | A, B, C | It remembers nothing." in text
+    assert "(logits) over 79 carried steps of 32 samples of 2 sequences" in text
+    assert text.endswith("Its author allows 0.002.")
 
 
 @pytest.mark.parametrize(
-    ("outputs", "told"),
+    ("name", "version", "told"),
     [
-        ((Output(name="y", task="raw", shape=(3,), dtype="float64"),), r"y \(float64\)"),
-        (
-            (*classes(ABC), Output(name="more", task="raw")),
-            r"logits \(float32\), more \(float32\)",
-        ),
+        ("My GRU", 1, "'My GRU' will not do: a model's name has small letters"),
+        ("", 1, "'' will not do"),
+        ("../up", 1, "'../up' will not do"),
+        ("x" * 65, 1, "64 at the most"),
+        ("mine", 0, "0 will not do: a version is a whole number from 1"),
+        ("mine", MAX_VERSION + 1, "will not do: a version"),
+        ("mine", "2", "'2' will not do: a version"),
+        ("mine", 7, "take another version"),
     ],
 )
-def test_other_outputs_are_refused(outputs: tuple[Output, ...], told: str, tmp_path: Path) -> None:
-    contract = MeanSoFar.contract.model_copy(update={"outputs": outputs})
-    with pytest.raises(ModuleError, match=f"one output of float32; the contract has {told}"):
-        publish_module(MeanSoFar(), contract, "mine", root=tmp_path)
-    assert not list((tmp_path / "mine").iterdir())
-
-
-def test_a_module_that_looks_ahead_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParityError, match="logits differs"):
-        publish_module(LooksAhead(), MeanSoFar.contract, "mine", root=tmp_path)
-    assert not list((tmp_path / "mine").iterdir())
-
-
-def test_a_version_is_not_overwritten_unasked(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "1").mkdir(parents=True)
-    with pytest.raises(PublishError, match="take another version"):
-        publish_module(MeanSoFar(), MeanSoFar.contract, "mine", root=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("contract", "message"),
-    [
-        (_contract(_floats("total", 2)), r"does not take tensors \[2, 1, 2\], \[2, 2\]"),
-        (
-            _contract(
-                MeanSoFar.contract.state[0],
-                StateTensor(name="total", shape=(2,), dtype="int64", description="sum"),
-            ),
-            r"next_total is float32 \[2, 2\], not int64 \[2, 2\]",
-        ),
-        (
-            MeanSoFar.contract.model_copy(update={"outputs": classes("AB")}),
-            r"logits is float32 \[2, 1, 3\], not float32 \[2, 1, 2\]",
-        ),
-    ],
-)
-def test_what_does_not_fit_the_contract_is_named(
-    contract: Contract, message: str, tmp_path: Path
+def test_a_place_that_cannot_be_is_refused_first(
+    name: str, version: int, told: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModuleError, match=message):
-        publish_module(MeanSoFar(), contract, "mine", root=tmp_path)
+    (tmp_path / "mine" / "7").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(PublishError, match=told):
+        publish_module(OneTensor(), GRU, name, version, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_module_that_gives_one_tensor_is_told_what_to_give(tmp_path: Path) -> None:
-    class Forgetful(nn.Module):
-        def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
-            return x
+def test_folders_of_others_are_left(tmp_path: Path) -> None:
+    (tmp_path / "models" / "theirs" / "1").mkdir(parents=True)
+    with pytest.raises(ModuleError):
+        publish_module(OneTensor(), GRU, "mine", root=tmp_path / "models")
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["theirs"]
 
-    with pytest.raises(ModuleError, match=r"must give \(logits, next_hidden\), each a tensor"):
-        publish_module(Forgetful(), _contract(_floats("hidden", 2)), "mine", root=tmp_path)
+
+def test_a_tokenizer_is_published_beside_the_graph(tmp_path: Path) -> None:
+    file, size = texts.tokenizer(), texts.VOCABULARY
+    own = contract(HIDDEN, tokens=20)
+    named = Vocabulary(size=size, file="pieces.model", sha256="0" * 64)
+    wanted = own.model_copy(update={"vocabulary": named})
+    for data in (None, file):
+        with pytest.raises(ModuleError, match=r"tokenizer= must be pieces.model, as the contract"):
+            publish_module(Reader(size), wanted, "mine", root=tmp_path, tokenizer=data)
+    with pytest.raises(ModuleError, match="names no file for the tokenizer"):
+        publish_module(Reader(), own, "mine", root=tmp_path, tokenizer=file)
+    with pytest.raises(ModuleError, match="names no file for the tokenizer"):
+        publish_module(Stateless(), SUM, "mine", root=tmp_path, tokenizer=file)
+    sealed = named.model_copy(update={"sha256": hashlib.sha256(file).hexdigest()})
+    wanted = own.model_copy(update={"vocabulary": sealed})
+    model = load_model(
+        publish_module(Reader(size), wanted, "mine", root=tmp_path, tokenizer=file), "cpu"
+    )
+    assert model.tokenizer is not None and len(model.tokenizer.encode("a film"))

@@ -21,12 +21,6 @@ OPSET = 18
 Operand = str | Tensor | NDArray[Any] | float
 """A value of the graph by name, or a constant."""
 
-_DTYPES = {
-    "float32": TensorProto.FLOAT,
-    "float64": TensorProto.DOUBLE,
-    "int64": TensorProto.INT64,
-}
-
 
 class Pen:
     """Writes nodes in order. A loop body has a pen of its own, which shares the constants."""
@@ -215,12 +209,17 @@ class Pen:
             self.nodes,
             name,
             [
-                helper.make_tensor_value_info(n, _DTYPES[d], s)
+                helper.make_tensor_value_info(n, element_type(d), s)
                 for n, d, s in (*inputs, *self.defaults.values())
             ],
-            [helper.make_tensor_value_info(n, _DTYPES[d], s) for n, d, s in outputs],
+            [helper.make_tensor_value_info(n, element_type(d), s) for n, d, s in outputs],
             list(self.constants.values()),
         )
+
+
+def element_type(dtype: str) -> int:
+    """ONNX's number for a type by its name in numpy."""
+    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
 def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -231,4 +230,4 @@ def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
 
 
 def _info(name: str, dtype: str) -> Any:
-    return helper.make_tensor_value_info(name, _DTYPES[dtype], None)
+    return helper.make_tensor_value_info(name, element_type(dtype), None)

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from larnn_service.contract import MANIFEST_FILE, Vocabulary
+from larnn_service.contract import MANIFEST_FILE
 from larnn_service.errors import StartupError
 from larnn_service.tensors import File
 
@@ -20,7 +20,7 @@ class VersionFolder:
         self.path = path
         self._max_bytes = self._left = max_bytes
 
-    def verified(self, file: File | Vocabulary) -> bytes:
+    def verified(self, file: File) -> bytes:
         """What is in the file. Raises StartupError where that is not as published."""
         data = self.read(file.file)
         digest = hashlib.sha256(data).hexdigest()

@@ -136,10 +136,10 @@ def _manifest(files: VersionFolder) -> Manifest:
 
 
 def _tokenizer(files: VersionFolder, vocabulary: Vocabulary | None) -> Tokenizer | None:
-    if vocabulary is None:
+    if vocabulary is None or (file := vocabulary.tokenizer) is None:
         return None
-    with _blamed(files.path / vocabulary.file):
-        return SentencePieceTokenizer(files.verified(vocabulary), vocabulary)
+    with _blamed(files.path / file.file):
+        return SentencePieceTokenizer(files.verified(file), vocabulary)
 
 
 def _first_problem(error: ValidationError) -> str:

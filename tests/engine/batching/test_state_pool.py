@@ -75,6 +75,24 @@ def test_no_memory_is_touched_before_it_is_needed() -> None:
     assert arena.write({name: tensor[:1] for name, tensor in arena.tensors.items()})[0].index == 1
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_rows_without_state_have_slots_too(in_place: bool) -> None:
+    class Steps(Adder):
+        def run(self, x: Floats, lengths: Any, state: State) -> tuple[Floats, State]:
+            return x, {}
+
+        def advance(self, x: Floats, lengths: Any, tensors: State, *rows: Any) -> Floats:
+            return x if in_place else advance_by_copy(self.run, x, lengths, tensors, *rows)
+
+    arena = Arena({}, 2)
+    x = np.arange(10, dtype=np.float32).reshape(5, 1, 2)
+    given = arena.advance(
+        Steps(arena, in_place), x, np.ones(5, dtype=np.int64), [arena.initial] * 5, [False] * 5
+    )
+    np.testing.assert_array_equal(given[0], x)
+    assert len({slot.index for slot in (*given[1], arena.initial)}) == 6
+
+
 def test_a_slot_is_free_again_when_nobody_holds_it() -> None:
     arena = Arena(toy.CONTRACT.initial_state())
     slots, free = [arena.initial] * 4, len(arena.free)

@@ -53,7 +53,8 @@ class Arena:
     def __init__(self, initial: RowState, slots: int = SLOTS) -> None:
         """`initial`: the state before the first step. `slots`: so many at first, or as many as
         RESERVED holds."""
-        slots = max(min(slots, RESERVED // sum(array.nbytes for array in initial.values())), 1)
+        size = sum(array.nbytes for array in initial.values())
+        self._capacity = slots = max(min(slots, RESERVED // max(size, 1)), 1)
         self.tensors: State = {
             name: np.empty((slots, *first.shape), first.dtype) for name, first in initial.items()
         }
@@ -99,8 +100,8 @@ class Arena:
         ]
 
     def write(self, state: State) -> list[Slot]:
-        """New slots with the rows of a batch."""
-        slots = self._slots(len(next(iter(state.values()))))
+        """New slots with the rows of a batch; one slot where there are no tensors."""
+        slots = self._slots(len(next(iter(state.values()), "1")))
         rows = _rows(slots)
         with self._writing:
             for name, tensor in self.tensors.items():
@@ -117,12 +118,12 @@ class Arena:
             return [self.free.pop() for _ in range(count)]
 
     def _grow(self) -> None:
-        capacity = len(next(iter(self.tensors.values())))
         self.tensors = {
             name: np.concatenate([tensor, np.empty_like(tensor)])
             for name, tensor in self.tensors.items()
         }
-        self.free.extend(reversed(range(capacity, 2 * capacity)))
+        self.free.extend(reversed(range(self._capacity, 2 * self._capacity)))
+        self._capacity *= 2
 
 
 def _rows(slots: Sequence[Slot]) -> Indices:

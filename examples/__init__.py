@@ -1,0 +1,1 @@
+"""Programs that use what this repository makes."""

@@ -1,0 +1,1 @@
+"""Remaining useful life: a made-up machine wears out, and a network tells how many hours it has."""
