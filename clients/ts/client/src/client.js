@@ -86,11 +86,19 @@ export class Client {
    * @param {StreamOptions} [options]
    */
   async stream(options = {}) {
+    return this.connect(options).ready();
+  }
+
+  /**
+   * The same at once, before it is open: its events tell when it is.
+   * @param {StreamOptions} [options]
+   */
+  connect(options = {}) {
     if (options.position !== undefined && options.resume === undefined) {
       throw new TypeError("`position` goes with `resume`");
     }
     this.#service.WebSocket();
-    return new Stream(this.#service, options).ready();
+    return new Stream(this.#service, options);
   }
 
   /**

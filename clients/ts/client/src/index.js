@@ -1,8 +1,11 @@
 // The client of the LARNN service: classify sequences, and hold streams that never lose a step.
 
+export { answerOf } from "./answers.js";
+export { Chunk, flat } from "./chunk.js";
 export { Client } from "./client.js";
 export * from "./errors.js";
 export { Framer } from "./framer.js";
+export { News } from "./news.js";
 export { Stream } from "./stream.js";
 
 /** @typedef {import("./messages.js").Answer} Answer */
@@ -12,5 +15,6 @@ export { Stream } from "./stream.js";
 /** @typedef {import("./messages.js").Opened} Opened */
 /** @typedef {import("./messages.js").Output} Output */
 /** @typedef {import("./messages.js").Prediction} Prediction */
+/** @typedef {import("./chunk.js").Steps} Steps */
 /** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */
