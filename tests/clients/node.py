@@ -32,6 +32,19 @@ def node() -> str:
     pytest.skip("node is not installed")
 
 
+def packages() -> None:
+    """Have what clients/ts/package.json pins. Without it as without Node."""
+    node()
+    if (FOLDER / "node_modules" / "@larnn").is_dir():
+        return
+    install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+    if subprocess.run(install, cwd=FOLDER, capture_output=True, timeout=600).returncode:
+        missing = "npm could not install what clients/ts/package.json pins"
+        if os.environ.get("LARNN_NODE") == "required":
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
 def run(*arguments: str) -> str:
     """What Node prints. Fails with it where Node does."""
     done = subprocess.run(

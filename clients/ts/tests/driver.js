@@ -1,10 +1,11 @@
 // Streams for the tests in Python: a job as JSON a line on stdin, its outcome as a line on stdout.
 
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, stream, talk, many, more };
+const jobs = { classify, models, stream, talk, many, more, edge, offline };
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
 
@@ -81,6 +82,41 @@ async function many({ url, client, signal, edges, count, options }) {
     return { predictions, ended: await stream.end() };
   };
   return Promise.all(Array.from({ length: count }, one));
+}
+
+/** A version's folder, run here. */
+async function edgeModel(folder) {
+  const ort = await import("onnxruntime-web");
+  ort.env.wasm.numThreads = 1;
+  const { EdgeModel } = await import("@larnn/edge");
+  return EdgeModel.load(ort, (file) => readFile(`${folder}/${file}`));
+}
+
+/** A recording in which the network is cut now and then. */
+async function edge({ url, client, folder, ...what }) {
+  const { run } = await import("./edge_run.js");
+  const gate = what.paced && (async (chunk) => {
+    say({ answered: chunk - 1 });
+    while (chunk > allowed) await new Promise((wake) => wakes.push(wake));
+  });
+  const service = new Client(url, client);
+  return run({ client: service, model: await edgeModel(folder), ...what, gate });
+}
+
+/** The network alone, and its last state as the service reads it. */
+async function offline({ folder, signal, edges }) {
+  const { read, write } = await import("@larnn/edge");
+  const model = await edgeModel(folder);
+  let state = model.initial();
+  const logits = [];
+  for (const chunk of chunks(signal, edges)) {
+    const advanced = await model.advance(state, Float32Array.from(chunk.flat()));
+    logits.push(...advanced.outputs.logits);
+    const file = write(model.name, model.version, advanced.state);
+    state = read(file);
+    state.file = Buffer.from(file).toString("base64");
+  }
+  return { logits, file: state.file };
 }
 
 async function more({ chunks }) {

@@ -14,6 +14,7 @@ import { Recovery } from "./recovery.js";
 /**
  * @typedef {object} StreamOptions
  * @property {string} [model] what to run; the service's default unless given
+ * @property {number} [version] with `model`: the one that answers unless given
  * @property {string} [resume] the id of a stream to go on with, instead of a new one
  * @property {number} [position] with `resume`: how many of its steps the caller has the answers of
  * @property {boolean} [logits] give logits too
@@ -264,13 +265,14 @@ export class Pump {
   }
 
   #url() {
-    const { model, resume, emit = "last", logits = false, outputs, explain } = this.#wish;
+    const { model, version, resume, emit = "last", logits = false, outputs, explain } = this.#wish;
     const query = new URLSearchParams({ emit: String(emit), logits: String(logits) });
     if (explain) query.set("explain", "true");
     if (outputs?.length) query.set("outputs", outputs.join(","));
     const stream = this.opened?.stream ?? resume;
     if (stream) query.set("stream", stream);
     else if (model) query.set("model", model);
+    if (!stream && version) query.set("version", String(version));
     return this.#service.url(this.#recovery.address, `/stream?${query}`);
   }
 }

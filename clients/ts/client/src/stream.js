@@ -51,6 +51,11 @@ export class Stream extends EventTarget {
     return this.#pump.opened;
   }
 
+  /** Whether the service has opened it. */
+  get isOpen() {
+    return this.#pump.opened !== undefined;
+  }
+
   /** Whoever has it, and the key that opened it, can resume the stream. */
   get id() {
     return this.opened.stream;

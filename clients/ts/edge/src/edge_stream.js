@@ -1,0 +1,371 @@
+// A stream that runs at the service, and here while the service cannot be reached.
+
+import {
+  BufferFull,
+  Chunk,
+  Expired,
+  flat,
+  LarnnError,
+  mayPass,
+  Moved,
+  News,
+  StateLost,
+  StreamClosed,
+  Unknown,
+  Unreachable,
+} from "@larnn/client";
+
+import { Past } from "./past.js";
+import { predictionOf } from "./prediction.js";
+import { write } from "./safetensors.js";
+
+/** @typedef {import("@larnn/client").Client} Client */
+/** @typedef {import("@larnn/client").Prediction} Prediction */
+/** @typedef {import("@larnn/client").Steps} Steps */
+/** @typedef {import("@larnn/client").Stream} Stream */
+/** @typedef {import("@larnn/client").StreamOptions} StreamOptions */
+/** @typedef {import("./model.js").EdgeModel} EdgeModel */
+
+/**
+ * @typedef {object} EdgeOptions
+ * @property {"last" | "every" | number} [emit] as of a stream
+ * @property {boolean} [logits]
+ * @property {string[]} [outputs]
+ * @property {boolean} [explain] at the service alone
+ * @property {boolean} [binary]
+ * @property {number} [patience] milliseconds without a connection after which it goes on here
+ * @property {number} [snapshotSteps] steps after which the state is fetched again; from there a
+ *   stream goes on here
+ * @property {number} [maxBufferedSteps] steps since that state, or not read
+ */
+
+/** A prediction, and where it was made. @typedef {Prediction & {edge: boolean}} EdgePrediction */
+
+/**
+ * Whether the stream can go on here: the service is away, or has lost what this side still has.
+ * @param {unknown} error
+ */
+function isAway(error) {
+  return [Unreachable, Expired, Unknown, StateLost].some((kind) => error instanceof kind);
+}
+
+/**
+ * Every step is answered once, wherever it is run. At the service the state is fetched now and then
+ * (`GET /streams/ID/state`). Without a connection the stream goes on here, from that state, over the
+ * steps since then; those that were answered are not answered again. When the service is back it
+ * gets the state of here (`PUT`), and the next steps.
+ *
+ * Dispatches `opened` and `lost` as a stream does, `edge` when it goes on here and `returned` when
+ * the service has it again; their `detail` has the `position`.
+ */
+export class EdgeStream extends EventTarget {
+  #client;
+  #model;
+  #options;
+  /** @type {Stream | undefined} */ #service;
+  /** @type {string | undefined} */ #id;
+  #past;
+  /** @type {EdgePrediction[]} */ #came = [];
+  /** @type {Map<number, number>} */ #takenAt = new Map();
+  #unread = 0;
+  #read = 0;
+  #durable = 0;
+  /** @type {Promise<number | undefined> | undefined} */ #told;
+  /** @type {string | undefined} */ #name; // under which another stream is opened
+  #reachable = false;
+  #away = false;
+  #ending = false;
+  #moved = false;
+  /** @type {number | undefined} */ #ended;
+  /** @type {unknown} */ #failure;
+  #news = new News();
+  /** Steps whose answers have come. */
+  answered = 0;
+  /** Steps sent, over the stream's whole life. */
+  position = 0;
+  /** Whether it runs here now. */
+  edge = false;
+
+  /**
+   * @param {Client} client
+   * @param {EdgeModel} model
+   * @param {EdgeOptions} [options]
+   */
+  constructor(client, model, options = {}) {
+    super();
+    this.#client = client;
+    this.#model = model;
+    this.#options = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps: 16_384, ...options };
+    this.#past = new Past(model.initial(), this.#options.snapshotSteps);
+    this.#run();
+  }
+
+  /** Steps that the service's store holds, as far as this client was told. */
+  get durable() {
+    return this.#durable;
+  }
+
+  /** Steps held back: they are not read, or came after the state from which to go on here. */
+  get held() {
+    return this.position - Math.min(this.#past.state.position, this.#read);
+  }
+
+  /** Chunks whose predictions `receive` has not given yet. */
+  get unread() {
+    return this.#unread;
+  }
+
+  /**
+   * Take the next steps; their end in the stream. Waits for nothing. Throws BadInput, BufferFull,
+   * StreamClosed, and what ended the stream.
+   * @param {Steps} steps
+   */
+  send(steps) {
+    this.#check();
+    if (this.#ending) throw new StreamClosed("the stream is ended; open another one");
+    const { data, width } = flat(steps, this.#model.width);
+    const chunk = new Chunk(this.position, data, width);
+    if (this.held + chunk.length > this.#options.maxBufferedSteps) {
+      throw new BufferFull(`${this.held} steps are held; read the predictions`);
+    }
+    this.#past.append(chunk);
+    this.#takenAt.set(chunk.end, performance.now());
+    this.position = chunk.end;
+    this.#unread += 1;
+    this.#pass();
+    this.#news.tell();
+    return this.position;
+  }
+
+  /** The next prediction, one for each chunk. Throws StreamClosed after the last one. */
+  async receive() {
+    for (;;) {
+      const prediction = this.#came.shift();
+      if (prediction) {
+        this.#read = prediction.position;
+        this.#unread -= 1;
+        return prediction;
+      }
+      this.#check();
+      if (this.#ended !== undefined) throw new StreamClosed("the stream has ended");
+      await this.#news.next();
+    }
+  }
+
+  /** Predictions until the stream is ended or closed. */
+  async *[Symbol.asyncIterator]() {
+    try {
+      for (;;) yield await this.receive();
+    } catch (error) {
+      if (!(error instanceof StreamClosed)) throw error;
+    }
+  }
+
+  /** End the stream once all is answered and the service is told; its last position. */
+  async end() {
+    this.#ending = true;
+    this.#pass();
+    this.#news.tell();
+    while (this.#ended === undefined) {
+      this.#check();
+      await this.#news.next();
+    }
+    return this.#ended;
+  }
+
+  /** Let go of it: the stream lives on at the service, where that has it. */
+  close() {
+    this.#fail(new StreamClosed("the stream was closed here"));
+    this.#service?.close();
+  }
+
+  /** Drop the connection, go on here, and stay away until `reconnect`. */
+  disconnect() {
+    this.#away = true;
+    this.#service?.close();
+    this.#news.tell();
+  }
+
+  /** Go back to the service, as soon as it answers. */
+  reconnect() {
+    this.#away = false;
+    this.#news.tell();
+  }
+
+  async #run() {
+    try {
+      while (this.#ended === undefined && !this.#failure) {
+        if (!this.#away) await this.#atService();
+        if (this.#ended === undefined && !this.#failure) await this.#here();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#news.tell();
+  }
+
+  /** Until the stream has ended, or its service is not there. */
+  async #atService() {
+    const { patience, snapshotSteps, maxBufferedSteps, ...wish } = this.#options;
+    const { name: model, version } = this.#model;
+    const which = this.#id ? { resume: this.#id, position: this.answered } : { model, version };
+    const service = this.#client.connect({ ...wish, ...which, maxBufferedSteps: Infinity });
+    const leave = () => service.close();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer = setTimeout(leave, patience);
+    this.#follow(service, "opened", ({ stream }) => {
+      clearTimeout(timer);
+      timer = undefined;
+      this.#id = stream;
+      this.#pass();
+    });
+    this.#follow(service, "lost", () => (timer ??= setTimeout(leave, patience)));
+    this.#service = service;
+    this.#told = undefined;
+    try {
+      for await (const prediction of service) this.#take({ ...prediction, edge: false });
+      this.#ended = await this.#told;
+    } catch (error) {
+      const again = error instanceof Moved && !this.#moved; // by an attempt of our own, given up?
+      this.#moved ||= again;
+      if (!again && !isAway(error) && !mayPass(error)) throw error;
+    } finally {
+      clearTimeout(timer);
+      this.#service = undefined;
+    }
+  }
+
+  /** Give the service what it has not got; and the end, where all is given. */
+  #pass() {
+    const service = this.#service;
+    if (!service?.isOpen) return;
+    try {
+      for (const chunk of this.#past.chunks) {
+        if (chunk.end > service.position) service.send(chunk.from(service.position).data);
+      }
+      if (this.#ending) this.#told ??= service.end().catch(() => undefined);
+    } catch {
+      // whoever reads its predictions is told why
+    }
+  }
+
+  /** @param {EdgePrediction} prediction */
+  #take(prediction) {
+    const { position, durable, edge } = prediction;
+    if (position <= this.answered) return;
+    this.answered = position;
+    this.#durable = Math.max(this.#durable, durable);
+    this.#takenAt.delete(position);
+    this.#came.push(prediction);
+    if (!edge) {
+      this.#moved = false;
+      if (this.#id) this.#past.refresh(this.#client, this.#id, position);
+    }
+    this.#news.tell();
+  }
+
+  /** Run the stream here until the service has it again. */
+  async #here() {
+    this.edge = true;
+    this.#reachable = false;
+    this.#past.forget();
+    this.#tell("edge", { position: this.answered });
+    this.#probe();
+    while (!this.#failure) {
+      const caughtUp = this.#past.state.position >= this.answered;
+      if (caughtUp && this.#reachable && !this.#away) {
+        if (await this.#return()) break;
+        continue;
+      }
+      const chunk = this.#past.next();
+      if (chunk) await this.#step(chunk);
+      else await this.#news.next();
+    }
+    this.edge = false;
+  }
+
+  /** @param {Chunk} chunk the next steps */
+  async #step(chunk) {
+    const { state, outputs } = await this.#model.advance(this.#past.state, chunk.data);
+    if (chunk.end > this.answered) {
+      const latency = performance.now() - (this.#takenAt.get(chunk.end) ?? NaN);
+      const answer = predictionOf(this.#model.outputs, outputs, chunk, this.#options);
+      this.#take({ ...answer, durable: this.#durable, latency, edge: true });
+    }
+    this.#past.keep(state);
+  }
+
+  /** Whether the service has taken the state of here. */
+  async #return() {
+    const { name: model, version } = this.#model;
+    const { state } = this.#past;
+    const file = write(model, version, state);
+    try {
+      if (this.#id) await this.#client.putState(this.#id, file);
+      else {
+        this.#name ??= crypto.randomUUID();
+        const { stream } = await this.#client.open({ model, version }, this.#name);
+        await this.#client.putState(stream, file);
+        this.#id = stream;
+        this.#name = undefined;
+      }
+    } catch (error) {
+      if (error instanceof Expired || error instanceof Unknown) this.#id = undefined;
+      else if (!isAway(error) && !mayPass(error)) throw error;
+      else this.#reachable = false;
+      return false;
+    }
+    this.#durable = state.position;
+    this.#tell("returned", { position: state.position });
+    return true;
+  }
+
+  /** While the stream runs here: ask whether the service answers. */
+  async #probe() {
+    while (this.edge && !this.#failure) {
+      if (this.#away || this.#reachable) {
+        await this.#news.next();
+        continue;
+      }
+      try {
+        await this.#client.models();
+        this.#reachable = !this.#away;
+      } catch (error) {
+        if (!isAway(error) && !mayPass(error)) this.#fail(error);
+      }
+      this.#news.tell();
+    }
+  }
+
+  /**
+   * Tell an event of the service's stream on, once it was heeded.
+   * @param {Stream} service
+   * @param {string} type
+   * @param {(detail: any) => void} heed
+   */
+  #follow(service, type, heed) {
+    service.addEventListener(type, (event) => {
+      const { detail } = /** @type {CustomEvent} */ (event);
+      heed(detail);
+      this.#tell(type, detail);
+    });
+  }
+
+  /**
+   * @param {string} type
+   * @param {unknown} detail
+   */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #check() {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#failure ??= error instanceof LarnnError ? error : new LarnnError(`here: ${error}`);
+    this.#news.tell();
+  }
+}
