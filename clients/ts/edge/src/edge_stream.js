@@ -5,49 +5,24 @@ import {
   Chunk,
   Expired,
   flat,
-  LarnnError,
-  mayPass,
   Moved,
-  News,
-  StateLost,
   StreamClosed,
   Unknown,
-  Unreachable,
 } from "@larnn/client";
 
+import { Inbox } from "./inbox.js";
+import { DEFAULTS, isAway } from "./options.js";
 import { Past } from "./past.js";
 import { predictionOf } from "./prediction.js";
 import { write } from "./safetensors.js";
 
 /** @typedef {import("@larnn/client").Client} Client */
-/** @typedef {import("@larnn/client").Prediction} Prediction */
 /** @typedef {import("@larnn/client").Steps} Steps */
 /** @typedef {import("@larnn/client").Stream} Stream */
 /** @typedef {import("@larnn/client").StreamOptions} StreamOptions */
+/** @typedef {import("./inbox.js").EdgePrediction} EdgePrediction */
 /** @typedef {import("./model.js").EdgeModel} EdgeModel */
-
-/**
- * @typedef {object} EdgeOptions
- * @property {"last" | "every" | number} [emit] as of a stream
- * @property {boolean} [logits]
- * @property {string[]} [outputs]
- * @property {boolean} [explain] at the service alone
- * @property {boolean} [binary]
- * @property {number} [patience] milliseconds without a connection after which it goes on here
- * @property {number} [snapshotSteps] steps after which the state is fetched again; from there a
- *   stream goes on here
- * @property {number} [maxBufferedSteps] steps since that state, or not read
- */
-
-/** A prediction, and where it was made. @typedef {Prediction & {edge: boolean}} EdgePrediction */
-
-/**
- * Whether the stream can go on here: the service is away, or has lost what this side still has.
- * @param {unknown} error
- */
-function isAway(error) {
-  return [Unreachable, Expired, Unknown, StateLost].some((kind) => error instanceof kind);
-}
+/** @typedef {import("./options.js").EdgeOptions} EdgeOptions */
 
 /**
  * Every step is answered once, wherever it is run. At the service the state is fetched now and then
@@ -65,10 +40,7 @@ export class EdgeStream extends EventTarget {
   /** @type {Stream | undefined} */ #service;
   /** @type {string | undefined} */ #id;
   #past;
-  /** @type {EdgePrediction[]} */ #came = [];
   /** @type {Map<number, number>} */ #takenAt = new Map();
-  #unread = 0;
-  #read = 0;
   #durable = 0;
   /** @type {Promise<number | undefined> | undefined} */ #told;
   /** @type {string | undefined} */ #name; // under which another stream is opened
@@ -76,11 +48,7 @@ export class EdgeStream extends EventTarget {
   #away = false;
   #ending = false;
   #moved = false;
-  /** @type {number | undefined} */ #ended;
-  /** @type {unknown} */ #failure;
-  #news = new News();
-  /** Steps whose answers have come. */
-  answered = 0;
+  #inbox = new Inbox();
   /** Steps sent, over the stream's whole life. */
   position = 0;
   /** Whether it runs here now. */
@@ -95,9 +63,14 @@ export class EdgeStream extends EventTarget {
     super();
     this.#client = client;
     this.#model = model;
-    this.#options = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps: 16_384, ...options };
+    this.#options = { ...DEFAULTS, ...options };
     this.#past = new Past(model.initial(), this.#options.snapshotSteps);
     this.#run();
+  }
+
+  /** Steps whose answers have come. */
+  get answered() {
+    return this.#inbox.answered;
   }
 
   /** Steps that the service's store holds, as far as this client was told. */
@@ -107,12 +80,12 @@ export class EdgeStream extends EventTarget {
 
   /** Steps held back: they are not read, or came after the state from which to go on here. */
   get held() {
-    return this.position - Math.min(this.#past.state.position, this.#read);
+    return this.position - Math.min(this.#past.state.position, this.#inbox.read);
   }
 
   /** Chunks whose predictions `receive` has not given yet. */
   get unread() {
-    return this.#unread;
+    return this.#inbox.unread;
   }
 
   /**
@@ -121,7 +94,7 @@ export class EdgeStream extends EventTarget {
    * @param {Steps} steps
    */
   send(steps) {
-    this.#check();
+    this.#inbox.check();
     if (this.#ending) throw new StreamClosed("the stream is ended; open another one");
     const { data, width } = flat(steps, this.#model.width);
     const chunk = new Chunk(this.position, data, width);
@@ -131,25 +104,15 @@ export class EdgeStream extends EventTarget {
     this.#past.append(chunk);
     this.#takenAt.set(chunk.end, performance.now());
     this.position = chunk.end;
-    this.#unread += 1;
+    this.#inbox.unread += 1;
     this.#pass();
-    this.#news.tell();
+    this.#inbox.news.tell();
     return this.position;
   }
 
   /** The next prediction, one for each chunk. Throws StreamClosed after the last one. */
-  async receive() {
-    for (;;) {
-      const prediction = this.#came.shift();
-      if (prediction) {
-        this.#read = prediction.position;
-        this.#unread -= 1;
-        return prediction;
-      }
-      this.#check();
-      if (this.#ended !== undefined) throw new StreamClosed("the stream has ended");
-      await this.#news.next();
-    }
+  receive() {
+    return this.#inbox.receive();
   }
 
   /** Predictions until the stream is ended or closed. */
@@ -162,20 +125,16 @@ export class EdgeStream extends EventTarget {
   }
 
   /** End the stream once all is answered and the service is told; its last position. */
-  async end() {
+  end() {
     this.#ending = true;
     this.#pass();
-    this.#news.tell();
-    while (this.#ended === undefined) {
-      this.#check();
-      await this.#news.next();
-    }
-    return this.#ended;
+    this.#inbox.news.tell();
+    return this.#inbox.end();
   }
 
   /** Let go of it: the stream lives on at the service, where that has it. */
   close() {
-    this.#fail(new StreamClosed("the stream was closed here"));
+    this.#inbox.fail(new StreamClosed("the stream was closed here"));
     this.#service?.close();
   }
 
@@ -183,25 +142,25 @@ export class EdgeStream extends EventTarget {
   disconnect() {
     this.#away = true;
     this.#service?.close();
-    this.#news.tell();
+    this.#inbox.news.tell();
   }
 
   /** Go back to the service, as soon as it answers. */
   reconnect() {
     this.#away = false;
-    this.#news.tell();
+    this.#inbox.news.tell();
   }
 
   async #run() {
     try {
-      while (this.#ended === undefined && !this.#failure) {
+      while (this.#inbox.ended === undefined && !this.#inbox.failure) {
         if (!this.#away) await this.#atService();
-        if (this.#ended === undefined && !this.#failure) await this.#here();
+        if (this.#inbox.ended === undefined && !this.#inbox.failure) await this.#here();
       }
     } catch (error) {
-      this.#fail(error);
+      this.#inbox.fail(error);
     }
-    this.#news.tell();
+    this.#inbox.news.tell();
   }
 
   /** Until the stream has ended, or its service is not there. */
@@ -224,11 +183,11 @@ export class EdgeStream extends EventTarget {
     this.#told = undefined;
     try {
       for await (const prediction of service) this.#take({ ...prediction, edge: false });
-      this.#ended = await this.#told;
+      this.#inbox.ended = await this.#told;
     } catch (error) {
       const again = error instanceof Moved && !this.#moved; // by an attempt of our own, given up?
       this.#moved ||= again;
-      if (!again && !isAway(error) && !mayPass(error)) throw error;
+      if (!again && !isAway(error)) throw error;
     } finally {
       clearTimeout(timer);
       this.#service = undefined;
@@ -253,15 +212,13 @@ export class EdgeStream extends EventTarget {
   #take(prediction) {
     const { position, durable, edge } = prediction;
     if (position <= this.answered) return;
-    this.answered = position;
     this.#durable = Math.max(this.#durable, durable);
     this.#takenAt.delete(position);
-    this.#came.push(prediction);
+    this.#inbox.put(prediction);
     if (!edge) {
       this.#moved = false;
       if (this.#id) this.#past.refresh(this.#client, this.#id, position);
     }
-    this.#news.tell();
   }
 
   /** Run the stream here until the service has it again. */
@@ -271,7 +228,7 @@ export class EdgeStream extends EventTarget {
     this.#past.forget();
     this.#tell("edge", { position: this.answered });
     this.#probe();
-    while (!this.#failure) {
+    while (!this.#inbox.failure) {
       const caughtUp = this.#past.state.position >= this.answered;
       if (caughtUp && this.#reachable && !this.#away) {
         if (await this.#return()) break;
@@ -279,7 +236,7 @@ export class EdgeStream extends EventTarget {
       }
       const chunk = this.#past.next();
       if (chunk) await this.#step(chunk);
-      else await this.#news.next();
+      else await this.#inbox.news.next();
     }
     this.edge = false;
   }
@@ -311,7 +268,7 @@ export class EdgeStream extends EventTarget {
       }
     } catch (error) {
       if (error instanceof Expired || error instanceof Unknown) this.#id = undefined;
-      else if (!isAway(error) && !mayPass(error)) throw error;
+      else if (!isAway(error)) throw error;
       else this.#reachable = false;
       return false;
     }
@@ -322,18 +279,18 @@ export class EdgeStream extends EventTarget {
 
   /** While the stream runs here: ask whether the service answers. */
   async #probe() {
-    while (this.edge && !this.#failure) {
+    while (this.edge && !this.#inbox.failure) {
       if (this.#away || this.#reachable) {
-        await this.#news.next();
+        await this.#inbox.news.next();
         continue;
       }
       try {
         await this.#client.models();
         this.#reachable = !this.#away;
       } catch (error) {
-        if (!isAway(error) && !mayPass(error)) this.#fail(error);
+        if (!isAway(error)) this.#inbox.fail(error);
       }
-      this.#news.tell();
+      this.#inbox.news.tell();
     }
   }
 
@@ -357,15 +314,5 @@ export class EdgeStream extends EventTarget {
    */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  #check() {
-    if (this.#failure) throw this.#failure;
-  }
-
-  /** @param {unknown} error */
-  #fail(error) {
-    this.#failure ??= error instanceof LarnnError ? error : new LarnnError(`here: ${error}`);
-    this.#news.tell();
   }
 }
