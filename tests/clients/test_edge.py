@@ -83,11 +83,13 @@ def test_it_answers_as_the_service_does_and_their_states_are_one(
     assert worst([step["logits"] for step in answer["predictions"]], right[300:]) < BOUND
 
 
-def check(told: dict[str, Any], edges: list[int], right: NDArray[np.float64]) -> None:
+def check(
+    told: dict[str, Any], edges: list[int], right: NDArray[np.float64], bound: float = BOUND
+) -> None:
     """Each step is answered once, in order, and some by either side."""
     assert [each["position"] for each in told["predictions"]] == edges[1:]
     logits = [step["logits"] for each in told["predictions"] for step in each["steps"]]
-    assert worst(logits, right) < BOUND
+    assert worst(logits, right) < bound
     assert {each["edge"] for each in told["predictions"]} == {True, False}
     assert told["ended"] == len(right)
 

@@ -1,14 +1,6 @@
 // A stream that runs at the service, and here while the service cannot be reached.
 
-import {
-  BufferFull,
-  Chunk,
-  Expired,
-  flat,
-  Moved,
-  StreamClosed,
-  Unknown,
-} from "@larnn/client";
+import { BufferFull, Chunk, Expired, flat, Moved, StreamClosed, Unknown } from "@larnn/client";
 
 import { Inbox } from "./inbox.js";
 import { DEFAULTS, isAway } from "./options.js";
@@ -19,7 +11,6 @@ import { write } from "./safetensors.js";
 /** @typedef {import("@larnn/client").Client} Client */
 /** @typedef {import("@larnn/client").Steps} Steps */
 /** @typedef {import("@larnn/client").Stream} Stream */
-/** @typedef {import("@larnn/client").StreamOptions} StreamOptions */
 /** @typedef {import("./inbox.js").EdgePrediction} EdgePrediction */
 /** @typedef {import("./model.js").EdgeModel} EdgeModel */
 /** @typedef {import("./options.js").EdgeOptions} EdgeOptions */
@@ -73,7 +64,7 @@ export class EdgeStream extends EventTarget {
     return this.#inbox.answered;
   }
 
-  /** Steps that the service's store holds, as far as this client was told. */
+  /** Steps that the service's store holds, as far as it told. */
   get durable() {
     return this.#durable;
   }
@@ -89,8 +80,7 @@ export class EdgeStream extends EventTarget {
   }
 
   /**
-   * Take the next steps; their end in the stream. Waits for nothing. Throws BadInput, BufferFull,
-   * StreamClosed, and what ended the stream.
+   * As of a stream: take the next steps, and wait for nothing; their end in the stream.
    * @param {Steps} steps
    */
   send(steps) {
@@ -116,12 +106,8 @@ export class EdgeStream extends EventTarget {
   }
 
   /** Predictions until the stream is ended or closed. */
-  async *[Symbol.asyncIterator]() {
-    try {
-      for (;;) yield await this.receive();
-    } catch (error) {
-      if (!(error instanceof StreamClosed)) throw error;
-    }
+  [Symbol.asyncIterator]() {
+    return this.#inbox[Symbol.asyncIterator]();
   }
 
   /** End the stream once all is answered and the service is told; its last position. */
@@ -308,11 +294,7 @@ export class EdgeStream extends EventTarget {
     });
   }
 
-  /**
-   * @param {string} type
-   * @param {unknown} detail
-   */
-  #tell(type, detail) {
+  #tell(/** @type {string} */ type, /** @type {unknown} */ detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

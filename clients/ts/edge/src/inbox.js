@@ -51,6 +51,15 @@ export class Inbox {
     }
   }
 
+  /** Predictions until the stream is ended or closed. */
+  async *[Symbol.asyncIterator]() {
+    try {
+      for (;;) yield await this.receive();
+    } catch (error) {
+      if (!(error instanceof StreamClosed)) throw error;
+    }
+  }
+
   /** Where the stream has ended, once it has. */
   async end() {
     while (this.ended === undefined) {

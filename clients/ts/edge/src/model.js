@@ -60,7 +60,7 @@ export class EdgeModel {
     if (hex !== manifest.graph.sha256) {
       throw new TypeError(`${manifest.graph.file} is not what model.json names by its digest`);
     }
-    const options = { executionProviders: ["wasm"] };
+    const options = { executionProviders: ["wasm"], logSeverityLevel: 3 }; // errors
     return new EdgeModel(ort, await ort.InferenceSession.create(graph, options), manifest);
   }
 
