@@ -101,7 +101,7 @@ def test_every_step_of_a_recording_is_answered_once_through_twenty_cuts(
         at = cuts[-1][1] + BETWEEN
     edges = list(range(0, at + 1, CHUNK))
     page = open_page(
-        f"{har_url}/healthz", expected="404"
+        f"{har_url}/healthz", expected="Failed to load resource"
     )  # of the service's origin, and without a policy
     serve(page)
     steps = recording(page, edges[-1])
