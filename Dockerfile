@@ -28,6 +28,8 @@ COPY service/larnn_service/web service/larnn_service/web
 # Where the tree has no uPlot and npm reaches no registry, the live page has no charts.
 RUN python wheels/uplot.py || echo "built without the live page's charts"; rm -r wheels
 COPY service service
+# web/client leads there
+COPY clients clients
 COPY LICENSE NOTICE ./
 # The root file system is read-only when this runs: bytecode is written now or never.
 RUN python -m compileall -q --invalidation-mode unchecked-hash service

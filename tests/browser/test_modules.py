@@ -17,6 +17,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.reference import FILTERED, SIGNAL
 
 GRAVITY = 9.80665
+MOTION = "client/sources/motion.js"
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_readings_are_resampled_to_50_hz_by_linear_interpolation(page: Page) -> 
     values = np.sin(times / 100)
     resampled = call(
         page,
-        "signal.js",
+        MOTION,
         """const resampler = new module.Resampler();
         return argument.flatMap(([time, value]) => resampler.push(time, [value]));""",
         np.column_stack([times, values]).tolist(),
@@ -85,7 +86,7 @@ def test_readings_are_resampled_to_50_hz_by_linear_interpolation(page: Page) -> 
 def test_after_a_pause_the_resampler_begins_anew(page: Page) -> None:
     resampled = call(
         page,
-        "signal.js",
+        MOTION,
         """const resampler = new module.Resampler();
         return [0, 20, 10_000, 10_020].flatMap((time) => resampler.push(time, [time]));""",
     )
@@ -111,12 +112,12 @@ def test_units_and_axes_of_a_phone(
     }
     found = call(
         page,
-        "signal.js",
+        MOTION,
         "return module.readings(argument.event, argument);",
         {"event": event, "upright": upright, "sign": sign},
     )
     np.testing.assert_allclose(found, expected)
-    assert call(page, "signal.js", "return module.readings({}, {});") is None
+    assert call(page, MOTION, "return module.readings({}, {});") is None
 
 
 moves = st.lists(
@@ -130,14 +131,14 @@ moves = st.lists(
     max_size=40,
 )
 IN_JAVASCRIPT = """
-  const journal = new module.Journal(0, 50), flight = [];
+  const journal = new module.Journal(0, { maxSteps: 50 }), flight = [];
   return argument.map(([move, first, second]) => {
     let came = null;
     try {
-      if (move === "append") journal.append(Array(first).fill([0]));
+      if (move === "append") journal.append(new Float32Array(first), 1);
       if (move === "next") {
         const chunk = journal.next(first);
-        if (chunk) flight.push(came = chunk.offset + chunk.steps.length);
+        if (chunk) flight.push(came = chunk.end);
       }
       if (move === "settle") journal.settle(first, second);
       if (move === "answer" && flight.length) came = journal.settle(flight.shift(), first);
@@ -145,6 +146,7 @@ IN_JAVASCRIPT = """
     } catch (error) {
       came = error.constructor.name;
     }
+    journal.read = journal.answered; // the caller takes each answer as it comes
     return [came, journal.answered, journal.durable, journal.end, journal.settled];
   });
 """
@@ -170,7 +172,7 @@ def in_python(moves: list[Any]) -> list[Any]:
                 flight.clear()
         except LarnnError as error:
             came = type(error).__name__
-        journal.read = journal.answered  # the page takes each answer as it comes
+        journal.read = journal.answered  # the caller takes each answer as it comes
         told.append([came, journal.answered, journal.durable, journal.end, journal.settled])
     return told
 
@@ -179,6 +181,6 @@ def test_the_journal_is_the_client_librarys(page: Page) -> None:
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(moves)
     def same(moves: list[Any]) -> None:
-        assert call(page, "journal.js", IN_JAVASCRIPT, moves) == in_python(moves)
+        assert call(page, "client/journal.js", IN_JAVASCRIPT, moves) == in_python(moves)
 
     same()

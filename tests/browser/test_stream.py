@@ -88,7 +88,7 @@ def test_nothing_is_sent_before_the_service_says_where_to_begin(
     page.route_web_socket("**/stream*", second_opens_late)
     start(page)
     wait_for_position(page, 300)
-    routes[0].close(code=1012)
+    routes[0].close(code=1001)
     waiting = "() => Number(document.querySelector('#held').textContent) > 200"
     page.wait_for_function(waiting)
     while not held:

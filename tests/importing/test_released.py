@@ -18,7 +18,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from larnn_client import AsyncClient
+from larnn_client import AsyncClient, Raw
 from tests import live
 from tests.benchmark import measured
 from tests.cli.command import run
@@ -169,7 +169,7 @@ async def _stream(url: str, rows: list[Floats], restart: Callable[[], None]) -> 
 
 
 def _numbers(answer: Any) -> Floats:
-    numbers = answer.output if answer.output is not None else [*answer.probabilities.values()]
+    numbers = answer.array if isinstance(answer.answer, Raw) else [*answer.probabilities.values()]
     return np.asarray(numbers, np.float32)
 
 

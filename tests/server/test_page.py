@@ -20,6 +20,7 @@ ASSETS = [
     "/",
     "/docs",
     *sorted(f"/web/{path.name}" for path in FILES.iterdir() if path.is_file()),
+    "/web/client/index.js",
     "/web/recordings/index.json",
     "/web/uplot/uPlot.iife.min.js",
     "/web/uplot/uPlot.min.css",
@@ -33,7 +34,7 @@ def test_it_loads_nothing_from_elsewhere_and_is_framed_by_nobody(
     answer = client.get(path)
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'; ")
+    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
     assert "unsafe" not in policy and "http" not in policy
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"

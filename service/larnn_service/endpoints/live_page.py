@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,20 @@ from larnn_service.admission.gate import PAGE
 logger = logging.getLogger(__name__)
 
 FILES = Path(__file__).parent.parent / "web"
+_INDEX = (FILES / "index.html").read_text()
+
+
+def _digest(script: str) -> str:
+    """A policy's word for this inline script and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+_MODULES = re.findall(r'<script type="importmap">(.*?)</script>', _INDEX, re.S)
+"""Where the page's modules find the client library: the one inline script."""
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        f"default-src 'none'; script-src 'self' {' '.join(map(_digest, _MODULES))}; "
+        "style-src 'self'; connect-src 'self'; "
         "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Permissions-Policy": "accelerometer=(self), gyroscope=(self), camera=(), microphone=()",
@@ -38,7 +52,7 @@ def add_pages(app: FastAPI) -> None:
     """The live page at /, that of the endpoints at /docs."""
     if not UPLOT.is_dir():
         logger.warning("the live page has no charts: python wheels/uplot.py gets what draws them")
-    files = _Files(directory=FILES)
+    files = _Files(directory=FILES, follow_symlink=True)  # web/client leads to the sources
 
     def page(path: str, name: str) -> Route:
         async def get(request: Request) -> Response:

@@ -1,15 +1,19 @@
 // The live page: what the person chooses, and the views.
 
+import { Unauthorized } from "@larnn/client";
+
 import { AnswerView, names } from "./answer.js";
 import { Chart } from "./charts.js";
 import { ConnectionView } from "./connection.js";
+import { keep } from "./key.js";
 import { MemoryView } from "./memory.js";
 import { RATE, Run } from "./run.js";
-import { keep, KeyWanted, models } from "./service.js";
+import { service } from "./service.js";
 import { CHANNELS } from "./signal.js";
 import { Phone, Recording } from "./sources.js";
 import { element } from "./words.js";
 
+const PATIENCE = 5_000; // milliseconds
 const $ = (id) => document.getElementById(id);
 
 const answer = new AnswerView();
@@ -52,7 +56,7 @@ async function chosenSource() {
   const missing = Phone.missing();
   if (missing) throw new Error(missing);
   await Phone.allow();
-  return new Phone($("worn").value === "upright");
+  return new Phone({ upright: $("worn").value === "upright" });
 }
 
 function begin() {
@@ -85,8 +89,8 @@ function stop() {
 function cutOrMend() {
   run.away = !run.away;
   $("cut").textContent = run.away ? "Connect again" : "Cut the connection";
-  if (run.away) run.stream.cut();
-  else run.stream.mend();
+  if (run.away) run.cut();
+  else run.stream.reconnect();
 }
 
 /** The models whose channels this page can make of a phone's readings. */
@@ -122,7 +126,7 @@ function offer({ default: preferred, models: served }) {
 
 async function enter() {
   try {
-    offer(await models());
+    offer(await service(PATIENCE).models());
     recordings ??= await (await fetch("web/recordings/index.json")).json();
     const choices = recordings.recordings.map(({ name, title }) => sourceChoice(name, title));
     $("recordings").replaceChildren(...choices);
@@ -130,8 +134,8 @@ async function enter() {
     $("key-form").hidden = true;
     $("start").disabled = false;
   } catch (error) {
-    $("key-form").hidden = !(error instanceof KeyWanted);
-    $("problem").textContent = error.message;
+    $("key-form").hidden = !(error instanceof Unauthorized);
+    $("problem").textContent = error.detail ?? error.message;
   }
 }
 

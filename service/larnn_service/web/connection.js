@@ -23,6 +23,8 @@ export class ConnectionView {
   );
   #log = document.querySelector("#log");
   #latency = null;
+  #opened = false;
+  #position = 0;
 
   state(name) {
     this.#pill.textContent = STATES[name];
@@ -31,38 +33,44 @@ export class ConnectionView {
 
   begin() {
     this.#latency = null;
+    this.#opened = false;
+    this.#position = 0;
     for (const fact of Object.values(this.#facts)) fact.textContent = "–";
     this.#log.replaceChildren();
     this.state("connecting");
   }
 
-  opened({ stream, survives, model, version }) {
+  /** A connection has reached the stream: the first one, or another. */
+  opened({ stream, survives, model, version, position, first, again }) {
     this.#facts.stream.textContent = `${stream.slice(0, 10)}…`;
     this.#facts.survives.textContent = survives;
-    this.say(`Stream opened on ${model}, version ${version}.`);
+    if (this.#opened) {
+      const waited = `${steps(first)} had waited here, ${steps(again)} go again`;
+      this.say(`Resumed at step ${position.toLocaleString("en")}: ${waited}. None counts twice.`);
+    } else {
+      this.say(`Stream opened on ${model}, version ${version}.`);
+    }
+    this.#opened = true;
     this.state("connected");
   }
 
-  resumed({ position, sends }) {
-    const waited = `${steps(sends.first)} had waited here, ${steps(sends.again)} go again`;
-    this.say(`Resumed at step ${position.toLocaleString("en")}: ${waited}. None counts twice.`);
-    this.state("connected");
-  }
-
-  cut(position) {
-    this.say(`You cut the connection at step ${position.toLocaleString("en")}.`);
+  cut() {
+    this.say(`You cut the connection at step ${this.#position.toLocaleString("en")}.`);
     this.state("cut");
   }
 
   /** Says so once, however many attempts follow. */
-  lost(position, { reason, attempts }) {
-    if (attempts === 1) this.say(`Lost at step ${position.toLocaleString("en")}: ${reason}.`);
+  lost(reason) {
+    if (this.#pill.dataset.state !== "lost") {
+      this.say(`Lost at step ${this.#position.toLocaleString("en")}: ${reason}.`);
+    }
     this.state("lost");
   }
 
   /** Numbers that move with every chunk. */
-  counts({ position, durable, held }, latency) {
-    this.#facts.position.textContent = position.toLocaleString("en");
+  counts({ answered, durable, held }, latency) {
+    this.#position = answered;
+    this.#facts.position.textContent = answered.toLocaleString("en");
     this.#facts.durable.textContent = durable.toLocaleString("en");
     this.#facts.held.textContent = held.toLocaleString("en");
     if (latency === undefined) return;

@@ -1,7 +1,7 @@
 // The page at /docs: every door of the OpenAPI document, the shapes of what they take and give.
 
 import { fields, table, typeOf } from "./schema.js";
-import { keep, key } from "./service.js";
+import { keep, key } from "./key.js";
 import { trial } from "./trial.js";
 import { element } from "./words.js";
 

@@ -1,11 +1,11 @@
 // One press of Start: a source's readings, prepared, on their way to a stream, and what comes back.
 
+import { BufferFull } from "@larnn/client";
+
 import { names, numbers } from "./answer.js";
-import { BufferFull } from "./journal.js";
-import { key, streamAddress } from "./service.js";
+import { service } from "./service.js";
 import { CHANNELS, Preparation } from "./signal.js";
 import { Phone } from "./sources.js";
-import { LiveStream } from "./stream.js";
 
 export const RATE = 50;
 const CHUNK = 5; // steps: ten answers a second
@@ -31,15 +31,23 @@ export class Run {
     this.#over = over;
     this.#select = model.channels.map(({ name }) => CHANNELS.indexOf(name));
     this.away = false;
-    this.stream = new LiveStream(streamAddress(model), key());
+    this.stream = service().connect({ model: model.name, explain: model.explains });
     this.#listen();
-    source.start((reading) => this.#take(reading), () => this.#dry(), speed);
+    const take = (reading) => this.#take(reading);
+    const start = () => this.#stopped || source.start(take, () => this.#dry(), speed);
+    this.stream.addEventListener("opened", start, { once: true });
+    this.#read();
   }
 
   stop() {
     this.#stopped = true;
     this.#source.stop();
     this.stream.close();
+  }
+
+  cut() {
+    this.stream.disconnect();
+    this.#views.connection.cut();
   }
 
   /** What the person did, and what the network said: rows of [label, first, last] in seconds. */
@@ -80,23 +88,26 @@ export class Run {
       return this.#over("failed", "This phone’s sensors say nothing to this browser.");
     }
     this.#send();
-    this.stream.end();
+    this.stream.end().catch(() => {}); // whoever reads is told
   }
 
   #listen() {
+    const { connection } = this.#views;
     const on = (type, listener) =>
       this.stream.addEventListener(type, ({ detail }) => listener(detail));
-    const { connection } = this.#views;
     on("opened", (opened) => connection.opened(opened));
-    on("resumed", (resumed) => connection.resumed(resumed));
-    on("prediction", (prediction) => this.#predicted(prediction));
-    on("cut", () => connection.cut(this.stream.position));
-    on("lost", (lost) => connection.lost(this.stream.position, lost));
-    on("ended", ({ position }) => this.#over("ended", `Ended at step ${position}.`));
-    on("failed", ({ detail }) => {
+    on("lost", ({ reason }) => connection.lost(reason));
+  }
+
+  /** The predictions, until the stream has ended or failed. */
+  async #read() {
+    try {
+      for await (const prediction of this.stream) this.#predicted(prediction);
+      if (!this.#stopped) this.#over("ended", `Ended at step ${this.stream.position}.`);
+    } catch (error) {
       this.stop();
-      this.#over("failed", `Stopped: ${detail}.`);
-    });
+      this.#over("failed", `Stopped: ${error.detail ?? error.message}.`);
+    }
   }
 
   /** The label holds since the last one ended, or goes on. */

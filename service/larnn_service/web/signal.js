@@ -1,8 +1,6 @@
 // From a phone's readings to the channels of UCI HAR, step by step, as the data set was made.
 
 const RATE = 50;
-const RADIANS = Math.PI / 180;
-const GRAVITY = 9.80665; // m/s²
 
 /** What `Preparation` makes of a reading: the data set's nine channels, then the reading itself. */
 export const CHANNELS = ["body_acc", "body_gyro", "total_acc", "acc", "gyro"].flatMap((name) =>
@@ -73,45 +71,4 @@ export class Preparation {
     const moving = total.map((value, axis) => value - this.#axes[axis].slow.push(value));
     return [...moving, ...total.slice(0, 3), ...reading];
   }
-}
-
-/** Readings at any times, in milliseconds, to readings at 50 Hz, by linear interpolation. */
-export class Resampler {
-  #longestGap;
-  #before = null;
-  #next = 0;
-
-  constructor(longestGap = 500) {
-    this.#longestGap = longestGap;
-  }
-
-  /** The readings that fall between the last one and this one. */
-  push(time, reading) {
-    const before = this.#before;
-    this.#before = { time, reading };
-    if (before === null || time - before.time > this.#longestGap) {
-      this.#next = time + 1000 / RATE;
-      return [reading];
-    }
-    const found = [];
-    for (; this.#next <= time; this.#next += 1000 / RATE) {
-      const part = (this.#next - before.time) / (time - before.time);
-      found.push(reading.map((value, i) => before.reading[i] + part * (value - before.reading[i])));
-    }
-    return found;
-  }
-}
-
-/**
- * A devicemotion event's six readings in g and rad/s, x up for a phone on its side at the waist, as
- * the data set has it. `upright`: the phone stands, so its y axis is that x. `sign`: -1 where the
- * browser tells gravity's direction instead of the resting phone's acceleration. Null without them.
- */
-export function readings({ accelerationIncludingGravity, rotationRate }, { upright, sign }) {
-  const { x, y, z } = accelerationIncludingGravity ?? {};
-  const { alpha, beta, gamma } = rotationRate ?? {}; // browsers: around x, y and z
-  if ([x, y, z, alpha, beta, gamma].some((value) => typeof value !== "number")) return null;
-  const acceleration = [x, y, z].map((value) => (sign * value) / GRAVITY);
-  const rotation = [alpha, beta, gamma].map((value) => value * RADIANS);
-  return [acceleration, rotation].flatMap(([a, b, c]) => (upright ? [b, -a, c] : [a, b, c]));
 }

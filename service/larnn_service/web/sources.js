@@ -1,6 +1,6 @@
 // Where readings come from: a recording, played at its own speed, or this phone.
 
-import { Resampler, readings } from "./signal.js";
+import { MotionSensor } from "@larnn/client/motion";
 
 const TICK = 40; // milliseconds
 
@@ -51,71 +51,11 @@ export class Recording {
   }
 }
 
-/** This phone's accelerometer and gyroscope. */
-export class Phone {
-  #listener = null;
-  #wait = null;
-  #patience = 0;
-  #awake = null;
-
-  constructor(upright) {
-    this.activities = [];
-    this.axes = { upright, sign: isApple() ? -1 : 1 };
-  }
-
-  /** Why there is nothing to read here, or null. */
-  static missing() {
-    if (!window.isSecureContext) return "Browsers give a phone’s sensors to https pages only.";
-    return "DeviceMotionEvent" in window ? null : "This browser has no motion sensors.";
-  }
-
-  /** Ask the person, where the browser wants that; in answer to a touch. Throws when refused. */
-  static async allow() {
-    const answer = await DeviceMotionEvent.requestPermission?.();
-    if (answer === "denied") throw new Error("The browser was told to keep its sensors to itself.");
-  }
-
-  /**
-   * Calls `take` with each reading, at 50 Hz. `silent` is called when none comes for 2 seconds of
-   * a page that can be seen: a hidden one gets none.
-   */
-  start(take, silent) {
-    const resampler = new Resampler();
-    this.#wait = () => {
-      clearTimeout(this.#patience);
-      this.#patience = setTimeout(() => (document.hidden ? this.#wait() : silent()), 2000);
-    };
-    this.#listener = (event) => {
-      const reading = readings(event, this.axes);
-      if (reading === null) return;
-      this.#wait();
-      resampler.push(event.timeStamp, reading).forEach(take);
-    };
-    window.addEventListener("devicemotion", this.#listener);
-    document.addEventListener("visibilitychange", this.#wait);
-    this.#wait();
-    this.#keepAwake();
-  }
-
-  stop() {
-    clearTimeout(this.#patience);
-    this.#awake?.release();
-    window.removeEventListener("devicemotion", this.#listener);
-    document.removeEventListener("visibilitychange", this.#wait);
-  }
+/** This phone, of which nobody knows what its owner does. */
+export class Phone extends MotionSensor {
+  activities = [];
 
   activity() {
     return null;
   }
-
-  /** A screen that goes dark takes the sensors with it. Not every browser can help. */
-  async #keepAwake() {
-    this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
-  }
-}
-
-/** Safari on phones and tablets, whose acceleration has the other sign. */
-function isApple() {
-  return /iPhone|iPad|iPod/.test(navigator.userAgent) ||
-    (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 }

@@ -1,6 +1,6 @@
 // A form that sends a request to a door and shows what comes back.
 
-import { key } from "./service.js";
+import { key } from "./key.js";
 import { element } from "./words.js";
 
 const SHOWN = 50_000; // characters of an answer

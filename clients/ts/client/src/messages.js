@@ -1,0 +1,178 @@
+// What goes over the wire, both ways, and the types in which it reaches the caller.
+
+import { ProtocolError, refused } from "./errors.js";
+
+/** @typedef {import("./chunk.js").Chunk} Chunk */
+/** @typedef {import("./errors.js").Refused} Refused */
+
+/**
+ * An output of a model, the first of which is its answer.
+ * @typedef {object} Output
+ * @property {string} name
+ * @property {"classes" | "tags" | "probability" | "values" | "raw"} task
+ *   `classes`: a label and probabilities that add up to 1. `tags`: a probability of each label by
+ *   itself. `probability`: likewise, as the network gives it. `values`: numbers with names and
+ *   units. `raw`: an array.
+ * @property {string} dtype
+ * @property {string[]} [labels] of classes, tags and probabilities
+ * @property {{name: string, unit: string}[]} [values] of values
+ * @property {number[]} [shape] of one step of a raw output; none of a number
+ */
+
+/**
+ * What the model says of a sequence, or of a step of a stream. What is there depends on the task of
+ * its output.
+ * @typedef {object} Answer
+ * @property {string} [label] of classes
+ * @property {Record<string, number>} [probabilities] of classes, tags and probabilities, by label
+ * @property {(number | null)[]} [logits] of classes and tags, where asked
+ * @property {Record<string, number>} [values] of values, by name
+ * @property {any} [output] of a raw output: nested arrays of its shape
+ * @property {Record<string, Answer>} [outputs] further outputs by name, where asked
+ */
+
+/**
+ * The answer to a chunk, of its last step.
+ * @typedef {Answer & PredictionOnly} Prediction
+ */
+
+/**
+ * @typedef {object} PredictionOnly
+ * @property {number} position steps of the stream up to the end of the chunk
+ * @property {number} durable steps that the service's store holds
+ * @property {Answer[]} [steps] one for each step of the chunk that `emit` asks for; none with "last"
+ * @property {number[][][]} [attention] [layers][heads][k] where the last step looked, where asked
+ * @property {number} latency milliseconds from when the chunk went out until this came
+ */
+
+/**
+ * What a step is: channels by name, a range of channels, or a frame of samples of one signal.
+ * @typedef {object} Input
+ * @property {{name: string, unit: string}[]} [channels]
+ * @property {{prefix: string, count: number, unit: string}} [range]
+ * @property {Frame} [frame]
+ */
+
+/**
+ * @typedef {object} Frame
+ * @property {number} samples of one step
+ * @property {string} unit
+ * @property {number} [sample_rate_hz] of the samples
+ * @property {number} [int16_scale] what an int16 sample is multiplied by
+ */
+
+/**
+ * A stream as the service sees it.
+ * @typedef {object} Opened
+ * @property {string} stream whoever has this id, and the key that opened it, can resume the stream
+ * @property {string} model
+ * @property {number} version
+ * @property {number} position
+ * @property {number} durable
+ * @property {"connection" | "restart" | "replica"} survives what the service's store can promise
+ * @property {string[]} channels
+ * @property {string[]} labels
+ * @property {Input} [input]
+ * @property {Output[]} [outputs] the answer first
+ */
+
+/**
+ * A served model, as `GET /models` has it.
+ * @typedef {object} Model
+ * @property {string} name
+ * @property {number} version
+ * @property {string} description
+ * @property {string} provider the execution provider that runs it
+ * @property {number | null} sample_rate_hz
+ * @property {{name: string, unit: string}[]} channels
+ * @property {string[]} labels
+ * @property {Output[]} outputs the answer first
+ * @property {Input} [input]
+ * @property {boolean} [explains] whether it can say where it looked
+ */
+
+/** @typedef {{default: string, models: Model[]}} Models */
+/** @typedef {{model: string, version: number, predictions: Answer[]}} Classification */
+/** @typedef {{type: "opened", opened: Opened}} OpenedMessage */
+/** @typedef {{type: "prediction", prediction: Prediction}} PredictionMessage */
+/** @typedef {{type: "ended", position: number}} EndedMessage */
+
+export const JSON_V1 = "larnn.json.v1";
+export const BINARY_V1 = "larnn.f32.v1";
+export const END = '{"type": "end"}';
+
+/**
+ * A chunk as a frame of a subprotocol. A frame of larnn.f32.v1 acknowledges all before its offset.
+ * @param {Chunk} chunk
+ * @param {number} acked
+ * @param {string} subprotocol
+ * @returns {string | ArrayBuffer}
+ */
+export function encode(chunk, acked, subprotocol) {
+  const { offset } = chunk;
+  if (subprotocol === BINARY_V1) return frame([offset], chunk.data);
+  return JSON.stringify({ type: "chunk", offset, acked, steps: chunk.rows() });
+}
+
+/**
+ * Whole numbers as uint64, then float32, all little-endian.
+ * @param {number[]} head
+ * @param {Float32Array} data
+ */
+function frame(head, data) {
+  const made = new DataView(new ArrayBuffer(8 * head.length + 4 * data.length));
+  head.forEach((value, index) => made.setBigUint64(8 * index, BigInt(value), true));
+  data.forEach((value, index) => made.setFloat32(8 * head.length + 4 * index, value, true));
+  return made.buffer;
+}
+
+/**
+ * A message of the service. Throws ProtocolError, and the Refused that an error message tells.
+ * @param {string} text
+ * @returns {OpenedMessage | PredictionMessage | EndedMessage}
+ */
+export function decode(text) {
+  const message = parsed(text);
+  if (message?.type === "opened" && Number.isSafeInteger(message.position)) {
+    return { type: "opened", opened: message };
+  }
+  if (message?.type === "prediction" && Number.isSafeInteger(message.position)) {
+    const { type, predictions, ...prediction } = message;
+    if (predictions) prediction.steps = predictions;
+    return { type, prediction };
+  }
+  if (message?.type === "ended") return message;
+  if (message?.type === "error" && message.code) throw refusal(message);
+  throw new ProtocolError(`the service sent what cannot be read: ${text.slice(0, 100)}`);
+}
+
+/**
+ * @param {string} text
+ * @returns {any}
+ */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The error of an error message or a problem.
+ * @param {{code: string, detail: string, expected_offset?: number}} message
+ * @param {number} [retryAfter] milliseconds
+ */
+export function refusal({ code, detail, expected_offset: expectedOffset }, retryAfter) {
+  return refused(code, detail, { expectedOffset, retryAfter });
+}
+
+/**
+ * Numbers of a step.
+ * @param {Opened} opened
+ */
+export function width({ input, channels }) {
+  return (
+    input?.frame?.samples ?? input?.range?.count ?? input?.channels?.length ?? channels.length
+  );
+}

@@ -1,0 +1,27 @@
+// How a stream changes places, and which errors make it go on here.
+
+import { Expired, mayPass, StateLost, Unknown, Unreachable } from "@larnn/client";
+
+/**
+ * @typedef {object} EdgeOptions
+ * @property {"last" | "every" | number} [emit] as of a stream
+ * @property {boolean} [logits]
+ * @property {string[]} [outputs]
+ * @property {boolean} [explain] at the service alone
+ * @property {boolean} [binary]
+ * @property {number} [patience] milliseconds without a connection after which it goes on here
+ * @property {number} [snapshotSteps] steps after which the state is fetched again; from there a
+ *   stream goes on here
+ * @property {number} [maxBufferedSteps] steps since that state, or not read
+ */
+
+export const DEFAULTS = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps: 16_384 };
+
+/**
+ * Whether the stream can go on here: the service is away, or has lost what this side still has.
+ * @param {unknown} error
+ */
+export function isAway(error) {
+  const away = [Unreachable, Expired, Unknown, StateLost].some((kind) => error instanceof kind);
+  return away || mayPass(error);
+}

@@ -1,0 +1,139 @@
+// Streams for the tests in Python: a job as JSON a line on stdin, its outcome as a line on stdout.
+
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+
+import { Client } from "../client/src/index.js";
+
+const jobs = { classify, models, stream, talk, many, more, edge, offline };
+let allowed = 0; // chunks that each of `many` streams may have sent
+let wakes = [];
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, job, ...what } = JSON.parse(line);
+  jobs[job](what).then(
+    (outcome) => say({ id, outcome }),
+    (error) => say({ id, error: error.name, code: error.code, detail: error.message }),
+  );
+}
+process.exit();
+
+function say(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+function classify({ url, sequences, options, ...more }) {
+  return new Client(url, more.client).classify(sequences, options);
+}
+
+function models({ url, client }) {
+  return new Client(url, client).models();
+}
+
+/** Chunks of a signal between edges, each of them answered. */
+async function stream({ url, client, signal, edges, ahead, options }) {
+  const stream = await new Client(url, client).stream(options);
+  const predictions = [];
+  for await (const prediction of stream.predict(chunks(signal, edges), { ahead })) {
+    predictions.push(prediction);
+  }
+  return { predictions, opened: stream.opened, ended: await stream.end() };
+}
+
+/** The caller sends, receives, cuts and comes back after a restart of its own, as the moves say. */
+async function talk({ url, client, signal, moves, options }) {
+  const caller = new Client(url, client);
+  let stream = await caller.stream(options);
+  const predictions = [];
+  let edges = [0];
+  const send = (steps) => {
+    const end = Math.min(edges.at(-1) + steps, signal.length);
+    if (end > edges.at(-1)) edges.push(stream.send(signal.slice(edges.at(-1), end)));
+  };
+  for (const [move, count] of moves) {
+    if (move === "send") send(count);
+    else if (move === "receive" && stream.unread) predictions.push(await stream.receive());
+    else if (move === "disconnect") stream.disconnect();
+    else if (move === "reconnect") stream.reconnect();
+    else if (move === "restart") {
+      const { id, read } = stream;
+      edges = edges.filter((edge) => edge <= read);
+      stream.close();
+      stream = await caller.stream({ ...options, resume: id, position: read });
+    }
+  }
+  stream.reconnect();
+  while (edges.at(-1) < signal.length) send(16);
+  while (stream.unread) predictions.push(await stream.receive());
+  return { predictions, edges, ended: await stream.end() };
+}
+
+/** Many streams of the same chunks, which go on as far as `more` allows. */
+async function many({ url, client, signal, edges, count, options }) {
+  const caller = new Client(url, client);
+  let answered = 0;
+  const one = async () => {
+    const stream = await caller.stream(options);
+    const predictions = [];
+    for await (const prediction of stream.predict(paced(signal, edges), { ahead: 4 })) {
+      predictions.push(prediction);
+      say({ answered: ++answered });
+    }
+    return { predictions, ended: await stream.end() };
+  };
+  return Promise.all(Array.from({ length: count }, one));
+}
+
+/** A version's folder, run here. */
+async function edgeModel(folder) {
+  const ort = await import("onnxruntime-web");
+  ort.env.wasm.numThreads = 1;
+  const { EdgeModel } = await import("@larnn/edge");
+  return EdgeModel.load(ort, (file) => readFile(`${folder}/${file}`));
+}
+
+/** A recording in which the network is cut now and then. */
+async function edge({ url, client, folder, ...what }) {
+  const { run } = await import("./edge_run.js");
+  const gate = what.paced && (async (chunk) => {
+    say({ answered: chunk - 1 });
+    while (chunk > allowed) await new Promise((wake) => wakes.push(wake));
+  });
+  const service = new Client(url, client);
+  return run({ client: service, model: await edgeModel(folder), ...what, gate });
+}
+
+/** The network alone, and its last state as the service reads it. */
+async function offline({ folder, signal, edges }) {
+  const { read, write } = await import("@larnn/edge");
+  const model = await edgeModel(folder);
+  let state = model.initial();
+  const logits = [];
+  for (const chunk of chunks(signal, edges)) {
+    const advanced = await model.advance(state, Float32Array.from(chunk.flat()));
+    logits.push(...advanced.outputs.logits);
+    const file = write(model.name, model.version, advanced.state);
+    state = read(file);
+    state.file = Buffer.from(file).toString("base64");
+  }
+  return { logits, file: state.file };
+}
+
+async function more({ chunks }) {
+  allowed = chunks;
+  for (const wake of wakes.splice(0)) wake();
+  return true;
+}
+
+async function* paced(signal, edges) {
+  let sent = 0;
+  for (const chunk of chunks(signal, edges)) {
+    while (sent >= allowed) await new Promise((wake) => wakes.push(wake));
+    sent += 1;
+    yield chunk;
+  }
+}
+
+function chunks(signal, edges) {
+  return edges.slice(1).map((end, index) => signal.slice(edges[index], end));
+}

@@ -1,0 +1,177 @@
+"""The TypeScript client in Node, against the real service: every step once, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from larnn_client import Client
+from tests import live, many_outputs
+from tests.client.proxy import Fault, Proxy, proxied
+from tests.client.recording import SIGNAL, STEPS, TRUTH
+from tests.client.test_faults import cuts, faults
+from tests.clients import kills
+from tests.clients.node import Driver, driver, run
+
+OPTIONS = {"logits": True, "emit": "every"}
+HASTY = {"answerTimeout": 400, "connectTimeout": 1_000}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Driver]:
+    with driver() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def proxy(toy_url: str) -> Iterator[Proxy]:
+    with proxied(toy_url) as proxy:
+        yield proxy
+
+
+def check(predictions: list[dict[str, Any]], edges: list[int]) -> None:
+    """Each chunk is answered once, in order; each of its steps as in the uninterrupted run."""
+    assert [prediction["position"] for prediction in predictions] == edges[1:]
+    for start, end, prediction in zip(edges[:-1], edges[1:], predictions, strict=True):
+        logits = [step["logits"] for step in prediction["steps"]]
+        assert logits == TRUTH[start:end].tolist()
+        assert prediction["logits"] == logits[-1]
+
+
+def test_its_units() -> None:
+    run("--test", "client/tests/")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plan=st.lists(faults, max_size=4), cut=cuts, ahead=st.integers(1, 6), binary=st.booleans())
+def test_any_faults_leave_each_answer_once_in_order(
+    node: Driver, proxy: Proxy, plan: list[Fault], cut: list[int], ahead: int, binary: bool
+) -> None:
+    edges = [0, *cut, STEPS]
+    proxy.faults.clear()
+    proxy.faults.extend(plan)
+    told = node.do(
+        "stream",
+        url=proxy.url,
+        client=HASTY,
+        signal=SIGNAL.tolist(),
+        edges=edges,
+        ahead=ahead,
+        options=OPTIONS | {"binary": binary},
+    )
+    check(told["predictions"], edges)
+    assert told["ended"] == STEPS
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.integers(1, 9)),
+        st.tuples(st.sampled_from(["receive", "disconnect", "restart"]), st.just(0)),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plan=st.lists(faults, max_size=3), moves=moves)
+def test_any_interleaving_of_calls_and_faults(
+    node: Driver, proxy: Proxy, plan: list[Fault], moves: list[tuple[str, int]]
+) -> None:
+    proxy.faults.clear()
+    proxy.faults.extend(plan)
+    each: list[tuple[str, int]] = []
+    for move in moves:  # who waits for an answer must be connected
+        back = [("reconnect", 0)] if move[0] in ("receive", "restart") else []
+        each += [*back, move]
+    told = node.do(
+        "talk",
+        url=proxy.url,
+        client=HASTY,
+        signal=SIGNAL.tolist(),
+        moves=each,
+        options=OPTIONS,
+    )
+    check(told["predictions"], told["edges"])
+    assert told["ended"] == STEPS
+
+
+def test_streams_outlive_kills_of_the_service(node: Driver) -> None:
+    figures = kills.measure(node, streams=10, kills=2)
+    assert (figures.lost, figures.twice, figures.wrong) == (0, 0, 0)
+
+
+def test_it_classifies_as_the_python_client_does(node: Driver, toy_url: str) -> None:
+    one_length = SIGNAL.reshape(3, 20, 2).tolist()
+    for sequences in (one_length, [SIGNAL[:7].tolist(), SIGNAL.tolist()]):
+        told = node.do(
+            "classify", url=toy_url, sequences=sequences, options={"model": "toy", "logits": True}
+        )
+        with Client(toy_url) as client:
+            expected = client.classify([np.array(each) for each in sequences], logits=True)
+        assert (told["model"], told["version"]) == (expected.model, expected.version)
+        for found, wanted in zip(told["predictions"], expected.predictions, strict=True):
+            assert found["label"] == wanted.label
+            assert tuple(found["logits"]) == wanted.logits
+            assert found["probabilities"] == wanted.probabilities
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_answers_are_what_their_tasks_say(node: Driver, tmp_path: Path, binary: bool) -> None:
+    for name in ("sums", "signs", "grid"):
+        many_outputs.publish(tmp_path, name, name)
+    steps = [[1, -2], [3, 4], [0.5, -1], [2, -9]]
+    options = {"outputs": ["signs", "grid"], "emit": "every", "binary": binary}
+    with live.running(models=tmp_path, model="sums") as url:
+        asked = {"url": url, "signal": steps, "edges": [0, 1, 4], "ahead": 1}
+        streamed = node.do("stream", **asked, options=options)
+        answer = streamed["predictions"][-1]
+        asked = {"url": url, "sequences": [steps], "options": {"outputs": ["signs", "grid"]}}
+        classified = node.do("classify", **asked)["predictions"][0]
+    assert [output["task"] for output in streamed["opened"]["outputs"]][0] == "values"
+    assert len(answer["steps"]) == 3
+    for found in (answer, answer["steps"][-1], classified):
+        assert found["values"] == {"left": 6.5, "right": -8.0}
+        assert found["outputs"]["signs"]["probabilities"]["LEFT"] > 0.99
+        assert found["outputs"]["grid"]["output"] == [[6.5], [-8.0]]
+
+
+def test_it_lists_models(node: Driver, toy_url: str) -> None:
+    told = node.do("models", url=toy_url)
+    assert told["default"] == "toy"
+    assert told["models"][0]["outputs"][0]["task"] == "classes"
+
+
+@pytest.mark.parametrize(
+    ("job", "what", "error", "code"),
+    [
+        ("stream", {"options": {"model": "none"}}, "UnknownModel", "unknown_model"),
+        ("stream", {"options": {"resume": "none"}}, "Unknown", "unknown"),
+        ("classify", {"sequences": [[[1, 2, 3]]]}, "BadInput", "bad_shape"),
+        ("classify", {"sequences": [[[1, 2]]], "options": {"outputs": ["no"]}}, "BadInput", None),
+    ],
+)
+def test_what_the_service_refuses_is_thrown_at_once(
+    node: Driver, toy_url: str, job: str, what: dict[str, Any], error: str, code: str | None
+) -> None:
+    more = {"signal": SIGNAL.tolist(), "edges": [0, STEPS], "ahead": 1} if job == "stream" else {}
+    told = node.error(job, url=toy_url, **more, **what)
+    assert told["error"] == error
+    assert code is None or told["code"] == code
+
+
+def test_who_answers_nothing_is_given_up(node: Driver) -> None:
+    nobody = {"url": "http://127.0.0.1:1", "client": {"retryFor": 300}}
+    assert node.error("models", **nobody)["error"] == "Unreachable"
+    told = node.error("stream", **nobody, signal=[], edges=[0], ahead=1)
+    assert told["error"] == "Unreachable"
+
+
+def test_of_several_addresses_it_takes_the_next(node: Driver, toy_url: str) -> None:
+    told = node.do("models", url=["http://127.0.0.1:1", toy_url])
+    assert told["default"] == "toy"
