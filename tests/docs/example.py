@@ -42,6 +42,11 @@ def _can_be_installed(line: str) -> None:
 def _run(command: str, folder: Path) -> str:
     python, *arguments = command.split()
     assert python == "python"
+    return run(arguments, folder)
+
+
+def run(arguments: list[str], folder: Path) -> str:
+    """What Python prints in this folder, on one thread, with the packages at hand."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -12,35 +9,22 @@ from larnn_service.contract import Channel, Contract, GraphFile, Input, Manifest
 from larnn_service.outputs import Output, Task
 from tests import live
 from tests.docs import page
+from tests.docs.example import run
 
 PAGE = page.read("own-network.md")
 QUANTITIES = (Channel(name="speed", unit="m/s"),)
-SOURCES = os.pathsep.join(live.PACKAGES)
-
-
-def _python(program: str, folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": SOURCES, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_it_is_trained_exported_served_and_streamed(tmp_path: Path) -> None:
     train, stream = [block.text for block in page.blocks(PAGE) if block.language == "python"]
-    assert _python(train, tmp_path) == "models/waves/1\n"
+    assert run(["-c", train], tmp_path) == "models/waves/1\n"
     [serve] = [block.text for block in page.blocks(PAGE) if block.language == "sh"]
     command = serve.replace("larnn", "cli").replace(
         "--models models", f"--models {tmp_path}/models"
     )
     with live.process(command) as service:
         program = stream.replace("http://localhost:8000", service.url)
-        lines = _python(program, tmp_path).splitlines()
+        lines = run(["-c", program], tmp_path).splitlines()
     assert lines[-1] == "100 FAST"
     assert len(lines) == 10
 

@@ -18,19 +18,10 @@ from larnn_service.backend.model_repository import load_model
 from larnn_service.contract import MAX_VERSION, Vocabulary
 from tests import texts
 from tests.docs import page
-from tests.parity.own_modules import (
-    GRU,
-    HIDDEN,
-    REFUSED,
-    SERVED,
-    SUM,
-    Kind,
-    OneTensor,
-    Reader,
-    Stateless,
-    TwoLSTMs,
-    contract,
-)
+from tests.parity.own_contracts import GRU, HIDDEN, SUM, Kind, contract
+from tests.parity.own_modules import Reader, Stateless, TwoLSTMs
+from tests.parity.own_refused import REFUSED, OneTensor
+from tests.parity.own_served import SERVED
 
 
 @pytest.mark.parametrize("kind", SERVED, ids=str)

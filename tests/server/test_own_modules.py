@@ -15,7 +15,8 @@ from torch import Tensor
 from larnn_client import Client
 from larnn_export.own_network import publish_module
 from tests import live
-from tests.parity.own_modules import HIDDEN, Reader, Stateless, contract
+from tests.parity.own_contracts import HIDDEN, contract
+from tests.parity.own_modules import Reader, Stateless
 
 STEPS = [[1.0, 2.0], [3.0, -4.0], [0.5, 0.0]]
 TOKENS = [[3], [19], [0]]

@@ -11,8 +11,6 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import Begin, Checkpoint, beginning, same_context
@@ -234,9 +232,9 @@ class Streams:
             if stream.connection is None:
                 self.places.remove(stream)
             else:
-                none = np.empty((0, *stream.checkpoint.outputs.shape[1:]), np.float32)
-                light = replace(stream.checkpoint, outputs=none, state={})
-                stream.checkpoint, stream.resting = light, True
+                none = stream.checkpoint.outputs[:0].copy()
+                stream.checkpoint = replace(stream.checkpoint, outputs=none, state={})
+                stream.resting = True
                 self.places.note(stream)
 
     async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
@@ -262,9 +260,8 @@ class Streams:
             self._lose(stream, error)
         raise error
 
-    def _add(self, model: Model, checkpoint: Checkpoint, owner: str) -> Stream:
-        now = self._clock()
-        stream = Stream(model, checkpoint, checkpoint.position, last_used=now, owner=owner)
+    def _add(self, model: Model, taken: Checkpoint, owner: str) -> Stream:
+        stream = Stream(model, taken, taken.position, last_used=self._clock(), owner=owner)
         self.places.add(stream)
         return stream
 
@@ -297,7 +294,6 @@ class Streams:
         return self._expired() if self.ids.is_ours(stream_id) else UnknownStream()
 
     def _expired(self) -> Expired:
-        ends = "ended, deleted or idle for too long"
-        if self.store.survives == "replica":  # and not its own server
-            ends += ", or its store failed over to a server that had no copy of it"
-        return Expired(f"the stream was {ends}; open a new one")
+        more = ", or its store failed over to a server that had no copy of it"
+        more = more if self.store.survives == "replica" else ""
+        return Expired(f"the stream was ended, deleted or idle for too long{more}; open a new one")
