@@ -46,17 +46,17 @@ def test_what_comes_while_the_connection_is_cut_is_sent_when_it_is_back(
     store = f"sqlite:///{tmp_path}/streams.db"
     with live.running(models=live.ROOT / "models", store=store) as url:
         page = open_page(url)
-        start(page)
-        wait_for_position(page, 500)
+        start(page, speed=1)  # 68 s of it: it does not end while it is cut
+        wait_for_position(page, 50)
         page.get_by_role("button", name="Cut the connection").click()
         expect(page.get_by_role("status")).to_have_text("Connection cut")
         stood, held = fact(page, "position"), fact(page, "held")
-        page.wait_for_function(f"() => document.querySelector('#held').textContent > {held + 200}")
+        page.wait_for_function(f"() => document.querySelector('#held').textContent > {held + 50}")
         assert fact(page, "position") == stood
         picture(page)
         page.get_by_role("button", name="Connect again").click()
         expect(page.get_by_role("log")).to_contain_text("Resumed at step")
-        wait_for_position(page, stood + 400)
+        wait_for_position(page, stood + 60)
         page.close()  # before its service goes
 
 
@@ -86,16 +86,16 @@ def test_nothing_is_sent_before_the_service_says_where_to_begin(
             route.on_message(pass_on)
 
     page.route_web_socket("**/stream*", second_opens_late)
-    start(page)
-    wait_for_position(page, 300)
+    start(page, speed=1)  # 68 s of it: it does not end while the second is held up
+    wait_for_position(page, 50)
     routes[0].close(code=1001)
-    waiting = "() => Number(document.querySelector('#held').textContent) > 200"
+    waiting = "() => Number(document.querySelector('#held').textContent) > 20"
     page.wait_for_function(waiting)
     while not held:
         page.wait_for_timeout(10)  # until the service has answered
     assert not sent
     routes[1].send(held[0])
-    wait_for_position(page, fact(page, "position") + 300)
+    wait_for_position(page, fact(page, "position") + 40)
     assert len(routes) == 2
 
 
@@ -107,8 +107,8 @@ def test_a_restart_of_the_service_in_the_middle_loses_no_step(
         first = stack.enter_context(live.process(**settings))
         proxy = stack.enter_context(proxied(first.url))
         page = open_page(proxy.url, expected=LOST)
-        start(page)
-        wait_for_position(page, 500)
+        start(page, speed=4)
+        wait_for_position(page, 100)
         assert first.stop() == 0
         proxy.lead_to(stack.enter_context(live.process(**settings)).url)
         log = page.get_by_role("log")
@@ -122,8 +122,8 @@ def test_a_restart_of_the_service_in_the_middle_loses_no_step(
 def test_memory_alone_cannot_survive_a_restart_and_the_page_says_so(open_page: OpenPage) -> None:
     with live.process(models=live.ROOT / "models") as service:
         page = open_page(service.url, expected=LOST)
-        start(page)
-        wait_for_position(page, 100)
+        start(page, speed=1)
+        wait_for_position(page, 20)
         service.stop()
         expect(page.get_by_role("log")).to_contain_text("keeps streams in its memory alone")
         expect(page.get_by_role("status")).to_have_text("Stopped")
@@ -137,7 +137,7 @@ def test_another_connection_takes_the_stream_over(har_url: str, open_page: OpenP
         "websocket",
         lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))),
     )
-    start(page)
+    start(page, speed=1)
     stream = json.loads(frames[0])["stream"]
     with connect(f"{live.websocket_url(har_url)}?stream={stream}") as other:
         assert json.loads(other.recv(timeout=30))["stream"] == stream

@@ -31,7 +31,9 @@ def folder(model: str) -> str:
 
 def channels(model: str) -> int:
     return len(
-        json.loads((MODELS / model / "1" / "model.json").read_text())["contract"]["channels"]
+        json.loads((MODELS / model / "1" / "model.json").read_text())["contract"]["input"][
+            "channels"
+        ]
     )
 
 

@@ -23,6 +23,7 @@ from larnn_service.wire.http_schemas import (
     ClassifyBody,
     OpenBody,
     Problem,
+    ShedBody,
     WhichBody,
 )
 from larnn_service.wire.stream_schemas import OpenedMessage, PredictionMessage, StepsBody
@@ -38,6 +39,7 @@ BODIES = (
     OpenedMessage,
     PredictionMessage,
     Problem,
+    ShedBody,
     WhichBody,
 )
 
