@@ -67,7 +67,8 @@ def graph(
     for name, config in SIZES.items():
         if quick and name != "n64 h8 k16":
             continue
-        lines += _measured(name, config, peak, 1 if quick else rounds, [1] if quick else [*SHORT])
+        short = {1: 8} if quick else SHORT
+        lines += _measured(name, config, peak, 1 if quick else rounds, short)
     record = {
         "command": "graph",
         "machine": f"{platform.machine()}, {platform.processor() or 'unknown processor'}",
@@ -80,7 +81,7 @@ def graph(
 
 
 def _measured(
-    name: str, config: LARNNConfig, peak: float | None, rounds: int, batches: list[int]
+    name: str, config: LARNNConfig, peak: float | None, rounds: int, short: dict[int, int]
 ) -> list[dict[str, Any]]:
     """CPU milliseconds of 128 steps in one thread, a line for each way to run them."""
     torch.manual_seed(0)
@@ -94,8 +95,7 @@ def _measured(
     if library() is not None:
         sessions[OPERATOR] = open_session(build_graph(network, contract_of(network)), native=True)
     lines = []
-    for batch in batches:
-        steps = SHORT[batch]
+    for batch, steps in short.items():
         shape = (batch, STEPS, config.channels)
         whole = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         x = np.ascontiguousarray(whole[:, :steps])

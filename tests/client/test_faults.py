@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from hypothesis.stateful import (
 )
 
 from larnn_client import Client, Prediction
+from tests import live
 from tests.client.proxy import Fault, Proxy, proxied
 from tests.client.recording import SIGNAL, STEPS, check
 
@@ -126,3 +129,22 @@ def test_any_interleaving_of_calls_and_faults(proxy: Proxy, client: Client) -> N
     Talk.proxy, Talk.client = proxy, client
     limits = settings(max_examples=15, stateful_step_count=20, deadline=None)
     run_state_machine_as_test(Talk, settings=limits)
+
+
+def test_a_service_that_counts_a_step_again_is_noticed(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is swallowed, so that its chunk is sent again: to a service that runs it again."""
+    monkeypatch.setenv("BROKEN", "offset")
+    edges = [0, 4, 8, 12, STEPS]
+    with (
+        live.process("tests.faults.broken_service", models=toy_models, model="toy") as service,
+        proxied(service.url) as proxy,
+        Client(proxy.url, keepalive=0.2, connect_timeout=1) as client,
+        pytest.raises(AssertionError),
+    ):
+        for down in range(0, 4_000, 100):
+            proxy.faults.append(Fault(down=down, at_down="swallow"))
+            with client.stream(logits=True, emit="every") as stream:
+                chunks = [SIGNAL[a:b] for a, b in pairwise(edges)]
+                check(list(stream.predict(chunks, ahead=1)), edges)

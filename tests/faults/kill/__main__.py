@@ -30,7 +30,6 @@ PAUSE = 8.0
 AWAKE = 0.3
 """A replica that wakes up has the store to itself for so long: the other is killed then."""
 PROGRAM = "tests.faults.broken_service"
-Check = Literal["fence", "offset"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def main(
     seed: Annotated[int, typer.Option(help="of which replica is killed when")] = 0,
     data: Annotated[Path | None, typer.Option(help="folder of the data, else LARNN_DATA")] = None,
     quick: Annotated[bool, typer.Option(help="a bounded form, without the data set")] = False,
-    broken: Annotated[Check | None, typer.Option(help="leave this check out")] = None,
+    broken: Annotated[bool, typer.Option(help="leave the check of fences out")] = False,
     output: Output = None,
     picture: Picture = None,
 ) -> None:
@@ -61,8 +60,8 @@ def main(
     signals = recordings.example(streams, steps) if quick else recordings.hapt(streams, steps, data)
     witnesses = [Witness(each, chunk, hz) for each in signals]
     environment = {"LARNN_MODEL": MODEL, "LARNN_STORE_TIMEOUT": "2"}
-    if broken is not None:
-        environment["BROKEN"] = broken
+    if broken:
+        environment["BROKEN"] = "fence"
     with cluster(2, environment, PROGRAM if broken else "service") as place:
         faults = asyncio.run(_run(place, witnesses, kills, random.Random(seed)))
     print("the uninterrupted run", flush=True)
