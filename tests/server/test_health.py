@@ -35,6 +35,7 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
         "/models/{name}/load",
         "/models/{name}/unload",
         "/models/{name}/migrate",
+        "/shed",
         "/classify",
         "/streams",
         "/streams/{stream_id}",
@@ -50,8 +51,9 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
         *(
             f"/v2/models/{{name}}{version}{door}"
             for version in ("", "/versions/{version}")
-            for door in ("", "/ready", "/config", "/infer")
+            for door in ("", "/ready", "/config", "/infer", "/stats")
         ),
+        "/v2/models/stats",
     }
     schemas = document["components"]["schemas"]
     references = str(document).split("'#/components/schemas/")[1:]

@@ -74,5 +74,7 @@ EXAMPLES: dict[str, Any] = {
     "WhichBody": {"version": 1},
     "Operated": {"versions": [_VERSION]},
     "Migrated": {"versions": [_VERSION], "migrated": 3},
+    "ShedBody": {"share": 0.5},
+    "Shed": {"shed": 100, "connections": 200},
 }
 """By the names of the schemas."""
