@@ -55,28 +55,35 @@ def har_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkey.Server]:
-    """A Valkey or Redis server that many tests share: they clear nothing and share no stream."""
+def valkey_program() -> None:
+    """Skips where there is none."""
     if valkey.PROGRAM is None:
         pytest.skip("neither valkey-server nor redis-server is installed")
+
+
+@pytest.fixture(scope="session")
+def valkey_server(
+    valkey_program: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[valkey.Server]:
+    """A Valkey or Redis server that many tests share: they clear nothing and share no stream."""
     with valkey.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkeys.Cluster]:
+def valkey_cluster(
+    valkey_program: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[valkeys.Cluster]:
     """A whole cluster that many tests share: they leave its servers alone."""
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with valkeys.cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def valkey_watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[valkeys.Watched]:
+def valkey_watched(
+    valkey_program: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[valkeys.Watched]:
     """A server with replicas and Sentinels that many tests share: they leave it alone."""
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with valkeys.watched(tmp_path_factory.mktemp("watched")) as watched:
         yield watched
 

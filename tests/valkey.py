@@ -7,39 +7,82 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import redis
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
+WITHIN = 60.0
+"""Seconds; the machine may be busy."""
+SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
+"""Every write is on the disk before it is answered, as the cluster has it."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @dataclass
 class Server:
-    """Every write is on the disk before it is answered, as the cluster has it."""
+    """One server, or one Sentinel."""
 
     folder: Path
-    port: int = field(default_factory=lambda: free_port())
-    popen: subprocess.Popen[str] | None = None
+    options: dict[str, Any] = field(default_factory=lambda: dict(SAFE))
+    sentinel: bool = False
+    port: int = field(default_factory=free_port)
+    popen: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Until it accepts connections."""
+        """Until it answers."""
         assert PROGRAM is not None
-        settings = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": ""}
-        settings |= {"appendonly": "yes", "appendfsync": "always"}
-        arguments = [str(word) for name, value in settings.items() for word in (f"--{name}", value)]
-        self.popen = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, text=True)
-        assert self.popen.stdout is not None
-        log = []
-        for line in self.popen.stdout:
-            log.append(line)
-            if "eady to accept connections" in line:
-                return
-        raise AssertionError("the server did not come up:\n" + "".join(log))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "server.conf"
+        lines = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder} | self.options
+        file.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+        command = [PROGRAM, str(file), *(["--sentinel"] if self.sentinel else [])]
+        with (self.folder / "log").open("ab") as log:
+            self.popen = subprocess.Popen(command, stdout=log, stderr=log)
+        until(self._answers, f"{file} does not come up")
+
+    def _answers(self) -> bool:
+        assert self.popen is not None and self.popen.poll() is None, "it has ended"
+        with self.client() as client:
+            return bool(client.ping())
+
+    def client(self) -> redis.Redis:
+        return redis.Redis("127.0.0.1", self.port, socket_timeout=5)
+
+    def kill(self) -> None:
+        """SIGKILL: what it did not write is lost."""
+        if self.popen is not None:
+            self.popen.kill()
+            self.popen.wait(60)
+            self.popen = None
+
+    @property
+    def runs(self) -> bool:
+        return self.popen is not None
+
+    def ask(self, *words: str | int) -> Any:
+        """What it answers to a command."""
+        with self.client() as client:
+            return client.execute_command(*words)
+
+    def is_up_to_date(self) -> bool:
+        """Whether this replica has its primary's data, and follows it."""
+        with self.client() as client:
+            return bool(client.info("replication")["master_link_status"] == "up")
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -51,28 +94,23 @@ class Server:
         finally:
             self.popen.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        """SIGKILL: what it did not write is lost."""
-        if self.popen is not None:
-            assert self.popen.stdout is not None
-            self.popen.kill()
-            self.popen.wait(60)
-            self.popen.stdout.close()
-            self.popen = None
+
+def until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Ask until it does."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        with contextlib.suppress(redis.RedisError):
+            if holds():
+                return
+        assert time.monotonic() < deadline, otherwise
 
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Server]:
+    """A server until the end of the block."""
     server = Server(folder)
     try:
         server.start()
         yield server
     finally:
         server.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

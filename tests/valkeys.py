@@ -6,118 +6,41 @@ Each is a process of this machine on a free port, with short times: a failover t
 from __future__ import annotations
 
 import contextlib
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from tests.valkey import PROGRAM, free_port
+from tests.valkey import Server, free_port, until
 
 SERVICE = "streams"
 """The name under which Sentinels know their server."""
 SILENT_MS = 1500
 """A server that is silent for so long is taken for dead."""
-WITHIN = 60.0
-"""Seconds; the machine may be busy."""
-
-
-@dataclass
-class Node:
-    """One server, or one Sentinel."""
-
-    folder: Path
-    options: dict[str, Any] = field(default_factory=dict)
-    sentinel: bool = False
-    port: int = field(default_factory=free_port)
-    popen: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Until it answers."""
-        assert PROGRAM is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / "server.conf"
-        lines = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder} | self.options
-        file.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
-        command = [PROGRAM, str(file), *(["--sentinel"] if self.sentinel else [])]
-        with (self.folder / "log").open("ab") as log:
-            self.popen = subprocess.Popen(command, stdout=log, stderr=log)
-        until(self._answers, f"{file} does not come up")
-
-    def _answers(self) -> bool:
-        assert self.popen is not None and self.popen.poll() is None, "it has ended"
-        with self.client() as client:
-            return bool(client.ping())
-
-    def client(self) -> redis.Redis:
-        return redis.Redis("127.0.0.1", self.port, socket_timeout=5)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self.popen is not None:
-            self.popen.kill()
-            self.popen.wait(60)
-            self.popen = None
-
-    @property
-    def runs(self) -> bool:
-        return self.popen is not None
-
-    def ask(self, *words: str | int) -> Any:
-        """What it answers to a command."""
-        with self.client() as client:
-            return client.execute_command(*words)
-
-    def is_up_to_date(self) -> bool:
-        """Whether this replica has its primary's data, and follows it."""
-        with self.client() as client:
-            return bool(client.info("replication")["master_link_status"] == "up")
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """It keeps its connections and does nothing."""
-        assert self.popen is not None
-        self.popen.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.popen.send_signal(signal.SIGCONT)
-
-
-def until(holds: Callable[[], bool], otherwise: str) -> None:
-    """Ask until it does."""
-    deadline = time.monotonic() + WITHIN
-    while True:
-        with contextlib.suppress(redis.RedisError):
-            if holds():
-                return
-        assert time.monotonic() < deadline, otherwise
 
 
 @dataclass
 class Cluster:
     """Primaries with a third of the slots each, and a replica each."""
 
-    nodes: list[Node]
+    nodes: list[Server]
 
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes if node.runs)
         return f"redis+cluster://{hosts}"
 
-    def kill_primary(self, key: str) -> Node:
+    def kill_primary(self, key: str) -> Server:
         """Kill the one that has the key."""
         primary = self._primary(key)
         primary.kill()
         return primary
 
-    def fail_over(self, key: str) -> Node:
+    def fail_over(self, key: str) -> Server:
         """Kill the one that has the key; what is killed, once another has its place.
 
         Started before, it would be the primary again, and without any stream.
@@ -126,7 +49,7 @@ class Cluster:
         until(lambda: self._primary(key).runs and self.is_whole(), "no replica was promoted")
         return killed
 
-    def _primary(self, key: str) -> Node:
+    def _primary(self, key: str) -> Server:
         with self.client() as client:
             found = client.get_node_from_key(key)
         assert found is not None
@@ -153,7 +76,7 @@ def cluster(folder: Path, **options: Any) -> Iterator[Cluster]:
         for number in range(2 * primaries):
             own = {"cluster-enabled": "yes", "cluster-node-timeout": SILENT_MS}
             own |= {"save": '""', "repl-diskless-sync-delay": 0, "cluster-port": free_port()}
-            nodes.append(node := Node(folder / str(number), own | options))
+            nodes.append(node := Server(folder / str(number), own | options))
             stack.callback(node.kill)
             node.start()
         _join(nodes, primaries)
@@ -162,7 +85,7 @@ def cluster(folder: Path, **options: Any) -> Iterator[Cluster]:
         yield made
 
 
-def _join(nodes: list[Node], primaries: int) -> None:
+def _join(nodes: list[Server], primaries: int) -> None:
     bounds = [16384 * number // primaries for number in range(primaries + 1)]
     for node, first, end in zip(nodes, bounds, bounds[1:], strict=False):
         node.ask("CLUSTER ADDSLOTSRANGE", first, end - 1)
@@ -178,11 +101,11 @@ def _join(nodes: list[Node], primaries: int) -> None:
         until(replica.is_up_to_date, "a replica is not up to date")
 
 
-def _knows(node: Node, others: int) -> bool:
+def _knows(node: Server, others: int) -> bool:
     return int(node.ask("CLUSTER INFO")["cluster_known_nodes"]) == others
 
 
-def _replicates(node: Node, primary: str) -> bool:
+def _replicates(node: Server, primary: str) -> bool:
     return bool(node.ask("CLUSTER REPLICATE", primary))
 
 
@@ -190,15 +113,15 @@ def _replicates(node: Node, primary: str) -> bool:
 class Watched:
     """A server, its replicas, and the Sentinels that promote one of them."""
 
-    servers: list[Node]
-    sentinels: list[Node]
+    servers: list[Server]
+    sentinels: list[Server]
 
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.sentinels)
         return f"redis+sentinel://{hosts}/{SERVICE}"
 
-    def primary(self) -> Node:
+    def primary(self) -> Server:
         """The one that the Sentinels name."""
         _, port = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", SERVICE)
         [node] = [server for server in self.servers if server.port == int(port)]
@@ -234,12 +157,12 @@ class Watched:
 def watched(folder: Path, replicas: int = 2, **options: Any) -> Iterator[Watched]:
     """Three Sentinels around a server and its replicas, which are up to date."""
     with ExitStack() as stack:
-        servers: list[Node] = []
+        servers: list[Server] = []
         for number in range(1 + replicas):
             own = {"save": '""', "repl-diskless-sync-delay": 0} | options
             if servers:
                 own["replicaof"] = f"127.0.0.1 {servers[0].port}"
-            servers.append(node := Node(folder / f"server{number}", own))
+            servers.append(node := Server(folder / f"server{number}", own))
             stack.callback(node.kill)
             node.start()
         for node in servers[1:]:
@@ -251,7 +174,7 @@ def watched(folder: Path, replicas: int = 2, **options: Any) -> Iterator[Watched
                 f"sentinel down-after-milliseconds {SERVICE} {SILENT_MS}\n"
                 f"sentinel failover-timeout {SERVICE} 6000",
             }
-            sentinels.append(node := Node(folder / f"sentinel{number}", own, sentinel=True))
+            sentinels.append(node := Server(folder / f"sentinel{number}", own, sentinel=True))
             stack.callback(node.kill)
             node.start()
         made = Watched(servers, sentinels)

@@ -61,9 +61,8 @@ def test_it_goes_on_with_a_process_that_was_killed_and_started_again(
         assert stream.end() == STEPS
 
 
+@pytest.mark.usefixtures("valkey_program")
 def test_a_store_that_is_away_is_waited_for(rare: dict[str, Any], tmp_path: Path) -> None:
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with (
         valkey.running(tmp_path) as store,
         live.process(**rare, store=store.url, store_timeout=1) as service,

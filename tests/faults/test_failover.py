@@ -17,9 +17,7 @@ from tests import live, valkey, valkeys
 from tests.faults.everyone import everyone, signals, toy_logits
 from tests.faults.resuming import Resuming
 
-pytestmark = pytest.mark.skipif(
-    valkey.PROGRAM is None, reason="neither valkey-server nor redis-server is installed"
-)
+pytestmark = pytest.mark.usefixtures("valkey_program")
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def test_a_primary_and_the_owner_killed_at_once_lose_no_step(
         def fail_over() -> None:
             watched.primary().kill()
             owner.kill()
-            valkeys.until(watched.is_promoted, "no replica was promoted")
+            valkey.until(watched.is_promoted, "no replica was promoted")
 
         clients = [Resuming(signal, [owner.url, other.url]) for signal in signals(20)]
         every = asyncio.run(everyone(clients, fail_over))
@@ -88,7 +86,7 @@ def lag_and_promote(watched: valkeys.Watched, work: Any) -> Any:
         primary.ask("CLIENT KILL TYPE", "replica")  # else their kernels hear for them
         told = work()
         primary.kill()
-    valkeys.until(watched.is_promoted, "no replica was promoted")
+    valkey.until(watched.is_promoted, "no replica was promoted")
     return told
 
 
@@ -106,14 +104,14 @@ def test_a_promotion_that_loses_steps_is_told_where_no_replica_is_awaited(
         assert opened["survives"] == "replica"  # and not its own server
         stream = opened["stream"]
         assert steps(owner.url, stream, 0).json()["durable"] == 5
-        valkeys.until(watched.is_in_step, "the replicas lag")
+        valkey.until(watched.is_in_step, "the replicas lag")
         with (
             pytest.raises(StateLost, match="steps durable; open a new stream"),
             Client(owner.url, other.url) as client,
             client.stream() as live_stream,
         ):
             list(live_stream.predict([np.ones((5, 2), np.float32)]))
-            valkeys.until(watched.is_in_step, "the replicas lag")
+            valkey.until(watched.is_in_step, "the replicas lag")
 
             def go_on() -> str:
                 assert steps(owner.url, stream, 5).json()["durable"] == 10

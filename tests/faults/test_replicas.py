@@ -74,11 +74,10 @@ def test_the_bundled_model_goes_on_elsewhere_as_if_nothing_had_been(
         assert (np.abs(mine - truth) <= 1e-5 * np.maximum(1, np.abs(truth))).all()
 
 
+@pytest.mark.usefixtures("valkey_program")
 def test_a_restarted_store_loses_no_step(
     toy_models: Path, tmp_path: Path, shared: dict[str, Any]
 ) -> None:
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with valkey.running(tmp_path) as server:
         settings = shared | {"store": server.url, "store_timeout": 1}
 

@@ -78,11 +78,10 @@ def test_a_full_disk_is_told_and_heals_by_deleting(toy_models: Path, tmp_path: P
         until_ready(client)
 
 
+@pytest.mark.usefixtures("valkey_program")
 def test_a_server_that_went_away_is_told_without_its_address(
     toy_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with valkey.running(tmp_path) as server:
         with redis.Redis.from_url(server.url) as operator:
             operator.config_set("requirepass", "open-sesame")
@@ -100,9 +99,8 @@ def test_a_server_that_went_away_is_told_without_its_address(
         assert "open-sesame" not in caplog.text and str(server.port) not in caplog.text
 
 
+@pytest.mark.usefixtures("valkey_program")
 def test_a_server_without_memory_is_told(toy_models: Path, tmp_path: Path) -> None:
-    if valkey.PROGRAM is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
     with (
         valkey.running(tmp_path) as server,
         service(toy_models, server.url) as client,

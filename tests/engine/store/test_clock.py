@@ -12,7 +12,7 @@ import pytest
 from larnn_service.engine.store import clock
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store
-from tests.engine.store.test_stores import checkpoint
+from tests.engine.store.streams import checkpoint
 
 TTL = 100.0
 DAY = 86_400.0

@@ -17,7 +17,7 @@ from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import DamagedCheckpoint, encode
 from tests import valkey
-from tests.engine.store.test_stores import checkpoint
+from tests.engine.store.streams import checkpoint
 
 Damage = Callable[[str, str, Any], None]
 """Gives a field of a stream another value; None removes it where a store can."""

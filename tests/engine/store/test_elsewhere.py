@@ -16,27 +16,25 @@ from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.store.valkey.lane import Awaited
 from larnn_service.errors import Unavailable
 from tests import valkey, valkeys
-from tests.engine.store.test_stores import checkpoint
+from tests.engine.store.streams import checkpoint
 
-pytestmark = pytest.mark.skipif(
-    valkey.PROGRAM is None, reason="neither valkey-server nor redis-server is installed"
-)
+pytestmark = pytest.mark.usefixtures("valkey_program")
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[valkeys.Node, valkeys.Node]]:
+def pair(tmp_path: Path) -> Iterator[tuple[valkey.Server, valkey.Server]]:
     """A server and its replica."""
     with ExitStack() as stack:
         nodes = []
         for name in ("first", "second"):
             options = {"save": '""', "repl-diskless-sync-delay": 0}
             options |= {"appendonly": "yes", "appendfsync": "always"}
-            nodes.append(node := valkeys.Node(tmp_path / name, options))
+            nodes.append(node := valkey.Server(tmp_path / name, options))
             stack.callback(node.kill)
             node.start()
         first, second = nodes
         second.ask("REPLICAOF", "127.0.0.1", first.port)
-        valkeys.until(second.is_up_to_date, "the replica is not up to date")
+        valkey.until(second.is_up_to_date, "the replica is not up to date")
         yield first, second
 
 
@@ -72,7 +70,7 @@ async def create(store: Store, name: str, key: str | None = None) -> int:
 
 async def _until_it_serves(store: Store) -> None:
     """It is tried again each second."""
-    async with asyncio.timeout(valkeys.WITHIN):
+    async with asyncio.timeout(valkey.WITHIN):
         while await store.health.check():
             with contextlib.suppress(Unavailable):
                 await store.head("whoever asks")
@@ -87,14 +85,14 @@ async def prepared(address: str, awaited: int = 0, within: float = 30) -> Store:
 
 @pytest.mark.parametrize("end", ["demoted", "killed"])
 async def test_an_address_that_leads_to_another_server_is_followed(
-    pair: tuple[valkeys.Node, valkeys.Node], end: str
+    pair: tuple[valkey.Server, valkey.Server], end: str
 ) -> None:
     first, second = pair
     door = Door(first.port)
     async with door.open() as address:
         store = await prepared(address)
         fences = [await create(store, f"stream {number}") for number in range(20)]
-        valkeys.until(lambda: second.ask("DBSIZE") >= 20, "the replica lags")
+        valkey.until(lambda: second.ask("DBSIZE") >= 20, "the replica lags")
         second.ask("REPLICAOF", "NO", "ONE")
         if end == "demoted":  # its connections stay, and refuse each write
             first.ask("REPLICAOF", "127.0.0.1", second.port)
@@ -157,7 +155,7 @@ async def test_who_has_failed_is_told_by_readiness_until_another_serves(tmp_path
         await store.close()
 
 
-async def test_a_disk_that_is_awaited(pair: tuple[valkeys.Node, valkeys.Node]) -> None:
+async def test_a_disk_that_is_awaited(pair: tuple[valkey.Server, valkey.Server]) -> None:
     first, second = pair
     try:
         first.ask("WAITAOF", 0, 0, 1)

@@ -18,7 +18,7 @@ from larnn_service.engine.store.valkey.lane import NONE, Awaited
 from larnn_service.errors import StartupError
 from tests import valkey, valkeys
 from tests.docs import page
-from tests.engine.store.test_stores import checkpoint
+from tests.engine.store.streams import checkpoint
 
 SECRET = "Xq7vZk%2F%40"
 RULES = re.search(r"ACL SETUSER larnn (.*)", page.read("deployment.md"))
@@ -119,7 +119,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
     authority.issue_cert("client").private_key_and_cert_chain_pem.write_to_path(files["client"])
     options = {"tls-port": valkey.free_port(), "tls-ca-cert-file": files["ca"]}
     options |= {"tls-cert-file": files["server"], "tls-key-file": files["server"]}
-    node = valkeys.Node(folder, options)
+    node = valkey.Server(folder, options)
     with ExitStack() as stack:
         stack.callback(node.kill)
         try:
