@@ -144,10 +144,9 @@ class Reader:
         hop = self.hop or max(window // 2, 1)
         for recording in recordings:
             for row in range(0, len(recording.steps) - window + 1, hop):
-                rows, steps = (
-                    part[row : row + window] for part in (recording.rows, recording.steps)
-                )
-                yield Recording(recording.file, rows, steps)
+                of_window = slice(row, row + window)
+                rows = recording.rows[of_window]
+                yield Recording(recording.file, rows, recording.steps[of_window])
 
 
 def _listed(channels: Sequence[str]) -> str:
