@@ -6,13 +6,17 @@ import re
 
 LONGEST = 300
 """Characters."""
+_BEFORE = ("Status Message: ", "Error Code: 1 - ")
+"""What stands before the reason itself, once for each loop that an operator is in."""
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what stands at the root of it, without colours and codes."""
+    """The first line of what stands at the root of it, without colours, codes and stacks."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = re.sub(r"\x1b\[\d*m", "", str(error)).strip()
-    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text.split("\n", 1)[0])
-    line = line.rpartition("Status Message: ")[2]  # one for each loop that the operator is in
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    for mark in _BEFORE:
+        text = text.rpartition(mark)[2]
+    line = text.strip().split("\n", 1)[0]
     return line[:LONGEST].rstrip(" .:") or type(error).__name__

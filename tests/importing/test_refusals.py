@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from larnn_export.importing import Options, import_graph
 from larnn_export.importing.problems import ImportFailed
@@ -77,9 +78,15 @@ def test_a_state_of_another_shape_is_told(tmp_path: Path) -> None:
 
 def test_names_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
     said = {"constants": {"sr": 1}, "outputs": [{"name": "z"}], "input": {"names": ["w"]}}
+    said |= {"initial": {"hh": 1.0}, "shapes": {"xx": ("b", 4)}}
     text = _refused(graphs.one_step(tmp_path), tmp_path, said)
-    for name in ("input sr", "output z", "input w"):
+    for name in ("input sr", "output z", "input w", "input hh", "input xx"):
         assert f"{name}: the file has no such" in text
+
+
+def test_what_begins_must_be_a_state(tmp_path: Path) -> None:
+    text = _refused(graphs.one_step(tmp_path), tmp_path, {"initial": {"x": 1.0}})
+    assert "state x: the file has no such state; it has h" in text
 
 
 def test_without_state_there_is_no_stream(tmp_path: Path) -> None:
@@ -126,7 +133,7 @@ def test_a_network_that_gives_nan_is_told(tmp_path: Path) -> None:
         file, tmp_path
     )
     samples = tmp_path / "positive.npy"
-    np.save(samples, graphs.RANDOM.uniform(1, 2, (50, 4)))
+    np.save(samples, np.random.default_rng(0).uniform(1, 2, (50, 4)))
     imported = import_graph(file, Options(name="mine"), tmp_path / "models", samples=samples)
     assert imported.difference.source == "positive.npy"
 
@@ -147,6 +154,18 @@ def test_a_missing_file_and_missing_weights_are_told(tmp_path: Path) -> None:
     onnx.save(model, file, save_as_external_data=True, location="apart.bin", size_threshold=0)
     (tmp_path / "apart.bin").unlink()
     assert "has weights in another file: lay it beside it" in _refused(file, tmp_path)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["graph", "branch"])
+def test_sparse_weights_are_told(inside: bool, tmp_path: Path) -> None:
+    file = graphs.branches(tmp_path)
+    model = onnx.load(file)
+    graph = model.graph.node[2].attribute[0].g if inside else model.graph
+    values = numpy_helper.from_array(np.array([0.5], np.float32), "few")
+    indices = numpy_helper.from_array(np.array([3]), "few_indices")
+    graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [8]))
+    file.write_bytes(model.SerializeToString())
+    assert "its weight few is stored sparse: save it as a dense" in _refused(file, tmp_path)
 
 
 def test_an_operator_that_does_not_exist_is_told_without_a_stack(tmp_path: Path) -> None:

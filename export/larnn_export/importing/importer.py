@@ -19,10 +19,11 @@ from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing, pair
 from larnn_export.importing.plan import Plan, make_plan
 from larnn_export.importing.prepared import Prepared, has_layers, prepare
-from larnn_export.importing.problems import ImportFailed, Problems, first_sentence
+from larnn_export.importing.problems import ImportFailed, Problems
 from larnn_export.importing.samples import read_samples
 from larnn_export.importing.side_by_side import Difference, compare
 from larnn_export.placing import CARD_FILE, GRAPH_FILE, require_free, version_folder
+from larnn_export.reasons import reason
 from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
 from larnn_service.tensors import File
 
@@ -109,7 +110,7 @@ def _built(prepared: Prepared, plan: Plan, apart: bool) -> onnx.ModelProto:
     try:
         return build_model(prepared, plan, apart)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise ImportFailed([f"onnx does not take its graph: {first_sentence(error)}"]) from error
+        raise ImportFailed([f"onnx does not take its graph: {reason(error)}"]) from error
 
 
 def _write_graph(folder: Path, model: onnx.ModelProto, largest: int) -> GraphFile:

@@ -29,7 +29,7 @@ class Reference:
         self, steps: NDArray[np.float32], once: Mapping[str, NDArray[Any]]
     ) -> tuple[list[NDArray[Any]], Arrays]:
         """Steps [steps, channels] → each output [steps, *step shape], and the last state by the
-        contract's names. `once` [*shape] is what is given once. Raises RunFailed."""
+        contract's names. `once` [*shape] is what is given once. Raises RunError."""
         plan = self._plan
         state = {kept.before: _as_carried(kept.start, kept) for kept in plan.kept}
         same = {held.before: _as_carried(once[held.tensor.name], held) for held in plan.held}

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from larnn_export.importing.options import Options
-from larnn_export.importing.original import Arrays, Original, RunFailed
+from larnn_export.importing.original import Arrays, Original
 from larnn_export.importing.plan import Plan
-from larnn_export.importing.problems import ImportFailed, first_sentence
+from larnn_export.importing.problems import ImportFailed
 from larnn_export.importing.reference import Reference
+from larnn_export.onnx_run import RunError, Session, difference
 from larnn_service.contract import INPUT, LENGTHS
 
 BOUNDS = {"float32": 1e-5, "float16": 1e-2, "int8": 5e-2}
@@ -55,7 +55,7 @@ def compare(
     reference = Reference(original, plan, options)
     try:
         wanted = [reference.run(row, each) for row, each in zip(rows, once, strict=True)]
-    except RunFailed as error:
+    except RunError as error:
         raise ImportFailed(
             [f"the file does not run on {source}: {error}: try --samples"]
         ) from error
@@ -65,7 +65,10 @@ def compare(
                 raise ImportFailed(
                     [f"{given.name} of the file is not finite on {source}: give it real --samples"]
                 )
-    found, state = _in_chunks(model, plan, rows, once, random)
+    try:
+        found, state = _in_chunks(Session(model.SerializeToString()), plan, rows, once, random)
+    except RunError as error:
+        raise ImportFailed([f"onnxruntime cannot run it inside a loop: {error}"]) from error
     bound = options.tolerance or BOUNDS[original.precision]
     worst = {"outputs": 0.0, "state": 0.0}
     for row, (outputs, last) in enumerate(wanted):
@@ -75,10 +78,10 @@ def compare(
         ]
         pairs += [("state", t.name, last[t.name], state[t.name][row]) for t in plan.contract.state]
         for kind, name, want, got in pairs:
-            difference = _difference(got, want.reshape(got.shape))
-            if not difference <= bound:
-                raise ImportFailed([_told(name, difference, bound, row, original)])
-            worst[kind] = max(worst[kind], difference)
+            differs = difference(got, want.reshape(got.shape))
+            if not differs <= bound:
+                raise ImportFailed([_told(name, differs, bound, row, original)])
+            worst[kind] = max(worst[kind], differs)
     return Difference(worst["outputs"], worst["state"], bound, len(rows[0]), source)
 
 
@@ -119,14 +122,13 @@ def _stacked(rows: list[Arrays]) -> Arrays:
 
 
 def _in_chunks(
-    model: onnx.ModelProto,
+    session: Session,
     plan: Plan,
     rows: list[NDArray[np.float32]],
     once: list[Arrays],
     random: np.random.Generator,
 ) -> tuple[dict[str, list[NDArray[Any]]], Arrays]:
     """What the model gives for each row, and the last states."""
-    session = _session(model)
     outputs = [given.output.name for given in plan.given]
     names = [*outputs, *(tensor.next_name for tensor in plan.contract.state)]
     state = _stacked([_starts(plan) for _ in rows])
@@ -141,8 +143,8 @@ def _in_chunks(
         x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
         for index, length in enumerate(lengths):
             x[index, :length] = rows[index][done[index] : done[index] + length]
-        given = _run(
-            session, names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
+        given = session.run(
+            names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
         )
         for name, array in zip(outputs, given, strict=False):
             for index, length in enumerate(lengths):
@@ -152,34 +154,6 @@ def _in_chunks(
         done = [at + length for at, length in zip(done, lengths, strict=True)]
     joined = {name: [np.concatenate(each) for each in rows_] for name, rows_ in found.items()}
     return joined, state
-
-
-def _run(session: Any, names: list[str], feeds: Arrays) -> list[NDArray[Any]]:
-    try:
-        return list(session.run(names, feeds))
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise ImportFailed([f"it does not run inside a loop: {first_sentence(error)}"]) from error
-
-
-def _session(model: onnx.ModelProto) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise ImportFailed(
-            [f"onnxruntime cannot run it inside a loop: {first_sentence(error)}"]
-        ) from error
-
-
-def _difference(got: NDArray[Any], want: NDArray[Any]) -> float:
-    mine, other = got.astype(np.float64), want.astype(np.float64)
-    differing = np.where(mine == other, 0, mine - other)
-    return float((np.abs(differing) / np.maximum(1, np.abs(other))).max(initial=0.0))
 
 
 def _told(name: str, difference: float, bound: float, row: int, original: Original) -> str:
