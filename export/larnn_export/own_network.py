@@ -17,9 +17,10 @@ from larnn_export.graph.stepped import build_stepped_graph, zero_step
 from larnn_export.module_card import card
 from larnn_export.module_error import PAGE, ModuleError
 from larnn_export.module_trial import Trial, eager
+from larnn_export.onnx_run import RunError
 from larnn_export.placing import CARD_FILE, GRAPH_FILE, version_folder
 from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
-from larnn_export.verify import Parity, ParityError, RunError, compare
+from larnn_export.verify import Parity, ParityError, compare
 from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
 
 HORIZON = 24
@@ -57,7 +58,7 @@ def publish_module(
     ModuleError where the module cannot be served, ParityError where graph and module differ. Then
     nothing is left behind.
     """
-    was_training = module.training
+    training = {each: each.training for each in module.modules()}
     module.eval()
     try:
         with version_folder(Path(root), name, version, replace) as folder:
@@ -88,7 +89,8 @@ def publish_module(
             (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
             (folder / CARD_FILE).write_text(card(manifest, parity))
     finally:
-        module.train(was_training)
+        for each, mode in training.items():  # train() would thaw what is frozen inside
+            each.training = mode
     return Path(root) / name / str(version)
 
 
@@ -130,7 +132,7 @@ def _compared(
     try:
         return compare(rows, model, inputs, HORIZON, outputs=names, tolerance=tolerance)
     except RunError as error:
-        raise ModuleError(f"{error}; {PAGE}") from error
+        raise ModuleError(f"onnxruntime cannot run the graph: {error}; {PAGE}") from error
     except ParityError as error:
         raise ParityError(f"{error}. {DIFFERS}") from error
 
