@@ -14,14 +14,15 @@ from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import build_stepped_graph, zero_step
+from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.module_card import card
 from larnn_export.module_error import PAGE, ModuleError
 from larnn_export.module_trial import Trial, eager
 from larnn_export.onnx_run import RunError
-from larnn_export.placing import CARD_FILE, GRAPH_FILE, version_folder
+from larnn_export.placing import CARD_FILE, version_folder
 from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
 from larnn_export.verify import Parity, ParityError, compare
-from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
+from larnn_service.contract import Contract, Manifest, StateTensor
 
 HORIZON = 24
 """Steps of the chunks over which graph and module are compared: up to twice as many."""
@@ -74,7 +75,7 @@ def publish_module(
                 version=version,
                 description=description or f"{type(plain).__name__} of its author",
                 contract=contract,
-                graph=GraphFile(file=GRAPH_FILE, sha256=_sha256(files[GRAPH_FILE])),
+                graph=graph_entry(files[GRAPH_FILE]),
                 network={
                     "module": type(plain).__name__,
                     "parameters": sum(parameter.numel() for parameter in plain.parameters()),
@@ -86,7 +87,7 @@ def publish_module(
             )
             for file, data in files.items():
                 (folder / file).write_bytes(data)
-            (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+            save_manifest(folder, manifest)
             (folder / CARD_FILE).write_text(card(manifest, parity))
     finally:
         for each, mode in training.items():  # train() would thaw what is frozen inside
@@ -111,13 +112,9 @@ def _tokenizer_file(contract: Contract, data: bytes | None) -> dict[str, bytes]:
         if data is not None:
             raise ModuleError("the contract's vocabulary names no file for the tokenizer")
         return {}
-    if data is None or _sha256(data) != named.sha256:
+    if data is None or hashlib.sha256(data).hexdigest() != named.sha256:
         raise ModuleError(f"tokenizer= must be {named.file}, as the contract's sha256 says")
     return {named.file: data}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _compared(

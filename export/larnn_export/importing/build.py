@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import onnx
 from onnx import TensorProto
 
@@ -17,6 +15,7 @@ from larnn_export.wrapping.over_rows import (
     FRAME,
     ROW,
     TRIP,
+    Row,
     RowOutput,
     RowState,
     StepState,
@@ -141,9 +140,7 @@ def _each_row_whole(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> Non
     _over_rows(nodes, plan, row, x)
 
 
-def _over_rows(
-    nodes: Nodes, plan: Plan, row: Callable[[Nodes], tuple[list[str], list[str]]], x: str
-) -> None:
+def _over_rows(nodes: Nodes, plan: Plan, row: Row, x: str) -> None:
     states = [
         RowState(
             kept.tensor.name,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from larnn_export.importing.axes import Axes, count, features
+from larnn_export.importing.carried import served_dtype
 from larnn_export.importing.options import Answer, Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.problems import Problems
@@ -36,7 +36,6 @@ def give(
         mend = f"name each of its {count(axes)} numbers by --{kind}, or --task raw"
         problems.add(f"output {tensor} has {len(named)} names for {answer.task}", mend)
         return None
-    dtype: Any = "float32" if tensor.dtype == "bfloat16" else tensor.dtype
     try:
         output = Output(
             name=served,
@@ -44,7 +43,7 @@ def give(
             labels=answer.labels,
             values=answer.values,
             shape=shape if answer.task == "raw" else (),
-            dtype=dtype,
+            dtype=served_dtype(tensor.dtype),
         )
     except ValueError as error:
         problems.add(f"output {tensor}", str(error))

@@ -22,9 +22,10 @@ from larnn_export.importing.prepared import Prepared, has_layers, prepare
 from larnn_export.importing.problems import ImportFailed, Problems
 from larnn_export.importing.samples import read_samples
 from larnn_export.importing.side_by_side import Difference, compare
-from larnn_export.placing import CARD_FILE, GRAPH_FILE, require_free, version_folder
+from larnn_export.manifests import GRAPH_FILE, save_manifest
+from larnn_export.placing import CARD_FILE, require_free, version_folder
 from larnn_export.reasons import reason
-from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_service.contract import GraphFile, Manifest
 from larnn_service.tensors import File
 
 DATA_FILE = "model.onnx.data"
@@ -72,7 +73,7 @@ def import_graph(
         for name, data in plan.files.items():
             (folder / name).write_bytes(data)
         manifest = _manifest(original, options, plan, paired, difference, graph)
-        (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+        save_manifest(folder, manifest)
         (folder / CARD_FILE).write_text(write_import_card(manifest, plan, difference))
     return Imported(Path(root) / options.name / str(options.version), plan, paired, difference)
 
