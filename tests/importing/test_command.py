@@ -11,7 +11,7 @@ from larnn_service.backend.model_repository import load_model
 from tests.cli.command import ENVIRONMENT, Larnn
 from tests.importing import graphs
 
-SPEECH = ("--set", "sr=16000", "--frame", "4", "--context", "2", "--sample-rate", "16000")
+SPEECH = ("--set", "sr=16000", "--frame", "4", "--overlap", "2", "--sample-rate", "16000")
 ANSWER = ("--output", "output", "--task", "probability", "--labels", "speech")
 
 
@@ -32,7 +32,7 @@ def test_a_proposal_is_completed_and_imported(larnn: Larnn, tmp_path: Path) -> N
     proposed = larnn("import", file, "--name", "voice", "--propose").out
     assert "# missing: input sr int64 [] is not known" in proposed
     assert tomllib.loads(proposed)["state"] == {"state": "stateN"}
-    said = proposed.replace("[input]", "[input]\nframe = 4\ncontext = 2")
+    said = proposed.replace("[input]", "[input]\nframe = 4\noverlap = 2")
     config.write_text(said + "\n[constants]\nsr = 16000\n")
     done = larnn("import", file, "--config", config, "--models", tmp_path / "models")
     assert done.code == 0, done.err

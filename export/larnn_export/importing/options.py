@@ -31,7 +31,7 @@ class Step(Part):
     """Inputs of the file, side by side in a step; found by their names where there are none."""
     frame: Count | None = None
     """New samples a step, where the input takes a piece of a signal."""
-    context: int = Field(0, ge=0)
+    overlap: int = Field(0, ge=0)
     """Samples before them that the input takes again, with zeros at the start."""
     channels: tuple[Channel, ...] = ()
     unit: str = "1"

@@ -91,7 +91,7 @@ def _rows(
     """Of several lengths, the first the longest."""
     channels = plan.contract.input.width
     if samples is None:
-        scale = 0.1 if plan.context else 1.0
+        scale = 0.1 if plan.overlap else 1.0
         noise = random.normal(0, scale, (ROWS, STEPS, channels)).astype(np.float32)
         return [row[: STEPS - 7 * index] for index, row in enumerate(noise)]
     steps = samples[:LONGEST]
