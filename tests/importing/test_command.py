@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+
 from larnn_service.backend.model_repository import load_model
 from tests.cli.command import ENVIRONMENT, Larnn
 from tests.importing import graphs
@@ -37,6 +39,26 @@ def test_a_proposal_is_completed_and_imported(larnn: Larnn, tmp_path: Path) -> N
     done = larnn("import", file, "--config", config, "--models", tmp_path / "models")
     assert done.code == 0, done.err
     assert "output is given as it is" in done.out
+
+
+def test_a_file_beside_a_model_toml_is_found_and_its_folder_not_told(
+    larnn: Larnn, tmp_path: Path
+) -> None:
+    file, config = graphs.told_once(tmp_path), tmp_path / "settings" / "model.toml"
+    config.parent.mkdir()
+    for name, array in (("begin", np.arange(8.0)), ("voice", np.ones(4))):
+        np.save(config.with_name(f"{name}.npy"), array)
+    config.write_text(
+        'name = "mine"\n[initial]\nh = "begin.npy"\n'
+        '[once]\nspeaker = "voice.npy"\ngain = "required"\n'
+    )
+    done = larnn("import", file, "--config", config, "--models", tmp_path / "models")
+    assert done.code == 0, done.err
+    model = load_model(tmp_path / "models" / "mine" / "1", "cpu")
+    np.testing.assert_array_equal(model.initial["h"], np.arange(8, dtype=np.float32))
+    options = model.manifest.network["imported"]["options"]
+    assert options["initial"] == {"h": "begin.npy"}
+    assert options["once"] == {"speaker": "voice.npy", "gain": "required"}
 
 
 def test_channels_and_values_have_units(larnn: Larnn, tmp_path: Path) -> None:

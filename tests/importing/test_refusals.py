@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +184,73 @@ def test_bad_samples_are_told(tmp_path: Path) -> None:
     file, samples = graphs.one_step(tmp_path), tmp_path / "samples.npy"
     samples.write_bytes(b"nothing")
     assert "samples.npy cannot be read" in _refused(file, tmp_path, samples=samples)
-    np.save(samples, np.array([1.0, np.nan, 0, 0]))
-    assert "a number that is not finite" in _refused(file, tmp_path, samples=samples)
-    np.save(samples, np.array([1.0]))
-    assert "a step takes 4 finite numbers" in _refused(file, tmp_path, samples=samples)
+    for array, told in (
+        ([1.0, np.nan, 0, 0], "samples has numbers that are not finite"),
+        ([1.0], "samples is an array [0, 4], not [steps, 4]"),
+        (np.zeros((100, 6)), "samples is an array [100, 6], not [steps, 4]"),
+        (np.zeros((1, 6)), "samples is an array [1, 6], not [steps, 4]"),
+        (np.zeros((50, 2, 2)), "samples[0] is an array [2, 2], not [steps, 4]"),
+    ):
+        np.save(samples, array)
+        assert told in _refused(file, tmp_path, samples=samples), told
+
+
+@pytest.mark.parametrize("shape", [(203,), (50, 4), (50, 1, 4), (50, 4, 1), (1, 50, 4)])
+def test_samples_are_a_signal_or_steps(shape: tuple[int, ...], tmp_path: Path) -> None:
+    file, samples = graphs.one_step(tmp_path), tmp_path / "samples.npy"
+    np.save(samples, np.random.default_rng(0).normal(0, 1, shape))
+    imported = import_graph(file, Options(name="mine"), tmp_path / "models", samples=samples)
+    assert imported.difference.steps == 50
+
+
+def test_recordings_that_are_none_are_told(tmp_path: Path) -> None:
+    file, samples = graphs.one_step(tmp_path), tmp_path / "samples.wav"
+    samples.write_bytes(b"RIFF")
+    assert "samples.wav cannot be read" in _refused(file, tmp_path, samples=samples)
+    with wave.open(str(samples), "wb") as sound:
+        sound.setparams((1, 1, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(100))
+    assert "samples.wav has 8 bits: 16 are read" in _refused(file, tmp_path, samples=samples)
+
+
+@pytest.mark.parametrize("option", ["initial", "samples"])
+def test_files_that_hold_no_array_are_told(option: str, tmp_path: Path) -> None:
+    file, array = graphs.one_step(tmp_path), tmp_path / "array.npy"
+    samples = {"samples": array} if option == "samples" else {}
+    said = {} if samples else {"initial": {"h": str(array)}}
+    assert "array.npy cannot be read: [Errno 2]" in _refused(file, tmp_path, said, **samples)
+    array.touch()
+    assert "array.npy cannot be read: No data" in _refused(file, tmp_path, said, **samples)
+    with array.open("wb") as opened:
+        np.savez(opened, h=np.zeros(8))
+    assert "array.npy must be one array of numbers" in _refused(file, tmp_path, said, **samples)
+    np.save(array, np.array(["one"]))
+    assert "array.npy must be one array of numbers" in _refused(file, tmp_path, said, **samples)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.5, "0.5 is no int64"),
+        (2**63, "9223372036854775808 is no int64"),
+        (float("nan"), "nan is no int64"),
+    ],
+)
+def test_numbers_that_a_type_does_not_have_are_told(
+    value: float, told: str, tmp_path: Path
+) -> None:
+    text = _refused(graphs.branches(tmp_path), tmp_path, {"constants": {"sr": value}})
+    assert f"constant sr int64 []: {told}" in text
+    text = _refused(graphs.running_sum(tmp_path), tmp_path, {"initial": {"count": value}})
+    assert f"state count int64 [batch]: {float(value)} is no int64" in text
+
+
+def test_a_float_is_rounded_and_no_infinity(tmp_path: Path) -> None:
+    said: dict[str, Any] = {"initial": {"h": 1e6}}
+    text = _refused(graphs.half(tmp_path), tmp_path, said)
+    assert "state h float16 [N, 8]: 1000000.0 is no finite float16" in text
+    options = Options(name="mine", initial={"h": 0.1})
+    import_graph(graphs.half(tmp_path), options, tmp_path / "models")
 
 
 def test_what_exists_is_replaced_only_when_asked(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from larnn_export.importing.arrays import exactly
 from larnn_export.importing.options import Axis, Options
 from larnn_export.importing.original import Original, Tensor
 from larnn_export.importing.pairing import Pairing
@@ -33,6 +35,12 @@ def open_axes(
     original: Original, paired: Pairing, options: Options, problems: Problems
 ) -> dict[str, Open]:
     """What the file and the options tell of the axes; what is missing is added to the problems."""
+    for name in options.constants:
+        if name in original.inputs:
+            try:
+                _constant(original, options, name)
+            except ValueError as error:
+                problems.add(f"constant {original.inputs[name]}", f"{error}")
     named = {
         original.inputs[name].shape[axis]  # type: ignore[index]
         for name in paired.state
@@ -140,11 +148,13 @@ def count(axes: Axes) -> int:
     return math.prod(features(axes))
 
 
-def constants(original: Original, options: Options) -> dict[str, Any]:
+def constants(original: Original, options: Options) -> dict[str, NDArray[Any]]:
     """The inputs that are the same for every step, as the file takes them."""
-    feeds = {}
-    for name, value in options.constants.items():
-        tensor = original.inputs[name]
-        shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape or ())
-        feeds[name] = np.full(shape, value, tensor.dtype)
-    return feeds
+    return {name: _constant(original, options, name) for name in options.constants}
+
+
+def _constant(original: Original, options: Options, name: str) -> NDArray[Any]:
+    """Raises ValueError where its dtype does not have the number."""
+    tensor = original.inputs[name]
+    shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape or ())
+    return np.full(shape, exactly(options.constants[name], tensor.dtype))

@@ -20,7 +20,7 @@ from larnn_export.importing.pairing import Pairing, pair
 from larnn_export.importing.plan import Plan, make_plan
 from larnn_export.importing.prepared import Prepared, has_layers, prepare
 from larnn_export.importing.problems import ImportFailed, Problems
-from larnn_export.importing.samples import read_samples
+from larnn_export.importing.samples import as_steps, read_samples
 from larnn_export.importing.side_by_side import Difference, compare
 from larnn_export.manifests import GRAPH_FILE, save_manifest
 from larnn_export.placing import CARD_FILE, require_free, version_folder
@@ -88,6 +88,8 @@ def _first_equal(
 ) -> tuple[Plan, onnx.ModelProto, Difference]:
     """The first layout whose model answers as the file does."""
     prepared = prepare(original, options)
+    own = None if samples is None else read_samples(samples)
+    source = "noise" if samples is None else samples.name
     failed: ImportFailed | None = None
     for layout in layouts:
         if (layout.rows, layout.steps) == ("together", "whole") and not has_layers(prepared.graph):
@@ -95,11 +97,10 @@ def _first_equal(
         if failed is not None:
             layout = dataclasses.replace(layout, why=failed.problems[0])
         plan = make_plan(original, paired, layout, options)
-        own = None if samples is None else read_samples(samples, plan.contract.input.width)
-        source = "noise" if samples is None else samples.name
+        steps = None if own is None else as_steps(own, plan.contract)
         try:
             model = _built(prepared, plan, prepared.graph.ByteSize() > largest)
-            return plan, model, compare(original, plan, model, options, own, source)
+            return plan, model, compare(original, plan, model, options, steps, source)
         except ImportFailed as error:
             failed = failed or error
     if failed is None:
@@ -157,7 +158,7 @@ def _manifest(
                 "rows": plan.layout.rows,
                 "steps": plan.layout.steps,
                 "state": paired.state,
-                "options": options.model_dump(mode="json", exclude_defaults=True),
+                "options": options.told(),
             }
         },
         metrics={

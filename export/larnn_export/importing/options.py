@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,15 +77,23 @@ class Options(Part):
     """Of the difference between file and model, relative to max(1, |value|)."""
     data_terms: str = ""
 
+    def told(self) -> dict[str, Any]:
+        """What was said, for the manifest: of a file, its name alone."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        _each_file(said, lambda file: Path(file.name))
+        return said
+
 
 def read_options(file: Path | None, given: dict[str, Any]) -> Options:
-    """Those of a model.toml, with `given` in their place. Raises ImportFailed."""
+    """Those of a model.toml, whose files lie beside it, with `given` in their place. Raises
+    ImportFailed."""
     said: dict[str, Any] = {}
     if file is not None:
         try:
-            said = tomllib.loads(file.read_text())
+            said = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ImportFailed([f"{file}: {error}"]) from error
+        _each_file(said, file.parent.joinpath)
     for key, value in given.items():
         here = said.get(key)
         said[key] = {**here, **value} if isinstance(here, dict) else value
@@ -98,3 +107,12 @@ def read_options(file: Path | None, given: dict[str, Any]) -> Options:
                 for each in error.errors(include_url=False)
             ]
         ) from error
+
+
+def _each_file(said: dict[str, Any], change: Callable[[Path], Path]) -> None:
+    """Put another path where a tensor begins with an .npy file."""
+    for key in ("initial", "once"):
+        if isinstance(table := said.get(key), dict):
+            for name, value in table.items():
+                if isinstance(value, str) and value != REQUIRED:
+                    table[name] = str(change(Path(value)))
