@@ -148,16 +148,16 @@ async def _stream(url: str, rows: list[Floats], restart: Callable[[], None]) -> 
         async with client.stream(emit="every", binary=True) as stream:
             at = 0
             while at < len(steps):
+                if index == 0 and at > len(steps) // 2:
+                    half.set()
+                if at > len(steps) * (3 if index == 0 else 2) // 4:
+                    await back.wait()  # what is left comes behind the restart
                 chunk = steps[at : at + int(random.integers(1, 33))]
                 async for prediction in stream.predict([chunk]):
                     assert prediction.steps is not None
                     answers += map(_numbers, prediction.steps)
                 at += len(chunk)
-                if at > len(steps) // 2 and not back.is_set():
-                    if index == 0:
-                        half.set()
-                    elif at > len(steps) * 3 // 4:
-                        await back.wait()
+        assert back.is_set(), f"stream {index} was over before the restart"
         return np.stack(answers)
 
     async with AsyncClient(url, retry_for=120) as client:

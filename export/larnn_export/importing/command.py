@@ -169,7 +169,7 @@ def _told(imported: Imported) -> list[str]:
         )
     lines.append(
         f"rows {plan.layout.rows}, steps {plan.layout.steps}: over {difference.steps} steps of "
-        f"{difference.source} the outputs differ from the file's by {difference.outputs:.1e}, the "
+        f"{difference.source} the outputs differ from the file's by {difference.largest:.1e}, the "
         f"state by {difference.state:.1e}"
     )
     return [*lines, f"published {imported.folder}"]

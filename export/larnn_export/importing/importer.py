@@ -162,13 +162,13 @@ def _manifest(
             }
         },
         metrics={
-            "parity": {
-                "logits": difference.outputs,
-                "state": difference.state,
-                "bound": difference.bound,
+            "parity": {**difference.outputs, "state": difference.state},
+            "compared": {
+                "on": difference.source,
                 "steps": difference.steps,
-                "source": difference.source,
-            }
+                "bound": difference.bound,
+                "tolerance": options.tolerance,
+            },
         },
         data_terms=options.data_terms,
     )

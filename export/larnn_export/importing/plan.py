@@ -149,8 +149,7 @@ def _names(paired: Pairing, options: Options) -> dict[str, str]:
         plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r":\d+$", "", name).lower()).strip("_")
         plain = plain if plain[:1].isalpha() else f"tensor_{plain}"
         taken = {*_TAKEN, *found.values(), *(f"next_{each}" for each in found.values())}
-        if name not in paired.answers:
-            taken.add(LOGITS)
+        taken.add("state" if name in paired.answers else LOGITS)  # a key of the metrics, too
         free = plain[:80]
         for number in itertools.count(2):
             if free not in taken and f"next_{free}" not in taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +31,19 @@ LONGEST = 2_000
 class Difference:
     """The largest that were met, relative to max(1, |value|)."""
 
-    outputs: float
+    outputs: Mapping[str, float]
+    """Of each output, by its name in the contract."""
     state: float
     bound: float
     steps: int
     """Of the longest row."""
     source: str
     """What was run: a file of samples, or noise."""
+
+    @property
+    def largest(self) -> float:
+        """Of all outputs."""
+        return max(self.outputs.values())
 
 
 def compare(
@@ -70,19 +77,17 @@ def compare(
     except RunError as error:
         raise ImportFailed([f"onnxruntime cannot run it inside a loop: {error}"]) from error
     bound = options.tolerance or BOUNDS[original.precision]
-    worst = {"outputs": 0.0, "state": 0.0}
+    names = [given.output.name for given in plan.given]
+    worst = dict.fromkeys([*names, *state], 0.0)
     for row, (outputs, last) in enumerate(wanted):
-        pairs = [
-            ("outputs", g.output.name, o, found[g.output.name][row])
-            for g, o in zip(plan.given, outputs, strict=True)
-        ]
-        pairs += [("state", t.name, last[t.name], state[t.name][row]) for t in plan.contract.state]
-        for kind, name, want, got in pairs:
-            differs = difference(got, want.reshape(got.shape))
+        wants = {**dict(zip(names, outputs, strict=True)), **last}
+        for name, got in {**found, **state}.items():
+            differs = difference(got[row], wants[name].reshape(got[row].shape))
             if not differs <= bound:
                 raise ImportFailed([_told(name, differs, bound, row, original)])
-            worst[kind] = max(worst[kind], differs)
-    return Difference(worst["outputs"], worst["state"], bound, len(rows[0]), source)
+            worst[name] = max(worst[name], differs)
+    by_output = {name: worst.pop(name) for name in names}
+    return Difference(by_output, max(worst.values()), bound, len(rows[0]), source)
 
 
 def _rows(
