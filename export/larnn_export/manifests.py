@@ -30,5 +30,6 @@ def write_manifest(version: Path) -> Path:
 
 def save_manifest(version: Path, manifest: Manifest) -> Path:
     """Write it into the version's folder, and give its path. Raises OSError."""
-    (version / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-    return version / MANIFEST_FILE
+    file = version / MANIFEST_FILE
+    file.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return file

@@ -88,7 +88,7 @@ def publish_module(
             for file, data in files.items():
                 (folder / file).write_bytes(data)
             save_manifest(folder, manifest)
-            (folder / CARD_FILE).write_text(card(manifest, parity))
+            (folder / CARD_FILE).write_text(card(manifest, parity), encoding="utf-8")
     finally:
         for each, mode in training.items():  # train() would thaw what is frozen inside
             each.training = mode

@@ -1,8 +1,10 @@
-"""What the errors of torch, onnx and onnxruntime say, in a line."""
+"""What the errors of torch, onnx, onnxruntime and pydantic say, in a line each."""
 
 from __future__ import annotations
 
 import re
+
+from pydantic import ValidationError
 
 LONGEST = 300
 """Characters."""
@@ -20,3 +22,15 @@ def reason(error: BaseException) -> str:
         text = text.rpartition(mark)[2]
     line = text.strip().split("\n", 1)[0]
     return line[:LONGEST].rstrip(" .:") or type(error).__name__
+
+
+def field_errors(error: ValueError) -> str:
+    """Of pydantic's error each field with what is wrong in it; of another one its text."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = []
+    for each in error.errors(include_url=False):
+        field = ".".join(map(str, each["loc"]))
+        text = each["msg"].removeprefix("Value error, ")
+        found.append(f"{field}: {text}" if field else text)
+    return "; ".join(found)

@@ -60,7 +60,7 @@ def write_triton_config(version: Path) -> Path:
 
 def write_in_version(version: Path) -> None:
     """Only into the version's folder, wherever that is."""
-    (version / CONFIG_FILE).write_text(triton_config(read_manifest(version)))
+    (version / CONFIG_FILE).write_text(triton_config(read_manifest(version)), encoding="utf-8")
 
 
 def write_above(version: Path) -> None:

@@ -73,14 +73,19 @@ def test_channels_and_values_have_units(larnn: Larnn, tmp_path: Path) -> None:
 
 
 def test_bad_options_are_one_text_and_exit_code_2(larnn: Larnn, tmp_path: Path) -> None:
-    file = graphs.one_step(tmp_path)
+    file, latin = graphs.one_step(tmp_path), tmp_path / "latin.toml"
+    latin.write_text('description = "é"', encoding="latin-1")
     for options, text in (
         (("--name", "Not A Name"), "options, name: "),
         (("--set", "sr"), "--set sr: write --set NAME=VALUE"),
         (("--initial", "h=much"), "--initial h=much: write --initial NAME=VALUE"),
         (("--task", "classes"), "name it by --output"),
         (("--rows", "apart"), "options, rows: "),
+        (("--shape", "x=b,-4"), "options, shapes.x.1"),
+        (("--sample-rate", "inf"), "options, sample_rate_hz: Input should be a finite number"),
+        (("--set", "sr=1", "--set", "sr=2"), "--set sr is said twice"),
         (("--config", str(tmp_path / "none.toml")), "No such file"),
+        (("--config", str(latin)), "latin.toml: 'utf-8' codec can't decode"),
     ):
         done = larnn("import", file, "--models", tmp_path / "models", *options)
         assert done.code == 2 and text in done.err, (options, done.err)
@@ -102,13 +107,14 @@ def test_what_exists_is_exit_code_1(larnn: Larnn, tmp_path: Path) -> None:
     assert larnn(*arguments, "--replace").code == 0
 
 
-def test_it_needs_no_torch(tmp_path: Path) -> None:
+def test_it_needs_no_torch_and_writes_utf_8_in_any_locale(tmp_path: Path) -> None:
     file = graphs.one_step(tmp_path)
     program = (
         "import sys; sys.modules['torch'] = None\n"
         "from larnn_cli import main\n"
         f"main(['import', {str(file)!r}, '--name', 'mine', '--models', {str(tmp_path)!r}])"
     )
-    command = [sys.executable, "-c", program]
+    encodings = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    command = [sys.executable, *encodings, "-c", program]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

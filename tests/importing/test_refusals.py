@@ -80,9 +80,26 @@ def test_a_state_of_another_shape_is_told(tmp_path: Path) -> None:
 def test_names_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
     said = {"constants": {"sr": 1}, "outputs": [{"name": "z"}], "input": {"names": ["w"]}}
     said |= {"initial": {"hh": 1.0}, "shapes": {"xx": ("b", 4)}}
+    said |= {"state": {"old": "new"}, "once": {"rate": 1}}
     text = _refused(graphs.one_step(tmp_path), tmp_path, said)
-    for name in ("input sr", "output z", "input w", "input hh", "input xx"):
-        assert f"{name}: the file has no such" in text
+    for name in ("sr", "w", "hh", "xx", "old", "rate"):
+        assert f"input {name}: the file has no such input; it has x, h" in text
+    for name in ("z", "new"):
+        assert f"output {name}: the file has no such output; it has y, hn" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"constants": {"h": 0}, "state": {"h": "hn"}}, "input h: the options say 2 things"),
+        ({"once": {"h": 0}, "input": {"names": ["x", "h"]}}, "input h: the options say 2 things"),
+        ({"outputs": [{"name": "y"}, {"name": "y"}]}, "output y: the options say 2 things"),
+        ({"constants": {"h": 0}, "shapes": {"h": ("b", 8)}}, "constant h: a --shape is for"),
+        ({"shapes": {"h": ("t", 8)}}, "state h float32 [N, 8]: it has no steps"),
+    ],
+)
+def test_what_is_said_is_never_ignored(said: dict[str, Any], told: str, tmp_path: Path) -> None:
+    assert told in _refused(graphs.one_step(tmp_path), tmp_path, said)
 
 
 def test_what_begins_must_be_a_state(tmp_path: Path) -> None:
@@ -109,10 +126,14 @@ def test_layers_that_begin_anew_are_told(tmp_path: Path) -> None:
     assert "its RNN begins anew with each run: export it again with the initial state" in text
 
 
-def test_labels_are_counted(tmp_path: Path) -> None:
-    said = {"outputs": [{"name": "y", "task": "classes", "labels": ["A", "B"]}]}
-    text = _refused(graphs.one_step(tmp_path), tmp_path, said)
-    assert "has 2 names for classes: name each of its 3 numbers by --labels" in text
+def test_labels_are_counted_and_unique(tmp_path: Path) -> None:
+    for labels, told in (
+        (["A", "B"], "has 2 names for classes: name each of its 3 numbers by --labels, or"),
+        (["A", "A", "B"], "y float32 [N, 3]: output y: names must be unique, got ['A', 'A', 'B']"),
+    ):
+        said = {"outputs": [{"name": "y", "task": "classes", "labels": labels}]}
+        text = _refused(graphs.one_step(tmp_path), tmp_path, said)
+        assert told in text
 
 
 def test_what_looks_ahead_is_refused_and_may_be_stepped(tmp_path: Path) -> None:
@@ -218,14 +239,19 @@ def test_files_that_hold_no_array_are_told(option: str, tmp_path: Path) -> None:
     file, array = graphs.one_step(tmp_path), tmp_path / "array.npy"
     samples = {"samples": array} if option == "samples" else {}
     said = {} if samples else {"initial": {"h": str(array)}}
-    assert "array.npy cannot be read: [Errno 2]" in _refused(file, tmp_path, said, **samples)
-    array.touch()
-    assert "array.npy cannot be read: No data" in _refused(file, tmp_path, said, **samples)
+    assert "array.npy cannot be read as .npy: [Errno 2]" in _refused(
+        file, tmp_path, said, **samples
+    )
     with array.open("wb") as opened:
         np.savez(opened, h=np.zeros(8))
-    assert "array.npy must be one array of numbers" in _refused(file, tmp_path, said, **samples)
+    several = array.read_bytes()
+    np.save(array, np.zeros(8))
+    one = array.read_bytes()
+    for data in (b"", several, several[:50], one[:20], one[:-1]):
+        array.write_bytes(data)
+        assert "array.npy cannot be read as .npy: " in _refused(file, tmp_path, said, **samples)
     np.save(array, np.array(["one"]))
-    assert "array.npy must be one array of numbers" in _refused(file, tmp_path, said, **samples)
+    assert "array.npy must hold numbers, not <U3" in _refused(file, tmp_path, said, **samples)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +268,7 @@ def test_numbers_that_a_type_does_not_have_are_told(
     text = _refused(graphs.branches(tmp_path), tmp_path, {"constants": {"sr": value}})
     assert f"constant sr int64 []: {told}" in text
     text = _refused(graphs.running_sum(tmp_path), tmp_path, {"initial": {"count": value}})
-    assert f"state count int64 [batch]: {float(value)} is no int64" in text
+    assert text.endswith(f"state count int64 [batch]: {float(value)} is no int64")
 
 
 def test_a_float_is_rounded_and_no_infinity(tmp_path: Path) -> None:

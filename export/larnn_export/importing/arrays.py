@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_ROUNDED = 2.0**-7
-"""A bfloat16's last bit, relative to it: so far may a rounded number be off."""
-
 
 def read_array(file: Path) -> NDArray[Any]:
     """The numbers of an .npy file. Raises ValueError, naming it, where it has none."""
     try:
-        with file.open("rb") as opened:  # which several arrays in one file would keep open
-            array = np.load(opened, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise ValueError(f"{file} must be one array of numbers: .npy")
+        with file.open("rb") as opened:
+            array = np.lib.format.read_array(opened, allow_pickle=False)
+    except (OSError, ValueError, MemoryError) as error:
+        raise ValueError(f"{file} cannot be read as .npy: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{file} must hold numbers, not {array.dtype}")
     return array
 
 
@@ -50,12 +47,10 @@ def exactly(given: ArrayLike, dtype: str) -> NDArray[Any]:
             cast = array.astype(dtype)
         except OverflowError:
             raise ValueError(f"{given} is no {dtype}") from None
-        if cast.dtype.kind in "biu":
-            kind, same = dtype, cast == array
-        else:
-            kind = f"finite {dtype}"
-            near = cast.astype(np.float64), array.astype(np.float64)
-            same = np.isfinite(near[0]) & np.isclose(*near, rtol=_ROUNDED)
+    if cast.dtype.kind in "biu":
+        kind, same = dtype, cast == array
+    else:
+        kind, same = f"finite {dtype}", np.isfinite(cast.astype(np.float64))
     if not np.all(same):
         raise ValueError(f"{array[~same].flat[0]} is no {kind}")
     return cast

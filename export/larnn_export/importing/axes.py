@@ -41,6 +41,10 @@ def open_axes(
                 _constant(original, options, name)
             except ValueError as error:
                 problems.add(f"constant {original.inputs[name]}", f"{error}")
+        if name in options.shapes:
+            problems.add(
+                f"constant {name}", "a --shape is for what has rows or steps: leave it out"
+            )
     named = {
         original.inputs[name].shape[axis]  # type: ignore[index]
         for name in paired.state
@@ -80,7 +84,9 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
 
 def _of_state(tensor: Tensor, options: Options, problems: Problems) -> Open:
     if tensor.name in options.shapes:
-        return options.shapes[tensor.name]
+        if "t" in (shape := options.shapes[tensor.name]):
+            problems.add(f"state {tensor}", f"it has no steps, {[*shape]} has: give b alone")
+        return shape
     if len(tensor.dynamic) > 1:
         problems.add(
             f"state {tensor} has several dynamic axes",

@@ -17,6 +17,7 @@ from larnn_export.importing.axes import Axes
 from larnn_export.importing.options import REQUIRED, Options
 from larnn_export.importing.original import Tensor
 from larnn_export.importing.problems import Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import StateTensor
 from larnn_service.tensors import ContextTensor, File
 
@@ -65,7 +66,7 @@ def keep(
             description=f"{tensor.name} of the file, next {after}",
         )
     except ValueError as error:
-        problems.add(f"state {tensor}", f"{error}")
+        problems.add(f"state {tensor}", field_errors(error))
         return None
     return Kept(state, tensor.name, after, axes, tensor.type, start)
 
@@ -87,7 +88,7 @@ def hold(
             description=f"{tensor.name} of the file",
         )
     except ValueError as error:
-        problems.add(f"input {tensor}", f"{error}")
+        problems.add(f"input {tensor}", field_errors(error))
         return None
     return Held(context, tensor.name, axes, tensor.type, start)
 

@@ -9,6 +9,7 @@ from larnn_export.importing.carried import served_dtype
 from larnn_export.importing.options import Answer, Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.problems import Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import Input
 from larnn_service.inputs import Frame, Range
 from larnn_service.outputs import Output
@@ -46,7 +47,7 @@ def give(
             dtype=served_dtype(tensor.dtype),
         )
     except ValueError as error:
-        problems.add(f"output {tensor}", str(error))
+        problems.add(f"output {tensor}", field_errors(error))
         return None
     return Given(output, name, axes, tensor.type)
 
@@ -67,5 +68,5 @@ def take(options: Options, size: int, problems: Problems) -> Input | None:
             frame=Frame(samples=size, unit=said.unit, sample_rate_hz=rate, int16_scale=scale)
         )
     except ValueError as error:
-        problems.add(f"a step of {size} numbers", str(error))
+        problems.add(f"a step of {size} numbers", field_errors(error))
         return None

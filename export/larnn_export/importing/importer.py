@@ -74,7 +74,8 @@ def import_graph(
             (folder / name).write_bytes(data)
         manifest = _manifest(original, options, plan, paired, difference, graph)
         save_manifest(folder, manifest)
-        (folder / CARD_FILE).write_text(write_import_card(manifest, plan, difference))
+        card = write_import_card(manifest, plan, difference)
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return Imported(Path(root) / options.name / str(options.version), plan, paired, difference)
 
 

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from larnn_export.importing.problems import ImportFailed
+from larnn_export.reasons import field_errors
 from larnn_service.contract import MAX_VERSION, ModelName
 from larnn_service.outputs import Channel, Task
 
-Axis = int | Literal["b", "t"]
-"""A size; or b, rows that run together; or t, steps of time."""
 Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Axis = Count | Literal["b", "t"]
+"""A size; or b, rows that run together; or t, steps of time."""
 
 
 REQUIRED = "required"
@@ -37,7 +39,7 @@ class Step(Part):
     channels: tuple[Channel, ...] = ()
     unit: str = "1"
     """Of channels without names."""
-    int16_scale: float | None = Field(1 / 32768, gt=0)
+    int16_scale: Positive | None = 1 / 32768
     """What a frame's samples are multiplied by where they come as int16."""
 
 
@@ -57,7 +59,7 @@ class Options(Part):
     name: ModelName
     version: int = Field(1, ge=1, le=MAX_VERSION)
     description: str = ""
-    sample_rate_hz: float | None = Field(None, gt=0)
+    sample_rate_hz: Positive | None = None
     """Steps a second; of a frame, samples a second."""
     input: Step = Step()
     state: dict[str, str] = Field(default_factory=dict)
@@ -73,7 +75,7 @@ class Options(Part):
     rows: Literal["together", "alone"] | None = None
     steps: Literal["whole", "one"] | None = None
     """Whether the file gets a row's steps at once."""
-    tolerance: float | None = Field(None, gt=0)
+    tolerance: Positive | None = None
     """Of the difference between file and model, relative to max(1, |value|)."""
     data_terms: str = ""
 
@@ -100,13 +102,7 @@ def read_options(file: Path | None, given: dict[str, Any]) -> Options:
     try:
         return Options.model_validate(said)
     except ValidationError as error:
-        where = file or "options"
-        raise ImportFailed(
-            [
-                f"{where}, {'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
-                for each in error.errors(include_url=False)
-            ]
-        ) from error
+        raise ImportFailed([f"{file or 'options'}, {field_errors(error)}"]) from error
 
 
 def _each_file(said: dict[str, Any], change: Callable[[Path], Path]) -> None:

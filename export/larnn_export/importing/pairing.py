@@ -37,6 +37,8 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     inputs, outputs = dict(original.inputs), dict(original.outputs)
     _all_exist(_inputs(options), inputs, "input", problems)
     _all_exist(_outputs(options), outputs, "output", problems)
+    _each_once(_roles(options), "input", problems)
+    _each_once([each.name for each in options.outputs], "output", problems)
     paired = Pairing()
     for name, output in options.state.items():
         if name in inputs and output in outputs:
@@ -73,6 +75,17 @@ def _all_exist(
             problems.add(f"{kind} {name}", f"the file has no such {kind}; it has {has}")
 
 
+def _each_once(named: list[str], kind: str, problems: Problems) -> None:
+    for name in dict.fromkeys(named):
+        if (count := named.count(name)) > 1:
+            problems.add(f"{kind} {name}", f"the options say {count} things of it: leave one")
+
+
+def _roles(options: Options) -> list[str]:
+    """The inputs that the options give a role."""
+    return [*options.state, *options.input.names, *options.constants, *options.once]
+
+
 def _outputs(options: Options) -> list[str]:
     """Those that the options name."""
     return [*options.state.values(), *(each.name for each in options.outputs)]
@@ -80,8 +93,7 @@ def _outputs(options: Options) -> list[str]:
 
 def _inputs(options: Options) -> list[str]:
     """Likewise."""
-    said = (options.initial, options.shapes, options.constants, options.once)
-    return [*options.state, *options.input.names, *(name for each in said for name in each)]
+    return [*_roles(options), *options.initial, *options.shapes]
 
 
 def compatible(before: Tensor, after: Tensor) -> bool:

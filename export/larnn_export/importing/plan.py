@@ -14,6 +14,7 @@ from larnn_export.importing.options import Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.problems import ImportFailed, Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import (
     ATTENTION,
     INPUT,
@@ -104,7 +105,7 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     state = [each.tensor for each in kept]
     if overlap:
         state.insert(0, _overlap(overlap))
-    if not state:
+    if not paired.state and not overlap:
         problems.add(*_no_state(original))
     problems.tell()
     assert step is not None
@@ -118,7 +119,7 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
             context=tuple(each.tensor for each in held),
         )
     except ValueError as error:
-        raise ImportFailed([f"its contract: {error}"]) from error
+        raise ImportFailed([f"its contract: {field_errors(error)}"]) from error
     return Plan(contract, layout, fed, kept, held, given, overlap)
 
 

@@ -16,7 +16,7 @@ from larnn_export.graph import build_graph
 from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.model_card import terms_section
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.placing import version_folder
+from larnn_export.placing import CARD_FILE, version_folder
 from larnn_export.tasks.race import RESULT_FILE
 from larnn_export.tokenizer import TOKENIZER_FILE
 from larnn_export.verify import ParityError, verify
@@ -95,7 +95,7 @@ def _write(
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer)
     save_manifest(folder, manifest)
-    (folder / "README.md").write_text(text_card(manifest))
+    (folder / CARD_FILE).write_text(text_card(manifest), encoding="utf-8")
 
 
 def text_card(manifest: Manifest) -> str:
