@@ -35,7 +35,7 @@ def read_sound(file: Path) -> tuple[NDArray[np.float32], int]:
         raise ValueError(f"{file} has {8 * told.sampwidth} bits: 16 are read")
     whole = len(data) // 2 // told.nchannels * told.nchannels  # it may be cut anywhere
     samples = np.frombuffer(data, "<i2", whole).reshape(-1, told.nchannels)
-    return samples[:, 0] / np.float32(32768), told.framerate
+    return samples[:, 0].astype(np.float32) / np.float32(32768), told.framerate
 
 
 def exactly(given: ArrayLike, dtype: str) -> NDArray[Any]:
@@ -46,7 +46,7 @@ def exactly(given: ArrayLike, dtype: str) -> NDArray[Any]:
         try:
             cast = array.astype(dtype)
         except OverflowError:
-            raise ValueError(f"{given} is no {dtype}") from None
+            raise ValueError(f"{given!r} is no {dtype}") from None
     if cast.dtype.kind in "biu":
         kind, same = dtype, cast == array
     else:

@@ -73,15 +73,15 @@ def compare(
                     [f"{given.name} of the file is not finite on {source}: give it real --samples"]
                 )
     try:
-        found, state = _in_chunks(Session(model.SerializeToString()), plan, rows, once, random)
+        found = _in_chunks(Session(model.SerializeToString()), plan, rows, once, random)
     except RunError as error:
         raise ImportFailed([f"onnxruntime cannot run it inside a loop: {error}"]) from error
     bound = options.tolerance or BOUNDS[original.precision]
     names = [given.output.name for given in plan.given]
-    worst = dict.fromkeys([*names, *state], 0.0)
+    worst = dict.fromkeys(found, 0.0)
     for row, (outputs, last) in enumerate(wanted):
         wants = {**dict(zip(names, outputs, strict=True)), **last}
-        for name, got in {**found, **state}.items():
+        for name, got in found.items():
             differs = difference(got[row], wants[name].reshape(got[row].shape))
             if not differs <= bound:
                 raise ImportFailed([_told(name, differs, bound, row, original)])
@@ -132,8 +132,8 @@ def _in_chunks(
     rows: list[NDArray[np.float32]],
     once: list[Arrays],
     random: np.random.Generator,
-) -> tuple[dict[str, list[NDArray[Any]]], Arrays]:
-    """What the model gives for each row, and the last states."""
+) -> dict[str, list[NDArray[Any]]]:
+    """What the model gives for each row, and its last states."""
     outputs = [given.output.name for given in plan.given]
     names = [*outputs, *(tensor.next_name for tensor in plan.contract.state)]
     state = _stacked([_starts(plan) for _ in rows])
@@ -158,7 +158,7 @@ def _in_chunks(
         state = {t.name: array for t, array in zip(plan.contract.state, after, strict=True)}
         done = [at + length for at, length in zip(done, lengths, strict=True)]
     joined = {name: [np.concatenate(each) for each in rows_] for name, rows_ in found.items()}
-    return joined, state
+    return joined | {name: list(array) for name, array in state.items()}
 
 
 def _told(name: str, difference: float, bound: float, row: int, original: Original) -> str:
