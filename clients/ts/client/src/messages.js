@@ -69,7 +69,7 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {number} version
  * @property {number} position
  * @property {number} durable
- * @property {"connection" | "restart" | "replica"} survives what the service's store can promise
+ * @property {"connection" | "restart" | "replica" | "failover"} survives what the service's store can promise
  * @property {string[]} channels
  * @property {string[]} labels
  * @property {Input} [input]
@@ -133,17 +133,22 @@ function frame(head, data) {
  */
 export function decode(text) {
   const message = parsed(text);
-  if (message?.type === "opened" && Number.isSafeInteger(message.position)) {
-    return { type: "opened", opened: message };
-  }
-  if (message?.type === "prediction" && Number.isSafeInteger(message.position)) {
+  const isPlaced = counts(message?.position);
+  const isKept = isPlaced && counts(message.durable);
+  if (message?.type === "opened" && isKept) return { type: "opened", opened: message };
+  if (message?.type === "prediction" && isKept) {
     const { type, predictions, ...prediction } = message;
     if (predictions) prediction.steps = predictions;
     return { type, prediction };
   }
-  if (message?.type === "ended") return message;
+  if (message?.type === "ended" && isPlaced) return message;
   if (message?.type === "error" && message.code) throw refusal(message);
   throw new ProtocolError(`the service sent what cannot be read: ${text.slice(0, 100)}`);
+}
+
+/** Whether it is a number of steps. @param {unknown} found */
+function counts(found) {
+  return Number.isSafeInteger(found) && Number(found) >= 0;
 }
 
 /**
