@@ -101,6 +101,39 @@ def test_any_interleaving_of_calls_and_faults(
     assert told["ended"] == STEPS
 
 
+def test_what_has_come_is_received_after_the_stream_was_left(node: Driver, toy_url: str) -> None:
+    edges = [0, 7, 20, STEPS]
+    told = node.do("leave", url=toy_url, signal=SIGNAL.tolist(), edges=edges)
+    assert told == {"positions": edges[1:], "read": STEPS, "unread": 0}
+
+
+def test_samples_that_were_refused_are_not_lost(node: Driver, toy_url: str) -> None:
+    told = node.do(
+        "feed",
+        url=toy_url,
+        signal=SIGNAL.tolist(),
+        pieces=[1, 30, 9, 1, 39, 40],
+        options={**OPTIONS, "maxBufferedSteps": 20},
+    )
+    steps = [step["logits"] for each in told["predictions"] for step in each["steps"]]
+    assert steps == TRUTH.tolist()
+    assert told["refused"] > 0
+    assert told["ended"] == STEPS
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_much_sound_at_once_goes_in_several_chunks(
+    node: Driver, toy_url: str, binary: bool
+) -> None:
+    signal = np.resize(SIGNAL, (5_000, 2))
+    options = {"logits": True, "binary": binary}
+    told = node.do(
+        "feed", url=toy_url, signal=signal.tolist(), pieces=[signal.size], options=options
+    )
+    assert [each["position"] for each in told["predictions"]] == [*range(512, 5_000, 512), 5_000]
+    assert told["predictions"][-1]["logits"] == [*signal.sum(axis=0).tolist(), 5_000]
+
+
 def test_streams_outlive_kills_of_the_service(node: Driver) -> None:
     figures = kills.measure(node, streams=10, kills=2)
     assert (figures.lost, figures.twice, figures.wrong) == (0, 0, 0)

@@ -1,11 +1,12 @@
 // Streams for the tests in Python: a job as JSON a line on stdin, its outcome as a line on stdout.
 
+import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, stream, talk, many, more, edge, offline };
+const jobs = { classify, models, stream, talk, leave, feed, many, more, edge, offline };
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
 
@@ -66,6 +67,42 @@ async function talk({ url, client, signal, moves, options }) {
   while (edges.at(-1) < signal.length) send(16);
   while (stream.unread) predictions.push(await stream.receive());
   return { predictions, edges, ended: await stream.end() };
+}
+
+/** What is still received of a stream that was left when all its answers had come. */
+async function leave({ url, signal, edges }) {
+  const stream = await new Client(url).stream({ logits: true });
+  for (const chunk of chunks(signal, edges)) stream.send(chunk);
+  while (stream.answered < edges.at(-1)) await new Promise(setImmediate);
+  stream.close();
+  const positions = [];
+  for await (const { position } of stream) positions.push(position);
+  return { positions, read: stream.read, unread: stream.unread };
+}
+
+/** Samples in pieces; one that is refused is fed again once there is room, another never. */
+async function feed({ url, signal, pieces, options }) {
+  const stream = await new Client(url).stream(options);
+  const samples = Float32Array.from(signal.flat());
+  const predictions = [];
+  let refused = 0;
+  for (let at = 0, piece = 0; at < samples.length; at += pieces[piece++]) {
+    const fed = samples.slice(at, at + pieces[piece]);
+    const wrong = fed.slice().fill(NaN, -1);
+    assert.throws(() => stream.feed(wrong), { name: "BadInput" });
+    for (;;) {
+      try {
+        stream.feed(fed);
+        break;
+      } catch (error) {
+        if (error.name !== "BufferFull" || !stream.unread) throw error;
+        refused += 1;
+        while (stream.unread) predictions.push(await stream.receive());
+      }
+    }
+  }
+  while (stream.unread) predictions.push(await stream.receive());
+  return { predictions, refused, ended: await stream.end() };
 }
 
 /** Many streams of the same chunks, which go on as far as `more` allows. */

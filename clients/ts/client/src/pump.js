@@ -66,23 +66,28 @@ export class Pump {
     this.#recovery = new Recovery(service);
   }
 
+  /** Whether chunks and answers are binary frames. */
+  get binary() {
+    return Boolean(this.#wish.binary);
+  }
+
   /**
-   * Take a chunk to be sent; its end.
+   * Take steps to be sent, in chunks of at most so many; their end.
    * @param {Float32Array} data
+   * @param {number} [most]
    */
-  send(data) {
+  send(data, most) {
     const journal = this.#begun();
-    journal.append(data, width(/** @type {Opened} */ (this.opened)));
-    this.unread += 1;
+    this.unread += journal.append(data, width(/** @type {Opened} */ (this.opened)), most);
     this.#flush();
     return journal.end;
   }
 
-  /** The next prediction, which the caller reads. */
+  /** The next prediction, which the caller reads: also one that came before the stream failed. */
   take() {
     const prediction = this.predictions.shift();
-    if (prediction) {
-      this.#begun().read = prediction.position;
+    if (prediction && this.journal) {
+      this.journal.read = prediction.position;
       this.unread -= 1;
     }
     return prediction;
