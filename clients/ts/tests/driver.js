@@ -7,8 +7,11 @@ import { createInterface } from "node:readline";
 import { Client } from "../client/src/index.js";
 
 const jobs = { classify, models, stream, talk, leave, feed, many, more, edge, offline };
+Object.assign(jobs, { edgeOpen, edgeSend, edgeReturned, edgeEnd });
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
+let held; // the EdgeStream of `edgeOpen`
+let returns = [];
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, job, ...what } = JSON.parse(line);
@@ -138,6 +141,34 @@ async function edge({ url, client, folder, ...what }) {
   });
   const service = new Client(url, client);
   return run({ client: service, model: await edgeModel(folder), ...what, gate });
+}
+
+/** An EdgeStream that later jobs go on with; its id. */
+async function edgeOpen({ url, client, folder, options }) {
+  const { EdgeStream } = await import("@larnn/edge");
+  held = new EdgeStream(new Client(url, client), await edgeModel(folder), options);
+  returns = [];
+  held.addEventListener("returned", ({ detail }) => {
+    returns.push(detail.position);
+    for (const wake of wakes.splice(0)) wake();
+  });
+  const opened = await new Promise((resolve) => held.addEventListener("opened", resolve));
+  return opened.detail.stream;
+}
+
+async function edgeSend({ steps }) {
+  held.send(steps);
+  return held.receive();
+}
+
+/** Once the service has it again for so many times: where it stood each time. */
+async function edgeReturned({ times }) {
+  while (returns.length < times) await new Promise((wake) => wakes.push(wake));
+  return returns;
+}
+
+function edgeEnd() {
+  return held.end();
 }
 
 /** The network alone, and its last state as the service reads it. */
