@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, stream, talk, leave, feed, many, more, edge, offline };
+const jobs = { classify, models, stream, talk, leave, feed, many, more, edge, begin, offline };
 Object.assign(jobs, { edgeOpen, edgeSend, edgeReturned, edgeEnd });
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
@@ -169,6 +169,16 @@ async function edgeReturned({ times }) {
 
 function edgeEnd() {
   return held.end();
+}
+
+/** What the state of a version in a folder begins with, and the logits of one step of zeros. */
+async function begin({ folder }) {
+  const model = await edgeModel(folder);
+  const state = model.initial();
+  const plain = Object.entries(state.tensors).map(([name, { data }]) => [name, [...data].map(Number)]);
+  const { outputs } = await model.advance(state, new Float32Array(model.width));
+  const given = Object.entries(outputs).map(([name, data]) => [name, [...data].map(Number)]);
+  return { state: Object.fromEntries(plain), outputs: Object.fromEntries(given) };
 }
 
 /** The network alone, and its last state as the service reads it. */
