@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, stream, talk, leave, feed, many, more, edge, begin, offline };
+const jobs = { classify, models, open, stream, talk, leave, feed, many, more, edge, begin, offline };
 Object.assign(jobs, { edgeOpen, edgeSend, edgeReturned, edgeEnd });
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
@@ -32,6 +32,11 @@ function classify({ url, sequences, options, ...more }) {
 
 function models({ url, client }) {
   return new Client(url, client).models();
+}
+
+/** The id of a stream that no connection holds. */
+async function open({ url, which, name }) {
+  return (await new Client(url).open(which, name)).stream;
 }
 
 /** Chunks of a signal between edges, each of them answered. */

@@ -1,10 +1,12 @@
 // One websocket on a stream: from the handshake to an error in this library's words.
 
-import { CLOSE_CODES, Lost, refused } from "./errors.js";
-import { BINARY_V1, decode, JSON_V1 } from "./messages.js";
+import { CLOSE_CODES, Lost, ProtocolError, refused } from "./errors.js";
+import { BINARY } from "./frames.js";
+import { decode, JSON_V1 } from "./messages.js";
 import { News } from "./news.js";
 
 /** @typedef {import("./service.js").Service} Service */
+/** @typedef {import("./frames.js").FrameReader} FrameReader */
 /** @typedef {ReturnType<typeof decode>} Message */
 
 /** Dropped by `abort`, without ceremony: a peer that is gone answers no close frame. */
@@ -16,15 +18,17 @@ export class Connection {
   /** @type {unknown} */ #failure;
   #owed = 1; // `opened`; after it one message for each that is sent
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
+  /** @type {FrameReader | undefined} of binary answers: set when the stream is open */ reader;
 
   /**
    * @param {Service} service
    * @param {string} url of the stream, http or https
-   * @param {boolean} binary whether chunks may go as binary frames
+   * @param {boolean} binary whether chunks and answers shall be binary frames, where the service
+   *   has them
    */
   constructor(service, url, binary) {
     this.#answerTimeout = service.answerTimeout;
-    const speaks = binary ? [BINARY_V1] : [JSON_V1];
+    const speaks = binary ? [BINARY, JSON_V1] : [JSON_V1];
     const key = service.key ? [`larnn.key.${service.key}`] : [];
     const socket = new (service.WebSocket())(url.replace("http", "ws"), [...speaks, ...key]);
     socket.binaryType = "arraybuffer";
@@ -35,9 +39,9 @@ export class Connection {
     this.#waitFor(service.connectTimeout);
   }
 
-  /** The subprotocol that the service chose. */
-  get subprotocol() {
-    return this.#socket.protocol;
+  /** Whether the service chose binary frames. */
+  get binary() {
+    return this.#socket.protocol === BINARY;
   }
 
   /**
@@ -66,17 +70,23 @@ export class Connection {
     this.#fail(new Lost("the connection was dropped here"));
   }
 
-  /** @param {string} data */
+  /** @param {string | ArrayBuffer} data */
   #take(data) {
     clearTimeout(this.#patience);
     this.#owed -= 1;
     if (this.#owed > 0) this.#waitFor(this.#answerTimeout);
     try {
-      this.#came.push(decode(data));
+      this.#came.push(typeof data === "string" ? decode(data) : this.#read(data));
     } catch (error) {
       return this.#fail(error);
     }
     this.#news.tell();
+  }
+
+  /** @param {ArrayBuffer} frame */
+  #read(frame) {
+    if (!this.reader) throw new ProtocolError("the service sent an answer before `opened`");
+    return this.reader.read(frame);
   }
 
   /** @param {number} most milliseconds */

@@ -2,18 +2,16 @@
 
 import { finite } from "./chunk.js";
 
+// Of one message: the service's own limits are beyond both, for JSON too.
 const MOST_STEPS = 512;
-const MOST_BYTES = 2 ** 20; // of one message: the service's own limits are beyond both
-const BYTES = { binary: 4, json: 24 }; // of a number, at most
+const MOST_NUMBERS = 2 ** 17;
 
 /**
  * How many steps of fed samples go in one message.
  * @param {number} width numbers of a step
- * @param {boolean} binary
  */
-export function mostSteps(width, binary) {
-  const each = (binary ? BYTES.binary : BYTES.json) * width;
-  return Math.max(1, Math.min(MOST_STEPS, Math.floor(MOST_BYTES / each)));
+export function mostSteps(width) {
+  return Math.max(1, Math.min(MOST_STEPS, Math.floor(MOST_NUMBERS / width)));
 }
 
 /** Keeps what does not fill a step until more comes. */

@@ -16,5 +16,6 @@ export { Stream } from "./stream.js";
 /** @typedef {import("./messages.js").Output} Output */
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./chunk.js").Steps} Steps */
+/** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */

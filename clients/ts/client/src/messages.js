@@ -77,6 +77,16 @@ import { ProtocolError, refused } from "./errors.js";
  */
 
 /**
+ * A tensor that is given once, when a stream opens or with a request.
+ * @typedef {object} ContextTensor
+ * @property {string} name
+ * @property {number[]} shape
+ * @property {string} dtype
+ * @property {string} description
+ * @property {unknown} [default] what it is unless given; without one it must be given
+ */
+
+/**
  * A served model, as `GET /models` has it.
  * @typedef {object} Model
  * @property {string} name
@@ -88,6 +98,7 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {string[]} labels
  * @property {Output[]} outputs the answer first
  * @property {Input} [input]
+ * @property {ContextTensor[]} [context] what it is told once
  * @property {boolean} [explains] whether it can say where it looked
  */
 
@@ -98,32 +109,15 @@ import { ProtocolError, refused } from "./errors.js";
 /** @typedef {{type: "ended", position: number}} EndedMessage */
 
 export const JSON_V1 = "larnn.json.v1";
-export const BINARY_V1 = "larnn.f32.v1";
 export const END = '{"type": "end"}';
 
 /**
- * A chunk as a frame of a subprotocol. A frame of larnn.f32.v1 acknowledges all before its offset.
+ * A chunk as a message of JSON, which acknowledges the answers up to `acked`.
  * @param {Chunk} chunk
  * @param {number} acked
- * @param {string} subprotocol
- * @returns {string | ArrayBuffer}
  */
-export function encode(chunk, acked, subprotocol) {
-  const { offset } = chunk;
-  if (subprotocol === BINARY_V1) return frame([offset], chunk.data);
-  return JSON.stringify({ type: "chunk", offset, acked, steps: chunk.rows() });
-}
-
-/**
- * Whole numbers as uint64, then float32, all little-endian.
- * @param {number[]} head
- * @param {Float32Array} data
- */
-function frame(head, data) {
-  const made = new DataView(new ArrayBuffer(8 * head.length + 4 * data.length));
-  head.forEach((value, index) => made.setBigUint64(8 * index, BigInt(value), true));
-  data.forEach((value, index) => made.setFloat32(8 * head.length + 4 * index, value, true));
-  return made.buffer;
+export function encode(chunk, acked) {
+  return JSON.stringify({ type: "chunk", offset: chunk.offset, acked, steps: chunk.rows() });
 }
 
 /**

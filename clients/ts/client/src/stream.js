@@ -114,8 +114,7 @@ export class Stream extends EventTarget {
     this.#framer ??= new Framer(wide, this.opened.input?.frame?.int16_scale);
     const { steps, rest } = this.#framer.cut(samples);
     this.#checkOpen();
-    const most = mostSteps(wide, this.#pump.binary);
-    const end = steps.length ? this.#pump.send(steps, most) : undefined;
+    const end = steps.length ? this.#pump.send(steps, mostSteps(wide)) : undefined;
     this.#framer.keep(rest);
     return end;
   }

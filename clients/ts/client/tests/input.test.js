@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BadInput, Client, Framer } from "../src/index.js";
-import { flat } from "../src/chunk.js";
+import { Chunk, flat } from "../src/chunk.js";
 import { mostSteps } from "../src/framer.js";
+import { encode } from "../src/messages.js";
 import { npy } from "../src/npy.js";
 
 test("steps are rows, or flat where the channels are known", () => {
@@ -58,10 +59,15 @@ test("samples that are no numbers are refused, and nothing is kept of them", () 
   assert.deepEqual([...framer.cut(new Float32Array([3, 4])).steps], [1, 2, 3, 4]);
 });
 
-test("what is fed goes in messages of no more than a mebibyte", () => {
-  assert.equal(mostSteps(160, true), 512);
-  assert.equal(mostSteps(160, false), 273);
-  assert.equal(mostSteps(2 ** 20, true), 1);
+for (const [width, most] of [[1, 512], [160, 512], [1024, 128], [65_536, 2], [2 ** 20, 1]]) {
+  test(`what is fed goes in messages of ${most} steps of ${width} numbers at most`, () => {
+    assert.equal(mostSteps(width), most);
+  });
+}
+
+test("the longest of such messages as JSON is one that the service takes", () => {
+  const data = new Float32Array(mostSteps(1024) * 1024).fill(-1.2345678e-38);
+  assert.ok(encode(new Chunk(0, data, 1024), 0).length < 2 ** 22);
 });
 
 test("an npy file's data begins at a multiple of 64", () => {

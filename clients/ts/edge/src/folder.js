@@ -30,7 +30,8 @@ export async function initialOf(folder, { name, dtype, shape, initial = 0 }) {
   const data = arrayOf(dtype, count);
   if (typeof initial === "object") {
     const file = await verified(folder, initial);
-    const start = 10 + new DataView(file.buffer, file.byteOffset).getUint16(8, true); // behind its header
+    const header = new DataView(file.buffer, file.byteOffset).getUint16(8, true); // its length
+    const start = 10 + header;
     if (file.length - start !== data.byteLength) {
       throw new TypeError(`${initial.file} does not hold ${count} of ${dtype}, as ${name} asks for`);
     }
