@@ -178,7 +178,9 @@ export class Client {
   async #ask(path, request, read) {
     const { headers, answerTimeout } = this.#service;
     const signal = AbortSignal.timeout(answerTimeout);
-    const asked = { ...request, headers: { ...headers, ...request.headers }, signal };
+    /** @type {RequestInit} a cache would let it wait for the same one that is lost */
+    const fresh = { cache: "no-store", signal };
+    const asked = { ...request, ...fresh, headers: { ...headers, ...request.headers } };
     try {
       const response = await fetch(this.#service.url(this.#address, path), asked);
       if (response.ok) return await read(response);

@@ -12,7 +12,8 @@ import { News } from "./news.js";
 /** Dropped by `abort`, without ceremony: a peer that is gone answers no close frame. */
 export class Connection {
   #socket;
-  #answerTimeout;
+  #service;
+  #most; // milliseconds for which it may be silent while it owes a message
   #news = new News();
   /** @type {Message[]} */ #came = [];
   /** @type {unknown} */ #failure;
@@ -27,7 +28,8 @@ export class Connection {
    *   has them
    */
   constructor(service, url, binary) {
-    this.#answerTimeout = service.answerTimeout;
+    this.#service = service;
+    this.#most = service.connectTimeout;
     const speaks = binary ? [BINARY, JSON_V1] : [JSON_V1];
     const key = service.key ? [`larnn.key.${service.key}`] : [];
     const socket = new (service.WebSocket())(url.replace("http", "ws"), [...speaks, ...key]);
@@ -36,7 +38,7 @@ export class Connection {
     socket.onerror = () => this.#fail(new Lost("the connection broke")); // Node tells no close then
     socket.onclose = ({ code, reason }) => this.#fail(ofClose(code, reason));
     this.#socket = socket;
-    this.#waitFor(service.connectTimeout);
+    this.#wait();
   }
 
   /** Whether the service chose binary frames. */
@@ -52,7 +54,15 @@ export class Connection {
     if (this.#socket.readyState !== this.#socket.OPEN) return; // `receive` tells why
     this.#socket.send(frame);
     this.#owed += 1;
-    if (this.#owed === 1) this.#waitFor(this.#answerTimeout);
+    if (this.#owed === 1) this.#wait();
+  }
+
+  /** It may be gone without a word: for its next message it has as long as a new connection has. */
+  doubt() {
+    const { connectTimeout, answerTimeout } = this.#service;
+    this.#most = Math.min(connectTimeout, answerTimeout);
+    clearTimeout(this.#patience);
+    if (this.#owed > 0) this.#wait();
   }
 
   /** The next message. Throws Lost, ProtocolError, and Refused for an error message. */
@@ -74,7 +84,8 @@ export class Connection {
   #take(data) {
     clearTimeout(this.#patience);
     this.#owed -= 1;
-    if (this.#owed > 0) this.#waitFor(this.#answerTimeout);
+    this.#most = this.#service.answerTimeout;
+    if (this.#owed > 0) this.#wait();
     try {
       this.#came.push(typeof data === "string" ? decode(data) : this.#read(data));
     } catch (error) {
@@ -89,8 +100,8 @@ export class Connection {
     return this.reader.read(frame);
   }
 
-  /** @param {number} most milliseconds */
-  #waitFor(most) {
+  #wait() {
+    const most = this.#most;
     const silent = () => this.#fail(new Lost(`the service was silent for ${most / 1000} s`));
     this.#patience = setTimeout(silent, most);
   }

@@ -7,6 +7,7 @@ export * from "./errors.js";
 export { Framer } from "./framer.js";
 export { News } from "./news.js";
 export { Stream } from "./stream.js";
+export { onWake } from "./wake.js";
 
 /** @typedef {import("./messages.js").Answer} Answer */
 /** @typedef {import("./messages.js").Classification} Classification */

@@ -8,6 +8,7 @@ import { Journal } from "./journal.js";
 import { encode, END, width } from "./messages.js";
 import { News } from "./news.js";
 import { Recovery } from "./recovery.js";
+import { onWake } from "./wake.js";
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./messages.js").Opened} Opened */
@@ -142,6 +143,7 @@ export class Pump {
 
   /** Hold a connection until the stream has ended, or fails for good. */
   async run() {
+    const stop = onWake(() => this.#woken());
     while (this.ended === undefined && !this.#failure) {
       try {
         await this.#oneConnection();
@@ -149,7 +151,14 @@ export class Pump {
         await this.#recover(error);
       }
     }
+    stop();
     this.#news.tell();
+  }
+
+  /** What stood still while the device slept says nothing: connect now, or doubt the connection. */
+  #woken() {
+    if (this.#connection) this.#connection.doubt();
+    else if (!this.#away) this.reconnect();
   }
 
   async #oneConnection() {

@@ -1,6 +1,6 @@
 // A stream that runs at the service, and here while the service cannot be reached.
 
-import { BufferFull, Chunk, flat, Moved, StreamClosed, Unreachable } from "@larnn/client";
+import { BufferFull, Chunk, flat, Moved, onWake, StreamClosed, Unreachable } from "@larnn/client";
 
 import { Handover } from "./handover.js";
 import { Inbox } from "./inbox.js";
@@ -138,6 +138,7 @@ export class EdgeStream extends EventTarget {
   }
 
   async #run() {
+    const stop = onWake(() => this.edge && this.#ask().catch(() => {})); // also where one is asked
     try {
       while (this.#inbox.ended === undefined && !this.#inbox.failure) {
         if (!this.#away) await this.#atService();
@@ -146,6 +147,7 @@ export class EdgeStream extends EventTarget {
     } catch (error) {
       this.#inbox.fail(error);
     }
+    stop();
     this.#inbox.news.tell();
   }
 
@@ -262,19 +264,20 @@ export class EdgeStream extends EventTarget {
   /** While the stream runs here: ask whether the service answers. */
   async #probe() {
     while (this.edge && !this.#inbox.failure) {
-      if (this.#away || this.#reachable) {
-        await this.#inbox.news.next();
-        continue;
-      }
       try {
-        await this.#client.models();
-        this.#reachable = !this.#away;
-        this.#inbox.news.tell();
+        if (this.#away || this.#reachable) await this.#inbox.news.next();
+        else await this.#ask();
       } catch (error) {
         if (!isNotReached(error)) return this.#inbox.fail(error);
         await this.#inbox.news.next(this.#options.patience);
       }
     }
+  }
+
+  async #ask() {
+    await this.#client.models();
+    this.#reachable = !this.#away;
+    this.#inbox.news.tell();
   }
 
   /**
