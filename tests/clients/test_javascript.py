@@ -1,10 +1,9 @@
-"""The TypeScript client in Node, against the real service: every step once, in order."""
+"""The JavaScript client in Node, against the real service: every step once, in order."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
