@@ -30,10 +30,15 @@ class Recording:
     """Steps [steps, channels] and where they come from."""
 
     file: Path
-    first_row: int
+    rows: Sequence[int] | NDArray[np.int64]
+    """Of the file, where its steps stand."""
     steps: Floats
     expected: str | None = None
     """The label that the data itself gives."""
+
+    @property
+    def first_row(self) -> int:
+        return int(self.rows[0])
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Reader:
                 f"the model takes {_listed(self.channels)}"
             )
         return [
-            Recording(origin.file, origin.first_row, steps, origin.label)
+            Recording(origin.file, [origin.first_row], steps, origin.label)
             for origin, steps in zip(found.origins, found.signals, strict=True)
         ]
 
@@ -104,7 +109,8 @@ class Reader:
         if not array.size or not np.isfinite(array).all():
             raise DataError(f"{path}: {'a number is not finite' if array.size else 'no steps'}")
         for index, steps in enumerate(array if array.ndim == 3 else array[None]):
-            yield Recording(path, index * array.shape[-2], steps.astype(np.float32))
+            first, count = index * array.shape[-2], array.shape[-2]
+            yield Recording(path, range(first, first + count), steps.astype(np.float32))
 
     def _table(self, path: Path) -> Iterator[Recording]:
         """As the description beside the table says; by the channels' names where there is none."""
@@ -124,7 +130,7 @@ class Reader:
         keys = list(zip(*(table.texts(column) for column in self.by), strict=True))
         edges = changes(keys) if self.by else [0]
         for _, stretch in stretches(table, channels, reading, rate, edges):
-            yield Recording(path, int(stretch.rows[0]), stretch.values)
+            yield Recording(path, stretch.rows, stretch.values)
 
     def _description(self, path: Path) -> Description | None:
         """Beside the table, if it is of these channels."""
@@ -138,8 +144,9 @@ class Reader:
         hop = self.hop or max(window // 2, 1)
         for recording in recordings:
             for row in range(0, len(recording.steps) - window + 1, hop):
-                steps = recording.steps[row : row + window]
-                yield Recording(recording.file, recording.first_row + row, steps)
+                of_window = slice(row, row + window)
+                rows = recording.rows[of_window]
+                yield Recording(recording.file, rows, recording.steps[of_window])
 
 
 def _listed(channels: Sequence[str]) -> str:

@@ -94,6 +94,12 @@ def test_what_is_not_there_or_broken_is_told(name: str, tmp_path: Path) -> None:
         load("train", tmp_path / name)
 
 
+def test_another_broken_zip_hides_nothing(tmp_path: Path) -> None:
+    _uci_har(tmp_path)
+    (tmp_path / "A broken one.zip").write_bytes(b"PK")
+    assert len(load("train", tmp_path)) == 12
+
+
 def test_a_damaged_text_is_named(tmp_path: Path) -> None:
     _uci_har(tmp_path)
     file = tmp_path / "UCI HAR Dataset" / "train" / "y_train.txt"

@@ -34,6 +34,8 @@ from larnn_export.data.tables import Table
         "a,b\n\n1,2.5\n\n\n",
         "\n\na,b\n1,2.5",
         "a,b;\n1,2.5;\n",
+        "a,b;\r\n1,2.5;\r\n",
+        "a b \r\n1 2.5 \r\n",
         "a,b,\n1,2.5,\n",
     ],
 )
@@ -56,6 +58,12 @@ def test_columns_without_a_header_have_numbers_and_lines_are_those_of_the_file(
     assert table.numbers(["3", "1"]).tolist() == [[3, 1], [6, 4], [9, 7]]
     with pytest.raises(DataError, match=r"line 4, column '2': 'x' is no finite number"):
         table.numbers(["2"])
+
+
+def test_a_decimal_comma_is_told_from_a_separator_without_a_header(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("1,5;2,5\n3,5;4,5\n")
+    found = Table(tmp_path / "table.csv", header=False).numbers(["1", "2"])
+    assert found.tolist() == [[1.5, 2.5], [3.5, 4.5]]
 
 
 def test_an_empty_line_in_a_single_column_is_a_missing_value(tmp_path: Path) -> None:
@@ -94,10 +102,22 @@ def test_dates_of_parquet_are_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(times - times[0], [0, 0.02, 0.04], atol=1e-6)
 
 
-def test_what_is_no_date_is_told(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("t\n2026-01-02T03:04:05\nyesterday\n")
-    with pytest.raises(DataError, match=r"line 3, column 't': 'yesterday' is no date"):
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [(["2026-01-02T03:04:05", "yesterday"], 3), (["yesterday", "2026-01-02"], 2), (["7", "8"], 2)],
+)
+def test_what_is_no_date_is_told(rows: list[str], line: int, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("\n".join(["t", *rows]))
+    with pytest.raises(DataError, match=rf"line {line}, column 't': '\w+' is no date"):
         Table(tmp_path / "table.csv").times("t", "date")
+
+
+def test_numbers_and_times_of_day_of_parquet_are_no_dates(tmp_path: Path) -> None:
+    clock = [datetime.time(1, 2)]
+    pl.DataFrame({"number": [1.0], "clock": clock}).write_parquet(tmp_path / "table.parquet")
+    for name in ("number", "clock"):
+        with pytest.raises(DataError, match=f"column '{name}' holds .*, no dates"):
+            Table(tmp_path / "table.parquet").times(name, "date")
 
 
 CHANNELS = (ChannelColumn(name="a", unit=""), ChannelColumn(name="b", unit=""))
@@ -185,8 +205,22 @@ def test_who_is_only_measured_is_told_in_one_of_four_ways(
 def test_without_a_subject_column_each_file_is_somebody(tmp_path: Path) -> None:
     for name in ("ann", "bob"):
         (tmp_path / f"{name}.csv").write_text(ROWS)
-    found = read_windows(_dataset(tmp_path, test_files=["bob.csv"])).split("train")
-    assert found.info.subjects == ("ann", "bob")
+    (tmp_path / "cid").mkdir()
+    (tmp_path / "cid" / "bob.csv").write_text(ROWS)
+    found = read_windows(_dataset(tmp_path, test_files=["ann.csv"])).split("train")
+    assert found.info.subjects == ("ann", "bob", "cid/bob")
+
+
+@pytest.mark.parametrize("pattern", ["", "/tmp/*.csv"])
+def test_files_are_below_the_description(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="files"):
+        _dataset(tmp_path, files=[pattern], test_fraction=0.5)
+
+
+def test_labels_may_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b,label\n" + "0,0,1\n" * 4 + "0,0,2\n" * 4 + "0,0,0\n")
+    file = _dataset(tmp_path, labels=[1, 2], ignore_labels=[0], test_fraction=0.5)
+    assert read_windows(file).split("train").info.labels == ("1", "2")
 
 
 @pytest.mark.parametrize("told", [{}, {"test_fraction": 0.5, "test_subjects": ["eve"]}])

@@ -112,7 +112,9 @@ def read_windows(file: Path, folder: Path | None = None) -> Windows:
     signals: list[NDArray[np.float32]] = []
     origins: list[Origin] = []
     for path in paths:
-        _cut(open_table(path, folder, description), description, path in tested, signals, origins)
+        table = open_table(path, folder, description)
+        own_name = path.relative_to(folder).with_suffix("").as_posix()
+        _cut(table, own_name, description, path in tested, signals, origins)
     if not signals:
         raise DataError(
             f"{file}: no recording is as long as a window of {description.window.steps} steps"
@@ -142,6 +144,7 @@ def open_table(path: Path, folder: Path, description: Description) -> Table:
 
 def _cut(
     table: Table,
+    own_name: str,
     description: Description,
     tested: bool,
     signals: list[NDArray[np.float32]],
@@ -149,7 +152,7 @@ def _cut(
 ) -> None:
     labels = _row_labels(table, description)
     subject = description.subject or ("subject" if "subject" in table.columns else None)
-    people = table.texts(subject) if subject else [table.path.stem] * len(table)
+    people = table.texts(subject) if subject else [own_name] * len(table)
     where = description.test_rows
     shown = table.texts(where.column, empty=True) if where else [""] * len(table)
     others = [table.texts(column) for column in description.recording]

@@ -35,6 +35,10 @@ Column = Annotated[str, BeforeValidator(_name)]
 """A column's name, or its number from 1 where tables have no header."""
 
 
+Pattern = Annotated[str, Field(pattern=r"^[^/]")]
+"""Of names or paths below a folder."""
+
+
 class ChannelColumn(_Strict):
     """An input channel, and the column that holds it."""
 
@@ -88,7 +92,7 @@ class Description(Reading):
     terms: str = ""
     """On which terms the data is given away."""
     sample_rate_hz: float = Field(gt=0, allow_inf_nan=False)
-    files: tuple[str, ...] = ("*.csv", "*.tsv", "*.parquet")
+    files: tuple[Pattern, ...] = ("*.csv", "*.tsv", "*.parquet")
     """The tables, by their names or paths below the description."""
     path: str = ""
     """A regular expression whose named groups make columns of a table's path."""
@@ -98,15 +102,15 @@ class Description(Reading):
     """Column of whose step it is: `subject`, if there is one; else each file is one's own."""
     recording: tuple[Column, ...] = ()
     """Further columns where a change starts a new recording; a new file always does."""
-    labels: tuple[str, ...] = ()
+    labels: tuple[Column, ...] = ()
     """In the order of the logits; all that occur, sorted, unless given."""
     label_names: dict[str, str] = {}
     """What the labels in the tables are to be called."""
-    ignore_labels: tuple[str, ...] = ()
+    ignore_labels: tuple[Column, ...] = ()
     """Rows with these labels are left out; "" for rows without one."""
     test_subjects: tuple[Column, ...] = ()
     """People who are measured once, and chose and taught nothing."""
-    test_files: tuple[str, ...] = ()
+    test_files: tuple[Pattern, ...] = ()
     """The same by files, named as in `files`."""
     test_rows: RowsWhere | None = None
     """The same by what a column says."""

@@ -51,10 +51,15 @@ def hapt(root: Path) -> Arrays | None:
 
 def _find(root: Path, names: tuple[str, ...]) -> Traversable | None:
     """The folder with these entries: the root, one in it, one in a zip, or one in a zip in that."""
-    inner = sorted(root.iterdir()) if root.is_dir() else [root]
-    for place in [root, *inner]:
-        if (found := _opened(place, names)) is not None:
-            return found
+    broken: DataError | None = None
+    for place in [root, *(sorted(root.iterdir()) if root.is_dir() else ())]:
+        try:
+            if (found := _opened(place, names)) is not None:
+                return found
+        except DataError as error:  # perhaps another one is whole
+            broken = error
+    if broken is not None:
+        raise broken
     return None
 
 

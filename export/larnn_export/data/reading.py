@@ -12,7 +12,8 @@ from polars.exceptions import NoDataError, PolarsError
 
 from larnn_export.data.errors import DataError
 
-SEPARATORS = ",;\t|"
+SEPARATORS = ";\t|,"
+"""In this order, since numbers may have a comma where another one stands between the cells."""
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 """By the mark at a file's beginning; UTF-8 without one."""
 LINE = "\n"
@@ -25,13 +26,10 @@ def read_text(path: Path, header: bool) -> tuple[pl.DataFrame, bool]:
     Columns are named by the first line, or by their number from 1 without a `header`. Cells stand
     between commas, semicolons, tabs, bars, or spaces. Blank lines are left out. Raises DataError.
     """
-    text = _decoded(path)
+    text = re.sub("; *$", "", _decoded(path), flags=re.MULTILINE)  # what ends lines ends no cell
     first = text.lstrip().partition("\n")[0]
-    separator = max(SEPARATORS, key=first.count)
-    if separator == ",":  # one that ends each line ends no cell
-        text = re.sub(";+ *$", "", text, flags=re.MULTILINE)
-    if separator not in first:
-        separator = " "
+    separator = next((each for each in SEPARATORS if each in first), " ")
+    if separator == " ":
         text = re.sub(r"^ +| +$", "", re.sub(r"[ \t]+", " ", text), flags=re.MULTILINE)
     try:
         table = pl.read_csv(
@@ -57,7 +55,7 @@ def _decoded(path: Path) -> str:
     data = path.read_bytes()
     mark = next((mark for mark in ENCODINGS if data.startswith(mark)), b"")
     try:
-        return data.decode(ENCODINGS.get(mark, "utf-8"))
+        return data.decode(ENCODINGS.get(mark, "utf-8")).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} cannot be read: byte {error.start} is no {error.encoding}; save it as UTF-8"

@@ -72,9 +72,11 @@ class Table:
         """[rows] in seconds: numbers of a unit of SECONDS, or dates; those of text by ISO 8601."""
         cells = self._column(column)
         if unit == "date" and cells.dtype == pl.String:
-            cells = cells.str.strip_chars().str.to_datetime(strict=False, time_unit="ns")
-        if not cells.dtype.is_temporal():
-            return self.numbers([column])[:, 0] * SECONDS.get(unit, 1.0)
+            cells = _dates(cells.str.strip_chars())
+        if unit in SECONDS and not cells.dtype.is_temporal():
+            return self.numbers([column])[:, 0] * SECONDS[unit]
+        if cells.dtype not in (pl.Datetime, pl.Date):
+            raise DataError(f"{self.path}: column {column!r} holds {cells.dtype}, no dates")
         if cells.has_nulls():
             raise self._complaint(int(cells.is_null().arg_max() or 0), column, "is no date")
         return cells.cast(pl.Datetime("ns")).cast(pl.Int64).to_numpy() * 1e-9
@@ -115,3 +117,11 @@ class Table:
         cell = self._frame[column][row]
         what = "the cell is empty" if cell in (None, "") else f"{cell!r} {what}"
         return DataError(f"{self.path}, {self.place(row)}, column {column!r}: {what}")
+
+
+def _dates(cells: pl.Series) -> pl.Series:
+    """Text by ISO 8601; null for what is no date."""
+    try:
+        return cells.str.to_datetime(strict=False, time_unit="ns")
+    except PolarsError:  # it has found no form in the first cells
+        return pl.Series([None] * len(cells), dtype=pl.Datetime("ns"))
