@@ -138,8 +138,9 @@ export class MotionSensor {
   /** A screen that goes dark takes the sensors with it. Not every browser can help. */
   async #keepAwake() {
     const awake = await navigator.wakeLock?.request("screen").catch(() => null);
+    const spare = this.#listens ? this.#awake : awake; // an older one, or one that came too late
+    spare?.release();
     if (this.#listens) this.#awake = awake;
-    else awake?.release(); // it came after the end
   }
 }
 

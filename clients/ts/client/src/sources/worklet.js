@@ -1,4 +1,5 @@
-// In the browser's audio thread: hands on what it hears, 128 samples at a time, until it is told to stop.
+// In the browser's audio thread: hands on what it hears, 128 samples at a time, until it is told to
+// stop.
 
 // @ts-nocheck: this scope's names are in no library of TypeScript's.
 
