@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from tests import carried
@@ -33,7 +35,8 @@ def begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = onnx.load(path / "model.onnx")
     manifest = json.loads((path / "model.json").read_text())
     manifest["contract"]["context"] = []
-    given = {"gain": np.float32([1]), "shift": np.zeros((1, 2), np.float32)}
+    given: dict[str, NDArray[Any]] = {"gain": np.ones(1, np.float32)}
+    given["shift"] = np.zeros((1, 2), np.float32)
     given["upside_down"] = np.array([False])
     model.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in given.items())
     inputs = [each for each in model.graph.input if each.name not in given]
