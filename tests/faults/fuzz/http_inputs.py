@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from tests.faults.fuzz import samples
 from tests.faults.fuzz.mutate import LENGTHS, WORD, Mutator
@@ -146,6 +147,18 @@ def _classify(mutator: Mutator, _: str, __: int) -> Request:
     return Request("POST", "/classify", mutator.json(samples.CLASSIFY), JSON)
 
 
+def _told(mutator: Mutator, _: str, __: int) -> Request:
+    """Of the model that is told something once: its sequences, or a stream."""
+    told = {"model": "carried", "context": samples.CONTEXT}
+    if mutator.chance(0.3):
+        return Request("POST", "/streams", mutator.json(told), JSON)
+    if mutator.chance(0.3):
+        text = quote(mutator.json(samples.CONTEXT).decode("utf-8", "replace"))[:10_000]
+        path = f"/classify?model=carried&context={text}"
+        return Request("POST", path, samples.npy(mutator), "application/x-npy")
+    return Request("POST", "/classify", mutator.json(told | {"sequences": [[[1], [2]]]}), JSON)
+
+
 def _npy(mutator: Mutator, _: str, __: int) -> Request:
     query = mutator.choice(
         "", "?logits=true", "?model=toy&version=1", f"?version={mutator.number()}"
@@ -229,6 +242,7 @@ def _read(mutator: Mutator, _: str, __: int) -> Request:
 
 _DOORS = (
     _classify,
+    _told,
     _npy,
     _npy_steps,
     _open,
@@ -240,4 +254,4 @@ _DOORS = (
     _operate,
     _read,
 )
-_SHARES = (20, 8, 8, 4, 14, 8, 5, 14, 10, 1, 6)
+_SHARES = (20, 8, 8, 8, 4, 14, 8, 5, 14, 10, 1, 6)

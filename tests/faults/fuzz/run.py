@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests import live, toy
+from tests import carried, live, toy
 from tests.faults.attack.harness import BACK, LIMITS, bystander, errors_of, resident
 from tests.faults.fuzz.drawn import draw
 from tests.faults.fuzz.http_inputs import SPARE
@@ -90,6 +90,7 @@ def fuzz(
         models = Path(folder) / "models"
         toy.publish(models)
         toy.publish(models, SPARE)
+        carried.publish(models)
         store = f"sqlite:///{folder}/streams.db" if sqlite else "memory"
         level = {} if kernels else {"kernels_level": "none"}
         chosen = LIMITS | level | {"store": store, "log_level": "info", "max_streams": 500}

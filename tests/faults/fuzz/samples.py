@@ -20,6 +20,7 @@ INFER: dict[str, Any] = {
     "outputs": [{"name": "logits", "parameters": {"binary_data": False}}],
     "parameters": PART,
 }
+CONTEXT = {"gain": 0.5, "shift": [1, -2.5], "upside_down": True}
 _DESCRIPTIONS = ("'<f4'", "'>f4'", "'<f8'", "'|O'", "'<i8'", "[('a', '<f4')]", "None", "'<f4")
 _SHAPES = (
     *("(1, 3, 2)", "(True, 3, 2)", "(-1, 3, 2)", "(1, 3)", "(1, 3, 2, 1)", "()", "6", "(0, 3, 2)"),

@@ -12,6 +12,7 @@ from tests.faults.fuzz.mutate import Mutator
 
 _OPTIONS = (
     *("emit=every", "emit=3", "emit=0", "logits=true", "logits=2", "explain=true", "version=1"),
+    *('model=carried&context={"gain":0.5}', 'context={"gain":[]}', "context={"),
     *("version=x", "model=toy", "model=none", "stream=x", "a=b", "emit=" + "9" * 30),
 )
 
