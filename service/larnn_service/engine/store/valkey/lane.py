@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
-TOGETHER = 128
-"""Commands in one round trip at most."""
+FEW, TOGETHER = 32, 128
+"""Commands in one round trip: so many go together at least where they wait, and at most."""
 _SHARE = 0.8
 """Of the time that the server has: so long it waits for its replicas."""
 
@@ -75,53 +79,74 @@ class Lane:
     """
 
     def __init__(self, client: Redis, connections: int, awaited: Awaited, timeout: float) -> None:
+        self.renewals = 0
+        """How often it was renewed: who saw a fault before the last time saw the same one."""
         self._client = client
         self._connections = connections
         self._awaited = awaited
         self._wait = awaited.command(timeout)
         self._waiting: deque[_Waiting] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
-        self._starting = False
+        self._starting = 0
+        self._closed = False
 
     async def ask(self, command: Command, asking: bool = False) -> Any:
         """What the server answers. Raises RedisError, OSError.
 
         `asking`: the key is on its way to this server.
         """
+        if self._closed:
+            raise _closed()
         loop = asyncio.get_running_loop()
         waiting = _Waiting(command, asking, loop.create_future())
         self._waiting.append(waiting)
-        if not self._starting and len(self._at_work) < self._connections:
-            self._starting = True
+        enough = self._starting * FEW >= len(self._waiting)
+        if not enough and len(self._at_work) < self._connections:
+            self._starting += 1
             task = loop.create_task(self._work(), context=Context())
             self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
         return await waiting.answer
 
     async def renew(self) -> None:
         """Connect anew, for what is asked from now on."""
-        await self._client.connection_pool.disconnect(inuse_connections=False)
+        self.renewals += 1
+        await self._let_go()
 
     async def close(self) -> None:
         """Whoever waits for an answer gets an error."""
+        self._closed = True
+        at_work = list(self._at_work)
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+        _settle(self._waiting, [_closed() for _ in self._waiting])
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
 
     async def _work(self) -> None:
-        self._starting = False
+        self._starting -= 1
         while batch := self._next():
-            answers = await self._send(batch)
-            for waiting, answer in zip(batch, answers, strict=True):
-                if waiting.answer.done():  # whoever asked has gone
-                    continue
-                if isinstance(answer, Exception):
-                    waiting.answer.set_exception(answer)
-                else:
-                    waiting.answer.set_result(answer)
+            answers: list[Any] = [_closed() for _ in batch]
+            renewals = self.renewals
+            try:
+                answers = await self._send(batch)
+            finally:
+                _settle(batch, answers)
+            if self.renewals != renewals:  # the connection is older than what is known now
+                await self._let_go()
+        # Not by a callback: what is asked before that runs would find nobody at work.
+        self._at_work.discard(asyncio.current_task())
+
+    async def _let_go(self) -> None:
+        """Of the connections that are not at work."""
+        with contextlib.suppress(RedisError, OSError):  # one that does not end in time
+            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _next(self) -> list[_Waiting]:
+        """A share of what waits, of which the other connections take theirs."""
+        share = max(FEW, min(math.ceil(len(self._waiting) / self._connections), TOGETHER))
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < TOGETHER:
+        while self._waiting and len(batch) < share:
             waiting = self._waiting.popleft()
             if not waiting.answer.done():
                 batch.append(waiting)
@@ -142,11 +167,32 @@ class Lane:
         try:
             answers = await pipeline.execute(raise_on_error=False)
         except Exception as error:
-            return [error] * len(batch)
+            return [_again(error) for _ in batch]
         lacking = self._awaited.lacking(answers[-1]) if waits else None
         return [
-            lacking
+            _again(lacking)
             if lacking and waiting.command.writes and not isinstance(answers[place], Exception)
             else answers[place]
             for waiting, place in zip(batch, places, strict=True)
         ]
+
+
+def _settle(asked: Iterable[_Waiting], answers: Sequence[Any]) -> None:
+    for waiting, answer in zip(asked, answers, strict=True):
+        if waiting.answer.done():  # whoever asked has gone
+            continue
+        if isinstance(answer, Exception):
+            waiting.answer.set_exception(answer)
+        else:
+            waiting.answer.set_result(answer)
+
+
+def _closed() -> NotConnected:
+    return NotConnected("this server is asked no more")
+
+
+def _again(error: Exception) -> Exception:
+    """One of its own for each that gets it: where it is raised adds to it."""
+    own = copy.copy(error)
+    own.__cause__ = error
+    return own
