@@ -38,6 +38,7 @@ SIZES = {
     "n96 h12 k16": LARNNConfig(hidden_size=96, heads=12, window_size=16, **PAPER),
     "n64 h8 k16": LARNNConfig(hidden_size=64, layers=2, normalisation="none"),
 }
+QUICK = {"n8 h2 k4": LARNNConfig(hidden_size=8, heads=2, window_size=4, layers=1)}
 STEPS = 128
 OPERATOR = "ours, operator"
 ROWS = 64
@@ -64,10 +65,8 @@ def graph(
     if library() is None:
         print("larnn-kernels is not installed: the operator is left out; make kernels")
     lines: list[dict[str, Any]] = []
-    for name, config in SIZES.items():
-        if quick and name != "n64 h8 k16":
-            continue
-        short = {1: 8} if quick else SHORT
+    for name, config in (QUICK if quick else SIZES).items():
+        short = {1: 4} if quick else SHORT
         lines += _measured(name, config, peak, 1 if quick else rounds, short)
     record = {
         "command": "graph",

@@ -19,11 +19,11 @@ from benchmarks.our_streams import OurStreams
 from benchmarks.server import ROOT, serving
 from larnn_export.importing import Options, import_graph
 
-NAME, FRAME, CONTEXT, RATE = "voice", 512, 64, 16_000
+NAME, FRAME, OVERLAP, RATE = "voice", 512, 64, 16_000
 STREAMS = (1, 16, 64)
 SAID = {
     "name": NAME,
-    "input": {"frame": FRAME, "context": CONTEXT},
+    "input": {"frame": FRAME, "overlap": OVERLAP},
     "constants": {"sr": RATE},
     "sample_rate_hz": RATE,
     "outputs": [{"name": "output", "task": "probability", "labels": ["speech"]}],
@@ -91,15 +91,15 @@ def _loop(file: Path, count: int) -> Callable[[], None]:
     random = np.random.default_rng(0)
     frame = random.normal(0, 0.1, (1, FRAME)).astype(np.float32)
     states: list[NDArray[Any]] = [np.zeros((2, 1, 128), np.float32)] * count
-    contexts: list[NDArray[Any]] = [np.zeros((1, CONTEXT), np.float32)] * count
+    overlaps: list[NDArray[Any]] = [np.zeros((1, OVERLAP), np.float32)] * count
     rate = np.array(RATE)
 
     def run() -> None:
         for index in range(count):
-            x = np.concatenate([contexts[index], frame], axis=1)
+            x = np.concatenate([overlaps[index], frame], axis=1)
             given = {"input": x, "state": states[index], "sr": rate}
             _, states[index] = session.run(None, given)
-            contexts[index] = x[:, -CONTEXT:]
+            overlaps[index] = x[:, -OVERLAP:]
 
     return run
 

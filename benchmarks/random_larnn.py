@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 
 from larnn_export.graph import build_graph
+from larnn_export.manifests import graph_entry, save_manifest
 from larnn_export.networks import NetworkConfig, RecurrentClassifier
 from larnn_export.publish import contract_of
-from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_service.contract import Manifest
 
 
 def write_larnn(models: Path, name: str, config: NetworkConfig) -> None:
@@ -24,10 +24,10 @@ def write_larnn(models: Path, name: str, config: NetworkConfig) -> None:
         version=1,
         description="random weights, to measure by",
         contract=contract,
-        graph=GraphFile(file="model.onnx", sha256=hashlib.sha256(graph).hexdigest()),
+        graph=graph_entry(graph),
         network=config.model_dump(mode="json"),
     )
     folder = models / name / "1"
     folder.mkdir(parents=True)
     (folder / manifest.graph.file).write_bytes(graph)
-    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+    save_manifest(folder, manifest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from matplotlib import pyplot as plt
 
 from benchmarks.pictures import OURS, PEER
 from benchmarks.server import ROOT, serving
+from larnn_export.importing.arrays import read_sound
 
 RATE, FRAME, BLOCK, SHIFT, CHUNK = 16_000, 512, 512, 128, 32
 Floats = NDArray[np.float32]
@@ -33,9 +33,13 @@ def sound(
     ),
 ) -> None:
     """Stream a sound through the voice detector and the denoiser of docs/import.md, and draw it."""
-    with wave.open(str(file)) as opened:
-        data = np.frombuffer(opened.readframes(opened.getnframes()), "<i2")
-    samples = (data / 32768 + np.random.default_rng(0).normal(0, noise, len(data))).astype("f4")
+    try:
+        heard, rate = read_sound(file)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}") from error
+    if rate != RATE:
+        raise typer.BadParameter(f"{file} has {rate} samples a second: {RATE} are drawn")
+    samples = (heard + np.random.default_rng(0).normal(0, noise, len(heard))).astype("f4")
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     blocks = np.lib.stride_tricks.sliding_window_view(samples, BLOCK)[::SHIFT]
     with (

@@ -7,27 +7,25 @@ own operator, which any server takes.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from larnn_export.data.uci_har import CHANNELS, LABELS, SAMPLE_RATE_HZ
 from larnn_export.families.builder import OPSET, Pen
 from larnn_export.families.lstm import STATE, write_layer
 from larnn_export.graph.model import model_of
+from larnn_export.manifests import graph_entry, save_manifest
 from larnn_export.wrapping.served_model import IR_VERSION
 from larnn_service.contract import (
     INPUT,
     LENGTHS,
     LOGITS,
-    MANIFEST_FILE,
     Contract,
-    GraphFile,
     Input,
     Manifest,
     StateTensor,
@@ -77,11 +75,11 @@ def write_standin(root: Path) -> StandIn:
         version=1,
         description=f"{LAYERS} LSTM layers of {HIDDEN} with random weights, to measure servers by",
         contract=CONTRACT,
-        graph=GraphFile(file="model.onnx", sha256=hashlib.sha256(stateful).hexdigest()),
+        graph=graph_entry(stateful),
         network={"family": "lstm", "hidden_size": HIDDEN, "layers": LAYERS},
     )
     (standin.folder / manifest.graph.file).write_bytes(stateful)
-    (standin.folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+    save_manifest(standin.folder, manifest)
     return standin
 
 
@@ -107,8 +105,8 @@ def _window_graph() -> ModelProto:
     _write_logits(pen, pen.write("Squeeze", last, [0]), weights)
     graph = pen.graph(
         NAME,
-        [(INPUT, "float32", ["batch", "steps", len(CHANNELS)])],
-        [(LOGITS, "float32", ["batch", len(LABELS)])],
+        [(INPUT, TensorProto.FLOAT, ["batch", "steps", len(CHANNELS)])],
+        [(LOGITS, TensorProto.FLOAT, ["batch", len(LABELS)])],
     )
     opset = helper.make_opsetid("", OPSET)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.graph import ROWS, SIZES
+from benchmarks.graph import QUICK, ROWS, SIZES
 from benchmarks.measure import Output, Quick, report
 from benchmarks.naive import export_naive, naive_state
 from benchmarks.runs import cpu_ms, open_session
@@ -72,9 +72,7 @@ def ticks(
     if library() is None:
         print("larnn-kernels is not installed: the operator is left out; make kernels")
     lines: list[dict[str, Any]] = []
-    for name, config in SIZES.items():
-        if quick and name != "n64 h8 k16":
-            continue
+    for name, config in (QUICK if quick else SIZES).items():
         for streams in STREAMS[:1] if quick else STREAMS:
             lines.append(
                 {"network": name, "streams": streams, **_measured(config, streams, rounds)}

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "THIRD_PARTY.md"
 GPU = "gpu.txt"
 """These pins are installed beside no others: their requirements are those that it lists."""
-EXTRAS = ("", "serve", "serve-gpu", "tables", "train", "otel", "grpc", "phone")
+PARTS = {"service", "cpu", "gpu"}
+"""Extras that others are made of, and nobody asks for by name."""
 PROPRIETARY = "LicenseRef-NVIDIA-Proprietary"
 SPDX = {
     "Apache Software License": "Apache-2.0",
@@ -79,7 +80,7 @@ def by_package(pins: Iterable[str]) -> dict[str, str]:
     brought = {extra: set(_closure(needs, parts, set())) for extra, needs in parts.items()}
     brought["serve-gpu"] |= read_pins(GPU).keys() | (brought["serve"] - {"onnxruntime"})
     found: dict[str, list[str]] = {}
-    for extra in EXTRAS:
+    for extra in ["", *sorted(parts.keys() - PARTS - {""})]:
         for name in brought[extra] & set(pins) - (brought[""] if extra else set()):
             found.setdefault(name, []).append(f"`larnn[{extra}]`" if extra else "`larnn`")
     return {name: ", ".join(extras) for name, extras in found.items()}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from larnn_export.families.rra import RRAConfig
 from larnn_export.graph import build_graph
+from larnn_export.manifests import graph_entry, save_manifest
 from larnn_export.networks import RecurrentClassifier
 from larnn_export.tasks.publish import text_contract
 from larnn_export.tokenizer import TOKENIZER_FILE, train_tokenizer
-from larnn_service.contract import GraphFile, Manifest
+from larnn_service.contract import Manifest
 from tests.networks import random_network
 
 VOCABULARY = 60
@@ -49,12 +49,12 @@ def publish(root: Path, name: str = "reader", **vocabulary: Any) -> Path:
         version=1,
         description="reads texts",
         contract=contract,
-        graph=GraphFile(file="model.onnx", sha256=hashlib.sha256(graph).hexdigest()),
+        graph=graph_entry(graph),
         network={},
     )
     folder = root / name / "1"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer())
-    (folder / "model.json").write_text(manifest.model_dump_json())
+    save_manifest(folder, manifest)
     return folder

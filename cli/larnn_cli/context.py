@@ -30,9 +30,10 @@ def _read(option: str) -> tuple[str, Any]:
         raise typer.BadParameter(f"{option!r}: write NAME=VALUE", param_hint="--context")
     try:
         if value.endswith(".npy"):
-            return name, np.load(value, allow_pickle=False)
+            with open(value, "rb") as file:
+                return name, np.lib.format.read_array(file, allow_pickle=False)
         return name, json.loads(value)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise typer.BadParameter(
             f"{name}: {value!r} is neither JSON nor a .npy file: {error}", param_hint="--context"
         ) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ from larnn_export.data.description import (
 
 Floats = NDArray[np.float32]
 SUFFIXES = ".npz, .npy, .parquet, .csv, .tsv, .txt, .dat"
+UNREADABLE = OSError, ValueError, EOFError, MemoryError, BadZipFile, zlib.error
+"""What numpy raises of files that are none of its own, cut, or damaged."""
 _LISTED = 16
 """Names that an error repeats."""
 
@@ -144,10 +148,9 @@ class Reader:
         hop = self.hop or max(window // 2, 1)
         for recording in recordings:
             for row in range(0, len(recording.steps) - window + 1, hop):
-                rows, steps = (
-                    part[row : row + window] for part in (recording.rows, recording.steps)
-                )
-                yield Recording(recording.file, rows, steps)
+                of_window = slice(row, row + window)
+                rows = recording.rows[of_window]
+                yield Recording(recording.file, rows, recording.steps[of_window])
 
 
 def _listed(channels: Sequence[str]) -> str:
@@ -159,19 +162,15 @@ def _listed(channels: Sequence[str]) -> str:
 
 def _load(path: Path, name: str | None) -> NDArray[Any]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            wanted = name or ("signals" if len(loaded.files) != 1 else loaded.files[0])
+            if wanted in loaded.files:
+                array: NDArray[Any] = loaded[wanted]
+                return array
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        wanted = name or ("signals" if len(loaded.files) != 1 else loaded.files[0])
-        if wanted not in loaded.files:
-            raise DataError(
-                f"{path} has no array {wanted!r}: name one of {', '.join(loaded.files)} by --array"
-            )
-        try:
-            array: NDArray[Any] = loaded[wanted]
-        except ValueError as error:
-            raise DataError(f"{path}: array {wanted!r} cannot be read: {error}") from error
-    return array
+    has = ", ".join(loaded.files)
+    raise DataError(f"{path} has no array {wanted!r}: name one of {has} by --array")

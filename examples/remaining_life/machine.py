@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 CHANNELS = (("vibration", "mm/s"), ("temperature", "°C"), ("load", "%"))
 SHORTEST, LONGEST = 60, 180
 """Hours that a machine lives under its usual load."""
+MOST = 80.0
+"""Hours left: more than that is told as that."""
 
 
 def run_to_failure(seed: int) -> NDArray[np.float32]:

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from examples.remaining_life.machine import CHANNELS, hours_left, run_to_failure
+from examples.remaining_life.machine import CHANNELS, MOST, hours_left, run_to_failure
 from larnn_export.own_network import publish_module
 from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output
 
-MOST = 80.0
-"""Hours: more than that is told as that."""
 MACHINES, UPDATES, HIDDEN = 32, 100, 16
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.remaining_life.machine import hours_left, run_to_failure
+from examples.remaining_life.machine import MOST, hours_left, run_to_failure
 from larnn_client import Client
 
 SHIFT = 8
 """Hours whose readings come together."""
 UNSEEN = (1001, 1002, 1003)
 """Seeds of machines that nobody was trained on."""
-MOST = 80.0
 
 
 def watched(client: Client, readings: NDArray[np.float32]) -> list[float]:

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from larnn_export import checkpoint
 from larnn_export.data import DataError
-from larnn_export.manifests import read_manifest, write_manifest
+from larnn_export.manifests import GRAPH_FILE, read_manifest, write_manifest
 from larnn_export.model_card import write_card
-from larnn_export.placing import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError
+from larnn_export.placing import CHECKPOINT_FOLDER, PublishError
 from larnn_export.publish import Served, served
 from larnn_export.publish import publish as publish_run
 from larnn_export.triton_config import write_triton_config

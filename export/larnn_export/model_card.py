@@ -39,7 +39,7 @@ thing."""
 def write_card(version: Path, models: Path) -> Path:
     """Write VERSION/README.md, give its path. `models` holds what it may have started from."""
     file = version / CARD_FILE
-    file.write_text(card(version, models))
+    file.write_text(card(version, models), encoding="utf-8")
     return file
 
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import zero_step
 from larnn_export.module_error import PAGE, ModuleError, told_as
+from larnn_export.onnx_run import difference
 from larnn_export.trial_inputs import TrialInputs
-from larnn_export.verify import LOOSEST, difference
+from larnn_export.verify import LOOSEST
 from larnn_service.contract import INPUT, Contract
 from larnn_service.tensors import File
 

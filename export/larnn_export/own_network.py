@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import build_stepped_graph, zero_step
+from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.module_card import card
 from larnn_export.module_error import PAGE, ModuleError
 from larnn_export.module_trial import Trial, eager
-from larnn_export.placing import CARD_FILE, GRAPH_FILE, version_folder
+from larnn_export.onnx_run import RunError
+from larnn_export.placing import CARD_FILE, version_folder
 from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
-from larnn_export.verify import Parity, ParityError, RunError, compare
-from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Manifest, StateTensor
+from larnn_export.verify import Parity, ParityError, compare
+from larnn_service.contract import Contract, Manifest, StateTensor
 
 HORIZON = 24
 """Steps of the chunks over which graph and module are compared: up to twice as many."""
@@ -57,7 +59,7 @@ def publish_module(
     ModuleError where the module cannot be served, ParityError where graph and module differ. Then
     nothing is left behind.
     """
-    was_training = module.training
+    training = {each: each.training for each in module.modules()}
     module.eval()
     try:
         with version_folder(Path(root), name, version, replace) as folder:
@@ -73,7 +75,7 @@ def publish_module(
                 version=version,
                 description=description or f"{type(plain).__name__} of its author",
                 contract=contract,
-                graph=GraphFile(file=GRAPH_FILE, sha256=_sha256(files[GRAPH_FILE])),
+                graph=graph_entry(files[GRAPH_FILE]),
                 network={
                     "module": type(plain).__name__,
                     "parameters": sum(parameter.numel() for parameter in plain.parameters()),
@@ -85,10 +87,11 @@ def publish_module(
             )
             for file, data in files.items():
                 (folder / file).write_bytes(data)
-            (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-            (folder / CARD_FILE).write_text(card(manifest, parity))
+            save_manifest(folder, manifest)
+            (folder / CARD_FILE).write_text(card(manifest, parity), encoding="utf-8")
     finally:
-        module.train(was_training)
+        for each, mode in training.items():  # train() would thaw what is frozen inside
+            each.training = mode
     return Path(root) / name / str(version)
 
 
@@ -109,13 +112,9 @@ def _tokenizer_file(contract: Contract, data: bytes | None) -> dict[str, bytes]:
         if data is not None:
             raise ModuleError("the contract's vocabulary names no file for the tokenizer")
         return {}
-    if data is None or _sha256(data) != named.sha256:
+    if data is None or hashlib.sha256(data).hexdigest() != named.sha256:
         raise ModuleError(f"tokenizer= must be {named.file}, as the contract's sha256 says")
     return {named.file: data}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _compared(
@@ -130,7 +129,7 @@ def _compared(
     try:
         return compare(rows, model, inputs, HORIZON, outputs=names, tolerance=tolerance)
     except RunError as error:
-        raise ModuleError(f"{error}; {PAGE}") from error
+        raise ModuleError(f"onnxruntime cannot run the graph: {error}; {PAGE}") from error
     except ParityError as error:
         raise ParityError(f"{error}. {DIFFERS}") from error
 

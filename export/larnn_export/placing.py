@@ -9,15 +9,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from larnn_export.manifests import read_manifest
-from larnn_export.triton_config import (
-    CONFIG_FILE,
-    triton_config,
-    write_triton_config,
-)
+from larnn_export.triton_config import write_above, write_in_version
 from larnn_service.contract import ModelName, Version
 
-GRAPH_FILE, CARD_FILE = "model.onnx", "README.md"
+CARD_FILE = "README.md"
 CHECKPOINT_FOLDER = "checkpoint"
 """Of a version: the run that it was published from."""
 
@@ -52,7 +47,7 @@ def version_folder(root: Path, name: str, version: int, replace: bool = False) -
             whole = Path(folder) / "whole"
             whole.mkdir()
             yield whole
-            (whole / CONFIG_FILE).write_text(triton_config(read_manifest(whole)))
+            write_in_version(whole)
             target.parent.mkdir(exist_ok=True)
             if target.exists():
                 target.rename(Path(folder) / "replaced")
@@ -62,7 +57,7 @@ def version_folder(root: Path, name: str, version: int, replace: bool = False) -
             for path in made:
                 path.rmdir()
         raise
-    write_triton_config(target)
+    write_above(target)
 
 
 def _check(name: str, version: int) -> None:

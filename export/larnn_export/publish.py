@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from larnn_export.data.uci_har import INFO
 from larnn_export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from larnn_export.folds import FOLDS_FILE, require_folds_of
 from larnn_export.graph import attention_graph, build_graph
+from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.model_card import PICTURES, write_card
 from larnn_export.networks import Network, RawClassifier
-from larnn_export.placing import CHECKPOINT_FOLDER, GRAPH_FILE, PublishError, version_folder
+from larnn_export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
 from larnn_export.trial_inputs import Scale, scale_of, standard
 from larnn_export.verify import Parity, verify
-from larnn_service.contract import MANIFEST_FILE, Contract, GraphFile, Input, Manifest
+from larnn_service.contract import Contract, Input, Manifest
 from larnn_service.outputs import classes
 
 ATTENTION_FILE = "attention.onnx"
@@ -97,13 +97,14 @@ def publish(
         _, record = checkpoint.read(run, checkpoint.FINISHED)
         parity = mine.verify(model := mine.graph())
         files = graph_files(model)
+        graphs = {file: graph_entry(data, file) for file, data in files.items()}
         manifest = Manifest(
             name=name,
             version=version,
             description=f"{mine.network.config.family.upper()} for {mine.info.title}",
             contract=mine.contract,
-            graph=_entry(files, GRAPH_FILE),
-            attention=_entry(files, ATTENTION_FILE) if ATTENTION_FILE in files else None,
+            graph=graphs[GRAPH_FILE],
+            attention=graphs.get(ATTENTION_FILE),
             network=mine.network.config.model_dump(mode="json"),
             metrics={
                 "folds": _folds_of(folds, record),
@@ -140,16 +141,12 @@ def graph_files(model: ModelProto) -> dict[str, bytes]:
     }
 
 
-def _entry(files: dict[str, bytes], name: str) -> GraphFile:
-    return GraphFile(file=name, sha256=hashlib.sha256(files[name]).hexdigest())
-
-
 def _write(folder: Path, sources: list[Path], manifest: Manifest, files: dict[str, bytes]) -> None:
     kept = folder / CHECKPOINT_FOLDER
     kept.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
+    save_manifest(folder, manifest)
     weights = (f"{checkpoint.FINISHED}.safetensors", f"{checkpoint.FINISHED}.json")
     for source in sources:
         for file in (*weights, *MEASURED, *PICTURES):

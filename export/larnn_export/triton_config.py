@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +51,27 @@ def triton_config(manifest: Manifest) -> str:
 
 
 def write_triton_config(version: Path) -> Path:
-    """Write it into the folder of a published version, and give its path.
+    """Write it into the folder of a published version, and where Triton reads it; give its path.
+    Raises OSError, and ValueError where there is no manifest."""
+    write_in_version(version)
+    write_above(version)
+    return version / CONFIG_FILE
 
-    Triton reads the one above its versions: there the newest version's goes too, with the initial
-    state where that is not zero. Raises OSError, and ValueError where there is no manifest.
-    """
-    manifest = read_manifest(version)
-    text, model = triton_config(manifest), version.parent
-    (version / CONFIG_FILE).write_text(text)
+
+def write_in_version(version: Path) -> None:
+    """Only into the version's folder, wherever that is."""
+    (version / CONFIG_FILE).write_text(triton_config(read_manifest(version)), encoding="utf-8")
+
+
+def write_above(version: Path) -> None:
+    """Triton reads the one above its versions: there the newest version's goes too, with the
+    initial state where that is not zero. Of an older version nothing is written."""
+    model = version.parent
     if version.name == str(max(int(v.name) for v in model.iterdir() if v.name.isdecimal())):
-        (model / CONFIG_FILE).write_text(text)
-        for name, data in _initial_state(manifest.contract, version).items():
+        shutil.copyfile(version / CONFIG_FILE, model / CONFIG_FILE)
+        for name, data in _initial_state(read_manifest(version).contract, version).items():
             (model / INITIAL_STATE_FOLDER).mkdir(exist_ok=True)
             (model / INITIAL_STATE_FOLDER / name).write_bytes(data)
-    return version / CONFIG_FILE
 
 
 def _tensor(signature: TensorSignature) -> dict[str, Any]:

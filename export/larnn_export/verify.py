@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from larnn_export.families.loop import Tensors
 from larnn_export.networks import Network
-from larnn_export.reasons import reason
+from larnn_export.onnx_run import Session, difference
 from larnn_export.trial_inputs import AnyToken, Scale, TrialInputs, rounded_otherwise, standard
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, StateTensor
 
@@ -42,10 +39,6 @@ class Recurrent(Protocol):
 
 class ParityError(ValueError):
     """The graph does not compute what the network does; the text says where and by how much."""
-
-
-class RunError(ValueError):
-    """The graph cannot be run; the text says what onnxruntime says of it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,7 @@ def compare(
     BOUND and beyond what the network itself makes of inputs that are rounded otherwise. Raises
     RunError where the graph cannot be run.
     """
-    session = _session(model)
+    session = Session(model.SerializeToString())
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()
     in_torch = shaken = network.initial_state(BATCH)
@@ -122,7 +115,7 @@ def compare(
             counts = torch.from_numpy(lengths)
             *answers, in_torch = network(torch.from_numpy(x[:, :steps]), in_torch, counts)
             *doubtful, shaken = network(torch.from_numpy(others[:, :steps]), shaken, counts)
-        found = _run(session, names, {INPUT: x[:, :steps], LENGTHS: lengths, **in_graph})
+        found = session.run(names, {INPUT: x[:, :steps], LENGTHS: lengths, **in_graph})
         in_graph = dict(zip(in_graph, found[len(outputs) :], strict=True))
         inside = torch.arange(steps) < counts[:, None]
         by_graph = [*(a[inside.numpy()] for a in found[: len(outputs)]), *in_graph.values()]
@@ -133,31 +126,6 @@ def compare(
         x, others = x[:, steps:], others[:, steps:]
     state = max((worst[tensor.name] for tensor in tensors), default=0.0)
     return Parity({name: worst[name] for name in outputs}, state, sum(chunks))
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    with _told():
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-
-
-def _run(
-    session: onnxruntime.InferenceSession, names: list[str], given: dict[str, NDArray[Any]]
-) -> list[NDArray[Any]]:
-    with _told():
-        found: list[NDArray[Any]] = session.run(names, given)
-    return found
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # those of onnxruntime share no base class
-        raise RunError(f"onnxruntime cannot run the graph: {reason(error)}") from error
 
 
 def _compare(name: str, three: Sequence[Any], tolerance: float | None) -> float:
@@ -172,11 +140,3 @@ def _compare(name: str, three: Sequence[Any], tolerance: float | None) -> float:
     if not largest < bound:
         raise ParityError(f"{name} differs by {largest:.1e}, more than {bound:.0e}")
     return largest
-
-
-def difference(mine: NDArray[Any], other: NDArray[Any]) -> float:
-    """The largest, relative to max(1, |other|); none where both are the same infinity."""
-    mine, other = mine.astype(np.float64), other.astype(np.float64)  # of booleans, too
-    with np.errstate(invalid="ignore"):
-        each = np.abs(mine - other) / np.maximum(1, np.abs(other))
-    return float(np.where(mine == other, 0, each).max(initial=0.0))

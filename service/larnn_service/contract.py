@@ -138,8 +138,8 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _tokens_have_one_channel(self) -> Self:
-        if self.vocabulary is not None and self.input.width != 1:
-            raise ValueError(f"input: tokens come in one channel, got {self.input.width}")
+        if self.vocabulary is not None and len(self.input.channels) != 1:
+            raise ValueError("input: tokens come in one channel that has a name")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ client that has lost an answer, they are one array however many there are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -128,19 +128,23 @@ def classes(labels: Sequence[str], name: str = LOGITS) -> tuple[Output, ...]:
 
 
 def to_columns(outputs: Sequence[Output], arrays: Sequence[NDArray[Any]]) -> Floats:
-    """All outputs side by side: […, columns] of arrays […, *step_shape], in memory of their own."""
+    """All outputs side by side: […, columns] of arrays […, *step_shape]; a single one of float32 is
+    a view of the array itself."""
     each = [output.to_columns(array) for output, array in zip(outputs, arrays, strict=True)]
-    return each[0].copy() if len(each) == 1 else np.concatenate(each, axis=-1)
+    return each[0] if len(each) == 1 else np.concatenate(each, axis=-1)
+
+
+def spans(outputs: Sequence[Output]) -> Iterator[tuple[Output, slice]]:
+    """Each output, and which of the columns side by side are its own."""
+    start = 0
+    for output in outputs:
+        yield output, slice(start, start + output.columns)
+        start += output.columns
 
 
 def from_columns(outputs: Sequence[Output], columns: Floats) -> dict[str, NDArray[Any]]:
     """Each output by its name: […, *step_shape] of […, columns]."""
-    arrays, start = {}, 0
-    for output in outputs:
-        end = start + output.columns
-        arrays[output.name] = output.from_columns(columns[..., start:end])
-        start = end
-    return arrays
+    return {output.name: output.from_columns(columns[..., own]) for output, own in spans(outputs)}
 
 
 def are_good(outputs: Sequence[Output], columns: Floats) -> bool:

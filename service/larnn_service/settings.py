@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     api_keys: str = ""
     """Keys that open the service, as NAME:SHA256,…; none opens it to anyone who reaches it."""
     operators: str = ""
-    """Names of keys that may load, unload and migrate models, as NAME,…"""
+    """Names of keys that may load, unload and migrate models, and shed connections, as NAME,…"""
     allow_anyone: bool = False
     """Listen on a public address without keys."""
     allowed_hosts: str = ""

@@ -17,7 +17,14 @@ from tests import live
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OTHER_NAME = "larnn.test"
 """Leads to this machine too, but browsers do not trust it without https."""
-ARGUMENTS = ["--no-sandbox", f"--host-resolver-rules=MAP {OTHER_NAME} 127.0.0.1"]
+ARGUMENTS = [
+    "--no-sandbox",
+    f"--host-resolver-rules=MAP {OTHER_NAME} 127.0.0.1",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
+    "--use-fake-ui-for-media-stream",  # and a person who allows it
+]
+ICON = "Failed to load resource"
+"""What a browser writes into its console where a path is no page, and has no icon."""
 PICTURES = live.ROOT / "build" / "pictures"
 """What the tests saw; for people."""
 

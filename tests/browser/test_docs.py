@@ -34,8 +34,8 @@ def test_it_has_every_door_and_shape_of_the_document(toy_url: str, open_page: Op
     page = open_page(f"{toy_url}/docs")
     expect(page.get_by_role("heading", name="shapes")).to_be_visible()
     found = page.locator("details").evaluate_all("cards => cards.map((card) => card.id)")
-    doors = [f"{method}-{path}" for path, ways in document["paths"].items() for method in ways]
-    assert sorted(found) == sorted([*doors, *document["components"]["schemas"]])
+    endpoints = [f"{method}-{path}" for path, ways in document["paths"].items() for method in ways]
+    assert sorted(found) == sorted([*endpoints, *document["components"]["schemas"]])
     page.locator("details").evaluate_all("cards => cards.forEach((card) => (card.open = true))")
     expect(page.locator(".inside")).to_have_count(len(found))
     for link in page.locator("main a").evaluate_all("links => links.map((link) => link.hash)"):

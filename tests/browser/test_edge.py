@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route
 
 from larnn_service.endpoints.live_page import FILES
 from tests import live
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import ICON, OpenPage
 from tests.clients import test_edge
 from tests.clients.node import FOLDER, packages
 
@@ -105,9 +105,7 @@ def test_every_step_of_a_recording_is_answered_once_through_twenty_cuts(
         cuts.append([at, at + int(each) * RATE])
         at = cuts[-1][1] + BETWEEN
     edges = list(range(0, at + 1, CHUNK))
-    page = open_page(
-        f"{har_url}/healthz", expected="Failed to load resource"
-    )  # of the service's origin, and without a policy
+    page = open_page(f"{har_url}/healthz", expected=ICON)  # of its origin, without a policy
     serve(page)
     steps = recording(page, edges[-1])
     told = page.evaluate(RUN, [steps.tolist(), edges, cuts])

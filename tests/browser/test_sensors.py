@@ -12,7 +12,7 @@ from playwright.sync_api import CDPSession, Page, Route, expect
 
 from larnn_service.endpoints.live_page import FILES
 from tests import live
-from tests.browser.conftest import OTHER_NAME, OpenPage
+from tests.browser.conftest import ICON, OTHER_NAME, OpenPage
 from tests.browser.person import fact
 
 GRAVITY = 9.80665
@@ -88,6 +88,39 @@ def test_sensors_that_fall_silent_are_told_of(har_url: str, open_page: OpenPage)
         start_phone(page)
         expect(page.locator("#label")).to_have_text("Laying", timeout=20_000)
     expect(page.get_by_role("log")).to_contain_text("This phone’s sensors say nothing")
+
+
+AWAKE = """async () => {
+  const { MotionSensor } = await import("/web/client/sources/motion.js");
+  const locks = [];
+  const request = navigator.wakeLock.request.bind(navigator.wakeLock);
+  navigator.wakeLock.request = (kind) => {
+    const asked = request(kind);
+    locks.push(asked);
+    return asked;
+  };
+  const held = async () => (await Promise.all(locks)).map(({ released }) => !released);
+  const sensor = new MotionSensor();
+  const told = [];
+  sensor.start(() => {}, () => {});
+  told.push(await held());
+  await (await locks[0]).release(); // as a browser does where the page is hidden
+  document.dispatchEvent(new Event("visibilitychange"));
+  told.push(await held());
+  sensor.stop();
+  told.push(await held());
+  sensor.start(() => {}, () => {});
+  sensor.stop(); // before the lock has come
+  await held();
+  await new Promise((resolve) => setTimeout(resolve));
+  told.push(await held());
+  return told;
+}"""
+
+
+def test_the_screen_stays_on_while_readings_are_taken(har_url: str, open_page: OpenPage) -> None:
+    told = open_page(f"{har_url}/healthz", expected=ICON).evaluate(AWAKE)
+    assert told == [[True], [False, True], [False] * 2, [False] * 3]
 
 
 def test_a_choice_made_before_the_recordings_come_stays(har_url: str, open_page: OpenPage) -> None:

@@ -1,10 +1,11 @@
-"""Sound through an AudioWorklet: every sample comes, once and in order."""
+"""Sound through an AudioWorklet: every sample comes, once and in order, until it is stopped."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import ICON, OpenPage
 
 RATE = 16_000
 LISTEN = """async ([rate, samples]) => {
@@ -25,6 +26,64 @@ LISTEN = """async ([rate, samples]) => {
   );
   return all;
 }"""
+
+WATCHED = """async (job) => {
+  const { Microphone } = await import("/web/client/sources/microphone.js");
+  const tracks = [];
+  const contexts = [];
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wish) => {
+    const media = await ask(wish);
+    tracks.push(...media.getTracks());
+    return media;
+  };
+  window.AudioContext = class extends AudioContext {
+    constructor(options) {
+      super(options);
+      contexts.push(this);
+    }
+  };
+  const told = await new Function("Microphone", `return (${job})(Microphone)`)(Microphone);
+  return [told, tracks.map((one) => one.readyState), contexts.map((one) => one.state)];
+}"""
+"""What a job with a microphone gives, and how all that was opened stands after it."""
+HEARS_AND_STOPS = """async (Microphone) => {
+  const microphone = new Microphone(16000);
+  let heard = 0;
+  await new Promise((resolve) => microphone.start(({ length }) => {
+    heard += length;
+    if (heard > 1600) resolve();
+  }));
+  await microphone.stop();
+  const before = heard;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return heard === before ? "stopped" : "goes on";
+}"""
+STOPS_AT_ONCE = """async (Microphone) => {
+  const microphone = new Microphone(16000);
+  const beginning = microphone.start(() => {});
+  await microphone.stop();
+  await beginning;
+  return "stopped";
+}"""
+IS_REFUSED = """(Microphone) =>
+  new Microphone(1).start(() => {}).then(() => "begun", ({ name }) => name)"""
+
+
+@pytest.mark.parametrize(
+    ("job", "told", "contexts"),
+    [
+        (HEARS_AND_STOPS, "stopped", ["closed"]),
+        (STOPS_AT_ONCE, "stopped", ["closed"]),
+        (IS_REFUSED, "NotSupportedError", []),
+    ],
+    ids=["heard", "at once", "refused"],
+)
+def test_a_microphone_leaves_nothing_open(
+    har_url: str, open_page: OpenPage, job: str, told: str, contexts: list[str]
+) -> None:
+    page = open_page(f"{har_url}/healthz", expected=ICON)  # no policy against `new Function`
+    assert page.evaluate(WATCHED, job) == [told, ["ended"], contexts]
 
 
 def test_the_worklet_gives_every_sample(har_url: str, open_page: OpenPage) -> None:

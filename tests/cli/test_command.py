@@ -64,6 +64,25 @@ def test_an_array_that_does_not_fit_is_named(
     assert (done.code, message in done.err) == (2, True), done.err
 
 
+@pytest.mark.parametrize("damage", ["no archive", "cut", "a member's bytes"])
+def test_a_file_that_is_damaged_is_named(
+    damage: str, larnn: Larnn, toy_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.npz"
+    np.savez_compressed(file, signals=np.arange(20.0).reshape(10, 2))
+    data = bytearray(file.read_bytes())
+    if damage == "no archive":
+        data = bytearray(b"PK\x03\x04 no archive")
+    elif damage == "cut":
+        del data[len(data) // 2 :]
+    else:
+        data[60:80] = bytes(20)
+    file.write_bytes(data)
+    done = larnn("classify", file, "--url", toy_url)
+    assert (done.code, "cannot be read" in done.err) == (2, True), done.err
+    assert "Traceback" not in done.err
+
+
 def test_no_service_is_said_with_what_to_do(larnn: Larnn) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens

@@ -83,6 +83,9 @@ def test_the_command_line_takes_json_and_files(url: str, tmp_path: Path) -> None
     assert json.loads(classified.out)[0]["output"] == ANSWER, classified.err
     listed = " ".join(run("models", "--url", url).out.replace("│", " ").split())
     assert "told once: gain" in listed and "or its default" in listed
-    for option, says in (("gain", "write NAME=VALUE"), ("gain=loud", "neither JSON nor a .npy")):
+    (tmp_path / "broken.npy").write_bytes(b"PK\x03\x04 no archive")
+    nothing = "neither JSON nor a .npy"
+    broken = f"shift={tmp_path / 'broken.npy'}"
+    for option, says in (("gain", "write NAME=VALUE"), ("gain=loud", nothing), (broken, nothing)):
         refused = run("classify", *asked, "--context", option)
         assert (refused.code, says in " ".join(refused.err.replace("│", " ").split())) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,7 @@ from larnn_client import AsyncClient, BadInput, BufferFull, Client
 from larnn_client.frames import Frames, most_steps
 from larnn_client.inputs import Frame, Input
 from larnn_client.messages import Binary
+from larnn_service.settings import Settings
 from tests import live, wide
 
 WIDTH = wide.FRAME.width
@@ -49,11 +51,13 @@ def test_all_frames_come_and_the_rest_is_kept(width: int, sizes: list[int]) -> N
     assert (frames.left + frames.padding()) % width == 0
 
 
-@pytest.mark.parametrize(("width", "most"), [(1, 512), (160, 512), (1024, 256), (65_536, 4)])
+@pytest.mark.parametrize(("width", "most"), [(1, 512), (160, 512), (1024, 128), (65_536, 2)])
 def test_a_message_holds_no_more_than_a_service_takes(width: int, most: int) -> None:
     step = Input({str(index): "1" for index in range(width)}, frame=Frame(width, "1"))
     assert most_steps(step) == most
     assert most_steps(Input({"a": "1"})) is None
+    longest = np.full((most, width), -1.2345678e-38, np.float32)
+    assert len(json.dumps({"steps": longest.tolist()})) < Settings().max_message
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [WIDTH], [7, 300, 301], [WIDTH * 5, WIDTH * 5 + 1]])

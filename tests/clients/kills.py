@@ -1,4 +1,4 @@
-"""Streams of the TypeScript client while the service is killed: python -m tests.clients.kills
+"""Streams of the JavaScript client while the service is killed: python -m tests.clients.kills
 
 It keeps its streams in SQLite; each time it is killed with SIGKILL while answers are on their way,
 and started again. Every answer is compared with the uninterrupted run.

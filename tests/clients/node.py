@@ -1,4 +1,4 @@
-"""Node, running the TypeScript client: its unit tests, and streams that tests in Python break."""
+"""Node, running the JavaScript client: its unit tests, and streams that tests in Python break."""
 
 from __future__ import annotations
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import base64
 import json
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 
 from larnn_client import Client
 from tests import live
-from tests.client.proxy import proxied
+from tests.client.proxy import Fault, proxied
 from tests.clients.node import Driver, driver, packages
 
 MODELS = live.ROOT / "models"
@@ -144,6 +147,114 @@ def test_what_the_service_lost_comes_back_with_the_stream(node: Driver) -> None:
     assert "outcome" in told, told
     check(told["outcome"], edges, right)
     assert all(each["edge"] for each in told["outcome"]["predictions"][15:20])
+
+
+def test_another_client_that_resumes_the_stream_keeps_it(node: Driver, har_url: str) -> None:
+    steps = signal(60, 9)
+    stream = node.do("edgeOpen", url=har_url, folder=folder("larnn-har"))
+    assert node.do("edgeSend", steps=steps[:20].tolist())["edge"] is False
+    with Client(har_url) as client, client.stream(resume=stream, position=20) as other:
+        other.send(steps[20:40])
+        assert other.receive().position == 40
+        told = node.error("edgeSend", steps=steps[20:40].tolist())
+        assert told["error"] == "Moved"
+        other.send(steps[40:])
+        assert other.receive().position == 60
+
+
+def test_an_attempt_that_was_given_up_and_arrives_late_takes_nothing_away(
+    node: Driver, har_url: str
+) -> None:
+    steps = signal(100, 9).tolist()
+    with proxied(har_url) as proxy:
+        options = {"patience": 3_000}
+        node.do("edgeOpen", url=proxy.url, folder=folder("larnn-har"), options=options)
+        assert node.do("edgeSend", steps=steps[:20])["edge"] is False
+        proxy.faults.append(Fault(late=True))
+        proxy.cut()
+        assert node.do("edgeSend", steps=steps[20:40])["position"] == 40
+        assert node.do("edgeReturned", times=1) == [40]
+        while node.do("edgeSend", steps=steps[40:60])["edge"]:
+            pass
+        proxy.release()
+        assert node.do("edgeReturned", times=2)[0] == 40
+        node.do("edgeSend", steps=steps[60:80])
+        assert node.do("edgeEnd") >= 80
+
+
+class Portal(ThreadingHTTPServer):
+    """A network that answers in the place of everybody, until its guest has signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Page)
+        self.asked = queue.Queue[str]()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Page(BaseHTTPRequestHandler):
+    server: Portal
+
+    def do_GET(self) -> None:
+        page = b"<!doctype html><title>Welcome</title>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+        self.server.asked.put(self.path)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    with Portal() as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join(60)
+
+
+def test_a_page_in_the_place_of_the_service_is_no_service(
+    node: Driver, har_url: str, portal: Portal
+) -> None:
+    steps = signal(60, 9).tolist()
+    with proxied(har_url) as proxy:
+        options = {"patience": 300}
+        node.do("edgeOpen", url=proxy.url, folder=folder("larnn-har"), options=options)
+        assert node.do("edgeSend", steps=steps[:20])["edge"] is False
+        proxy.lead_to(portal.url)
+        proxy.cut()
+        assert node.do("edgeSend", steps=steps[20:40])["edge"] is True
+        for _ in range(3):
+            while portal.asked.get(timeout=60) != "/models":
+                pass
+        proxy.lead_to(har_url)
+        assert node.do("edgeReturned", times=1) == [40]
+        assert node.do("edgeSend", steps=steps[40:])["position"] == 60
+        assert node.do("edgeEnd") == 60
+
+
+def test_a_full_buffer_says_why_no_newer_state_is_here(
+    node: Driver, har_url: str, portal: Portal
+) -> None:
+    steps = signal(100, 9).tolist()
+    with proxied(har_url) as proxy:
+        options = {"snapshotSteps": 20, "maxBufferedSteps": 80}
+        node.do("edgeOpen", url=proxy.url, folder=folder("larnn-har"), options=options)
+        proxy.lead_to(portal.url)  # the websocket stays
+        for start in range(0, 80, 20):
+            node.do("edgeSend", steps=steps[start : start + 20])
+        assert portal.asked.get(timeout=60).endswith("/state")
+        told = node.error("edgeSend", steps=steps[80:])
+        while "could not be fetched" not in told["detail"]:  # the answer is still on its way
+            told = node.error("edgeSend", steps=steps[80:])
+        assert told["error"] == "BufferFull"
 
 
 def _answer(node: Driver, chunks: int) -> None:

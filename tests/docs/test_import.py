@@ -57,7 +57,7 @@ def test_voice_is_found_and_noise_taken_away(tmp_path: Path) -> None:
 
 def test_every_option_that_it_names_exists(larnn: Larnn) -> None:
     help = larnn("import", "--help").out
-    for option in ("--set", "--frame", "--context", "--shape", "--propose", "--tolerance"):
+    for option in ("--set", "--frame", "--overlap", "--shape", "--propose", "--tolerance"):
         assert option in PAGE and option in help
 
 

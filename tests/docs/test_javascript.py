@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -28,18 +29,17 @@ def npm(*arguments: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder with the tarballs in it."""
+    """An empty folder with the tarballs in it, packed and installed as the page says."""
     packages()
     folder = tmp_path_factory.mktemp("app")
     (folder / "package.json").write_text('{"type": "module"}')
+    here, there = [block.text for block in page.blocks(PAGE) if block.language == "sh"]
+    _, _, pack = here.splitlines()
+    npm(*shlex.split(pack)[1:], "--pack-destination", str(folder), folder=FOLDER)
+    install = shlex.split(there.replace("FOLDER/clients/ts", str(folder)))
     pinned = json.loads((FOLDER / "package.json").read_text())["devDependencies"]
-    runtime = f"onnxruntime-web@{pinned['onnxruntime-web']}"
-    tarballs = []
-    for name in PACKAGES:
-        told = npm("pack", "--json", "--pack-destination", str(folder), folder=FOLDER / name)
-        tarballs.append(f"./{next(iter(folder.glob(f'larnn-{name}-*.tgz'))).name}")
-        assert "larnn" in told
-    npm("install", "--no-audit", "--no-fund", *tarballs, runtime, folder=folder)
+    assert install[-1] == f"onnxruntime-web@{pinned['onnxruntime-web']}"
+    npm(*install[1:], "--no-audit", "--no-fund", folder=folder)
     return folder
 
 

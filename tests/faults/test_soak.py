@@ -31,7 +31,7 @@ async def test_a_step_that_is_counted_twice_is_told(tmp_path: Path) -> None:
     resign(toy.publish(tmp_path, contract=contract.model_dump(mode="json")), toy.graph(contract))
     with live.running(models=tmp_path, model="toy") as url:
         found = Seen()
-        await stream(url, time.monotonic() + 0.1, found, random.Random(0))
+        await stream(url, time.monotonic() + 1.0, found, random.Random(0))
     assert found.faults[0].startswith("the answer to step 10 is")
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper, parser
 
 Arrays = Mapping[str, Any]
-RANDOM = np.random.default_rng(0)
 
 
 def weights(**shapes: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-    return {name: RANDOM.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
+    """The same for the same shapes, whatever else was drawn."""
+    random = np.random.default_rng(0)
+    return {name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 def write(folder: Path, text: str, arrays: Arrays, opset: int = 17) -> Path:
@@ -31,23 +32,27 @@ def write(folder: Path, text: str, arrays: Arrays, opset: int = 17) -> Path:
     return file
 
 
-STEP = """{
-    mine = MatMul(x, w)
-    kept = MatMul(h, u)
-    both = Add(mine, kept)
-    hn = Tanh(both)
-    y = MatMul(hn, v)
-}"""
+def step(x: str = "x", w: str = "w") -> str:
+    """Of a plain recurrent network, from h to hn, answered by y."""
+    return f"""
+        mine = MatMul({x}, {w})
+        kept = MatMul(h, u)
+        both = Add(mine, kept)
+        hn = Tanh(both)
+        y = MatMul(hn, v)
+    """
+
+
 STEP_WEIGHTS = weights(w=(4, 8), u=(8, 8), v=(8, 3))
 
 
 def one_step(folder: Path) -> Path:
-    text = f"one_step (float[N,4] x, float[N,8] h) => (float[N,3] y, float[N,8] hn) {STEP}"
+    text = f"one_step (float[N,4] x, float[N,8] h) => (float[N,3] y, float[N,8] hn) {{{step()}}}"
     return write(folder, text, STEP_WEIGHTS)
 
 
 def fixed_batch(folder: Path) -> Path:
-    text = f"fixed_batch (float[1,4] x, float[1,8] h) => (float[1,3] y, float[1,8] hn) {STEP}"
+    text = f"fixed_batch (float[1,4] x, float[1,8] h) => (float[1,3] y, float[1,8] hn) {{{step()}}}"
     return write(folder, text, STEP_WEIGHTS)
 
 
@@ -152,37 +157,30 @@ def last_answer(folder: Path) -> Path:
 
 def told_once(folder: Path) -> Path:
     """A vector for each row, and a rate for all, which are the same at every step."""
-    text = """told_once (float[N,4] x, float[N,8] h, float[N,4] speaker, float gain)
-        => (float[N,3] y, float[N,8] hn) {
+    text = f"""told_once (float[N,4] x, float[N,8] h, float[N,4] speaker, float gain)
+        => (float[N,3] y, float[N,8] hn) {{
         louder = Mul(x, gain)
-        mine_ = Add(louder, speaker)
-        mine = MatMul(mine_, w)
-        kept = MatMul(h, u)
-        both = Add(mine, kept)
-        hn = Tanh(both)
-        y = MatMul(hn, v)
-    }"""
+        spoken = Add(louder, speaker)
+        {step("spoken")}
+    }}"""
     return write(folder, text, STEP_WEIGHTS)
 
 
 def half(folder: Path) -> Path:
     halves = {name: array.astype(np.float16) for name, array in STEP_WEIGHTS.items()}
-    text = f"half (float16[N,4] x, float16[N,8] h) => (float16[N,3] y, float16[N,8] hn) {STEP}"
+    head = "half (float16[N,4] x, float16[N,8] h) => (float16[N,3] y, float16[N,8] hn)"
+    text = f"{head} {{{step()}}}"
     return write(folder, text, halves)
 
 
 def quantised(folder: Path) -> Path:
     """Its input and weights go through eight bits."""
-    text = """quantised (float[N,4] x, float[N,8] h) => (float[N,3] y, float[N,8] hn) {
+    text = f"""quantised (float[N,4] x, float[N,8] h) => (float[N,3] y, float[N,8] hn) {{
         coarse = QuantizeLinear(x, scale, zero)
         x8 = DequantizeLinear(coarse, scale, zero)
         w8 = DequantizeLinear(wq, scale, zero)
-        mine = MatMul(x8, w8)
-        kept = MatMul(h, u)
-        both = Add(mine, kept)
-        hn = Tanh(both)
-        y = MatMul(hn, v)
-    }"""
+        {step("x8", "w8")}
+    }}"""
     coarse = (STEP_WEIGHTS["w"] / 0.03).round().astype(np.int8)
     small = {"scale": np.float32(0.03), "zero": np.int8(0), "wq": coarse}
     return write(folder, text, {**small, "u": STEP_WEIGHTS["u"], "v": STEP_WEIGHTS["v"]})

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import wave
 import zipfile
 from pathlib import Path
@@ -26,8 +27,6 @@ def package(name: str, version: str, folder: Path) -> Path:
     target = folder / f"{name.removeprefix('npm:').replace('/', '-').strip('@')}-{version}"
     if target.exists():
         return target
-    down = folder / f"{target.name}.down"
-    down.mkdir()
     if name.startswith("npm:"):
         npm = shutil.which("npm")
         if npm is None:
@@ -36,17 +35,19 @@ def package(name: str, version: str, folder: Path) -> Path:
     else:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
         command = [*pip, f"{name}=={version}", "-d", "."]
-    done = subprocess.run(command, cwd=down, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        pytest.skip(f"the package index does not give {name} {version}: {done.stderr[-300:]}")
-    [archive] = down.iterdir()
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(target)
-    else:
-        with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
-    return target
+    with tempfile.TemporaryDirectory(dir=folder) as down:
+        done = subprocess.run(command, cwd=down, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            pytest.skip(f"the package index does not give {name} {version}: {done.stderr[-300:]}")
+        [archive] = Path(down).iterdir()
+        whole = Path(down) / "whole"
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel:
+                wheel.extractall(whole)
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(whole, filter="data")
+        return whole.rename(target)
 
 
 def sound(seconds: int, seed: int = 0) -> NDArray[np.float32]:

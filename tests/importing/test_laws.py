@@ -24,8 +24,8 @@ KINDS: list[tuple[Callable[[Path], Path], dict[str, Any]]] = [
     (graphs.sequence, {}),
     (graphs.sequence, {"rows": "alone"}),
     (graphs.running_sum, {}),
-    (graphs.branches, {"input": {"frame": 3, "context": 3}, "constants": {"sr": 16000}}),
-    (graphs.branches, {"input": {"frame": 1, "context": 5}, "constants": {"sr": 16000}}),
+    (graphs.branches, {"input": {"frame": 3, "overlap": 3}, "constants": {"sr": 16000}}),
+    (graphs.branches, {"input": {"frame": 1, "overlap": 5}, "constants": {"sr": 16000}}),
 ]
 
 

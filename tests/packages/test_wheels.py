@@ -7,6 +7,7 @@ network. `test_from_the_index.py` installs everything.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -42,6 +43,8 @@ def test_there_are_three_of_one_version_and_they_want_each_other(built: dict[str
     for source in SOURCES:
         project = tomllib.loads((live.ROOT / source / "pyproject.toml").read_text())["project"]
         assert project["version"] == VERSION == larnn_service.__version__
+    for package in (live.ROOT / "clients" / "ts").glob("*/package.json"):
+        assert json.loads(package.read_text())["version"] == VERSION
     needs = {
         need.replace(" ", "") for need in metadata(built["larnn"]).get_all("Requires-Dist", [])
     }
@@ -108,7 +111,8 @@ def test_it_serves_its_models_and_its_page(served: str) -> None:
     assert told["default"] == "larnn-har"
     assert len(told["models"]) == len(list((live.ROOT / "models").glob("*/1/model.json")))
     assert all(model["data_terms"] for model in told["models"])
-    for path in ("/", "/web/uplot/uPlot.iife.min.js", "/web/recordings/index.json"):
+    files = ("uplot/uPlot.iife.min.js", "client/index.js", "client/sources/worklet.js")
+    for path in ("/", *(f"/web/{file}" for file in (*files, "recordings/index.json"))):
         assert httpx.get(f"{served}{path}", timeout=60).status_code == 200
 
 

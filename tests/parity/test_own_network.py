@@ -54,10 +54,11 @@ def test_the_page_has_a_row_for_each() -> None:
 
 def test_the_module_is_left_as_it_was_and_the_graph_tells_no_path(tmp_path: Path) -> None:
     module = TwoLSTMs()
+    frozen = next(module.children()).eval()
     samples = torch.rand(30, 2).numpy() * 9
     folder = publish_module(module, TwoLSTMs.contract, "mine", 3, tmp_path, samples=samples)
     assert folder == tmp_path / "mine" / "3"
-    assert module.training
+    assert [each for each in module.modules() if not each.training] == [frozen]
     text = onnx.load(folder / "model.onnx").SerializeToString()
     assert b"/export/" not in text and b"site-packages" not in text
 

@@ -208,3 +208,26 @@ def test_it_outlives_a_restart(models: Path, tmp_path: Path) -> None:
     with served(models, store=store) as http:
         assert opened(http, **{"Idempotency-Key": "once"}) == stream
         assert steps(http, stream, 2, 4) == ANSWER[3].tolist()
+
+
+def test_an_idempotent_opening_of_a_version_without_context_is_a_conflict(tmp_path: Path) -> None:
+    carried.publish(tmp_path)
+    headers, store = {"Idempotency-Key": "once"}, f"sqlite:///{tmp_path}/streams.db"
+    with served(tmp_path, store=store) as http:
+        opened(http, **headers)
+    toy.publish(tmp_path, "carried", 2)
+    with served(tmp_path, store=store) as http:
+        again = http.post("/streams", json={}, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict"), again.text
+
+
+def test_an_idempotent_opening_of_a_stream_that_has_ended_is_that_stream(
+    http: httpx.Client,
+) -> None:
+    headers = {"Idempotency-Key": "ended"}
+    stream = opened(http, **headers)
+    with connect(f"{live.websocket_url(str(http.base_url).rstrip('/'))}?stream={stream}") as talk:
+        talk.recv(30)
+        talk.send('{"type": "end"}')
+        talk.recv(30)
+    assert opened(http, **headers) == stream

@@ -140,7 +140,12 @@ def test_a_stream_takes_and_gives_arrays(http: httpx.Client) -> None:
         ("offset=x", npy(STEPS), "bad_message", "offset is a whole number"),
         ("offset=0&acked=0.5", npy(STEPS), "bad_message", "acked is a whole number"),
         ("offset=0&emit=none", npy(STEPS), "bad_message", "emit is last, every"),
-        ("offset=0&probabilities=no", npy(STEPS), "bad_message", "probabilities are true"),
+        (
+            "offset=0&probabilities=no",
+            npy(STEPS),
+            "bad_message",
+            "probabilities is true or false, not no",
+        ),
         ("offset=0&explain=true", npy(STEPS), "bad_message", "carries no attention"),
         ("offset=0", npy(STEPS[None]), "bad_shape", "sums takes [steps, 2]"),
         ("offset=0", npy(STEPS[:, :1]), "bad_shape", "takes [steps, 2]"),
@@ -236,3 +241,10 @@ def test_an_answer_of_257_numbers_is_about_a_kilobyte(http: httpx.Client, url: s
     assert frame[24:] == logits.tobytes()
     label = as_json.json()["label"]
     assert label == LABELS[int(logits.argmax())]
+
+
+def test_of_arrays_it_is_no_matter_whether_there_are_probabilities(http: httpx.Client) -> None:
+    steps = open_stream(http, "signs")
+    for query in ("offset=0&probabilities=false", "offset=0&probabilities=0&logits=1"):
+        answer = http.post(f"{steps}?{query}", headers=SENDS | ACCEPTS, content=npy(STEPS))
+        assert len(arrays(answer)) == 1

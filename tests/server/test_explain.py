@@ -68,7 +68,7 @@ def test_models_say_whether_they_can_and_others_refuse(toy_url: str, har_url: st
         assert client.post(f"/streams/{stream}/steps", json=steps).json()["position"] == 1
 
 
-@pytest.mark.parametrize("query", ["explain=maybe", "explain=1"])
+@pytest.mark.parametrize("query", ["explain=maybe", "explain=2"])
 def test_an_address_that_cannot_be_read_is_refused(toy_url: str, query: str) -> None:
     with connect(f"{live.websocket_url(toy_url)}?{query}") as socket:
         error = json.loads(socket.recv())

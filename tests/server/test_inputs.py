@@ -185,3 +185,16 @@ def test_the_client_and_the_command_line_know_them(url: str, tmp_path: Path, nam
     first, last = [*model.channels][:: model.input.width - 1]
     assert f"has 3 channels; the model takes {model.input.width}: {first} … {last}" in words
     assert answers[-1]["values"]["level"] == pytest.approx(told.values["level"], abs=1e-5)
+
+
+def test_what_is_too_large_is_refused_before_its_numbers_are_looked_at(http: httpx.Client) -> None:
+    """Else a NaN at its end would be told, after all of it was read."""
+    stream = http.post("/streams", json={"model": "frame"}).json()["stream"]
+    file = io.BytesIO()
+    np.save(file, np.full((1025, wide.FRAME.width), np.nan, np.float32))
+    answer = http.post(
+        f"/streams/{stream}/steps?offset=0",
+        content=file.getvalue(),
+        headers={"Content-Type": "application/x-npy"},
+    )
+    assert answer.json()["code"] == "too_large", answer.text

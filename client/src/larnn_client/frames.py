@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from larnn_client.inputs import Input
 from larnn_client.messages import Steps
 
-MOST_STEPS, MOST_BYTES = 512, 2**20
-"""Of frames in one message: the service's own limits are beyond them."""
+MOST_STEPS, MOST_NUMBERS = 512, 2**17
+"""Of frames in one message: the service's own limits are beyond them, for JSON too."""
 
 
 class Frames:
@@ -47,7 +47,7 @@ def most_steps(step: Input) -> int | None:
     """How many frames go in one message; None where steps are no frames, and go as they come."""
     if step.frame is None:
         return None
-    return max(1, min(MOST_STEPS, MOST_BYTES // (4 * step.width)))
+    return max(1, min(MOST_STEPS, MOST_NUMBERS // step.width))
 
 
 def portions(chunk: ArrayLike, step: Input) -> Iterator[ArrayLike]:

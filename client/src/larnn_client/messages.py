@@ -73,7 +73,7 @@ class Opened:
     position: int
     durable: int
     survives: str
-    """What the service's store can promise: `connection`, `restart` or `replica`."""
+    """What the service's store can promise: `connection`, `restart`, `replica` or `failover`."""
     input: Input
     """What a step is."""
     labels: tuple[str, ...]

@@ -1,13 +1,17 @@
 // Streams for the tests in Python: a job as JSON a line on stdin, its outcome as a line on stdout.
 
+import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, stream, talk, many, more, edge, offline };
+const jobs = { classify, models, open, stream, talk, leave, feed, many, more, edge, begin, offline };
+Object.assign(jobs, { edgeOpen, edgeSend, edgeReturned, edgeEnd });
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
+let held; // the EdgeStream of `edgeOpen`
+let returns = [];
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, job, ...what } = JSON.parse(line);
@@ -28,6 +32,11 @@ function classify({ url, sequences, options, ...more }) {
 
 function models({ url, client }) {
   return new Client(url, client).models();
+}
+
+/** The id of a stream that no connection holds. */
+async function open({ url, which, name }) {
+  return (await new Client(url).open(which, name)).stream;
 }
 
 /** Chunks of a signal between edges, each of them answered. */
@@ -68,6 +77,42 @@ async function talk({ url, client, signal, moves, options }) {
   return { predictions, edges, ended: await stream.end() };
 }
 
+/** What is still received of a stream that was left when all its answers had come. */
+async function leave({ url, signal, edges }) {
+  const stream = await new Client(url).stream({ logits: true });
+  for (const chunk of chunks(signal, edges)) stream.send(chunk);
+  while (stream.answered < edges.at(-1)) await new Promise(setImmediate);
+  stream.close();
+  const positions = [];
+  for await (const { position } of stream) positions.push(position);
+  return { positions, read: stream.read, unread: stream.unread };
+}
+
+/** Samples in pieces; one that is refused is fed again once there is room, another never. */
+async function feed({ url, signal, pieces, options }) {
+  const stream = await new Client(url).stream(options);
+  const samples = Float32Array.from(signal.flat());
+  const predictions = [];
+  let refused = 0;
+  for (let at = 0, piece = 0; at < samples.length; at += pieces[piece++]) {
+    const fed = samples.slice(at, at + pieces[piece]);
+    const wrong = fed.slice().fill(NaN, -1);
+    assert.throws(() => stream.feed(wrong), { name: "BadInput" });
+    for (;;) {
+      try {
+        stream.feed(fed);
+        break;
+      } catch (error) {
+        if (error.name !== "BufferFull" || !stream.unread) throw error;
+        refused += 1;
+        while (stream.unread) predictions.push(await stream.receive());
+      }
+    }
+  }
+  while (stream.unread) predictions.push(await stream.receive());
+  return { predictions, refused, ended: await stream.end() };
+}
+
 /** Many streams of the same chunks, which go on as far as `more` allows. */
 async function many({ url, client, signal, edges, count, options }) {
   const caller = new Client(url, client);
@@ -101,6 +146,44 @@ async function edge({ url, client, folder, ...what }) {
   });
   const service = new Client(url, client);
   return run({ client: service, model: await edgeModel(folder), ...what, gate });
+}
+
+/** An EdgeStream that later jobs go on with; its id. */
+async function edgeOpen({ url, client, folder, options }) {
+  const { EdgeStream } = await import("@larnn/edge");
+  held = new EdgeStream(new Client(url, client), await edgeModel(folder), options);
+  returns = [];
+  held.addEventListener("returned", ({ detail }) => {
+    returns.push(detail.position);
+    for (const wake of wakes.splice(0)) wake();
+  });
+  const opened = await new Promise((resolve) => held.addEventListener("opened", resolve));
+  return opened.detail.stream;
+}
+
+async function edgeSend({ steps }) {
+  held.send(steps);
+  return held.receive();
+}
+
+/** Once the service has it again for so many times: where it stood each time. */
+async function edgeReturned({ times }) {
+  while (returns.length < times) await new Promise((wake) => wakes.push(wake));
+  return returns;
+}
+
+function edgeEnd() {
+  return held.end();
+}
+
+/** What the state of a version in a folder begins with, and the logits of one step of zeros. */
+async function begin({ folder }) {
+  const model = await edgeModel(folder);
+  const state = model.initial();
+  const plain = Object.entries(state.tensors).map(([name, { data }]) => [name, [...data].map(Number)]);
+  const { outputs } = await model.advance(state, new Float32Array(model.width));
+  const given = Object.entries(outputs).map(([name, data]) => [name, [...data].map(Number)]);
+  return { state: Object.fromEntries(plain), outputs: Object.fromEntries(given) };
 }
 
 /** The network alone, and its last state as the service reads it. */

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from larnn_export.data.errors import DataError
+from larnn_export.reasons import field_errors
 
 FILES = ("dataset.toml", "dataset.json")
 TESTS = ("test_subjects", "test_files", "test_rows", "test_fraction")
@@ -177,13 +178,6 @@ def read_description(file: Path) -> Description:
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise DataError(f"{file}: {_problems(error)}; see docs/own-data.md") from error
+        raise DataError(f"{file}: {field_errors(error)}; see docs/own-data.md") from error
     except ValueError as error:
         raise DataError(f"{file} cannot be read: {error}") from error
-
-
-def _problems(error: ValidationError) -> str:
-    found = error.errors(include_url=False)
-    return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in found
-    )

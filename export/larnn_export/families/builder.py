@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import FunctionProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from larnn_export.wrapping.nodes import Named, declared, tensor_type
 from larnn_service.contract import NEXT_ROWS, ROWS
 
 OPSET = 18
@@ -30,7 +31,7 @@ class Pen:
         self._in_place = in_place
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {} if parent is None else parent.constants
-        self.defaults: dict[str, tuple[str, str, list[Any]]] = {}
+        self.defaults: dict[str, Named] = {}
         self.functions: dict[str, FunctionProto] = {}
         self._prefix = prefix
         self._shared: dict[str, str] = {}
@@ -65,7 +66,7 @@ class Pen:
         if not self._in_place:
             return self.constant(np.empty(0, dtype=np.int64))
         self.constants[name] = numpy_helper.from_array(np.empty(0, dtype=np.int64), name)
-        self.defaults[name] = (name, "int64", [None])
+        self.defaults[name] = (name, TensorProto.INT64, [None])
         return name
 
     def rename(self, value: str, name: str) -> None:
@@ -203,23 +204,15 @@ class Pen:
         )
         return hiddens, dict(zip(state, after, strict=True))
 
-    def graph(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> GraphProto:
-        """All that was written; inputs and outputs are (name, dtype, shape)."""
+    def graph(self, name: str, inputs: Sequence[Named], outputs: Sequence[Named]) -> GraphProto:
+        """All that was written."""
         return helper.make_graph(
             self.nodes,
             name,
-            [
-                helper.make_tensor_value_info(n, element_type(d), s)
-                for n, d, s in (*inputs, *self.defaults.values())
-            ],
-            [helper.make_tensor_value_info(n, element_type(d), s) for n, d, s in outputs],
+            [declared(tensor) for tensor in (*inputs, *self.defaults.values())],
+            [declared(tensor) for tensor in outputs],
             list(self.constants.values()),
         )
-
-
-def element_type(dtype: str) -> int:
-    """ONNX's number for a type by its name in numpy."""
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
 def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -230,4 +223,4 @@ def affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
 
 
 def _info(name: str, dtype: str) -> Any:
-    return helper.make_tensor_value_info(name, element_type(dtype), None)
+    return declared((name, tensor_type(dtype), None))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import onnx
 
 from larnn_export.families.builder import OPSET, Pen
 from larnn_export.wrapping.served_model import IR_VERSION, named, served_model
-from larnn_service.contract import Contract, TensorSignature
+from larnn_service.contract import Contract
 
 
 def model_of(
@@ -17,13 +15,9 @@ def model_of(
     """All that was written, as a checked model with the contract in its metadata."""
     graph = pen.graph(
         name,
-        [_declared(signature) for signature in contract.expected_inputs()],
-        [_declared(signature) for signature in contract.expected_outputs()],
+        [named(signature) for signature in contract.expected_inputs()],
+        [named(signature) for signature in contract.expected_outputs()],
     )
     functions = list(pen.functions.values())
     opsets = {"": opset, **{function.domain: 1 for function in functions}}
     return served_model(graph, contract, opsets, ir_version, functions)
-
-
-def _declared(signature: TensorSignature) -> tuple[str, str, list[Any]]:
-    return signature.name, signature.dtype, list(named(signature)[2] or ())

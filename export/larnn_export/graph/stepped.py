@@ -36,7 +36,8 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     order of the contract, it gives (*outputs [batch, steps, …], *next state). Raises ModuleError.
     """
     step = _export_step(module, contract)
-    inner = prefixed(step.graph, STEP)
+    with told_as("the exported step cannot stand in a loop", PAGE):
+        inner = prefixed(step.graph, STEP)
     body, nodes = Nodes("loop"), Nodes("stepped")
     body.add("Unsqueeze", FRAME, body.constant([1]), name=STEP + INPUT)
     body.nodes.extend(inner.node)

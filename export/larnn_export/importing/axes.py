@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from larnn_export.importing.arrays import exactly
 from larnn_export.importing.options import Axis, Options
 from larnn_export.importing.original import Original, Tensor
 from larnn_export.importing.pairing import Pairing
@@ -33,6 +35,16 @@ def open_axes(
     original: Original, paired: Pairing, options: Options, problems: Problems
 ) -> dict[str, Open]:
     """What the file and the options tell of the axes; what is missing is added to the problems."""
+    for name in options.constants:
+        if name in original.inputs:
+            try:
+                _constant(original, options, name)
+            except ValueError as error:
+                problems.add(f"constant {original.inputs[name]}", f"{error}")
+        if name in options.shapes:
+            problems.add(
+                f"constant {name}", "a --shape is for what has rows or steps: leave it out"
+            )
     named = {
         original.inputs[name].shape[axis]  # type: ignore[index]
         for name in paired.state
@@ -53,7 +65,7 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
     if tensor.name in options.shapes:
         return options.shapes[tensor.name]
     shape = [*_told(tensor, problems)]
-    frame, context = options.input.frame, options.input.context
+    frame, overlap = options.input.frame, options.input.overlap
     if shape and not isinstance(shape[-1], int) and (shape[-1] or 0) not in named:
         if frame is None:
             problems.add(
@@ -61,7 +73,7 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
                 f"say how many numbers of it are new each step: --frame 512; or all of its shape, "
                 f"b for rows and t for steps: --shape {tensor.name}=b,512",
             )
-        shape[-1] = (frame or 1) + context
+        shape[-1] = (frame or 1) + overlap
     if len([size for size in shape if not isinstance(size, int)]) > 2:
         problems.add(
             f"{tensor} has more than two dynamic axes",
@@ -72,7 +84,9 @@ def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Proble
 
 def _of_state(tensor: Tensor, options: Options, problems: Problems) -> Open:
     if tensor.name in options.shapes:
-        return options.shapes[tensor.name]
+        if "t" in (shape := options.shapes[tensor.name]):
+            problems.add(f"state {tensor}", f"it has no steps, {[*shape]} has: give b alone")
+        return shape
     if len(tensor.dynamic) > 1:
         problems.add(
             f"state {tensor} has several dynamic axes",
@@ -140,11 +154,13 @@ def count(axes: Axes) -> int:
     return math.prod(features(axes))
 
 
-def constants(original: Original, options: Options) -> dict[str, Any]:
+def constants(original: Original, options: Options) -> dict[str, NDArray[Any]]:
     """The inputs that are the same for every step, as the file takes them."""
-    feeds = {}
-    for name, value in options.constants.items():
-        tensor = original.inputs[name]
-        shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape or ())
-        feeds[name] = np.full(shape, value, tensor.dtype)
-    return feeds
+    return {name: _constant(original, options, name) for name in options.constants}
+
+
+def _constant(original: Original, options: Options, name: str) -> NDArray[Any]:
+    """Raises ValueError where its dtype does not have the number."""
+    tensor = original.inputs[name]
+    shape = tuple(size if isinstance(size, int) else 1 for size in tensor.shape or ())
+    return np.full(shape, exactly(options.constants[name], tensor.dtype))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import onnx
 from onnx import TensorProto
 
 from larnn_export.importing.axes import sized
-from larnn_export.importing.context import write_context
 from larnn_export.importing.core import enter, leave, open_shape, types_of, write_core
+from larnn_export.importing.overlap import write_overlap
 from larnn_export.importing.plan import Plan
 from larnn_export.importing.prepared import LENGTHS_32, NET, Prepared, told_lengths, without_weights
 from larnn_export.wrapping.nodes import Nodes, tensor_type
@@ -17,6 +15,7 @@ from larnn_export.wrapping.over_rows import (
     FRAME,
     ROW,
     TRIP,
+    Row,
     RowOutput,
     RowState,
     StepState,
@@ -40,8 +39,8 @@ def build_model(prepared: Prepared, plan: Plan, apart: bool = False) -> onnx.Mod
         nodes.constants.extend(prepared.graph.initializer)
         prepared = without_weights(prepared)
     x = INPUT
-    if plan.context:
-        x = write_context(nodes, plan.context, plan.contract.input.width)
+    if plan.overlap:
+        x = write_overlap(nodes, plan.overlap, plan.contract.input.width)
     _WRITERS[plan.layout.rows, plan.layout.steps](nodes, prepared, plan, x)
     graph = nodes.graph(
         "imported",
@@ -141,9 +140,7 @@ def _each_row_whole(nodes: Nodes, prepared: Prepared, plan: Plan, x: str) -> Non
     _over_rows(nodes, plan, row, x)
 
 
-def _over_rows(
-    nodes: Nodes, plan: Plan, row: Callable[[Nodes], tuple[list[str], list[str]]], x: str
-) -> None:
+def _over_rows(nodes: Nodes, plan: Plan, row: Row, x: str) -> None:
     states = [
         RowState(
             kept.tensor.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from larnn_export.contract_tables import contract_tables
 from larnn_export.importing.plan import Plan
 from larnn_export.importing.side_by_side import Difference
 from larnn_service.contract import Manifest
@@ -18,19 +19,15 @@ _HOW = {
 
 def write_import_card(manifest: Manifest, plan: Plan, difference: Difference) -> str:
     """Its text."""
-    contract, origin = manifest.contract, manifest.network["imported"]
+    origin = manifest.network["imported"]
     why = f" Why so: {plan.layout.why}." if plan.layout.why else ""
-    rate = contract.sample_rate_hz
     return f"""\
 # {manifest.name}, version {manifest.version}
 
 {manifest.description}. Imported from `{origin["file"]}`, written by {origin["producer"]}
 (operator set {origin["opset"]}, {origin["precision"]}, SHA-256 `{origin["sha256"]}`).
 
-| | |
-|---|---|
-| takes | {contract.input.width} numbers a step{f", {rate:g} steps a second" if rate else ""} |
-{_rows(plan)}
+{contract_tables(manifest.contract)}
 
 {_HOW[plan.layout.rows, plan.layout.steps]}{why}
 
@@ -41,23 +38,12 @@ chunks that carry the state on, {_measured(difference)}; up to {difference.bound
 
 
 def _measured(difference: Difference) -> str:
-    if not difference.outputs and not difference.state:
+    if not difference.largest and not difference.state:
         return "nothing differs, neither in the outputs nor in the state"
     return (
-        f"the outputs differ by at most {difference.outputs:.1e} and the state by\n"
+        f"the outputs differ by at most {difference.largest:.1e} and the state by\n"
         f"{difference.state:.1e}, relative to max(1, |value|)"
     )
-
-
-def _rows(plan: Plan) -> str:
-    lines = []
-    for given in plan.given:
-        names = ", ".join(given.output.names) or f"{[*given.output.step_shape]}"
-        lines.append(f"| gives `{given.output.name}` | {given.output.task}: {names} |")
-    for tensor in plan.contract.state:
-        shape = f"{tensor.dtype} {[*tensor.shape]}"
-        lines.append(f"| keeps `{tensor.name}` | {shape}: {tensor.description} |")
-    return "\n".join(lines)
 
 
 def _terms(manifest: Manifest) -> str:

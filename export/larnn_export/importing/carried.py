@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from larnn_export.importing.arrays import exactly, read_array
 from larnn_export.importing.axes import Axes
 from larnn_export.importing.options import REQUIRED, Options
 from larnn_export.importing.original import Tensor
 from larnn_export.importing.problems import Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import StateTensor
 from larnn_service.tensors import ContextTensor, File
 
@@ -63,8 +65,8 @@ def keep(
             initial=_number_or_file(said, name, start),
             description=f"{tensor.name} of the file, next {after}",
         )
-    except (OSError, ValueError) as error:
-        problems.add(f"state {tensor}", f"{error}")
+    except ValueError as error:
+        problems.add(f"state {tensor}", field_errors(error))
         return None
     return Kept(state, tensor.name, after, axes, tensor.type, start)
 
@@ -85,8 +87,8 @@ def hold(
             default=None if start is None else _number_or_file(said, name, start),
             description=f"{tensor.name} of the file",
         )
-    except (OSError, ValueError) as error:
-        problems.add(f"input {tensor}", f"{error}")
+    except ValueError as error:
+        problems.add(f"input {tensor}", field_errors(error))
         return None
     return Held(context, tensor.name, axes, tensor.type, start)
 
@@ -115,11 +117,11 @@ def _row(axes: Axes) -> tuple[int, ...]:
 
 def _start(said: float | str, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     if not isinstance(said, str):
-        return np.full(shape, said).astype(dtype)
-    array = np.load(Path(said), allow_pickle=False)
+        return np.full(shape, exactly(said, dtype))
+    array = read_array(Path(said))
     if array.size != np.prod(shape, dtype=int):
         raise ValueError(f"{said} is {[*array.shape]}, a row of it is {[*shape]}: give that")
-    return np.asarray(array.reshape(shape).astype(dtype))
+    return exactly(array.reshape(shape), dtype)
 
 
 def _number_or_file(said: float | str, name: str, start: NDArray[Any]) -> float | File:

@@ -46,7 +46,7 @@ def import_file(
     frame: Annotated[
         int | None, typer.Option(min=1, help="new samples a step, of a signal")
     ] = None,
-    context: Annotated[
+    overlap: Annotated[
         int | None, typer.Option(min=0, help="samples before them that it takes again")
     ] = None,
     channels: Annotated[
@@ -111,7 +111,7 @@ def import_file(
     step = {
         "names": input,
         "frame": frame,
-        "context": context,
+        "overlap": overlap,
         "channels": with_units(channels, unit or "1"),
         "unit": unit,
         "int16_scale": int16_scale,
@@ -169,7 +169,7 @@ def _told(imported: Imported) -> list[str]:
         )
     lines.append(
         f"rows {plan.layout.rows}, steps {plan.layout.steps}: over {difference.steps} steps of "
-        f"{difference.source} the outputs differ from the file's by {difference.outputs:.1e}, the "
+        f"{difference.source} the outputs differ from the file's by {difference.largest:.1e}, the "
         f"state by {difference.state:.1e}"
     )
     return [*lines, f"published {imported.folder}"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from larnn_export.importing.axes import Axes, count, features
+from larnn_export.importing.carried import served_dtype
 from larnn_export.importing.options import Answer, Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.problems import Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import Input
 from larnn_service.inputs import Frame, Range
 from larnn_service.outputs import Output
@@ -36,7 +37,6 @@ def give(
         mend = f"name each of its {count(axes)} numbers by --{kind}, or --task raw"
         problems.add(f"output {tensor} has {len(named)} names for {answer.task}", mend)
         return None
-    dtype: Any = "float32" if tensor.dtype == "bfloat16" else tensor.dtype
     try:
         output = Output(
             name=served,
@@ -44,10 +44,10 @@ def give(
             labels=answer.labels,
             values=answer.values,
             shape=shape if answer.task == "raw" else (),
-            dtype=dtype,
+            dtype=served_dtype(tensor.dtype),
         )
     except ValueError as error:
-        problems.add(f"output {tensor}", str(error))
+        problems.add(f"output {tensor}", field_errors(error))
         return None
     return Given(output, name, axes, tensor.type)
 
@@ -68,5 +68,5 @@ def take(options: Options, size: int, problems: Problems) -> Input | None:
             frame=Frame(samples=size, unit=said.unit, sample_rate_hz=rate, int16_scale=scale)
         )
     except ValueError as error:
-        problems.add(f"a step of {size} numbers", str(error))
+        problems.add(f"a step of {size} numbers", field_errors(error))
         return None

@@ -19,11 +19,13 @@ from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing, pair
 from larnn_export.importing.plan import Plan, make_plan
 from larnn_export.importing.prepared import Prepared, has_layers, prepare
-from larnn_export.importing.problems import ImportFailed, Problems, first_sentence
-from larnn_export.importing.samples import read_samples
+from larnn_export.importing.problems import ImportFailed, Problems
+from larnn_export.importing.samples import as_steps, read_samples
 from larnn_export.importing.side_by_side import Difference, compare
-from larnn_export.placing import CARD_FILE, GRAPH_FILE, require_free, version_folder
-from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
+from larnn_export.manifests import GRAPH_FILE, save_manifest
+from larnn_export.placing import CARD_FILE, require_free, version_folder
+from larnn_export.reasons import reason
+from larnn_service.contract import GraphFile, Manifest
 from larnn_service.tensors import File
 
 DATA_FILE = "model.onnx.data"
@@ -71,8 +73,9 @@ def import_graph(
         for name, data in plan.files.items():
             (folder / name).write_bytes(data)
         manifest = _manifest(original, options, plan, paired, difference, graph)
-        (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-        (folder / CARD_FILE).write_text(write_import_card(manifest, plan, difference))
+        save_manifest(folder, manifest)
+        card = write_import_card(manifest, plan, difference)
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return Imported(Path(root) / options.name / str(options.version), plan, paired, difference)
 
 
@@ -86,6 +89,8 @@ def _first_equal(
 ) -> tuple[Plan, onnx.ModelProto, Difference]:
     """The first layout whose model answers as the file does."""
     prepared = prepare(original, options)
+    own = None if samples is None else read_samples(samples)
+    source = "noise" if samples is None else samples.name
     failed: ImportFailed | None = None
     for layout in layouts:
         if (layout.rows, layout.steps) == ("together", "whole") and not has_layers(prepared.graph):
@@ -93,11 +98,10 @@ def _first_equal(
         if failed is not None:
             layout = dataclasses.replace(layout, why=failed.problems[0])
         plan = make_plan(original, paired, layout, options)
-        own = None if samples is None else read_samples(samples, plan.contract.input.width)
-        source = "noise" if samples is None else samples.name
+        steps = None if own is None else as_steps(own, plan.contract)
         try:
             model = _built(prepared, plan, prepared.graph.ByteSize() > largest)
-            return plan, model, compare(original, plan, model, options, own, source)
+            return plan, model, compare(original, plan, model, options, steps, source)
         except ImportFailed as error:
             failed = failed or error
     if failed is None:
@@ -109,7 +113,7 @@ def _built(prepared: Prepared, plan: Plan, apart: bool) -> onnx.ModelProto:
     try:
         return build_model(prepared, plan, apart)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise ImportFailed([f"onnx does not take its graph: {first_sentence(error)}"]) from error
+        raise ImportFailed([f"onnx does not take its graph: {reason(error)}"]) from error
 
 
 def _write_graph(folder: Path, model: onnx.ModelProto, largest: int) -> GraphFile:
@@ -155,17 +159,17 @@ def _manifest(
                 "rows": plan.layout.rows,
                 "steps": plan.layout.steps,
                 "state": paired.state,
-                "options": options.model_dump(mode="json", exclude_defaults=True),
+                "options": options.told(),
             }
         },
         metrics={
-            "parity": {
-                "logits": difference.outputs,
-                "state": difference.state,
-                "bound": difference.bound,
+            "parity": {**difference.outputs, "state": difference.state},
+            "compared": {
+                "on": difference.source,
                 "steps": difference.steps,
-                "source": difference.source,
-            }
+                "bound": difference.bound,
+                "tolerance": options.tolerance,
+            },
         },
         data_terms=options.data_terms,
     )

@@ -14,9 +14,10 @@ import numpy as np
 
 from larnn_export.importing.axes import Axes, Open, constants, readings, sized
 from larnn_export.importing.options import Axis, Options
-from larnn_export.importing.original import Original, RunFailed
+from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.problems import ImportFailed
+from larnn_export.onnx_run import RunError
 
 Rows = Literal["together", "alone"]
 Steps = Literal["whole", "one"]
@@ -49,7 +50,7 @@ def find_layouts(
         for rows in _rows(reading, options):
             try:
                 found = _try(original, paired, options, reading, rows)
-            except RunFailed as error:
+            except RunError as error:
                 failed.append(str(error))
                 continue
             why = failed[-1] if failed and rows == "alone" else ""
@@ -82,7 +83,7 @@ def _try(
     reading: Mapping[str, Axes],
     rows: Rows,
 ) -> dict[str, Axes]:
-    """The axes of every tensor in this reading. Raises RunFailed where it does not run."""
+    """The axes of every tensor in this reading. Raises RunError where it does not run."""
     has_time = any("t" in reading[name] for name in paired.data)
     names = [*paired.answers, *paired.state.values()]
     shapes: list[dict[str, tuple[int, ...]]] = []
@@ -101,18 +102,18 @@ def _try(
         found[name] = _told_by([each[name] for each in shapes], sizes, name)
     for name, output in paired.state.items():
         if any(sized(found[output], *size) != sized(found[name], *size) for size in sizes):
-            raise RunFailed(f"{output} {[*found[output]]} is no next {name} {[*found[name]]}")
+            raise RunError(f"{output} {[*found[output]]} is no next {name} {[*found[name]]}")
     if rows == "together":
         for name in names:
             if "b" not in found[name]:
-                raise RunFailed(f"{name} does not have the batch's rows")
+                raise RunError(f"{name} does not have the batch's rows")
     return found
 
 
 def _told_by(shapes: list[tuple[int, ...]], sizes: tuple[tuple[int, int], ...], name: str) -> Axes:
     """The axes of an output, of which those that followed the rows or the steps are b and t."""
     if len({len(shape) for shape in shapes}) > 1:
-        raise RunFailed(f"{name} has another rank with more rows")
+        raise RunError(f"{name} has another rank with more rows")
     axes: list[Axis] = []
     for seen in zip(*shapes, strict=True):
         if len(set(seen)) == 1:
@@ -122,7 +123,7 @@ def _told_by(shapes: list[tuple[int, ...]], sizes: tuple[tuple[int, int], ...], 
         elif seen == tuple(steps for _, steps in sizes):
             axes.append("t")
         else:
-            raise RunFailed(f"an axis of {name} grows otherwise than rows and steps: {[*seen]}")
+            raise RunError(f"an axis of {name} grows otherwise than rows and steps: {[*seen]}")
     return tuple(axes)
 
 

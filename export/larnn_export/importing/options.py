@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from larnn_export.importing.problems import ImportFailed
+from larnn_export.reasons import field_errors
 from larnn_service.contract import MAX_VERSION, ModelName
 from larnn_service.outputs import Channel, Task
 
-Axis = int | Literal["b", "t"]
-"""A size; or b, rows that run together; or t, steps of time."""
 Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Axis = Count | Literal["b", "t"]
+"""A size; or b, rows that run together; or t, steps of time."""
 
 
 REQUIRED = "required"
@@ -31,12 +34,12 @@ class Step(Part):
     """Inputs of the file, side by side in a step; found by their names where there are none."""
     frame: Count | None = None
     """New samples a step, where the input takes a piece of a signal."""
-    context: int = Field(0, ge=0)
+    overlap: int = Field(0, ge=0)
     """Samples before them that the input takes again, with zeros at the start."""
     channels: tuple[Channel, ...] = ()
     unit: str = "1"
     """Of channels without names."""
-    int16_scale: float | None = Field(1 / 32768, gt=0)
+    int16_scale: Positive | None = 1 / 32768
     """What a frame's samples are multiplied by where they come as int16."""
 
 
@@ -56,7 +59,7 @@ class Options(Part):
     name: ModelName
     version: int = Field(1, ge=1, le=MAX_VERSION)
     description: str = ""
-    sample_rate_hz: float | None = Field(None, gt=0)
+    sample_rate_hz: Positive | None = None
     """Steps a second; of a frame, samples a second."""
     input: Step = Step()
     state: dict[str, str] = Field(default_factory=dict)
@@ -72,29 +75,40 @@ class Options(Part):
     rows: Literal["together", "alone"] | None = None
     steps: Literal["whole", "one"] | None = None
     """Whether the file gets a row's steps at once."""
-    tolerance: float | None = Field(None, gt=0)
+    tolerance: Positive | None = None
     """Of the difference between file and model, relative to max(1, |value|)."""
     data_terms: str = ""
 
+    def told(self) -> dict[str, Any]:
+        """What was said, for the manifest: of a file, its name alone."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        _each_file(said, lambda file: Path(file.name))
+        return said
+
 
 def read_options(file: Path | None, given: dict[str, Any]) -> Options:
-    """Those of a model.toml, with `given` in their place. Raises ImportFailed."""
+    """Those of a model.toml, whose files lie beside it, with `given` in their place. Raises
+    ImportFailed."""
     said: dict[str, Any] = {}
     if file is not None:
         try:
-            said = tomllib.loads(file.read_text())
+            said = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ImportFailed([f"{file}: {error}"]) from error
+        _each_file(said, file.parent.joinpath)
     for key, value in given.items():
         here = said.get(key)
         said[key] = {**here, **value} if isinstance(here, dict) else value
     try:
         return Options.model_validate(said)
     except ValidationError as error:
-        where = file or "options"
-        raise ImportFailed(
-            [
-                f"{where}, {'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
-                for each in error.errors(include_url=False)
-            ]
-        ) from error
+        raise ImportFailed([f"{file or 'options'}, {field_errors(error)}"]) from error
+
+
+def _each_file(said: dict[str, Any], change: Callable[[Path], Path]) -> None:
+    """Put another path where a tensor begins with an .npy file."""
+    for key in ("initial", "once"):
+        if isinstance(table := said.get(key), dict):
+            for name, value in table.items():
+                if isinstance(value, str) and value != REQUIRED:
+                    table[name] = str(change(Path(value)))

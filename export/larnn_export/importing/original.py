@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, ValueInfoProto, external_data_helper, helper
 
-from larnn_export.importing.problems import ImportFailed, first_sentence
+from larnn_export.importing.problems import ImportFailed
+from larnn_export.onnx_run import RunError, Session
+from larnn_export.reasons import reason
+from larnn_export.wrapping.prefixed import all_graphs, require_dense
 
 Arrays = dict[str, NDArray[Any]]
 LAYERS = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
@@ -67,7 +69,7 @@ class Original:
             external_data_helper.load_external_data_for_model(self.model, str(file.parent))
         except Exception as error:  # onnx has a class of its own for each of them
             raise ImportFailed(
-                [f"{file} has weights in another file: lay it beside it: {first_sentence(error)}"]
+                [f"{file} has weights in another file: lay it beside it: {reason(error)}"]
             ) from error
 
     def _check(self) -> None:
@@ -77,12 +79,15 @@ class Original:
             if value.type.WhichOneof("value") != "tensor_type":
                 kind = value.type.WhichOneof("value")
                 raise ImportFailed([f"{value.name} is a {kind}: only tensors can be served"])
+        try:
+            require_dense(self.model.graph)
+        except ValueError as error:
+            raise ImportFailed([f"{error}"]) from error
 
     @cached_property
     def inputs(self) -> dict[str, Tensor]:
         """What must be given, by name; older files list their weights too."""
         weights = {tensor.name for tensor in self.model.graph.initializer}
-        weights |= {tensor.values.name for tensor in self.model.graph.sparse_initializer}
         found = [value for value in self.model.graph.input if value.name not in weights]
         return {value.name: _tensor(value) for value in found}
 
@@ -113,43 +118,20 @@ class Original:
         return "float16" if half else "float32"
 
     @cached_property
-    def _session(self) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
+    def _session(self) -> Session:
         try:
-            return onnxruntime.InferenceSession(
-                str(self.file), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's errors share no base class
-            raise ImportFailed(
-                [f"onnxruntime cannot load {self.file}: {first_sentence(error)}"]
-            ) from error
+            return Session(self.file)
+        except RunError as error:
+            raise ImportFailed([f"onnxruntime cannot load {self.file}: {error}"]) from error
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """These outputs by name. Raises RunFailed."""
-        session = self._session
-        try:
-            given = session.run(list(names), dict(feeds))
-        except Exception as error:  # as above
-            raise RunFailed(first_sentence(error)) from error
-        return dict(zip(names, given, strict=True))
-
-
-class RunFailed(ValueError):
-    """onnxruntime could not run it; the text says why."""
+        """These outputs by name. Raises RunError."""
+        return dict(zip(names, self._session.run(names, feeds), strict=True))
 
 
 def all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     """Those of a graph and of the graphs inside its nodes."""
-    found = []
-    for node in graph.node:
-        found.append(node)
-        for attribute in node.attribute:
-            for inner in ([attribute.g] if attribute.HasField("g") else []) + [*attribute.graphs]:
-                found += all_nodes(inner)
-    return found
+    return [node for each in all_graphs(graph) for node in each.node]
 
 
 def _tensor(value: ValueInfoProto) -> Tensor:

@@ -35,14 +35,10 @@ class Pairing:
 def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     """What was said, and proposals for the rest; adds to the problems what cannot be known."""
     inputs, outputs = dict(original.inputs), dict(original.outputs)
-    for given, known, kind in (
-        (_named(options), inputs, "input"),
-        ([*options.state.values(), *(each.name for each in options.outputs)], outputs, "output"),
-    ):
-        for name in given:
-            if name not in known:
-                has = ", ".join(known)
-                problems.add(f"{kind} {name}", f"the file has no such {kind}; it has {has}")
+    _all_exist(_inputs(options), inputs, "input", problems)
+    _all_exist(_outputs(options), outputs, "output", problems)
+    _each_once(_roles(options), "input", problems)
+    _each_once([each.name for each in options.outputs], "output", problems)
     paired = Pairing()
     for name, output in options.state.items():
         if name in inputs and output in outputs:
@@ -61,6 +57,7 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     _leftover(paired, [t for t in left if t.name not in paired.state], targets, problems)
     if not paired.data:
         problems.add("no input is left for the steps", "name it: --input NAME")
+    _all_exist([n for n in options.initial if n in inputs], paired.state, "state", problems)
     said = [each.name for each in options.outputs if each.name in outputs]
     rest = [name for name in outputs if name not in {*said, *paired.state.values()}]
     paired.answers = said or rest
@@ -69,9 +66,34 @@ def pair(original: Original, options: Options, problems: Problems) -> Pairing:
     return paired
 
 
-def _named(options: Options) -> list[str]:
-    """The inputs that the options name."""
+def _all_exist(
+    named: Iterable[str], known: Mapping[str, object], kind: str, problems: Problems
+) -> None:
+    for name in dict.fromkeys(named):
+        if name not in known:
+            has = ", ".join(known) or "none"
+            problems.add(f"{kind} {name}", f"the file has no such {kind}; it has {has}")
+
+
+def _each_once(named: list[str], kind: str, problems: Problems) -> None:
+    for name in dict.fromkeys(named):
+        if (count := named.count(name)) > 1:
+            problems.add(f"{kind} {name}", f"the options say {count} things of it: leave one")
+
+
+def _roles(options: Options) -> list[str]:
+    """The inputs that the options give a role."""
     return [*options.state, *options.input.names, *options.constants, *options.once]
+
+
+def _outputs(options: Options) -> list[str]:
+    """Those that the options name."""
+    return [*options.state.values(), *(each.name for each in options.outputs)]
+
+
+def _inputs(options: Options) -> list[str]:
+    """Likewise."""
+    return [*_roles(options), *options.initial, *options.shapes]
 
 
 def compatible(before: Tensor, after: Tensor) -> bool:

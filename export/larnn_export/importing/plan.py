@@ -14,6 +14,7 @@ from larnn_export.importing.options import Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
 from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.problems import ImportFailed, Problems
+from larnn_export.reasons import field_errors
 from larnn_service.contract import (
     ATTENTION,
     INPUT,
@@ -25,9 +26,9 @@ from larnn_service.contract import (
     StateTensor,
 )
 
-CONTEXT = "context"
+OVERLAP = "overlap"
 """The state that holds the samples before a frame."""
-_TAKEN = (INPUT, LENGTHS, CONTEXT, ATTENTION, ROWS, NEXT_ROWS)
+_TAKEN = (INPUT, LENGTHS, OVERLAP, ATTENTION, ROWS, NEXT_ROWS)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Fed:
 
     @property
     def size(self) -> int:
-        """How many numbers of a step it takes, those of the context included."""
+        """How many numbers of a step it takes, those of the overlap included."""
         return count(self.axes)
 
 
@@ -54,7 +55,7 @@ class Plan:
     kept: tuple[Kept, ...]
     held: tuple[Held, ...]
     given: tuple[Given, ...]
-    context: int
+    overlap: int
     """Samples of the steps before that each step takes again."""
 
     @property
@@ -73,13 +74,13 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     """The contract that `layout` leads to. Raises ImportFailed with all that does not fit."""
     problems, axes = Problems(), layout.axes
     fed = tuple(Fed(name, axes[name], original.inputs[name].type) for name in paired.data)
-    context, new = options.input.context, sum(each.size for each in fed)
-    if context and len(fed) > 1:
-        problems.add("context of several inputs", "it is possible with one --input alone")
-    new -= context
+    overlap, new = options.input.overlap, sum(each.size for each in fed)
+    if overlap and len(fed) > 1:
+        problems.add("overlap of several inputs", "it is possible with one --input alone")
+    new -= overlap
     if new < 1:
         problems.add(
-            f"context {context} leaves nothing new of {new + context} numbers", "take less"
+            f"overlap {overlap} leaves nothing new of {new + overlap} numbers", "take less"
         )
     frame = options.input.frame
     if frame is not None and frame != new:
@@ -102,9 +103,9 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
     )
     step = take(options, max(new, 1), problems)
     state = [each.tensor for each in kept]
-    if context:
-        state.insert(0, _context(context))
-    if not state:
+    if overlap:
+        state.insert(0, _overlap(overlap))
+    if not paired.state and not overlap:
         problems.add(*_no_state(original))
     problems.tell()
     assert step is not None
@@ -118,8 +119,8 @@ def make_plan(original: Original, paired: Pairing, layout: Layout, options: Opti
             context=tuple(each.tensor for each in held),
         )
     except ValueError as error:
-        raise ImportFailed([f"its contract: {error}"]) from error
-    return Plan(contract, layout, fed, kept, held, given, context)
+        raise ImportFailed([f"its contract: {field_errors(error)}"]) from error
+    return Plan(contract, layout, fed, kept, held, given, overlap)
 
 
 def _no_state(original: Original) -> tuple[str, str]:
@@ -132,13 +133,13 @@ def _no_state(original: Original) -> tuple[str, str]:
         )
     return (
         "it has no state: nothing goes on from step to step",
-        "a stream needs one: --state INPUT=OUTPUT, or --context where it takes samples again",
+        "a stream needs one: --state INPUT=OUTPUT, or --overlap where it takes samples again",
     )
 
 
-def _context(size: int) -> StateTensor:
+def _overlap(size: int) -> StateTensor:
     return StateTensor(
-        name=CONTEXT, shape=(size,), dtype="float32", description="the samples before the next step"
+        name=OVERLAP, shape=(size,), dtype="float32", description="the samples before the next step"
     )
 
 
@@ -149,8 +150,7 @@ def _names(paired: Pairing, options: Options) -> dict[str, str]:
         plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r":\d+$", "", name).lower()).strip("_")
         plain = plain if plain[:1].isalpha() else f"tensor_{plain}"
         taken = {*_TAKEN, *found.values(), *(f"next_{each}" for each in found.values())}
-        if name not in paired.answers:
-            taken.add(LOGITS)
+        taken.add("state" if name in paired.answers else LOGITS)  # a key of the metrics, too
         free = plain[:80]
         for number in itertools.count(2):
             if free not in taken and f"next_{free}" not in taken:

@@ -12,7 +12,8 @@ from onnx.inliner import inline_local_functions
 from larnn_export.importing.axes import constants
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import LAYERS, Original, all_nodes
-from larnn_export.importing.problems import ImportFailed, first_sentence
+from larnn_export.importing.problems import ImportFailed
+from larnn_export.reasons import reason
 from larnn_export.wrapping.prefixed import prefixed
 
 NET = "net."
@@ -47,7 +48,7 @@ def prepare(original: Original, options: Options) -> Prepared:
             raise ImportFailed(
                 [
                     f"its operator set {original.opset} cannot be raised to {OLDEST}: "
-                    f"{first_sentence(error)}: export it again with opset {OLDEST} or newer"
+                    f"{reason(error)}: export it again with opset {OLDEST} or newer"
                 ]
             ) from error
     graph = model.graph

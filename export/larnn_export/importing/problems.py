@@ -27,12 +27,3 @@ class Problems:
         """Raise ImportFailed where there are any."""
         if self._found:
             raise ImportFailed(self._found)
-
-
-def first_sentence(error: Exception) -> str:
-    """What onnx or onnxruntime say, without their addresses in source files and their stacks."""
-    text = str(error).strip()
-    for mark in ("Status Message: ", "Error Code: 1 - "):
-        text = text.rpartition(mark)[2]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__

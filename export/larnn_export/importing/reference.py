@@ -14,7 +14,7 @@ from larnn_export.importing.carried import Held, Kept
 from larnn_export.importing.described import Given
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Arrays, Original
-from larnn_export.importing.plan import CONTEXT, Fed, Plan
+from larnn_export.importing.plan import OVERLAP, Fed, Plan
 
 
 class Reference:
@@ -29,7 +29,7 @@ class Reference:
         self, steps: NDArray[np.float32], once: Mapping[str, NDArray[Any]]
     ) -> tuple[list[NDArray[Any]], Arrays]:
         """Steps [steps, channels] → each output [steps, *step shape], and the last state by the
-        contract's names. `once` [*shape] is what is given once. Raises RunFailed."""
+        contract's names. `once` [*shape] is what is given once. Raises RunError."""
         plan = self._plan
         state = {kept.before: _as_carried(kept.start, kept) for kept in plan.kept}
         same = {held.before: _as_carried(once[held.tensor.name], held) for held in plan.held}
@@ -43,18 +43,18 @@ class Reference:
             for collected, each in zip(answers, plan.given, strict=True):
                 collected.append(_of_steps(given[each.name], each, len(piece)))
         last = {kept.tensor.name: state[kept.before] for kept in plan.kept}
-        if plan.context:
-            signal = np.concatenate([np.zeros(plan.context, np.float32), steps.reshape(-1)])
-            last[CONTEXT] = signal[-plan.context :]
+        if plan.overlap:
+            signal = np.concatenate([np.zeros(plan.overlap, np.float32), steps.reshape(-1)])
+            last[OVERLAP] = signal[-plan.overlap :]
         return [np.concatenate(collected) for collected in answers], last
 
     def _framed(self, steps: NDArray[np.float32]) -> NDArray[np.float32]:
         """With the samples of the steps before in front of each."""
-        context, new = self._plan.context, steps.shape[1]
-        if not context:
+        overlap, new = self._plan.overlap, steps.shape[1]
+        if not overlap:
             return steps
-        signal = np.concatenate([np.zeros(context, np.float32), steps.reshape(-1)])
-        windows = np.lib.stride_tricks.sliding_window_view(signal, context + new)
+        signal = np.concatenate([np.zeros(overlap, np.float32), steps.reshape(-1)])
+        windows = np.lib.stride_tricks.sliding_window_view(signal, overlap + new)
         return np.ascontiguousarray(windows[::new])
 
     def _feeds(self, steps: NDArray[np.float32]) -> Arrays:

@@ -15,6 +15,8 @@ def pairs(option: str, given: Sequence[str] | None, read: Callable[[str], Any]) 
     found = {}
     for text in given or ():
         name, sign, value = text.rpartition("=")
+        if name in found:
+            raise ImportFailed([f"--{option} {name} is said twice: say it once"])
         try:
             found[name] = read(value)
         except ValueError:

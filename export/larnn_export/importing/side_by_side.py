@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from larnn_export.importing.options import Options
-from larnn_export.importing.original import Arrays, Original, RunFailed
+from larnn_export.importing.original import Arrays, Original
 from larnn_export.importing.plan import Plan
-from larnn_export.importing.problems import ImportFailed, first_sentence
+from larnn_export.importing.problems import ImportFailed
 from larnn_export.importing.reference import Reference
+from larnn_export.onnx_run import RunError, Session, difference
 from larnn_service.contract import INPUT, LENGTHS
 
 BOUNDS = {"float32": 1e-5, "float16": 1e-2, "int8": 5e-2}
@@ -30,13 +31,19 @@ LONGEST = 2_000
 class Difference:
     """The largest that were met, relative to max(1, |value|)."""
 
-    outputs: float
+    outputs: Mapping[str, float]
+    """Of each output, by its name in the contract."""
     state: float
     bound: float
     steps: int
     """Of the longest row."""
     source: str
     """What was run: a file of samples, or noise."""
+
+    @property
+    def largest(self) -> float:
+        """Of all outputs."""
+        return max(self.outputs.values())
 
 
 def compare(
@@ -55,7 +62,7 @@ def compare(
     reference = Reference(original, plan, options)
     try:
         wanted = [reference.run(row, each) for row, each in zip(rows, once, strict=True)]
-    except RunFailed as error:
+    except RunError as error:
         raise ImportFailed(
             [f"the file does not run on {source}: {error}: try --samples"]
         ) from error
@@ -65,21 +72,22 @@ def compare(
                 raise ImportFailed(
                     [f"{given.name} of the file is not finite on {source}: give it real --samples"]
                 )
-    found, state = _in_chunks(model, plan, rows, once, random)
+    try:
+        found = _in_chunks(Session(model.SerializeToString()), plan, rows, once, random)
+    except RunError as error:
+        raise ImportFailed([f"onnxruntime cannot run it inside a loop: {error}"]) from error
     bound = options.tolerance or BOUNDS[original.precision]
-    worst = {"outputs": 0.0, "state": 0.0}
+    names = [given.output.name for given in plan.given]
+    worst = dict.fromkeys(found, 0.0)
     for row, (outputs, last) in enumerate(wanted):
-        pairs = [
-            ("outputs", g.output.name, o, found[g.output.name][row])
-            for g, o in zip(plan.given, outputs, strict=True)
-        ]
-        pairs += [("state", t.name, last[t.name], state[t.name][row]) for t in plan.contract.state]
-        for kind, name, want, got in pairs:
-            difference = _difference(got, want.reshape(got.shape))
-            if not difference <= bound:
-                raise ImportFailed([_told(name, difference, bound, row, original)])
-            worst[kind] = max(worst[kind], difference)
-    return Difference(worst["outputs"], worst["state"], bound, len(rows[0]), source)
+        wants = {**dict(zip(names, outputs, strict=True)), **last}
+        for name, got in found.items():
+            differs = difference(got[row], wants[name].reshape(got[row].shape))
+            if not differs <= bound:
+                raise ImportFailed([_told(name, differs, bound, row, original)])
+            worst[name] = max(worst[name], differs)
+    by_output = {name: worst.pop(name) for name in names}
+    return Difference(by_output, max(worst.values()), bound, len(rows[0]), source)
 
 
 def _rows(
@@ -88,7 +96,7 @@ def _rows(
     """Of several lengths, the first the longest."""
     channels = plan.contract.input.width
     if samples is None:
-        scale = 0.1 if plan.context else 1.0
+        scale = 0.1 if plan.overlap else 1.0
         noise = random.normal(0, scale, (ROWS, STEPS, channels)).astype(np.float32)
         return [row[: STEPS - 7 * index] for index, row in enumerate(noise)]
     steps = samples[:LONGEST]
@@ -119,14 +127,13 @@ def _stacked(rows: list[Arrays]) -> Arrays:
 
 
 def _in_chunks(
-    model: onnx.ModelProto,
+    session: Session,
     plan: Plan,
     rows: list[NDArray[np.float32]],
     once: list[Arrays],
     random: np.random.Generator,
-) -> tuple[dict[str, list[NDArray[Any]]], Arrays]:
-    """What the model gives for each row, and the last states."""
-    session = _session(model)
+) -> dict[str, list[NDArray[Any]]]:
+    """What the model gives for each row, and its last states."""
     outputs = [given.output.name for given in plan.given]
     names = [*outputs, *(tensor.next_name for tensor in plan.contract.state)]
     state = _stacked([_starts(plan) for _ in rows])
@@ -141,8 +148,8 @@ def _in_chunks(
         x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
         for index, length in enumerate(lengths):
             x[index, :length] = rows[index][done[index] : done[index] + length]
-        given = _run(
-            session, names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
+        given = session.run(
+            names, {INPUT: x, LENGTHS: np.array(lengths), **state, **_stacked(once)}
         )
         for name, array in zip(outputs, given, strict=False):
             for index, length in enumerate(lengths):
@@ -151,35 +158,7 @@ def _in_chunks(
         state = {t.name: array for t, array in zip(plan.contract.state, after, strict=True)}
         done = [at + length for at, length in zip(done, lengths, strict=True)]
     joined = {name: [np.concatenate(each) for each in rows_] for name, rows_ in found.items()}
-    return joined, state
-
-
-def _run(session: Any, names: list[str], feeds: Arrays) -> list[NDArray[Any]]:
-    try:
-        return list(session.run(names, feeds))
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise ImportFailed([f"it does not run inside a loop: {first_sentence(error)}"]) from error
-
-
-def _session(model: onnx.ModelProto) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise ImportFailed(
-            [f"onnxruntime cannot run it inside a loop: {first_sentence(error)}"]
-        ) from error
-
-
-def _difference(got: NDArray[Any], want: NDArray[Any]) -> float:
-    mine, other = got.astype(np.float64), want.astype(np.float64)
-    differing = np.where(mine == other, 0, mine - other)
-    return float((np.abs(differing) / np.maximum(1, np.abs(other))).max(initial=0.0))
+    return joined | {name: list(array) for name, array in state.items()}
 
 
 def _told(name: str, difference: float, bound: float, row: int, original: Original) -> str:

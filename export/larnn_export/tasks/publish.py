@@ -13,21 +13,14 @@ from rich.console import Console
 from larnn_export import checkpoint
 from larnn_export.data.imdb import LABELS, TERMS
 from larnn_export.graph import build_graph
+from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.model_card import terms_section
 from larnn_export.networks import RecurrentClassifier
-from larnn_export.placing import GRAPH_FILE, version_folder
+from larnn_export.placing import CARD_FILE, version_folder
 from larnn_export.tasks.race import RESULT_FILE
 from larnn_export.tokenizer import TOKENIZER_FILE
 from larnn_export.verify import ParityError, verify
-from larnn_service.contract import (
-    MANIFEST_FILE,
-    Channel,
-    Contract,
-    GraphFile,
-    Input,
-    Manifest,
-    Vocabulary,
-)
+from larnn_service.contract import Channel, Contract, Input, Manifest, Vocabulary
 from larnn_service.outputs import classes
 
 CITATION = """\
@@ -91,7 +84,7 @@ def _write(
         version=version,
         description=f"{network.config.family.upper()} for the sentiment of film reviews",
         contract=contract,
-        graph=GraphFile(file=GRAPH_FILE, sha256=hashlib.sha256(graph).hexdigest()),
+        graph=graph_entry(graph),
         network=network.config.model_dump(mode="json"),
         metrics={
             "test": {"accuracy": accuracy, "reviews": result["tested"], "updates": update},
@@ -101,8 +94,8 @@ def _write(
     )
     (folder / GRAPH_FILE).write_bytes(graph)
     (folder / TOKENIZER_FILE).write_bytes(tokenizer)
-    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
-    (folder / "README.md").write_text(text_card(manifest))
+    save_manifest(folder, manifest)
+    (folder / CARD_FILE).write_text(text_card(manifest), encoding="utf-8")
 
 
 def text_card(manifest: Manifest) -> str:

@@ -96,7 +96,8 @@ class BoundSession:
             self._shape = x.shape
         self._x[:], self._lengths[:], self._rows[:], self._to[:] = x, lengths, rows, to
         self._run(self._session.run_with_iobinding, self._binding)
-        return to_columns(self._contract.outputs, self._outputs)
+        columns = to_columns(self._contract.outputs, self._outputs)
+        return columns.copy()  # the next run writes into the same memory
 
     def _take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Bind memory for an x of that shape and what goes with it."""

@@ -6,7 +6,7 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 /** The page's colour of a label or axis by its number. */
-export function colour(index) {
+function colour(index) {
   return css(`--c${index % 6}`);
 }
 

@@ -1,4 +1,4 @@
-// The page at /docs: every door of the OpenAPI document, the shapes of what they take and give.
+// The page at /docs: every endpoint of the OpenAPI document, the shapes of what they take and give.
 
 import { fields, table, typeOf } from "./schema.js";
 import { keep, key } from "./key.js";
@@ -8,7 +8,7 @@ import { element } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const text = (name, words) => element(name, { text: words });
 
-function door(path, method, operation) {
+function endpoint(path, method, operation) {
   const { summary, description = "", parameters = [], requestBody, responses } = operation;
   const parts = [text("p", description)];
   if (parameters.length) {
@@ -71,11 +71,11 @@ function show({ paths, components }) {
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const tag = operation.tags?.[0] ?? "others";
-      groups.set(tag, [...(groups.get(tag) ?? []), door(path, method, operation)]);
+      groups.set(tag, [...(groups.get(tag) ?? []), endpoint(path, method, operation)]);
     }
   }
   groups.set("shapes", Object.entries(components.schemas).map(shape));
-  for (const [tag, cards] of groups) $("doors").append(text("h2", tag), ...cards);
+  for (const [tag, cards] of groups) $("endpoints").append(text("h2", tag), ...cards);
 }
 
 function openTarget() {

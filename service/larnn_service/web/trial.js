@@ -1,4 +1,4 @@
-// A form that sends a request to a door and shows what comes back.
+// A form that sends a request to an endpoint and shows what comes back.
 
 import { key } from "./key.js";
 import { element } from "./words.js";
@@ -6,7 +6,7 @@ import { element } from "./words.js";
 const SHOWN = 50_000; // characters of an answer
 const JSON_TYPE = "application/json";
 
-/** The form for a door: a field for each parameter, one for the body, and the answer below. */
+/** The form for an endpoint: a field for each parameter, one for the body, and the answer below. */
 export function trial(method, path, { parameters = [], requestBody }) {
   const inputs = parameters.map(({ name, in: place, required }) => ({
     place,

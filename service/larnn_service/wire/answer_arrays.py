@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
 from larnn_service.interfaces import Floats
+from larnn_service.outputs import spans
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.http import NPY, Response
 from larnn_service.wire.stream_schemas import Emit
@@ -73,12 +74,9 @@ def told_arrays(
     contract: Contract, columns: Floats, options: AnswerOptions
 ) -> Iterator[NDArray[Any]]:
     """The answer and the outputs asked for, in the model's order: [steps, …] of each."""
-    start = 0
-    for index, output in enumerate(contract.outputs):
-        end = start + output.columns
-        if not index or output.name in options.outputs:
-            yield output.from_columns(columns[:, start:end])
-        start = end
+    for output, own in spans(contract.outputs):
+        if not own.start or output.name in options.outputs:
+            yield output.from_columns(columns[:, own])
 
 
 def little_endian(array: NDArray[Any]) -> bytes:

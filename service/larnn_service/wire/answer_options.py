@@ -11,7 +11,7 @@ from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, quoted
 from larnn_service.wire.stream_schemas import Emit, StepsBody
 
-_TRUTH = {"true": True, "false": False}
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTHING = (None, None, None, None, None)
 HAVE_LOGITS = ("classes", "tags")
 """Tasks whose outputs are logits."""
@@ -41,18 +41,21 @@ class AnswerOptions:
             self.probabilities if message.probabilities is None else message.probabilities,
         )
 
-    def check(self, contract: Contract, who: str) -> None:
-        """Raises BadMessage where the model `who` cannot answer so."""
+    def check(self, contract: Contract, who: str, arrays: bool = False) -> None:
+        """Raises BadMessage where the model `who` cannot answer so.
+
+        Answers as `arrays` are outputs as they come: whether they have probabilities is no matter.
+        """
         if not self.logits and not self.outputs and self.probabilities:
             return
         first, *others = contract.outputs
-        if self.logits and first.task not in HAVE_LOGITS:
+        if self.logits and first.task not in HAVE_LOGITS and not arrays:
             raise BadMessage(f"{who} has no logits: it answers with {first.task}, as they come")
         names = [output.name for output in others]
         if unknown := self.outputs.difference(names):
             there_are = f"it gives {', '.join(names)}" if names else "it has its answer alone"
             raise BadMessage(f"{who} has no further output {quoted(min(unknown))}; {there_are}")
-        if not self.probabilities:
+        if not self.probabilities and not arrays:
             self._check_something_is_left(contract, who)
 
     def _check_something_is_left(self, contract: Contract, who: str) -> None:
@@ -69,18 +72,22 @@ class AnswerOptions:
 
 def options_of(query: Mapping[str, str]) -> AnswerOptions:
     """What an address says of all answers. Raises BadMessage."""
-    logits, explain = (_TRUTH.get(query.get(name, "false")) for name in ("logits", "explain"))
-    probabilities = _TRUTH.get(query.get("probabilities", "true"))
+    logits, explain = flag(query, "logits", False), flag(query, "explain", False)
+    probabilities = flag(query, "probabilities", True)
     try:
         emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
     except msgspec.ValidationError:
-        emit = None
-    if emit is None or logits is None or explain is None or probabilities is None:
-        raise BadMessage(
-            "in the address: emit is last, every or a number of steps; logits, explain and "
-            "probabilities are true or false"
-        )
+        raise BadMessage("in the address: emit is last, every or a number of steps") from None
     return AnswerOptions(logits, emit, explain, outputs_of(query), probabilities)
+
+
+def flag(query: Mapping[str, str], name: str, default: bool) -> bool:
+    """What an address says of a name. Raises BadMessage."""
+    if (text := query.get(name)) is None:
+        return default
+    if (value := _TRUTH.get(text.lower())) is None:
+        raise BadMessage(f"in the address: {name} is true or false, not {quoted(text)}")
+    return value
 
 
 def outputs_of(query: Mapping[str, str]) -> frozenset[str]:

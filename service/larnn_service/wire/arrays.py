@@ -43,6 +43,8 @@ _SHORT = 2**14
 """Bytes of a text that is looked through for what JSON does not know."""
 _CHARACTERS = 16
 """Of text for each step that may be: how long a token is at most, so that none is refused early."""
+_NUMBERS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float}
+"""What numpy's kinds of types are in JSON."""
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
 
 
@@ -75,6 +77,19 @@ def _malformed(body: bytes | bytearray, error: Exception) -> ServiceError:
 def _place(path: list[str | int]) -> str:
     steps = [f"[{part}]" if isinstance(part, int) else f".{quoted(part)}" for part in path]
     return "".join(steps).removeprefix(".")
+
+
+def nested_decoder(dtype: np.dtype[Any], axes: int) -> msgspec.json.Decoder[Any]:
+    """Of JSON numbers of this dtype's kind, nested so deeply."""
+    return _nested_decoder(_NUMBERS[dtype.kind], axes)
+
+
+@lru_cache(maxsize=256)
+def _nested_decoder(number: type, axes: int) -> msgspec.json.Decoder[Any]:
+    nested: Any = number
+    for _ in range(axes):
+        nested = list[nested]
+    return msgspec.json.Decoder(nested)
 
 
 def version_asked(query: Mapping[str, str]) -> int | None:
@@ -168,19 +183,35 @@ def chunk_steps(body: StepsBody, model: Model, limit: int) -> Steps:
     return _json_steps(body.steps, model, limit)
 
 
-def npy_sequences(body: bytes | bytearray, model: Model) -> Steps:
-    """[batch, steps, width] from an npy file, measured values without a copy."""
-    return _npy_array(body, model, ("batch", "steps"), "sequences")
+def npy_sequences(
+    body: bytes | bytearray, model: Model, check: Callable[[list[int]], None]
+) -> Steps:
+    """[batch, steps, width] from an npy file, measured values without a copy.
+
+    `check` gets the steps of each sequence, and refuses what is too much.
+    """
+
+    def check_shape(sequences: int, steps: int) -> None:
+        check([steps] * sequences)
+
+    return _npy_array(body, model, ("batch", "steps"), "sequences", check_shape)
 
 
 def npy_steps(body: bytes | bytearray, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, width] likewise."""
-    steps = _npy_array(body, model, ("steps",), "steps")
-    check_chunk_size(len(steps), limit)
-    return steps
+    return _npy_array(
+        body, model, ("steps",), "steps", lambda steps: check_chunk_size(steps, limit)
+    )
 
 
-def _npy_array(body: bytes | bytearray, model: Model, axes: tuple[str, ...], place: str) -> Steps:
+def _npy_array(
+    body: bytes | bytearray,
+    model: Model,
+    axes: tuple[str, ...],
+    place: str,
+    check: Callable[..., None],
+) -> Steps:
+    """The array, whose sizes but the last `check` gets before any number is looked at."""
     width = _width(model)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
@@ -193,6 +224,7 @@ def _npy_array(body: bytes | bytearray, model: Model, axes: tuple[str, ...], pla
         raise BadShape(f"the array is {quoted(shape)}; {model.manifest.name} takes [{takes}]")
     if len(body) - end != dtype.itemsize * math.prod(shape):
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
+    check(*shape[:-1])
     array = np.frombuffer(body, dtype=dtype, offset=end).reshape(shape)
     return _measured(array, model, place)
 
@@ -236,10 +268,10 @@ def _is_size(size: object) -> bool:
 
 
 def binary_chunk(
-    frame: bytes, model: Model, samples: np.dtype[Any], acks: bool
+    frame: bytes, model: Model, samples: np.dtype[Any], acks: bool, limit: int
 ) -> tuple[int, int | None, Steps]:
-    """Offset, acked and steps from a binary frame: a uint64, another one where it `acks`, then
-    these samples, little-endian."""
+    """Offset, acked and at most `limit` steps from a binary frame: a uint64, another one where it
+    `acks`, then these samples, little-endian."""
     width = _width(model)
     head = _OFFSET_AND_ACKED if acks else _OFFSET
     if len(frame) < head.size or (len(frame) - head.size) % (samples.itemsize * width):
@@ -249,6 +281,7 @@ def binary_chunk(
             f"{width} {samples.name} values each, little-endian"
         )
     offset, *acked = head.unpack_from(frame)
+    check_chunk_size((len(frame) - head.size) // (samples.itemsize * width), limit)
     steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(-1, width)
     return offset, acked[0] if acked else None, _measured(steps, model, "steps")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 from msgspec import UnsetType
 
-from larnn_service.errors import BadMessage, BadShape, TooLarge, quoted
+from larnn_service.errors import BadMessage, BadShape, TooLarge
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import npy_response
-from larnn_service.wire.answer_options import AnswerOptions, outputs_of
+from larnn_service.wire.answer_options import AnswerOptions, flag, outputs_of
 from larnn_service.wire.arrays import (
     check_characters,
     decode_json,
@@ -29,7 +29,6 @@ from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 ModelOf = Callable[[str | None, int | None], Model]
 """The served model of a name and version, None for the default. Raises UnknownModel."""
@@ -56,13 +55,13 @@ class ClassifyDecoder:
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
-        logits, probabilities = _flag(query, "logits", False), _flag(query, "probabilities", True)
+        logits, probabilities = flag(query, "logits", False), flag(query, "probabilities", True)
         if head.sends_npy:
             model = self._model_of(query.get("model"), version_asked(query))
             options = AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
-            options.check(model.manifest.contract, model.manifest.name)
-            sequences = list(npy_sequences(body, model))
-            check_sizes([len(sequence) for sequence in sequences], self._settings)
+            options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
+            check = partial(check_sizes, settings=self._settings)
+            sequences = list(npy_sequences(body, model, check))
             start = start_of(model, read_query(query))
             return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
         asked = decode_json(_BODY, body)
@@ -70,7 +69,7 @@ class ClassifyDecoder:
         options = AnswerOptions(
             asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
         )
-        options.check(model.manifest.contract, model.manifest.name)
+        options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
         start, sequences = start_of(model, asked.context), self._sequences(asked, model)
         return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
 
@@ -102,14 +101,6 @@ def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:
     predictions = [answer(manifest.contract, step, options) for step in outputs]
     told = ClassifyAnswer(manifest.name, manifest.version, predictions)
     return Response(msgspec.json.encode(told))
-
-
-def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
-    if (text := query.get(name)) is None:
-        return default
-    if (value := _TRUTH.get(text.lower())) is None:
-        raise BadMessage(f"query {name}: {quoted(text)} is neither true nor false")
-    return value
 
 
 def _check_count(count: int, settings: Settings, place: str) -> None:

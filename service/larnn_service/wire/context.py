@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 from larnn_service.errors import BadMessage, BadShape, BadValue, quoted
 from larnn_service.interfaces import Model, RowState
 from larnn_service.tensors import ContextTensor
-from larnn_service.wire.arrays import decode_json
+from larnn_service.wire.arrays import decode_json, nested_decoder
 from larnn_service.wire.http_schemas import ContextBody
 
 _QUERY = msgspec.json.Decoder(ContextBody)
 _LONGEST = 64
 """Bytes of JSON for each number, so that what cannot fit is refused unread."""
-_NUMBERS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float}
-"""What numpy's kinds of types are in JSON."""
 
 
 def read_query(query: Mapping[str, str]) -> ContextBody:
@@ -62,11 +59,12 @@ def starting(
 def _array(tensor: ContextTensor, text: msgspec.Raw) -> NDArray[Any]:
     """Of JSON numbers nested as the tensor's shape is."""
     place = f"context {tensor.name}"
-    if len(bytes(text)) > _LONGEST * (math.prod(tensor.shape) + 1):
+    if len(memoryview(text)) > _LONGEST * (math.prod(tensor.shape) + 1):
         raise BadShape(f"{place}: more than the numbers of {list(tensor.shape)}")
+    decoder = nested_decoder(tensor.numpy_dtype, len(tensor.shape))
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(_decoder(tensor).decode(text), tensor.numpy_dtype)
+            return np.asarray(decoder.decode(text), tensor.numpy_dtype)
     except msgspec.ValidationError as error:
         wrong = BadShape if "array" in str(error) else BadValue
         raise wrong(f"{place}: {quoted(error)}; {_wanted(tensor)}") from None
@@ -80,18 +78,6 @@ def _array(tensor: ContextTensor, text: msgspec.Raw) -> NDArray[Any]:
 
 def _wanted(tensor: ContextTensor) -> str:
     return f"send {tensor.dtype} {list(tensor.shape)}"
-
-
-def _decoder(tensor: ContextTensor) -> msgspec.json.Decoder[Any]:
-    return _decoder_of(_NUMBERS[tensor.numpy_dtype.kind], len(tensor.shape))
-
-
-@lru_cache(maxsize=256)
-def _decoder_of(number: type, axes: int) -> msgspec.json.Decoder[Any]:
-    nested: Any = number
-    for _ in range(axes):
-        nested = list[nested]
-    return msgspec.json.Decoder(nested)
 
 
 def _checked(tensor: ContextTensor, array: NDArray[Any]) -> NDArray[Any]:

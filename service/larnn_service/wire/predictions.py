@@ -8,7 +8,7 @@ from typing import Any
 
 from larnn_service.contract import Contract
 from larnn_service.interfaces import Floats
-from larnn_service.outputs import Output
+from larnn_service.outputs import Output, spans
 from larnn_service.wire.answer_options import HAVE_LOGITS, AnswerOptions
 from larnn_service.wire.stream_schemas import Answer, OutputAnswer
 
@@ -26,15 +26,12 @@ def fill_in(told: Answer, contract: Contract, columns: Floats, options: AnswerOp
     _read(told, first, columns[: first.columns], options.logits, options.probabilities)
     if not options.outputs:
         return
-    told.outputs, start = {}, 0
-    for output in contract.outputs:
-        end = start + output.columns
+    told.outputs = {}
+    for output, own in spans(contract.outputs):
         if output.name in options.outputs:
             further = told.outputs[output.name] = OutputAnswer()
-            has_logits = output.task in HAVE_LOGITS
-            logits = options.logits and has_logits
-            _read(further, output, columns[start:end], logits, options.probabilities)
-        start = end
+            logits = options.logits and output.task in HAVE_LOGITS
+            _read(further, output, columns[own], logits, options.probabilities)
 
 
 def _read(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
-from larnn_service.wire.arrays import binary_chunk, check_chunk_size, chunk_steps, decode_json
+from larnn_service.wire.arrays import binary_chunk, chunk_steps, decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
 from larnn_service.wire.subprotocols import FORMS, form
 
@@ -53,10 +53,9 @@ class StreamDecoder:
                 names = ", ".join(FORMS)
                 raise BadMessage(f"binary frames need a subprotocol: {names}; send JSON as text")
             offset, acked, steps = binary_chunk(
-                message, model, self._form.samples, self._form.all_binary
+                message, model, self._form.samples, self._form.all_binary, self._max_chunk_steps
             )
-            check_chunk_size(len(steps), self._max_chunk_steps)
-            options.check(model.manifest.contract, model.manifest.name)
+            options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
             return ChunkRequest(offset, steps, options, acked)
         width = model.manifest.contract.input.width
         most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)

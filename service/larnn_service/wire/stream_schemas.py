@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from larnn_service.contract import MAX_VERSION
+
 Position = Annotated[int, Meta(ge=0, le=2**62)]
-Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Meta(ge=1, le=MAX_VERSION)]
 Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 

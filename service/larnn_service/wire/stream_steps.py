@@ -33,7 +33,7 @@ def decode_steps(head: Head, body: bytes | bytearray, model: Model, limit: int) 
     else:
         asked = decode_json(_STEPS, body)
         options, offset, acked = AnswerOptions().but(asked), asked.offset, asked.acked
-    options.check(model.manifest.contract, model.manifest.name)
+    options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
     if options.explain and head.accepts_npy:
         raise BadMessage(f"{NPY} carries no attention; explain goes with JSON answers")
     steps = npy_steps(body, model, limit) if head.sends_npy else chunk_steps(asked, model, limit)

@@ -31,7 +31,7 @@ _KEY = "larnn.key."
 
 def form(subprotocol: str | None) -> Form:
     """How a connection with this subprotocol goes; JSON without one."""
-    return FORMS.get(subprotocol or JSON, Form())
+    return FORMS.get(subprotocol or "", Form())
 
 
 def offered(header: str) -> list[str]:

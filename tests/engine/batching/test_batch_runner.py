@@ -39,7 +39,7 @@ def test_rows_are_aligned_wherever_they_began(byte: int, rows: int) -> None:
     waiting = [
         Row(beginning_at(byte), arena.initial, False, submission, index, 3) for index in range(rows)
     ]
-    ran = run(backend, arena, toy.CONTRACT, waiting, [3] * rows)
+    ran = run(backend, arena, toy.CONTRACT, waiting, [arena.initial] * rows, [3] * rows)
     assert (backend.aligned, backend.shape) == (True, (rows, 3, 2))
     for logits, state in ran.rows:
         assert logits is not None and logits[-1].tolist() == [6, 9, 3]

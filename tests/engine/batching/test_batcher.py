@@ -253,3 +253,14 @@ async def test_waiting_steps_are_bounded_and_freed(threads: Executor) -> None:
     cancelled.cancel()
     await asyncio.sleep(0)
     await asyncio.gather(*bench.submit(10))
+
+
+async def test_rows_that_wait_hold_no_place_in_the_arena(threads: Executor) -> None:
+    """Each has a state of its own, which is copied when its run begins, and not before."""
+    bench = Bench(threads)
+    free = len(bench.batcher._arena.free)
+    bench.backend.gate.clear()
+    replies = bench.submit(*[3] * 100)
+    assert len(bench.batcher._arena.free) == free
+    bench.backend.gate.set()
+    await asyncio.gather(*replies)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from larnn_service.contract import LOGITS, MANIFEST_FILE, GraphFile, Manifest
+from larnn_export.manifests import graph_entry, read_manifest, save_manifest
+from larnn_service.contract import LOGITS
 
 
 def write_biased(source: Path, target: Path) -> None:
     """models/NAME/VERSION at `target`, whose logits are the source's plus 0, 1, 2, …"""
-    manifest = Manifest.model_validate_json((source / MANIFEST_FILE).read_bytes())
+    manifest = read_manifest(source)
     model = onnx.load(source / manifest.graph.file)
     bias = np.arange(len(manifest.contract.labels), dtype=np.float32)
     for node in model.graph.node:
@@ -25,8 +25,8 @@ def write_biased(source: Path, target: Path) -> None:
     model.graph.initializer.append(numpy_helper.from_array(bias, "bias_of_version"))
     model.graph.node.append(helper.make_node("Add", ["before_bias", "bias_of_version"], [LOGITS]))
     data = model.SerializeToString()
-    graph = GraphFile(file=manifest.graph.file, sha256=hashlib.sha256(data).hexdigest())
+    graph = graph_entry(data, manifest.graph.file)
     changed = manifest.model_copy(update={"version": int(target.name), "graph": graph})
     shutil.copytree(source, target)
     (target / graph.file).write_bytes(data)
-    (target / MANIFEST_FILE).write_text(changed.model_dump_json(indent=1) + "\n")
+    save_manifest(target, changed)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.measure import Output, Picture
 from tests.faults.soak.picture import draw
 from tests.faults.soak.run import soak
 
@@ -16,8 +16,8 @@ def main(
     minutes: Annotated[float, typer.Option(help="how long")] = 120.0,
     streams: Annotated[int, typer.Option(help="live streams at once")] = 200,
     attackers: Annotated[bool, typer.Option(help="each attack in turn, all the time")] = True,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
-    picture: Annotated[Path | None, typer.Option(help="draw them")] = None,
+    output: Output = None,
+    picture: Picture = None,
 ) -> None:
     """Is nothing lost, and do neither memory nor latency grow?"""
     outcome = soak(60 * minutes, streams, attackers)

@@ -11,7 +11,8 @@
  * @param {boolean} [logits] whether to give them too
  * @returns {Answer}
  */
-export function answerOf({ task, labels = [], values = [], shape = [] }, given, logits = false) {
+export function answerOf(output, given, logits = false) {
+  const { task, labels = [], values = [], shape = [], dtype } = output;
   const numbers = Array.from(given, Number);
   const asked = logits ? { logits: numbers.map((one) => (Number.isFinite(one) ? one : null)) } : {};
   if (task === "classes") {
@@ -24,7 +25,7 @@ export function answerOf({ task, labels = [], values = [], shape = [] }, given, 
   }
   if (task === "probability") return { probabilities: named(labels, numbers) };
   if (task === "values") return { values: named(values.map(({ name }) => name), numbers) };
-  return { output: nested(numbers, shape) };
+  return { output: nested(dtype === "bool" ? numbers.map(Boolean) : numbers, shape) };
 }
 
 /** @param {number[]} numbers */
@@ -45,7 +46,7 @@ function named(names, numbers) {
 }
 
 /**
- * @param {number[]} numbers
+ * @param {(number | boolean)[]} numbers
  * @param {number[]} shape
  * @returns {any}
  */

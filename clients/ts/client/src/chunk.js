@@ -81,10 +81,16 @@ export function flat(steps, width, place = "steps") {
  */
 function checked(data, width, place) {
   if (!data.length) throw new BadInput(`${place} hold at least one step`, "empty_chunk");
-  const wrong = data.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) {
-    const where = `${place}[${Math.floor(wrong / width)}][${wrong % width}]`;
-    throw new BadInput(`${where} is no finite float32`, "bad_value");
-  }
+  finite(data, (index) => `${place}[${Math.floor(index / width)}][${index % width}]`);
   return data;
+}
+
+/**
+ * Throws BadInput for the first number that is none.
+ * @param {Float32Array} data
+ * @param {(index: number) => string} place where the number of that index stands, for the error
+ */
+export function finite(data, place) {
+  const wrong = data.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) throw new BadInput(`${place(wrong)} is no finite float32`, "bad_value");
 }

@@ -1,6 +1,7 @@
 // The client: classify sequences, list models, open and resume streams, move their state.
 
 import { flat } from "./chunk.js";
+import { contextJson } from "./context.js";
 import { BadInput, Internal, LarnnError, Lost, mayPass, ProtocolError } from "./errors.js";
 import { refusal } from "./messages.js";
 import { npy } from "./npy.js";
@@ -9,6 +10,7 @@ import { Service } from "./service.js";
 import { Stream } from "./stream.js";
 
 /** @typedef {import("./chunk.js").Steps} Steps */
+/** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./messages.js").Classification} Classification */
 /** @typedef {import("./messages.js").Models} Models */
 /** @typedef {import("./messages.js").Opened} Opened */
@@ -21,6 +23,7 @@ import { Stream } from "./stream.js";
  * @property {string} [model]
  * @property {boolean} [logits] give logits too
  * @property {string[]} [outputs] further outputs to give
+ * @property {Context} [context] what the model is told of all sequences
  */
 
 const MAX_INTERNAL = 2;
@@ -45,7 +48,8 @@ export class Client {
    * @param {ClassifyOptions} [options]
    * @returns {Promise<Classification>}
    */
-  async classify(sequences, { model, logits = false, outputs = [] } = {}) {
+  async classify(sequences, { model, logits = false, outputs = [], context } = {}) {
+    const told = context && contextJson(context);
     const place = (/** @type {number} */ index) => `sequences[${index}]`;
     const flats = sequences.map((sequence, index) => flat(sequence, undefined, place(index)));
     const [first] = flats;
@@ -55,12 +59,14 @@ export class Client {
     );
     if (!oneShape) {
       const rows = sequences.map((steps) => steps.map((step) => Array.from(step)));
-      const body = { sequences: rows, model, logits, ...(outputs.length ? { outputs } : {}) };
+      const further = outputs.length ? { outputs } : {};
+      const body = { sequences: rows, model, logits, context: told, ...further };
       return this.#persist("/classify", json("POST", body));
     }
     const query = new URLSearchParams({ logits: String(logits) });
     if (model) query.set("model", model);
     if (outputs.length) query.set("outputs", outputs.join(","));
+    if (told) query.set("context", JSON.stringify(told));
     const shape = [flats.length, first.data.length / first.width, first.width];
     return this.#persist(`/classify?${query}`, {
       method: "POST",
@@ -80,9 +86,8 @@ export class Client {
   /**
    * A new stream, or that of the id `resume`, once the service has opened it.
    *
-   * JSON chunks are sent up to `maxInFlight` ahead of the answers, and the service keeps the answers
-   * that are not read. `binary` sends float32 frames, one at a time, since each of them acknowledges
-   * all before it.
+   * Chunks are sent up to `maxInFlight` ahead of the answers, and the service keeps the answers that
+   * are not read.
    * @param {StreamOptions} [options]
    */
   async stream(options = {}) {
@@ -97,6 +102,10 @@ export class Client {
     if (options.position !== undefined && options.resume === undefined) {
       throw new TypeError("`position` goes with `resume`");
     }
+    if (options.context && options.resume !== undefined) {
+      throw new TypeError("`context` is given when a stream opens: it stays with it");
+    }
+    contextJson(options.context ?? {});
     this.#service.WebSocket();
     return new Stream(this.#service, options);
   }
@@ -104,12 +113,12 @@ export class Client {
   /**
    * Open a stream that no connection holds, to put a state in it. A `name` that only this caller
    * has makes it the same stream however often it is asked for.
-   * @param {{model?: string, version?: number}} which
+   * @param {{model?: string, version?: number, context?: Context}} which
    * @param {string} name
    * @returns {Promise<Opened>}
    */
-  open(which, name) {
-    const request = json("POST", which);
+  open({ context, ...which }, name) {
+    const request = json("POST", { ...which, context: context && contextJson(context) });
     return this.#persist("/streams", {
       ...request,
       headers: { ...request.headers, "Idempotency-Key": name },
@@ -169,7 +178,9 @@ export class Client {
   async #ask(path, request, read) {
     const { headers, answerTimeout } = this.#service;
     const signal = AbortSignal.timeout(answerTimeout);
-    const asked = { ...request, headers: { ...headers, ...request.headers }, signal };
+    /** @type {RequestInit} a cache would let it wait for the same one that is lost */
+    const fresh = { cache: "no-store", signal };
+    const asked = { ...request, ...fresh, headers: { ...headers, ...request.headers } };
     try {
       const response = await fetch(this.#service.url(this.#address, path), asked);
       if (response.ok) return await read(response);

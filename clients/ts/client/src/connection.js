@@ -1,30 +1,36 @@
 // One websocket on a stream: from the handshake to an error in this library's words.
 
-import { CLOSE_CODES, Lost, refused } from "./errors.js";
-import { BINARY_V1, decode, JSON_V1 } from "./messages.js";
+import { CLOSE_CODES, Lost, ProtocolError, refused } from "./errors.js";
+import { BINARY } from "./frames.js";
+import { decode, JSON_V1 } from "./messages.js";
 import { News } from "./news.js";
 
 /** @typedef {import("./service.js").Service} Service */
+/** @typedef {import("./frames.js").FrameReader} FrameReader */
 /** @typedef {ReturnType<typeof decode>} Message */
 
 /** Dropped by `abort`, without ceremony: a peer that is gone answers no close frame. */
 export class Connection {
   #socket;
-  #answerTimeout;
+  #service;
+  #most; // milliseconds for which it may be silent while it owes a message
   #news = new News();
   /** @type {Message[]} */ #came = [];
   /** @type {unknown} */ #failure;
   #owed = 1; // `opened`; after it one message for each that is sent
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
+  /** @type {FrameReader | undefined} of binary answers: set when the stream is open */ reader;
 
   /**
    * @param {Service} service
    * @param {string} url of the stream, http or https
-   * @param {boolean} binary whether chunks may go as binary frames
+   * @param {boolean} binary whether chunks and answers shall be binary frames, where the service
+   *   has them
    */
   constructor(service, url, binary) {
-    this.#answerTimeout = service.answerTimeout;
-    const speaks = binary ? [BINARY_V1] : [JSON_V1];
+    this.#service = service;
+    this.#most = service.connectTimeout;
+    const speaks = binary ? [BINARY, JSON_V1] : [JSON_V1];
     const key = service.key ? [`larnn.key.${service.key}`] : [];
     const socket = new (service.WebSocket())(url.replace("http", "ws"), [...speaks, ...key]);
     socket.binaryType = "arraybuffer";
@@ -32,12 +38,12 @@ export class Connection {
     socket.onerror = () => this.#fail(new Lost("the connection broke")); // Node tells no close then
     socket.onclose = ({ code, reason }) => this.#fail(ofClose(code, reason));
     this.#socket = socket;
-    this.#waitFor(service.connectTimeout);
+    this.#wait();
   }
 
-  /** The subprotocol that the service chose. */
-  get subprotocol() {
-    return this.#socket.protocol;
+  /** Whether the service chose binary frames. */
+  get binary() {
+    return this.#socket.protocol === BINARY;
   }
 
   /**
@@ -48,7 +54,15 @@ export class Connection {
     if (this.#socket.readyState !== this.#socket.OPEN) return; // `receive` tells why
     this.#socket.send(frame);
     this.#owed += 1;
-    if (this.#owed === 1) this.#waitFor(this.#answerTimeout);
+    if (this.#owed === 1) this.#wait();
+  }
+
+  /** It may be gone without a word: for its next message it has as long as a new connection has. */
+  doubt() {
+    const { connectTimeout, answerTimeout } = this.#service;
+    this.#most = Math.min(connectTimeout, answerTimeout);
+    clearTimeout(this.#patience);
+    if (this.#owed > 0) this.#wait();
   }
 
   /** The next message. Throws Lost, ProtocolError, and Refused for an error message. */
@@ -66,21 +80,28 @@ export class Connection {
     this.#fail(new Lost("the connection was dropped here"));
   }
 
-  /** @param {string} data */
+  /** @param {string | ArrayBuffer} data */
   #take(data) {
     clearTimeout(this.#patience);
     this.#owed -= 1;
-    if (this.#owed > 0) this.#waitFor(this.#answerTimeout);
+    this.#most = this.#service.answerTimeout;
+    if (this.#owed > 0) this.#wait();
     try {
-      this.#came.push(decode(data));
+      this.#came.push(typeof data === "string" ? decode(data) : this.#read(data));
     } catch (error) {
       return this.#fail(error);
     }
     this.#news.tell();
   }
 
-  /** @param {number} most milliseconds */
-  #waitFor(most) {
+  /** @param {ArrayBuffer} frame */
+  #read(frame) {
+    if (!this.reader) throw new ProtocolError("the service sent an answer before `opened`");
+    return this.reader.read(frame);
+  }
+
+  #wait() {
+    const most = this.#most;
     const silent = () => this.#fail(new Lost(`the service was silent for ${most / 1000} s`));
     this.#patience = setTimeout(silent, most);
   }

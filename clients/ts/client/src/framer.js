@@ -1,5 +1,19 @@
 // Samples of any number, cut into steps of a fixed one.
 
+import { finite } from "./chunk.js";
+
+// Of one message: the service's own limits are beyond both, for JSON too.
+const MOST_STEPS = 512;
+const MOST_NUMBERS = 2 ** 17;
+
+/**
+ * How many steps of fed samples go in one message.
+ * @param {number} width numbers of a step
+ */
+export function mostSteps(width) {
+  return Math.max(1, Math.min(MOST_STEPS, Math.floor(MOST_NUMBERS / width)));
+}
+
 /** Keeps what does not fill a step until more comes. */
 export class Framer {
   #samples;
@@ -21,16 +35,25 @@ export class Framer {
   }
 
   /**
-   * The steps that are whole now, one after the other; empty where there is none.
+   * The steps that are whole now, one after the other and maybe none, and what is left behind them:
+   * `keep` it once the steps are taken. Throws BadInput.
    * @param {Float32Array | Int16Array} samples
    */
-  push(samples) {
+  cut(samples) {
     const scale = samples instanceof Int16Array ? this.#scale : 1;
     const all = new Float32Array(this.#rest.length + samples.length);
     all.set(this.#rest);
     samples.forEach((sample, index) => (all[this.#rest.length + index] = sample * scale));
+    finite(all.subarray(this.#rest.length), (index) => `samples[${index}]`);
     const whole = all.length - (all.length % this.#samples);
-    this.#rest = all.slice(whole);
-    return all.slice(0, whole);
+    return { steps: all.slice(0, whole), rest: all.slice(whole) };
+  }
+
+  /**
+   * These wait for more, and no others.
+   * @param {Float32Array} rest
+   */
+  keep(rest) {
+    this.#rest = rest;
   }
 }

@@ -7,6 +7,7 @@ export * from "./errors.js";
 export { Framer } from "./framer.js";
 export { News } from "./news.js";
 export { Stream } from "./stream.js";
+export { onWake } from "./wake.js";
 
 /** @typedef {import("./messages.js").Answer} Answer */
 /** @typedef {import("./messages.js").Classification} Classification */
@@ -16,5 +17,6 @@ export { Stream } from "./stream.js";
 /** @typedef {import("./messages.js").Output} Output */
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./chunk.js").Steps} Steps */
+/** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */

@@ -47,13 +47,14 @@ export class Journal {
   }
 
   /**
-   * Take the next steps, `width` numbers each. Throws BufferFull and then takes none.
+   * Take the next steps, `width` numbers each, in chunks of at most so many; how many chunks.
+   * Throws BufferFull and then takes none.
    * @param {Float32Array} data
    * @param {number} width
+   * @param {number} [most] steps of a chunk
    */
-  append(data, width) {
-    const chunk = new Chunk(this.end, data, width);
-    if (this.held + chunk.length > this.#maxSteps) {
+  append(data, width, most = data.length / width) {
+    if (this.held + data.length / width > this.#maxSteps) {
       const todo = this.read <= this.durable ? "read the predictions" : "wait for a checkpoint";
       throw new BufferFull(
         `${this.held} steps are held, of ${this.#maxSteps} at most: ${this.end - this.answered} ` +
@@ -61,9 +62,14 @@ export class Journal {
           `durable; ${todo}, or give the stream a larger maxBufferedSteps`,
       );
     }
-    this.#kept.push(chunk);
-    this.#waiting.push(chunk);
-    this.end = chunk.end;
+    const size = most * width;
+    for (let start = 0; start < data.length; start += size) {
+      const chunk = new Chunk(this.end, data.subarray(start, start + size), width);
+      this.#kept.push(chunk);
+      this.#waiting.push(chunk);
+      this.end = chunk.end;
+    }
+    return Math.ceil(data.length / size);
   }
 
   /**

@@ -69,11 +69,21 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {number} version
  * @property {number} position
  * @property {number} durable
- * @property {"connection" | "restart" | "replica"} survives what the service's store can promise
+ * @property {"connection" | "restart" | "replica" | "failover"} survives what the service's store can promise
  * @property {string[]} channels
  * @property {string[]} labels
  * @property {Input} [input]
  * @property {Output[]} [outputs] the answer first
+ */
+
+/**
+ * A tensor that is given once, when a stream opens or with a request.
+ * @typedef {object} ContextTensor
+ * @property {string} name
+ * @property {number[]} shape
+ * @property {string} dtype
+ * @property {string} description
+ * @property {unknown} [default] what it is unless given; without one it must be given
  */
 
 /**
@@ -88,6 +98,7 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {string[]} labels
  * @property {Output[]} outputs the answer first
  * @property {Input} [input]
+ * @property {ContextTensor[]} [context] what it is told once
  * @property {boolean} [explains] whether it can say where it looked
  */
 
@@ -98,32 +109,15 @@ import { ProtocolError, refused } from "./errors.js";
 /** @typedef {{type: "ended", position: number}} EndedMessage */
 
 export const JSON_V1 = "larnn.json.v1";
-export const BINARY_V1 = "larnn.f32.v1";
 export const END = '{"type": "end"}';
 
 /**
- * A chunk as a frame of a subprotocol. A frame of larnn.f32.v1 acknowledges all before its offset.
+ * A chunk as a message of JSON, which acknowledges the answers up to `acked`.
  * @param {Chunk} chunk
  * @param {number} acked
- * @param {string} subprotocol
- * @returns {string | ArrayBuffer}
  */
-export function encode(chunk, acked, subprotocol) {
-  const { offset } = chunk;
-  if (subprotocol === BINARY_V1) return frame([offset], chunk.data);
-  return JSON.stringify({ type: "chunk", offset, acked, steps: chunk.rows() });
-}
-
-/**
- * Whole numbers as uint64, then float32, all little-endian.
- * @param {number[]} head
- * @param {Float32Array} data
- */
-function frame(head, data) {
-  const made = new DataView(new ArrayBuffer(8 * head.length + 4 * data.length));
-  head.forEach((value, index) => made.setBigUint64(8 * index, BigInt(value), true));
-  data.forEach((value, index) => made.setFloat32(8 * head.length + 4 * index, value, true));
-  return made.buffer;
+export function encode(chunk, acked) {
+  return JSON.stringify({ type: "chunk", offset: chunk.offset, acked, steps: chunk.rows() });
 }
 
 /**
@@ -133,17 +127,22 @@ function frame(head, data) {
  */
 export function decode(text) {
   const message = parsed(text);
-  if (message?.type === "opened" && Number.isSafeInteger(message.position)) {
-    return { type: "opened", opened: message };
-  }
-  if (message?.type === "prediction" && Number.isSafeInteger(message.position)) {
+  const isPlaced = counts(message?.position);
+  const isKept = isPlaced && counts(message.durable);
+  if (message?.type === "opened" && isKept) return { type: "opened", opened: message };
+  if (message?.type === "prediction" && isKept) {
     const { type, predictions, ...prediction } = message;
     if (predictions) prediction.steps = predictions;
     return { type, prediction };
   }
-  if (message?.type === "ended") return message;
+  if (message?.type === "ended" && isPlaced) return message;
   if (message?.type === "error" && message.code) throw refusal(message);
   throw new ProtocolError(`the service sent what cannot be read: ${text.slice(0, 100)}`);
+}
+
+/** Whether it is a number of steps. @param {unknown} found */
+function counts(found) {
+  return Number.isSafeInteger(found) && Number(found) >= 0;
 }
 
 /**

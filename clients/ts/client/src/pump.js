@@ -1,12 +1,16 @@
 // What holds a stream's connection: connects, sends, receives, and begins again where it broke.
 
 import { Connection } from "./connection.js";
+import { contextJson } from "./context.js";
 import { Expired, LarnnError, ProtocolError, StreamClosed } from "./errors.js";
+import { frame, FrameReader } from "./frames.js";
 import { Journal } from "./journal.js";
-import { BINARY_V1, encode, END, width } from "./messages.js";
+import { encode, END, width } from "./messages.js";
 import { News } from "./news.js";
 import { Recovery } from "./recovery.js";
+import { onWake } from "./wake.js";
 
+/** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./messages.js").Opened} Opened */
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./service.js").Service} Service */
@@ -22,7 +26,9 @@ import { Recovery } from "./recovery.js";
  *   every step, or also one for every n-th
  * @property {string[]} [outputs] further outputs of the model to give with each answer
  * @property {boolean} [explain] say where the network looked
- * @property {boolean} [binary] send float32 frames instead of JSON
+ * @property {boolean} [binary] float32 frames and binary answers instead of JSON, where the service
+ *   has them
+ * @property {Context} [context] of a new stream: what the model is told once
  * @property {number} [maxInFlight] chunks sent before their answers
  * @property {number} [maxBufferedSteps] steps that are not read, or not durable
  */
@@ -67,22 +73,22 @@ export class Pump {
   }
 
   /**
-   * Take a chunk to be sent; its end.
+   * Take steps to be sent, in chunks of at most so many; their end.
    * @param {Float32Array} data
+   * @param {number} [most]
    */
-  send(data) {
+  send(data, most) {
     const journal = this.#begun();
-    journal.append(data, width(/** @type {Opened} */ (this.opened)));
-    this.unread += 1;
+    this.unread += journal.append(data, width(/** @type {Opened} */ (this.opened)), most);
     this.#flush();
     return journal.end;
   }
 
-  /** The next prediction, which the caller reads. */
+  /** The next prediction, which the caller reads: also one that came before the stream failed. */
   take() {
     const prediction = this.predictions.shift();
-    if (prediction) {
-      this.#begun().read = prediction.position;
+    if (prediction && this.journal) {
+      this.journal.read = prediction.position;
       this.unread -= 1;
     }
     return prediction;
@@ -137,6 +143,7 @@ export class Pump {
 
   /** Hold a connection until the stream has ended, or fails for good. */
   async run() {
+    const stop = onWake(() => this.#woken());
     while (this.ended === undefined && !this.#failure) {
       try {
         await this.#oneConnection();
@@ -144,7 +151,14 @@ export class Pump {
         await this.#recover(error);
       }
     }
+    stop();
     this.#news.tell();
+  }
+
+  /** What stood still while the device slept says nothing: connect now, or doubt the connection. */
+  #woken() {
+    if (this.#connection) this.#connection.doubt();
+    else if (!this.#away) this.reconnect();
   }
 
   async #oneConnection() {
@@ -156,9 +170,7 @@ export class Pump {
       if (opened.type !== "opened") {
         throw new ProtocolError("the service did not begin with `opened`");
       }
-      if (this.#wish.binary && connection.subprotocol !== BINARY_V1) {
-        throw new ProtocolError(`the service does not speak ${BINARY_V1}`);
-      }
+      connection.reader = new FrameReader(opened.opened, this.#wish);
       this.#begin(opened.opened);
       while (this.ended === undefined) {
         const message = await connection.receive();
@@ -208,9 +220,10 @@ export class Pump {
     if (!connection || !this.#talking || this.#endSentHere) return;
     const journal = this.#begun();
     for (let chunk; (chunk = journal.next(this.#window)); ) {
-      const acked = this.#recovery.pressed ? journal.answered : journal.read;
+      const had = this.#recovery.pressed ? journal.answered : journal.read;
+      const acked = Math.min(had, chunk.offset);
       this.#sentAt.set(chunk.end, performance.now());
-      connection.send(encode(chunk, Math.min(acked, chunk.offset), connection.subprotocol));
+      connection.send(connection.binary ? frame(chunk, acked) : encode(chunk, acked));
     }
     if (this.ending && journal.settled) {
       this.#endSent = this.#endSentHere = true; // it must not overtake a chunk to be sent again
@@ -218,10 +231,9 @@ export class Pump {
     }
   }
 
-  /** Chunks in flight. A binary one acknowledges all before it, so it goes alone. */
+  /** Chunks in flight; one alone where the service cannot keep so many answers. */
   get #window() {
-    const alone = this.#recovery.pressed || this.#wish.binary;
-    return alone ? 1 : (this.#wish.maxInFlight ?? 16);
+    return this.#recovery.pressed ? 1 : (this.#wish.maxInFlight ?? 16);
   }
 
   /** @param {unknown} error */
@@ -265,7 +277,8 @@ export class Pump {
   }
 
   #url() {
-    const { model, version, resume, emit = "last", logits = false, outputs, explain } = this.#wish;
+    const { model, version, context, resume, emit = "last", outputs, explain } = this.#wish;
+    const { logits = false } = this.#wish;
     const query = new URLSearchParams({ emit: String(emit), logits: String(logits) });
     if (explain) query.set("explain", "true");
     if (outputs?.length) query.set("outputs", outputs.join(","));
@@ -273,6 +286,7 @@ export class Pump {
     if (stream) query.set("stream", stream);
     else if (model) query.set("model", model);
     if (!stream && version) query.set("version", String(version));
+    if (!stream && context) query.set("context", JSON.stringify(contextJson(context)));
     return this.#service.url(this.#recovery.address, `/stream?${query}`);
   }
 }

@@ -112,7 +112,7 @@ export class Recovery {
     // A browser does not tell a connection that was refused from one that was given up.
     if (error instanceof Lost) this.#ghost ||= !this.#attemptAnswered;
     else if (!this.#mayPass(error)) throw error;
-    if (!this.#opened || this.#opened.survives === "replica") this.address += 1;
+    if (!this.#opened || outlivesReplica(this.#opened)) this.address += 1;
     const delay = this.#backoff.delay(error);
     if (delay === undefined) throw this.#backoff.final(error);
     return delay;
@@ -152,4 +152,9 @@ export class Recovery {
     }
     return mayPass(error);
   }
+}
+
+/** Whether other addresses have the stream too. @param {Opened} opened */
+function outlivesReplica({ survives }) {
+  return survives === "replica" || survives === "failover";
 }

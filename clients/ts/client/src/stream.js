@@ -3,7 +3,7 @@
 
 import { flat } from "./chunk.js";
 import { StreamClosed } from "./errors.js";
-import { Framer } from "./framer.js";
+import { Framer, mostSteps } from "./framer.js";
 import { width } from "./messages.js";
 import { Pump } from "./pump.js";
 
@@ -98,21 +98,25 @@ export class Stream extends EventTarget {
    */
   send(steps) {
     const { data } = flat(steps, width(this.opened));
-    this.#pump.check();
-    if (this.#pump.ending) throw new StreamClosed("the stream is ended; open another one");
+    this.#checkOpen();
     return this.#pump.send(data);
   }
 
   /**
-   * Take samples, any number of them, and send the whole steps that they make; the rest waits for
-   * the next ones. int16 samples are scaled as the model says. The end in the stream of what went,
-   * or undefined where they made no step.
+   * Take samples, any number of them, and send the whole steps that they make, in chunks of no more
+   * than the service takes; the rest waits for the next ones. int16 samples are scaled as the model
+   * says. The end in the stream of what went, or undefined where they made no step. Throws as `send`
+   * does, and has then taken none of these samples.
    * @param {Float32Array | Int16Array} samples
    */
   feed(samples) {
-    this.#framer ??= new Framer(width(this.opened), this.opened.input?.frame?.int16_scale);
-    const steps = this.#framer.push(samples);
-    return steps.length ? this.send(steps) : undefined;
+    const wide = width(this.opened);
+    this.#framer ??= new Framer(wide, this.opened.input?.frame?.int16_scale);
+    const { steps, rest } = this.#framer.cut(samples);
+    this.#checkOpen();
+    const end = steps.length ? this.#pump.send(steps, mostSteps(wide)) : undefined;
+    this.#framer.keep(rest);
+    return end;
   }
 
   /** The next prediction, one for each chunk. Throws StreamClosed after the last one. */
@@ -163,6 +167,11 @@ export class Stream extends EventTarget {
   /** Connect now: after `disconnect`, or where the next attempt would come later. */
   reconnect() {
     this.#pump.reconnect();
+  }
+
+  #checkOpen() {
+    this.#pump.check();
+    if (this.#pump.ending) throw new StreamClosed("the stream is ended; open another one");
   }
 
   get #journal() {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BadInput, Client, Framer } from "../src/index.js";
-import { flat } from "../src/chunk.js";
+import { Chunk, flat } from "../src/chunk.js";
+import { mostSteps } from "../src/framer.js";
+import { encode } from "../src/messages.js";
 import { npy } from "../src/npy.js";
 
 test("steps are rows, or flat where the channels are known", () => {
@@ -36,7 +38,9 @@ test("however samples are cut, the same frames come", () => {
     const framer = new Framer(160);
     const found = [];
     for (let at = 0; at < samples.length; at += piece) {
-      found.push(...framer.push(samples.subarray(at, at + piece)));
+      const { steps, rest } = framer.cut(samples.subarray(at, at + piece));
+      found.push(...steps);
+      framer.keep(rest);
     }
     assert.deepEqual(found, [...samples.subarray(0, 960)]);
     assert.equal(framer.rest, 40);
@@ -45,7 +49,25 @@ test("however samples are cut, the same frames come", () => {
 
 test("int16 samples are scaled", () => {
   const framer = new Framer(2, 1 / 32768);
-  assert.deepEqual([...framer.push(new Int16Array([16384, -32768]))], [0.5, -1]);
+  assert.deepEqual([...framer.cut(new Int16Array([16384, -32768])).steps], [0.5, -1]);
+});
+
+test("samples that are no numbers are refused, and nothing is kept of them", () => {
+  const framer = new Framer(4);
+  framer.keep(framer.cut(new Float32Array([1, 2])).rest);
+  assert.throws(() => framer.cut(new Float32Array([3, 4, NaN])), /samples\[2\]/);
+  assert.deepEqual([...framer.cut(new Float32Array([3, 4])).steps], [1, 2, 3, 4]);
+});
+
+for (const [width, most] of [[1, 512], [160, 512], [1024, 128], [65_536, 2], [2 ** 20, 1]]) {
+  test(`what is fed goes in messages of ${most} steps of ${width} numbers at most`, () => {
+    assert.equal(mostSteps(width), most);
+  });
+}
+
+test("the longest of such messages as JSON is one that the service takes", () => {
+  const data = new Float32Array(mostSteps(1024) * 1024).fill(-1.2345678e-38);
+  assert.ok(encode(new Chunk(0, data, 1024), 0).length < 2 ** 22);
 });
 
 test("an npy file's data begins at a multiple of 64", () => {

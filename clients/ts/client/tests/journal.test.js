@@ -42,6 +42,13 @@ test("answers come in order, one for each chunk", () => {
   assert.throws(() => sent(4, 10).settle(10, 0), ProtocolError);
 });
 
+test("steps are taken in chunks of at most so many", () => {
+  const journal = new Journal(0);
+  assert.equal(journal.append(new Float32Array(14), 2, 3), 3);
+  const ends = [1, 2, 3].map((most) => journal.next(most).end);
+  assert.deepEqual(ends, [3, 6, 7]);
+});
+
 test("a full buffer takes nothing", () => {
   const journal = sent(40);
   assert.throws(() => journal.append(new Float32Array(11), 1), BufferFull);

@@ -1,12 +1,12 @@
 // A stream that runs at the service, and here while the service cannot be reached.
 
-import { BufferFull, Chunk, Expired, flat, Moved, StreamClosed, Unknown } from "@larnn/client";
+import { BufferFull, Chunk, flat, Moved, onWake, StreamClosed, Unreachable } from "@larnn/client";
 
+import { Handover } from "./handover.js";
 import { Inbox } from "./inbox.js";
-import { DEFAULTS, isAway } from "./options.js";
+import { DEFAULTS, isAway, isNotReached } from "./options.js";
 import { Past } from "./past.js";
 import { predictionOf } from "./prediction.js";
-import { write } from "./safetensors.js";
 
 /** @typedef {import("@larnn/client").Client} Client */
 /** @typedef {import("@larnn/client").Steps} Steps */
@@ -29,16 +29,15 @@ export class EdgeStream extends EventTarget {
   #model;
   #options;
   /** @type {Stream | undefined} */ #service;
-  /** @type {string | undefined} */ #id;
   #past;
+  #handover;
   /** @type {Map<number, number>} */ #takenAt = new Map();
   #durable = 0;
   /** @type {Promise<number | undefined> | undefined} */ #told;
-  /** @type {string | undefined} */ #name; // under which another stream is opened
   #reachable = false;
   #away = false;
   #ending = false;
-  #moved = false;
+  #ghost = false; // an attempt that was given up here may still reach the service
   #inbox = new Inbox();
   /** Steps sent, over the stream's whole life. */
   position = 0;
@@ -56,6 +55,7 @@ export class EdgeStream extends EventTarget {
     this.#model = model;
     this.#options = { ...DEFAULTS, ...options };
     this.#past = new Past(model.initial(), this.#options.snapshotSteps);
+    this.#handover = new Handover(client, model);
     this.#run();
   }
 
@@ -89,7 +89,7 @@ export class EdgeStream extends EventTarget {
     const { data, width } = flat(steps, this.#model.width);
     const chunk = new Chunk(this.position, data, width);
     if (this.held + chunk.length > this.#options.maxBufferedSteps) {
-      throw new BufferFull(`${this.held} steps are held; read the predictions`);
+      throw new BufferFull(this.#past.fullOf(this.held));
     }
     this.#past.append(chunk);
     this.#takenAt.set(chunk.end, performance.now());
@@ -138,6 +138,7 @@ export class EdgeStream extends EventTarget {
   }
 
   async #run() {
+    const stop = onWake(() => this.edge && this.#ask().catch(() => {})); // also where one is asked
     try {
       while (this.#inbox.ended === undefined && !this.#inbox.failure) {
         if (!this.#away) await this.#atService();
@@ -146,6 +147,7 @@ export class EdgeStream extends EventTarget {
     } catch (error) {
       this.#inbox.fail(error);
     }
+    stop();
     this.#inbox.news.tell();
   }
 
@@ -153,27 +155,34 @@ export class EdgeStream extends EventTarget {
   async #atService() {
     const { patience, snapshotSteps, maxBufferedSteps, ...wish } = this.#options;
     const { name: model, version } = this.#model;
-    const which = this.#id ? { resume: this.#id, position: this.answered } : { model, version };
+    const { id } = this.#handover;
+    const which = id ? { resume: id, position: this.answered } : { model, version };
     const service = this.#client.connect({ ...wish, ...which, maxBufferedSteps: Infinity });
     const leave = () => service.close();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer = setTimeout(leave, patience);
+    let connected = false;
     this.#follow(service, "opened", ({ stream }) => {
+      connected = true;
       clearTimeout(timer);
       timer = undefined;
-      this.#id = stream;
+      this.#handover.id = stream;
       this.#pass();
     });
-    this.#follow(service, "lost", () => (timer ??= setTimeout(leave, patience)));
+    this.#follow(service, "lost", () => {
+      connected = false;
+      timer ??= setTimeout(leave, patience);
+    });
     this.#service = service;
     this.#told = undefined;
     try {
       for await (const prediction of service) this.#take({ ...prediction, edge: false });
+      this.#ghost ||= !connected;
       this.#inbox.ended = await this.#told;
     } catch (error) {
-      const again = error instanceof Moved && !this.#moved; // by an attempt of our own, given up?
-      this.#moved ||= again;
-      if (!again && !isAway(error)) throw error;
+      const mine = error instanceof Moved && this.#ghost;
+      if (!mine && !isAway(error)) throw error;
+      this.#ghost = !mine && (this.#ghost || (error instanceof Unreachable && !connected));
     } finally {
       clearTimeout(timer);
       this.#service = undefined;
@@ -201,10 +210,8 @@ export class EdgeStream extends EventTarget {
     this.#durable = Math.max(this.#durable, durable);
     this.#takenAt.delete(position);
     this.#inbox.put(prediction);
-    if (!edge) {
-      this.#moved = false;
-      if (this.#id) this.#past.refresh(this.#client, this.#id, position);
-    }
+    const { id } = this.#handover;
+    if (!edge && id) this.#past.refresh(this.#client, id, position);
   }
 
   /** Run the stream here until the service has it again. */
@@ -225,6 +232,7 @@ export class EdgeStream extends EventTarget {
       else await this.#inbox.news.next();
     }
     this.edge = false;
+    this.#inbox.news.tell(); // `probe` has nothing to ask any more
   }
 
   /** @param {Chunk} chunk the next steps */
@@ -240,22 +248,12 @@ export class EdgeStream extends EventTarget {
 
   /** Whether the service has taken the state of here. */
   async #return() {
-    const { name: model, version } = this.#model;
     const { state } = this.#past;
-    const file = write(model, version, state);
     try {
-      if (this.#id) await this.#client.putState(this.#id, file);
-      else {
-        this.#name ??= crypto.randomUUID();
-        const { stream } = await this.#client.open({ model, version }, this.#name);
-        await this.#client.putState(stream, file);
-        this.#id = stream;
-        this.#name = undefined;
-      }
+      if (!(await this.#handover.give(state))) return false;
     } catch (error) {
-      if (error instanceof Expired || error instanceof Unknown) this.#id = undefined;
-      else if (!isAway(error)) throw error;
-      else this.#reachable = false;
+      if (!isNotReached(error)) throw error;
+      this.#reachable = false;
       return false;
     }
     this.#durable = state.position;
@@ -266,18 +264,20 @@ export class EdgeStream extends EventTarget {
   /** While the stream runs here: ask whether the service answers. */
   async #probe() {
     while (this.edge && !this.#inbox.failure) {
-      if (this.#away || this.#reachable) {
-        await this.#inbox.news.next();
-        continue;
-      }
       try {
-        await this.#client.models();
-        this.#reachable = !this.#away;
+        if (this.#away || this.#reachable) await this.#inbox.news.next();
+        else await this.#ask();
       } catch (error) {
-        if (!isAway(error)) this.#inbox.fail(error);
+        if (!isNotReached(error)) return this.#inbox.fail(error);
+        await this.#inbox.news.next(this.#options.patience);
       }
-      this.#inbox.news.tell();
     }
+  }
+
+  async #ask() {
+    await this.#client.models();
+    this.#reachable = !this.#away;
+    this.#inbox.news.tell();
   }
 
   /**

@@ -1,6 +1,6 @@
 // A version of a model, run here by onnxruntime-web: the same folder that the service runs.
 
-import { arrayOf } from "./tensors.js";
+import { initialOf, verified } from "./folder.js";
 
 /** @typedef {import("@larnn/client").Output} Output */
 /** @typedef {import("./safetensors.js").State} State */
@@ -23,6 +23,7 @@ export class EdgeModel {
   #ort;
   #session;
   #state;
+  #initial;
   #dtype;
 
   /**
@@ -30,12 +31,14 @@ export class EdgeModel {
    * @param {Ort} ort
    * @param {any} session
    * @param {any} manifest
+   * @param {Record<string, TypedArray>} initial by the name of the state's tensor
    */
-  constructor(ort, session, manifest) {
+  constructor(ort, session, manifest, initial) {
     const { channels, outputs, labels, state, input } = manifest.contract;
     this.#ort = ort;
     this.#session = session;
     this.#state = state;
+    this.#initial = initial;
     this.#dtype = manifest.contract.vocabulary ? "int64" : "float32";
     /** @type {string} */
     this.name = manifest.name;
@@ -48,20 +51,29 @@ export class EdgeModel {
   }
 
   /**
-   * Load `model.json` and the graph that it names. Throws where their digests do not agree.
+   * Load `model.json` and the files that it names: the graph, weights beside it, and what the state
+   * begins with. Throws TypeError where a digest does not agree, and for a model that takes context.
    * @param {Ort} ort
    * @param {(file: string) => Promise<Uint8Array<ArrayBuffer>>} file gives a file of the folder
    */
   static async load(ort, file) {
     const manifest = JSON.parse(new TextDecoder().decode(await file("model.json")));
-    const graph = await file(manifest.graph.file);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", graph));
-    const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (hex !== manifest.graph.sha256) {
-      throw new TypeError(`${manifest.graph.file} is not what model.json names by its digest`);
+    const { context = [], state } = manifest.contract;
+    if (context.length) {
+      const names = context.map((/** @type {{name: string}} */ { name }) => name).join(", ");
+      throw new TypeError(`${manifest.name} takes context (${names}), which runs at the service alone`);
     }
-    const options = { executionProviders: ["wasm"], logSeverityLevel: 3 }; // errors
-    return new EdgeModel(ort, await ort.InferenceSession.create(graph, options), manifest);
+    /** @type {Record<string, TypedArray>} */
+    const initial = {};
+    for (const tensor of state) initial[tensor.name] = await initialOf(file, tensor);
+    const graph = await verified(file, manifest.graph);
+    const externalData = [];
+    for (const named of manifest.graph.data ?? []) {
+      externalData.push({ path: named.file, data: await verified(file, named) });
+    }
+    const options = { executionProviders: ["wasm"], logSeverityLevel: 3, externalData }; // errors
+    const session = await ort.InferenceSession.create(graph, options);
+    return new EdgeModel(ort, session, manifest, initial);
   }
 
   /**
@@ -69,11 +81,8 @@ export class EdgeModel {
    * @returns {State}
    */
   initial() {
-    const tensor = (/** @type {any} */ { shape, dtype, initial }) => {
-      const count = shape.reduce((/** @type {number} */ all, /** @type {number} */ one) => all * one, 1);
-      const data = arrayOf(dtype, count);
-      data.fill(/** @type {never} */ (dtype === "int64" ? BigInt(initial ?? 0) : (initial ?? 0)));
-      return { type: dtype, dims: [1, ...shape], data };
+    const tensor = (/** @type {any} */ { name, shape, dtype }) => {
+      return { type: dtype, dims: [1, ...shape], data: this.#initial[name]?.slice() };
     };
     const each = this.#state.map((/** @type {any} */ one) => [one.name, tensor(one)]);
     return { position: 0, tensors: Object.fromEntries(each) };

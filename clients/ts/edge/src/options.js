@@ -1,6 +1,6 @@
 // How a stream changes places, and which errors make it go on here.
 
-import { Expired, mayPass, StateLost, Unknown, Unreachable } from "@larnn/client";
+import { Expired, mayPass, ProtocolError, StateLost, Unknown, Unreachable } from "@larnn/client";
 
 /**
  * @typedef {object} EdgeOptions
@@ -24,4 +24,13 @@ export const DEFAULTS = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps:
 export function isAway(error) {
   const away = [Unreachable, Expired, Unknown, StateLost].some((kind) => error instanceof kind);
   return away || mayPass(error);
+}
+
+/**
+ * Whether the service is away, or something else answers in its place, as a hotel's network does
+ * until its guest has signed in.
+ * @param {unknown} error
+ */
+export function isNotReached(error) {
+  return isAway(error) || error instanceof ProtocolError;
 }

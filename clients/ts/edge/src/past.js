@@ -10,6 +10,7 @@ export class Past {
   /** @type {Chunk[]} those that end behind the state */ chunks = [];
   #every;
   #fetching = false;
+  /** @type {unknown} of the last fetching */ #error;
   /** @type {State | undefined} */ #fetched;
 
   /**
@@ -57,9 +58,21 @@ export class Past {
       this.#fetching = true;
       client
         .state(stream)
-        .then((file) => (this.#fetched = read(file)))
-        .catch(() => {}) // the older one stays
+        .then((file) => {
+          this.#fetched = read(file);
+          this.#error = undefined;
+        })
+        .catch((error) => (this.#error = error)) // the older one stays
         .finally(() => (this.#fetching = false));
     }
+  }
+
+  /**
+   * Why no more steps are taken, and what to do.
+   * @param {number} held steps
+   */
+  fullOf(held) {
+    const trouble = this.#error ? `; the service's state could not be fetched: ${this.#error}` : "";
+    return `${held} steps are held; read the predictions${trouble}`;
   }
 }

@@ -15,7 +15,7 @@
  * @property {Record<string, StateTensor>} tensors of a batch of one
  */
 
-import { arrayOf, TYPES } from "./tensors.js";
+import { arrayOf, bufferOf, TYPES } from "./tensors.js";
 
 /**
  * What a file of the service holds; the tensors of outputs among them.
@@ -33,7 +33,7 @@ export function read(file) {
     const { dtype, shape, data_offsets: [first, end] } = described;
     const found = Object.entries(TYPES).find(([, { safetensors }]) => safetensors === dtype);
     if (!found) throw new TypeError(`the state's ${name} is of the unknown type ${dtype}`);
-    const bytes = file.slice(start + first, start + end).buffer;
+    const bytes = bufferOf(file.subarray(start + first, start + end));
     tensors[name] = { type: found[0], dims: shape, data: arrayOf(found[0], bytes) };
   }
   return { position: Number(header.__metadata__.position), tensors };

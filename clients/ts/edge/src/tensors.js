@@ -1,8 +1,8 @@
 // The types of tensors: what arrays hold them, and what safetensors calls them.
 
 /**
- * @typedef {Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array |
- *   Uint8Array | Uint16Array} TypedArray
+ * @typedef {Float32Array | Float64Array | BigInt64Array | BigUint64Array | Int32Array | Int16Array |
+ *   Int8Array | Uint8Array | Uint16Array | Uint32Array} TypedArray
  */
 
 /**
@@ -18,6 +18,9 @@ export const TYPES = {
   int32: { array: Int32Array, safetensors: "I32" },
   int64: { array: BigInt64Array, safetensors: "I64" },
   uint8: { array: Uint8Array, safetensors: "U8" },
+  uint16: { array: Uint16Array, safetensors: "U16" },
+  uint32: { array: Uint32Array, safetensors: "U32" },
+  uint64: { array: BigUint64Array, safetensors: "U64" },
   bool: { array: Uint8Array, safetensors: "BOOL" },
 };
 
@@ -30,4 +33,12 @@ export function arrayOf(type, made) {
   const known = TYPES[type];
   if (!known) throw new TypeError(`a tensor is of the unknown type ${type}`);
   return new known.array(made);
+}
+
+/**
+ * A copy of bytes as a buffer of their own; Node's `slice` would share the file's.
+ * @param {Uint8Array} bytes
+ */
+export function bufferOf(bytes) {
+  return Uint8Array.from(bytes).buffer;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.endpoints.oip.tensors import DATATYPES, Tensor
@@ -29,8 +30,15 @@ def read_starts(inputs: list[Tensor], model: Model, rows: int) -> list[RowState]
     starts = []
     for row in range(rows):
         mine = {name: array[row : row + 1] for name, array in given.items()}
-        starts.append(starting(model, mine, lambda tensor, array: array.reshape(tensor.shape)))
-    return [start for start in starts if start is not None]
+        start = starting(model, mine, _row)
+        assert start is not None  # the model takes context
+        starts.append(start)
+    return starts
+
+
+def _row(tensor: ContextTensor, row: NDArray[Any]) -> NDArray[Any]:
+    """A row's own memory: the request's is given back while its stream lives on."""
+    return np.array(row).reshape(tensor.shape)
 
 
 def _rows(given: Tensor, tensor: ContextTensor, rows: int) -> NDArray[Any]:

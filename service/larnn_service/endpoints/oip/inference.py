@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_service.contract import INPUT, LENGTHS
+from larnn_service.contract import INPUT, LENGTHS, MAX_VERSION
 from larnn_service.endpoints.oip.contexts import read_starts
 from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
 from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
 from larnn_service.engine.engine import Engine, Outputs
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.sequences import Part, Sequences
-from larnn_service.errors import BadMessage, BadShape, BadValue, UnknownModel, quoted
+from larnn_service.errors import BadMessage, BadShape, BadValue, TooLarge, UnknownModel, quoted
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.outputs import from_columns
 from larnn_service.settings import Settings
@@ -54,7 +54,8 @@ def version_number(version: str) -> int | None:
     """Of an address or a field; None where it is empty. Raises UnknownModel."""
     if not version:
         return None
-    if not (version.isascii() and version.isdecimal() and len(version) < 10):
+    known = version.isascii() and version.isdecimal() and len(version) <= len(str(MAX_VERSION))
+    if not known or int(version) > MAX_VERSION:
         raise UnknownModel(f"there is no version {quoted(version)}; versions are numbers")
     return int(version)
 
@@ -96,6 +97,8 @@ class Inference:
         check_outputs(asked.outputs, model)
         x, lengths = read_inputs(asked.inputs, model)
         check_sizes(lengths, self._settings, INPUT)
+        if (whole := x.shape[0] * x.shape[1]) > (most := self._settings.max_request_steps):
+            raise TooLarge(f"{whole} steps with what is beyond the lengths; at most {most}")
         starts = read_starts(asked.inputs, model, len(x))
         rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, BadShape, BadValue, quoted
+from larnn_service.wire.arrays import nested_decoder
 from larnn_service.wire.json_numbers import read_numbers
 from larnn_service.wire.json_pieces import PIECE
 from larnn_service.wire.large_json import LARGE
@@ -35,15 +36,10 @@ DATATYPES = {
 }
 """The protocol's names of what a tensor may be."""
 DTYPES = {told: np.dtype(name).newbyteorder("<") for name, told in DATATYPES.items()}
-_NUMBERS: dict[str, list[Any]] = {
-    "f": [list[float], list[list[float]], list[list[list[float]]]],
-    "i": [list[int], list[list[int]], list[list[list[int]]]],
-    "b": [list[bool], list[list[bool]], list[list[list[bool]]]],
-}
-_BY_KIND = {kind: [msgspec.json.Decoder(each) for each in _NUMBERS[kind]] for kind in _NUMBERS}
-_DECODERS = {name: _BY_KIND[dtype.kind.replace("u", "i")] for name, dtype in DTYPES.items()}
 _BRACKETS = re.compile(rb"\s*(?:\[\s*)+")
 _LARGEST_AXIS = 2**31
+_MOST_AXES = 10
+"""A batch and its rows, and the axes of a tensor."""
 _SHOWN = 8
 """Axes that an error repeats."""
 _MOST_SEQUENCES = 2**16
@@ -114,24 +110,23 @@ def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
         return _in_pieces(name, datatype, text)
     opening = _BRACKETS.match(data)
     depth = opening[0].count(b"[") if opening else 0
-    decoders = _DECODERS[datatype]
-    if not 1 <= depth <= len(decoders):
+    if not 1 <= depth <= _MOST_AXES:
         raise BadShape(f"input {name}: data is an array of numbers, flat or nested as its shape is")
     try:
-        return from_numbers(name, datatype, decoders[depth - 1].decode(data))
+        return from_numbers(name, datatype, nested_decoder(DTYPES[datatype], depth).decode(data))
     except msgspec.ValidationError as error:
         raise BadValue(f"input {name}: data: {quoted(error)}") from None
 
 
 def _in_pieces(name: str, datatype: str, text: memoryview) -> NDArray[Any]:
     """The numbers of a large text one after the other, however they are nested."""
-    arrays, place = [], 0
+    arrays, place, decoder = [], 0, nested_decoder(DTYPES[datatype], 1)
     while place < len(text):
         end = _end_of_number(text, place + PIECE)
         piece = bytes(text[place:end]).translate(None, b"[]").strip(b", \t\r\n")
         place = end
         try:
-            numbers = _DECODERS[datatype][0].decode(b"[%b]" % piece)
+            numbers = decoder.decode(b"[%b]" % piece)
         except msgspec.DecodeError as error:
             raise BadValue(f"input {name}: data: {quoted(error)}, near byte {end}") from None
         arrays.append(from_numbers(name, datatype, numbers))

@@ -28,19 +28,19 @@ def run(
     arena: Arena,
     contract: Contract,
     rows: Sequence[Row],
+    slots: Sequence[Slot],
     counts: Sequence[int],
 ) -> Ran:
-    """Run `counts[i]` steps of each row i. May be called in any thread."""
+    """Run `counts[i]` steps of each row i on from slots[i]. May be called in any thread."""
     pieces = [row.next(count) for row, count in zip(rows, counts, strict=True)]
     lengths = np.array(counts, dtype=np.int64)
-    slots = [row.state for row in rows]
     over = [row.ends and row.left == count for row, count in zip(rows, counts, strict=True)]
     began = time.thread_time()
     outputs, after = arena.advance(backend, _padded(pieces), lengths, slots, over)
     seconds = time.thread_time() - began
     wanted = _wanted(outputs, rows, counts)
     good = contract.are_good(wanted if isinstance(wanted, np.ndarray) else outputs)
-    each = [own if good or contract.are_good(own) else None for own in wanted]
+    each = [own if good or (len(rows) > 1 and contract.are_good(own)) else None for own in wanted]
     return Ran(list(zip(each, after, strict=True)), seconds)
 
 

@@ -89,13 +89,13 @@ class Batcher:
                 f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
                 retry_after=1,
             )
-        place, initial, now = self._arena.place, self._arena.initial, self._loop.time()
+        initial, now = self._arena.initial, self._loop.time()
         span = here() if self._telemetry.traced else None
         count = len(rows)
         submission = Submission(then, now, span, [None] * count, count, steps)
         for index, (x, state) in enumerate(rows):
-            slot = initial if state is None else place(state)
-            self._queue.append(Row(x, slot, ends, submission, index, len(x)))
+            begin = initial if state is None else state
+            self._queue.append(Row(x, begin, ends, submission, index, len(x)))
         self._deadlines.add(submission, now)
         self._waiting_steps += steps
         self._shares.came()
@@ -156,7 +156,8 @@ class Batcher:
         most = self._most_steps(len(rows))
         counts = [_piece(row.left, most) for row in rows]
         telemetry = self._started(rows, counts, self._loop.time())
-        work = partial(run, self._backend, self._arena, self._contract, rows, counts)
+        slots = [self._arena.place(row.state) for row in rows]  # what waits holds none
+        work = partial(run, self._backend, self._arena, self._contract, rows, slots, counts)
         if may_be_short and self._short_runs.is_short(len(rows), max(counts), only):
             _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
             self._start_soon()

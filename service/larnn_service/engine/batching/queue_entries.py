@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanContext
 
-from larnn_service.engine.batching.state_pool import Slot
 from larnn_service.interfaces import Floats, RowState, Steps
 
 Result = tuple[Floats, RowState]
@@ -48,7 +47,8 @@ class Row:
     """One sequence on its way through."""
 
     x: Steps
-    state: Slot
+    state: RowState
+    """Before the steps that wait; in the arena only where a run has put it there."""
     ends: bool
     submission: Submission
     index: int

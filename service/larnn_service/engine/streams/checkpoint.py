@@ -93,9 +93,13 @@ def beginning(model: Model, name: str, state: RowState | None = None) -> Checkpo
 
 
 def same_context(mine: Checkpoint, other: Checkpoint, contract: Contract) -> bool:
-    """Whether two streams that have not ended were given the same context."""
+    """Whether a stream was given the same context as another one of this contract; of one that has
+    ended nobody knows."""
     names = [tensor.name for tensor in contract.context]
-    return all(np.array_equal(mine.state[name], other.state[name]) for name in names)
+    return mine.ended or (
+        mine.state.keys() == other.state.keys()
+        and all(np.array_equal(mine.state[name], other.state[name]) for name in names)
+    )
 
 
 class _Header(msgspec.Struct, array_like=True):

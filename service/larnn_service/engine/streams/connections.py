@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 
 from larnn_service.engine.streams.stream import Connection, Stream
@@ -51,7 +52,7 @@ class Connections:
 
     def shed(self, share: float) -> int:
         """Ask the clients of this share of the connections to connect anew; how many they are."""
-        some = random.sample(list(self._connections), round(len(self) * share))
+        some = random.sample(list(self._connections), math.ceil(len(self) * share))
         for connection in some:
             connection.interrupt(Draining(_SHED))
         return len(some)

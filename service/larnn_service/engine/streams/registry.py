@@ -90,10 +90,10 @@ class Streams:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
         if stream.checkpoint.origin != checkpoint.origin:
             raise Conflict("this key has opened another stream; take a new key for each operation")
-        if (contract := model.manifest.contract).context and not stream.checkpoint.ended:
+        if model.manifest.contract.context or stream.model.manifest.contract.context:
             async with stream.lock:
                 await self.wake(stream)
-                if not same_context(stream.checkpoint, checkpoint, contract):
+                if not same_context(stream.checkpoint, checkpoint, model.manifest.contract):
                     raise Conflict("this key has opened a stream with another context")
         return stream
 

@@ -113,7 +113,7 @@ def _columns(contract: Contract, snapshot: Snapshot) -> Floats:
     if not snapshot.outputs:
         return np.empty((0, contract.columns), np.float32)
     arrays = [snapshot.outputs[output.name] for output in contract.outputs]
-    return to_columns(contract.outputs, arrays)
+    return to_columns(contract.outputs, arrays).copy()  # the file's memory is given back
 
 
 def _check_names(contract: Contract, state: Mapping[str, NDArray[Any]]) -> None:

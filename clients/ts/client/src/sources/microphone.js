@@ -21,6 +21,7 @@ export async function listen(node, take) {
   node.connect(worklet);
   return () => {
     worklet.port.onmessage = null;
+    worklet.port.postMessage("stop");
     node.disconnect(worklet);
   };
 }
@@ -28,8 +29,10 @@ export async function listen(node, take) {
 /** This machine's microphone. */
 export class Microphone {
   #rate;
-  /** @type {AudioContext | undefined} */ #context;
+  #wanted = false;
   /** @type {MediaStream | undefined} */ #media;
+  /** @type {AudioContext | undefined} */ #context;
+  /** @type {(() => void) | undefined} */ #deafen;
 
   /** @param {number} rate samples a second, as the model takes them; the browser resamples */
   constructor(rate) {
@@ -37,17 +40,30 @@ export class Microphone {
   }
 
   /**
-   * Ask the person, and begin; in answer to a touch.
+   * Ask the person, and begin; in answer to a touch. Throws what the browser says where there is
+   * nothing to hear, and leaves nothing open.
    * @param {(samples: Float32Array) => void} take as for `listen`
    */
   async start(take) {
-    this.#media = await navigator.mediaDevices.getUserMedia({ audio: QUALITY });
-    this.#context = new AudioContext({ sampleRate: this.#rate });
-    await listen(this.#context.createMediaStreamSource(this.#media), take);
+    this.#wanted = true;
+    try {
+      this.#media = await navigator.mediaDevices.getUserMedia({ audio: QUALITY });
+      this.#context = new AudioContext({ sampleRate: this.#rate });
+      this.#deafen = await listen(this.#context.createMediaStreamSource(this.#media), take);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (!this.#wanted) await this.stop(); // it was stopped before it had begun
   }
 
+  /** Let go of the microphone, and of the worklet: nothing is taken after it. */
   async stop() {
+    this.#wanted = false;
+    this.#deafen?.();
     for (const track of this.#media?.getTracks() ?? []) track.stop();
-    await this.#context?.close();
+    const context = this.#context;
+    this.#deafen = this.#media = this.#context = undefined;
+    await context?.close();
   }
 }

@@ -74,6 +74,7 @@ export class MotionSensor {
   /** @type {() => void} */ #wait = () => {};
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
   /** @type {WakeLockSentinel | null | undefined} */ #awake;
+  #listens = false;
 
   /** @param {{upright?: boolean, rate?: number}} [options] `rate` in hertz */
   constructor({ upright = false, rate = 50 } = {}) {
@@ -114,22 +115,32 @@ export class MotionSensor {
       this.#wait();
       resampler.push(event.timeStamp, reading).forEach(take);
     };
+    this.#listens = true;
     window.addEventListener("devicemotion", this.#listener);
-    document.addEventListener("visibilitychange", this.#wait);
-    this.#wait();
-    this.#keepAwake();
+    document.addEventListener("visibilitychange", this.#shown);
+    this.#shown();
   }
 
   stop() {
+    this.#listens = false;
     clearTimeout(this.#patience);
     this.#awake?.release();
     if (this.#listener) window.removeEventListener("devicemotion", this.#listener);
-    document.removeEventListener("visibilitychange", this.#wait);
+    document.removeEventListener("visibilitychange", this.#shown);
   }
+
+  /** The page is shown, or hidden: a browser takes the lock from a hidden one, for good. */
+  #shown = () => {
+    this.#wait();
+    if (!document.hidden) this.#keepAwake();
+  };
 
   /** A screen that goes dark takes the sensors with it. Not every browser can help. */
   async #keepAwake() {
-    this.#awake = await navigator.wakeLock?.request("screen").catch(() => null);
+    const awake = await navigator.wakeLock?.request("screen").catch(() => null);
+    const spare = this.#listens ? this.#awake : awake; // an older one, or one that came too late
+    spare?.release();
+    if (this.#listens) this.#awake = awake;
   }
 }
 

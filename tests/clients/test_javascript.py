@@ -1,9 +1,9 @@
-"""The TypeScript client in Node, against the real service: every step once, in order."""
+"""The JavaScript client in Node, against the real service: every step once, in order."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from larnn_client import Client
-from tests import live, many_outputs
+from tests import carried, live, many_outputs
 from tests.client.proxy import Fault, Proxy, proxied
 from tests.client.recording import SIGNAL, STEPS, TRUTH
 from tests.client.test_faults import cuts, faults
@@ -79,9 +79,9 @@ moves = st.lists(
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plan=st.lists(faults, max_size=3), moves=moves)
+@given(plan=st.lists(faults, max_size=3), moves=moves, binary=st.booleans())
 def test_any_interleaving_of_calls_and_faults(
-    node: Driver, proxy: Proxy, plan: list[Fault], moves: list[tuple[str, int]]
+    node: Driver, proxy: Proxy, plan: list[Fault], moves: list[tuple[str, int]], binary: bool
 ) -> None:
     proxy.faults.clear()
     proxy.faults.extend(plan)
@@ -95,10 +95,43 @@ def test_any_interleaving_of_calls_and_faults(
         client=HASTY,
         signal=SIGNAL.tolist(),
         moves=each,
-        options=OPTIONS,
+        options=OPTIONS | {"binary": binary},
     )
     check(told["predictions"], told["edges"])
     assert told["ended"] == STEPS
+
+
+def test_what_has_come_is_received_after_the_stream_was_left(node: Driver, toy_url: str) -> None:
+    edges = [0, 7, 20, STEPS]
+    told = node.do("leave", url=toy_url, signal=SIGNAL.tolist(), edges=edges)
+    assert told == {"positions": edges[1:], "read": STEPS, "unread": 0}
+
+
+def test_samples_that_were_refused_are_not_lost(node: Driver, toy_url: str) -> None:
+    told = node.do(
+        "feed",
+        url=toy_url,
+        signal=SIGNAL.tolist(),
+        pieces=[1, 30, 9, 1, 39, 40],
+        options={**OPTIONS, "maxBufferedSteps": 20},
+    )
+    steps = [step["logits"] for each in told["predictions"] for step in each["steps"]]
+    assert steps == TRUTH.tolist()
+    assert told["refused"] > 0
+    assert told["ended"] == STEPS
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_much_sound_at_once_goes_in_several_chunks(
+    node: Driver, toy_url: str, binary: bool
+) -> None:
+    signal = np.resize(SIGNAL, (5_000, 2))
+    options = {"logits": True, "binary": binary}
+    told = node.do(
+        "feed", url=toy_url, signal=signal.tolist(), pieces=[signal.size], options=options
+    )
+    assert [each["position"] for each in told["predictions"]] == [*range(512, 5_000, 512), 5_000]
+    assert told["predictions"][-1]["logits"] == [*signal.sum(axis=0).tolist(), 5_000]
 
 
 def test_streams_outlive_kills_of_the_service(node: Driver) -> None:
@@ -121,24 +154,68 @@ def test_it_classifies_as_the_python_client_does(node: Driver, toy_url: str) -> 
             assert found["probabilities"] == wanted.probabilities
 
 
+@pytest.fixture(scope="module")
+def tasks_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Models whose outputs are of every task, in an order of their own; and one with context."""
+    root = tmp_path_factory.mktemp("models")
+    for name in ("sums", "signs", "chance", "grid"):
+        many_outputs.publish(root, name, name)
+    carried.publish(root)
+    with live.running(models=root, model="sums") as url:
+        yield url
+
+
 @pytest.mark.parametrize("binary", [False, True])
-def test_answers_are_what_their_tasks_say(node: Driver, tmp_path: Path, binary: bool) -> None:
-    for name in ("sums", "signs", "grid"):
-        many_outputs.publish(tmp_path, name, name)
+def test_answers_are_what_their_tasks_say(node: Driver, tasks_url: str, binary: bool) -> None:
     steps = [[1, -2], [3, 4], [0.5, -1], [2, -9]]
     options = {"outputs": ["signs", "grid"], "emit": "every", "binary": binary}
-    with live.running(models=tmp_path, model="sums") as url:
-        asked = {"url": url, "signal": steps, "edges": [0, 1, 4], "ahead": 1}
-        streamed = node.do("stream", **asked, options=options)
-        answer = streamed["predictions"][-1]
-        asked = {"url": url, "sequences": [steps], "options": {"outputs": ["signs", "grid"]}}
-        classified = node.do("classify", **asked)["predictions"][0]
+    asked = {"url": tasks_url, "signal": steps, "edges": [0, 1, 4], "ahead": 1}
+    streamed = node.do("stream", **asked, options=options)
+    answer = streamed["predictions"][-1]
+    asked = {"url": tasks_url, "sequences": [steps], "options": {"outputs": ["signs", "grid"]}}
+    classified = node.do("classify", **asked)["predictions"][0]
     assert [output["task"] for output in streamed["opened"]["outputs"]][0] == "values"
     assert len(answer["steps"]) == 3
     for found in (answer, answer["steps"][-1], classified):
         assert found["values"] == {"left": 6.5, "right": -8.0}
         assert found["outputs"]["signs"]["probabilities"]["LEFT"] > 0.99
         assert found["outputs"]["grid"]["output"] == [[6.5], [-8.0]]
+
+
+@pytest.mark.parametrize("emit", ["last", "every", 3])
+def test_binary_answers_say_what_json_says(node: Driver, tasks_url: str, emit: str | int) -> None:
+    names = [output.name for output in many_outputs.OUTPUTS]
+    signal = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32).tolist()
+    for name in ("sums", "signs", "chance", "grid"):
+        told = []
+        for binary in (False, True):
+            further = [other for other in names if other != name]
+            options = {"model": name, "outputs": further, "emit": emit, "logits": name == "signs"}
+            asked = {"url": tasks_url, "signal": signal, "edges": [0, 1, 8, 20], "ahead": 3}
+            found = node.do("stream", **asked, options=options | {"binary": binary})
+            told.append([nearly(each | {"latency": 0}) for each in found["predictions"]])
+        assert told[0] == told[1]
+
+
+def nearly(prediction: dict[str, Any]) -> Any:
+    """With twelve digits of each number: the last of a probability are those of an `exp`."""
+    return json.loads(json.dumps(prediction), parse_float=lambda text: f"{float(text):.12g}")
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_context_is_told_once(node: Driver, tasks_url: str, binary: bool) -> None:
+    steps = np.array([[1], [0], [3], [2]], np.float32)
+    context = {"gain": 0.5, "shift": [0.25, 2.75]}
+    right = carried.expected(steps, 0.5, [0.25, 2.75])[0].tolist()
+    options = {"model": "carried", "context": context}
+    opened = node.do("open", url=tasks_url, which=options, name=f"told {binary}")
+    for which in (options, {"resume": opened}):
+        asked = {"url": tasks_url, "signal": steps.tolist(), "edges": [0, 2, 4], "ahead": 1}
+        told = node.do("stream", **asked, options=which | {"binary": binary})["predictions"]
+        assert [each["output"] for each in told] == [right[1], right[3]]
+    for sequences in ([steps.tolist()], [steps.tolist(), steps[:2].tolist()]):
+        asked = {"url": tasks_url, "sequences": sequences, "options": options}
+        assert node.do("classify", **asked)["predictions"][0]["output"] == right[3]
 
 
 def test_it_lists_models(node: Driver, toy_url: str) -> None:
