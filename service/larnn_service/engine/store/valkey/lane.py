@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextvars import Context
@@ -16,8 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
-FEW, TOGETHER = 32, 128
-"""Commands in one round trip: so many go together at least where they wait, and at most."""
+TOGETHER = 128
+"""Commands in one round trip at most."""
 _SHARE = 0.8
 """Of the time that the server has: so long it waits for its replicas."""
 
@@ -87,7 +86,7 @@ class Lane:
         self._wait = awaited.command(timeout)
         self._waiting: deque[_Waiting] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
-        self._starting = 0
+        self._starting = False
         self._closed = False
 
     async def ask(self, command: Command, asking: bool = False) -> Any:
@@ -100,9 +99,8 @@ class Lane:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(command, asking, loop.create_future())
         self._waiting.append(waiting)
-        enough = self._starting * FEW >= len(self._waiting)
-        if not enough and len(self._at_work) < self._connections:
-            self._starting += 1
+        if not self._starting and len(self._at_work) < self._connections:
+            self._starting = True
             task = loop.create_task(self._work(), context=Context())
             self._at_work.add(task)
         return await waiting.answer
@@ -113,25 +111,20 @@ class Lane:
         await self._let_go()
 
     async def close(self) -> None:
-        """Whoever waits for an answer gets an error."""
+        """What waits is not asked any more and gets an error; what is under way gets its answer, or
+        the error of the client's time limit."""
         self._closed = True
-        at_work = list(self._at_work)
-        for task in at_work:
-            task.cancel()
-        await asyncio.gather(*at_work, return_exceptions=True)
         _settle(self._waiting, [_closed() for _ in self._waiting])
+        self._waiting.clear()
+        await asyncio.gather(*self._at_work)
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
 
     async def _work(self) -> None:
-        self._starting -= 1
+        self._starting = False
         while batch := self._next():
-            answers: list[Any] = [_closed() for _ in batch]
             renewals = self.renewals
-            try:
-                answers = await self._send(batch)
-            finally:
-                _settle(batch, answers)
+            _settle(batch, await self._send(batch))
             if self.renewals != renewals:  # the connection is older than what is known now
                 await self._let_go()
         # Not by a callback: what is asked before that runs would find nobody at work.
@@ -143,10 +136,8 @@ class Lane:
             await self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _next(self) -> list[_Waiting]:
-        """A share of what waits, of which the other connections take theirs."""
-        share = max(FEW, min(math.ceil(len(self._waiting) / self._connections), TOGETHER))
         batch: list[_Waiting] = []
-        while self._waiting and len(batch) < share:
+        while self._waiting and len(batch) < TOGETHER:
             waiting = self._waiting.popleft()
             if not waiting.answer.done():
                 batch.append(waiting)
