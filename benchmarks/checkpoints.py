@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+import uvloop
 
 from benchmarks.measure import write
+from benchmarks.redis_py import Servers, bare
 from larnn_service.backend.model_repository import Repository, load_model
 from larnn_service.contract import Manifest
 from larnn_service.engine.store.factory import open_store
@@ -43,7 +45,9 @@ def checkpoints(
     }
     place = open_store(store, ttl=60, timeout=30)
     place.prepare()
-    record |= asyncio.run(_saves(place, start, streams, rounds))
+    record |= uvloop.run(_saves(place, start, streams, rounds, Servers(store)))
+    if store.startswith("redis://"):
+        record |= uvloop.run(bare(store, data, streams, rounds))
     for name, value in record.items():
         print(f"{name:24} {value if isinstance(value, str) else format(value, ',.6g')}")
     write(record, output)
@@ -67,16 +71,22 @@ def _microseconds(work: Callable[[], object], times: int = 1000) -> float:
     return (time.perf_counter() - began) / times * 1e6
 
 
-async def _saves(store: Store, start: Checkpoint, streams: int, rounds: int) -> dict[str, float]:
-    alone = await _stream(store, start, 0, rounds)
+async def _saves(
+    store: Store, start: Checkpoint, streams: int, rounds: int, servers: Servers
+) -> dict[str, float]:
+    """Of one stream alone, then of all at the same time; opening and erasing them is not timed."""
+    opened = [await _open(store, start, number) for number in range(streams)]
+    await asyncio.gather(*(_save(store, mine, 1) for mine in opened))  # its connections are made
+    alone = await _save(store, opened[0], rounds)
+    theirs = servers.cpu()
     began, cpu = time.perf_counter(), time.process_time()
-    together = await asyncio.gather(
-        *(_stream(store, start, number, rounds) for number in range(1, streams + 1))
-    )
+    together = await asyncio.gather(*(_save(store, mine, rounds) for mine in opened))
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    theirs = [after - before for before, after in zip(theirs, servers.cpu(), strict=True)]
     times = np.concatenate(together)
+    await asyncio.gather(*(store.delete(mine.stream) for mine in opened))
     await store.close()
-    return {
+    figures = {
         "alone_p50_ms": float(np.median(alone)) * 1e3,
         "together": streams,
         "checkpoints_per_second": len(times) / wall,
@@ -84,17 +94,23 @@ async def _saves(store: Store, start: Checkpoint, streams: int, rounds: int) -> 
         "together_p99_ms": float(np.percentile(times, 99)) * 1e3,
         "cpu_us": cpu / len(times) * 1e6,
     }
+    if theirs:
+        figures["busiest_server_cpu_us"] = max(theirs) / len(times) * 1e6
+    return figures
 
 
-async def _stream(store: Store, start: Checkpoint, number: int, rounds: int) -> list[float]:
-    """Seconds of each checkpoint of a stream that is opened, written and erased."""
+async def _open(store: Store, start: Checkpoint, number: int) -> Checkpoint:
     mine = replace(start, stream=f"{number:048x}")
     head = await store.create(mine)
     assert isinstance(head, Head)
+    return replace(mine, fence=head.fence)
+
+
+async def _save(store: Store, mine: Checkpoint, rounds: int) -> list[float]:
+    """Seconds of each checkpoint of a stream."""
     times = []
     for position in range(KEPT, KEPT + rounds):
         began = time.perf_counter()
-        assert await store.save(replace(mine, position=position, fence=head.fence)) == "saved"
+        assert await store.save(replace(mine, position=position)) == "saved"
         times.append(time.perf_counter() - began)
-    await store.delete(mine.stream)
     return times

@@ -27,9 +27,18 @@ def test_training_is_measured_beside_autograd(tmp_path: Path) -> None:
     assert all(line["ms"] > 0 for line in record["lines"])
 
 
-def test_checkpoints_measures_a_store(toy_models: Path, tmp_path: Path) -> None:
-    where = ["--store", f"sqlite:///{tmp_path}/streams.db", "--models", str(toy_models)]
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_checkpoints_measures_a_store(
+    kind: str, toy_models: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = f"sqlite:///{tmp_path}/streams.db"
+    if kind == "redis":
+        store = request.getfixturevalue("valkey_server").url
+    where = ["--store", store, "--models", str(toy_models)]
     bounds = ["--model", "toy", "--streams", "3", "--rounds", "2"]
     record = measured(tmp_path, "checkpoints", *where, *bounds)
-    assert record["store"] == "sqlite"
-    assert all(value > 0 for value in record.values() if not isinstance(value, str))
+    assert record.pop("store") == kind
+    if kind == "redis":
+        assert record.pop("busiest_server_cpu_us") >= 0  # the system counts in larger steps
+        assert record["redis_py_per_second"] > 0
+    assert all(value > 0 for value in record.values())

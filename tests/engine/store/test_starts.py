@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_an_address_where_nobody_is(valkey_server: valkey.Server) -> None:
     for scheme, path in (("redis", "0"), ("redis+cluster", ""), ("redis+sentinel", "streams")):
         told = refusal(f"{scheme}://:{SECRET}@127.0.0.1:{port}/{path}")
         assert "127.0.0.1" in told and "start" in told and str(port) not in told
+
+
+@pytest.mark.parametrize(
+    ("scheme", "path"), [("redis", "0"), ("redis+cluster", ""), ("redis+sentinel", "streams")]
+)
+def test_an_address_where_somebody_listens_and_says_nothing(scheme: str, path: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        told = refusal(f"{scheme}://:{SECRET}@127.0.0.1:{listener.getsockname()[1]}/{path}")
+    assert "127.0.0.1" in told and "start" in told
+
+
+def test_a_socket_where_somebody_listens_and_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "silent.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        assert "at the socket does not serve (TimeoutError)" in refusal(f"unix://{path}")
 
 
 def test_a_wrong_password(valkey_server: valkey.Server, operator: redis.Redis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,28 @@ def test_any_damaged_or_missing_byte_is_found(checkpoint: Checkpoint, data: st.D
         decode(whole[:place] + flipped + whole[place + 1 :], 0)
     with pytest.raises(DamagedCheckpoint):
         decode(whole[:place], 0)
+
+
+def test_tensors_that_are_not_in_order_in_memory_are_written_as_they_read() -> None:
+    grid = np.arange(24, dtype=np.float32).reshape(4, 6)
+    state = {"turned": grid.T, "every_other": grid[::2, ::-1], "alone": np.array(5)}
+    checkpoint = Checkpoint("s", "toy", 1, 4, grid[:, :3], state)
+    assert same(decode(encode(checkpoint), 0), checkpoint)
+
+
+def test_its_tensors_are_copied_once_when_it_is_written_and_not_when_it_is_read() -> None:
+    state = {f"keys_{layer}": np.ones(2**20, np.float32) for layer in range(4)}
+    checkpoint = Checkpoint("s", "toy", 1, 0, np.zeros((0, 6), np.float32), state)
+    size = sum(tensor.nbytes for tensor in state.values())
+    tracemalloc.start()
+    try:
+        data = encode(checkpoint)
+        assert tracemalloc.get_traced_memory()[1] < 1.1 * size
+        tracemalloc.reset_peak()
+        decode(data, 0)
+        assert tracemalloc.get_traced_memory()[1] < 1.1 * size
+    finally:
+        tracemalloc.stop()
 
 
 def test_it_is_little_larger_than_its_tensors() -> None:

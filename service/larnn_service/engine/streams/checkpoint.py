@@ -129,10 +129,12 @@ def encode(checkpoint: Checkpoint) -> bytes:
             checkpoint.origin,
         )
     )
-    body = b"".join(
-        [len(header).to_bytes(4, "little"), header, *(t.tobytes() for t in tensors.values())]
-    )
-    return MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+    arrays = map(np.ascontiguousarray, tensors.values())
+    body: list[Any] = [len(header).to_bytes(4, "little"), header, *arrays]
+    checksum = 0
+    for part in body:
+        checksum = zlib.crc32(part, checksum)
+    return b"".join([MAGIC, checksum.to_bytes(4, "little"), *body])
 
 
 def decode(data: bytes, fence: int) -> Checkpoint:
@@ -140,7 +142,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
     start = len(MAGIC) + 4
     if data[: len(MAGIC)] != MAGIC:
         raise DamagedCheckpoint("these bytes are no checkpoint of this version of the service")
-    if zlib.crc32(data[start:]).to_bytes(4, "little") != data[len(MAGIC) : start]:
+    if zlib.crc32(memoryview(data)[start:]).to_bytes(4, "little") != data[len(MAGIC) : start]:
         raise DamagedCheckpoint("the checkpoint's checksum is wrong")
     place = start + 4
     size = int.from_bytes(data[start:place], "little")

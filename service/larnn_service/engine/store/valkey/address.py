@@ -15,6 +15,7 @@ Kind = Literal["server", "cluster", "sentinel"]
 FORM = "redis://[NAME:PASSWORD@]HOST:PORT/0"
 CLUSTER = "redis+cluster://[NAME:PASSWORD@]HOST:PORT,HOST:PORT"
 SENTINEL = "redis+sentinel://[NAME:PASSWORD@]HOST:PORT,HOST:PORT/SERVICE"
+SOCKET = "unix://[NAME:PASSWORD@]/PATH"
 _FORMS: dict[Kind, str] = {"server": FORM, "cluster": CLUSTER, "sentinel": SENTINEL}
 _PORTS: dict[Kind, int] = {"server": 6379, "cluster": 6379, "sentinel": 26379}
 OPTIONS = (
@@ -62,23 +63,25 @@ def read(address: str) -> Address:
     """Raises StartupError with one sentence, which repeats no piece of the address."""
     scheme = _SCHEME.fullmatch(address.partition("://")[0])
     if scheme is None:
-        raise _refused("server", "the address has no scheme that is known")
+        raise _refused(FORM, "the address has no scheme that is known")
     kind: Kind = scheme[3] or "server"  # type: ignore[assignment]
+    socket = scheme[1] is None
+    form = SOCKET if socket else _FORMS[kind]
     try:
-        return _unix(address) if scheme[1] is None else _read(address, kind, bool(scheme[2]))
+        return _unix(address) if socket else _read(address, kind, bool(scheme[2]))
     except _Refused as refused:
-        raise _refused(kind, str(refused)) from None
+        raise _refused(form, str(refused)) from None
     except ValueError:  # its words have a piece of the address
-        raise _refused(kind, "the address cannot be read") from None
+        raise _refused(form, "the address cannot be read") from None
 
 
 class _Refused(Exception):
     """Why; the text is the operator's to read."""
 
 
-def _refused(kind: Kind, why: str) -> StartupError:
+def _refused(form: str, why: str) -> StartupError:
     return StartupError(
-        f"LARNN_STORE: {why}: say {_FORMS[kind]}, and write %40 for @, %2F for /, %3A for :, "
+        f"LARNN_STORE: {why}: say {form}, and write %40 for @, %2F for /, %3A for :, "
         "%23 for #, %3F for ? and %25 for % in a name or a password"
     )
 
@@ -99,12 +102,12 @@ def _read(address: str, kind: Kind, encrypted: bool) -> Address:
         service = path.pop(0)
     if len(path) > 1 or not all(part.isdecimal() for part in path):
         raise _Refused("what follows the hosts is no number of a database")
-    if kind == "cluster" and path not in ([], ["0"]):
-        raise _Refused("a cluster has database 0 alone")
     scheme = "rediss" if encrypted else "redis"
     plain = parse_url(f"{scheme}://{user}@host/{path[0] if path else ''}?{parts.query}")
     options = _options(plain, encrypted)
     options.pop("host")
+    if kind == "cluster" and options.get("db", 0) != 0:
+        raise _Refused("a cluster has database 0 alone")
     sentinels = {
         name.removeprefix("sentinel_"): options.pop(name)
         for name in ("sentinel_username", "sentinel_password")
@@ -117,8 +120,11 @@ def _read(address: str, kind: Kind, encrypted: bool) -> Address:
 
 
 def _unix(address: str) -> Address:
-    if "@" in urlsplit(address).query:
+    parts = urlsplit(address)
+    if "@" in parts.query or "#" in address:
         raise _Refused("a name or a password has a sign that means something in an address")
+    if parts.netloc.rpartition("@")[2] or not parts.path.strip("/"):
+        raise _Refused("the address does not name a socket by its whole path")
     return Address("server", [], _options(parse_url(address), encrypted=False))
 
 

@@ -62,12 +62,14 @@ class Valkey:
         last: Exception | None = None
         while True:
             lane: Lane | None = None
+            renewals = 0
             try:
                 async with asyncio.timeout_at(until):
                     lane = await self._servers.lane(command.key)
+                    renewals = lane.renewals
                     return await self._follow(lane, command)
             except _ELSEWHERE as error:
-                if lane is not None:
+                if lane is not None and lane.renewals == renewals:  # nobody else has met it
                     await self._servers.renew(lane)
                 if loop.time() + PAUSE >= until:
                     raise (last or error) from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
 TOGETHER = 128
@@ -75,6 +78,8 @@ class Lane:
     """
 
     def __init__(self, client: Redis, connections: int, awaited: Awaited, timeout: float) -> None:
+        self.renewals = 0
+        """How often it was renewed: who saw a fault before the last time saw the same one."""
         self._client = client
         self._connections = connections
         self._awaited = awaited
@@ -82,12 +87,15 @@ class Lane:
         self._waiting: deque[_Waiting] = deque()
         self._at_work: set[asyncio.Task[None]] = set()
         self._starting = False
+        self._closed = False
 
     async def ask(self, command: Command, asking: bool = False) -> Any:
         """What the server answers. Raises RedisError, OSError.
 
         `asking`: the key is on its way to this server.
         """
+        if self._closed:
+            raise _closed()
         loop = asyncio.get_running_loop()
         waiting = _Waiting(command, asking, loop.create_future())
         self._waiting.append(waiting)
@@ -95,29 +103,37 @@ class Lane:
             self._starting = True
             task = loop.create_task(self._work(), context=Context())
             self._at_work.add(task)
-            task.add_done_callback(self._at_work.discard)
         return await waiting.answer
 
     async def renew(self) -> None:
         """Connect anew, for what is asked from now on."""
-        await self._client.connection_pool.disconnect(inuse_connections=False)
+        self.renewals += 1
+        await self._let_go()
 
     async def close(self) -> None:
-        """Whoever waits for an answer gets an error."""
+        """What waits is not asked any more and gets an error; what is under way gets its answer, or
+        the error of the client's time limit."""
+        self._closed = True
+        _settle(self._waiting, [_closed() for _ in self._waiting])
+        self._waiting.clear()
+        await asyncio.gather(*self._at_work)
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
 
     async def _work(self) -> None:
         self._starting = False
         while batch := self._next():
-            answers = await self._send(batch)
-            for waiting, answer in zip(batch, answers, strict=True):
-                if waiting.answer.done():  # whoever asked has gone
-                    continue
-                if isinstance(answer, Exception):
-                    waiting.answer.set_exception(answer)
-                else:
-                    waiting.answer.set_result(answer)
+            renewals = self.renewals
+            _settle(batch, await self._send(batch))
+            if self.renewals != renewals:  # the connection is older than what is known now
+                await self._let_go()
+        # Not by a callback: what is asked before that runs would find nobody at work.
+        self._at_work.discard(asyncio.current_task())
+
+    async def _let_go(self) -> None:
+        """Of the connections that are not at work."""
+        with contextlib.suppress(RedisError, OSError):  # one that does not end in time
+            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _next(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -142,11 +158,32 @@ class Lane:
         try:
             answers = await pipeline.execute(raise_on_error=False)
         except Exception as error:
-            return [error] * len(batch)
+            return [_again(error) for _ in batch]
         lacking = self._awaited.lacking(answers[-1]) if waits else None
         return [
-            lacking
+            _again(lacking)
             if lacking and waiting.command.writes and not isinstance(answers[place], Exception)
             else answers[place]
             for waiting, place in zip(batch, places, strict=True)
         ]
+
+
+def _settle(asked: Iterable[_Waiting], answers: Sequence[Any]) -> None:
+    for waiting, answer in zip(asked, answers, strict=True):
+        if waiting.answer.done():  # whoever asked has gone
+            continue
+        if isinstance(answer, Exception):
+            waiting.answer.set_exception(answer)
+        else:
+            waiting.answer.set_result(answer)
+
+
+def _closed() -> NotConnected:
+    return NotConnected("this server is asked no more")
+
+
+def _again(error: Exception) -> Exception:
+    """One of its own for each that gets it: where it is raised adds to it."""
+    own = copy.copy(error)
+    own.__cause__ = error
+    return own

@@ -93,9 +93,15 @@ def sentence(error: Exception, address: Address, awaited: Awaited) -> str:
     )
 
 
-def _root(error: BaseException) -> BaseException:
-    """The first of the errors that led to this one, up to what a server has answered."""
+def _root(error: Exception) -> Exception:
+    """The first of the errors that led to this one, up to what a server has answered.
+
+    A time limit's error comes of a task's cancellation, which is no error and tells nothing.
+    """
     answered = ResponseError | AuthenticationError | MasterNotFoundError | TooFewReplicas
-    while not isinstance(error, answered) and (before := error.__cause__ or error.__context__):
+    while not isinstance(error, answered):
+        before = error.__cause__ or error.__context__
+        if not isinstance(before, Exception):
+            break
         error = before
     return error

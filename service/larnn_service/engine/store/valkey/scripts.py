@@ -43,7 +43,7 @@ redis.call('HSET', KEYS[1], 'fence', fence, 'model', model, 'version', version,
 if key then redis.call('HSET', KEYS[1], 'key', key, 'renewed', now()) end
 redis.call('PEXPIRE', KEYS[1], ttl)
 return fence
-"""
+""".encode()
 """Its fence; nothing where the stream is there already."""
 TAKE = f"""{_NOW}{_NEXT_FENCE}{_REFRESH}
 local row = redis.call('HMGET', KEYS[1], 'fence', 'model', 'version', 'checkpoint', 'key',
@@ -54,7 +54,7 @@ row[1] = next_fence(row[1] or '')
 redis.call('HSET', KEYS[1], 'fence', row[1])
 row[5] = refresh(ARGV[1], ARGV[2], row[5], renewed)
 return row
-"""
+""".encode()
 """Fence, model, version, checkpoint, and the key where it is to be renewed."""
 SAVE = f"""{_NOW}{_REFRESH}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return 'gone' end
@@ -63,7 +63,7 @@ if not fence then return 'gone' end
 if tonumber(fence) ~= tonumber(ARGV[3]) then return 'moved' end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[4], 'version', ARGV[5])
 return refresh(ARGV[1], ARGV[2], key, renewed) or 'saved'
-"""
+""".encode()
 """What came of it, or the key that is to be renewed now that it is saved."""
 _NAMED = """
 local named = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1])
@@ -72,17 +72,17 @@ CLAIM = f"""{_NAMED}
 if named and named ~= ARGV[3] then return named end
 redis.call('SET', KEYS[1], '?' .. ARGV[2], 'PX', ARGV[1])
 return '?' .. ARGV[2]
-"""
+""".encode()
 """Whom the key names: this stream, if it names none, or one that is known to be dead."""
 CONFIRM = f"""{_NAMED}
 if named ~= '?' .. ARGV[2] and named ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
 return 1
-"""
+""".encode()
 """Whether the key still names this stream, which is there."""
 
 
-def run(script: str, key: str, *arguments: str | int | bytes) -> Command:
+def run(script: bytes, key: str, *arguments: str | int | bytes) -> Command:
     """Run the script on its key."""
     return Command(key, ["EVAL", script, 1, key, *arguments], writes=True)
 

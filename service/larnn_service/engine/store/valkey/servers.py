@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, Protocol
 
 from redis.asyncio import Redis, RedisCluster
@@ -109,7 +110,9 @@ class Cluster:
         self._new = new
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._map: RedisCluster | None = None
-        self._looking = asyncio.Lock()
+        self._look: asyncio.Task[RedisCluster] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Lanes of nodes that are no primaries any more."""
 
     async def lane(self, key: str) -> Lane:
         node = (await self._slots()).get_node_from_key(key)
@@ -143,20 +146,30 @@ class Cluster:
             self._map = None
 
     async def close(self) -> None:
-        lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            await lane.close()
+        if self._look is not None:
+            await asyncio.wait([self._look])
+        await asyncio.gather(*self._ending, *[lane.close() for lane in self._lanes.values()])
+        self._lanes.clear()
 
     async def _slots(self) -> RedisCluster:
-        """Which node has which slots. Raises RedisClusterException where none says."""
+        """Which node has which slots. Raises RedisClusterException where none says.
+
+        All who ask at the same time wait for one look, which goes on where one of them has no time
+        left: what it has opened is closed.
+        """
         if self._map is not None:
             return self._map
-        async with self._looking:
-            if self._map is None:
-                self._map = await self._look()
-            return self._map
+        if self._look is None:
+            self._look = asyncio.create_task(self._looked(), context=Context())
+            self._look.add_done_callback(self._seen)
+        return await asyncio.shield(self._look)
 
-    async def _look(self) -> RedisCluster:
+    def _seen(self, look: asyncio.Task[RedisCluster]) -> None:
+        self._look = None
+        if not look.cancelled() and look.exception() is None:
+            self._map = look.result()
+
+    async def _looked(self) -> RedisCluster:
         nodes = dict.fromkeys([*self._lanes, *self._nodes])
         found = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
@@ -170,5 +183,7 @@ class Cluster:
         await found.nodes_manager.aclose()
         primaries = {(node.host, int(node.port)) for node in found.get_primaries()}
         for gone in self._lanes.keys() - primaries:
-            await self._lanes.pop(gone).close()
+            task = asyncio.create_task(self._lanes.pop(gone).close(), context=Context())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
         return found

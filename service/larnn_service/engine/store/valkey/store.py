@@ -82,8 +82,9 @@ class ValkeyStore:
                 await self.delete(stream)
 
     async def named(self, key: str) -> str | None:
+        name = _key_name(key)
         with contextlib.suppress(DamagedCheckpoint):
-            if found := await self._answer(Command(_key_name(key), ["GET", _key_name(key)])):
+            if found := await self._answer(Command(name, ["GET", name])):
                 stream = _text(found).removeprefix(scripts.PENDING)
                 return stream if await self._is_there(stream) else None
         return None
