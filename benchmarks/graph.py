@@ -66,7 +66,7 @@ def graph(
         print("larnn-kernels is not installed: the operator is left out; make kernels")
     lines: list[dict[str, Any]] = []
     for name, config in (QUICK if quick else SIZES).items():
-        short = {1: 4} if quick else SHORT
+        short = {1: 2} if quick else SHORT
         lines += _measured(name, config, peak, 1 if quick else rounds, short)
     record = {
         "command": "graph",

@@ -68,7 +68,7 @@ def test_it_loads_nothing_from_elsewhere(toy_url: str, open_page: OpenPage) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_doors_are_accessible_in_both_schemes(
+def test_the_endpoints_are_accessible_in_both_schemes(
     toy_url: str,
     open_page: OpenPage,
     picture: Callable[[Page], Path],
@@ -90,7 +90,7 @@ def test_it_fits_a_phone(toy_url: str, open_page: OpenPage) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_a_door_is_tried(toy_url: str, open_page: OpenPage, tmp_path: Path) -> None:
+def test_an_endpoint_is_tried(toy_url: str, open_page: OpenPage, tmp_path: Path) -> None:
     """With a body of JSON, a query, a path's parameter, a file, and a wrong one."""
     page = open_page(f"{toy_url}/docs", expected="the server responded with a status of 422")
     classify = door(page, "post", "/classify")

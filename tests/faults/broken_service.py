@@ -9,13 +9,13 @@ from larnn_service.engine.streams.advancer import Answer
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
 
-FENCE = "if tonumber(fence) ~= tonumber(ARGV[3]) then return 'moved' end"
+FENCE = b"if tonumber(fence) ~= tonumber(ARGV[3]) then return 'moved' end"
 
 
 def without_fences() -> None:
     """A store that takes a checkpoint from whoever writes last."""
     assert FENCE in scripts.SAVE
-    scripts.SAVE = scripts.SAVE.replace(FENCE, "")
+    scripts.SAVE = scripts.SAVE.replace(FENCE, b"")
 
 
 def without_offsets() -> None:
