@@ -83,7 +83,9 @@ class Batcher:
         step's outputs are kept. Of a row whose answer is not finite comes BadValue, Internal where
         the run failed for this row alone, Full where the time is up. Raises Full.
         """
-        steps = sum([len(x) for x, _ in rows])
+        steps = 0
+        for x, _ in rows:
+            steps += len(x)
         if self._waiting_steps + steps > self._max_waiting_steps:
             raise Full(
                 f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
