@@ -162,7 +162,8 @@ class Batcher:
         work = partial(run, self._backend, self._arena, self._contract, rows, slots, counts)
         if may_be_short and self._short_runs.is_short(len(rows), max(counts), only):
             _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
-            self._start_soon()
+            if self._queue:
+                self._start_soon()
             return True
         self._executor.start(work, partial(self._end, rows, counts, telemetry))
         return False
@@ -205,7 +206,8 @@ class Batcher:
         over = self._settle(rows, counts, telemetry, outcome)
         self._start_runs(here=False)
         _answer_all(over)
-        self._start_soon()  # behind what the answers have to do in the next turn
+        if self._queue:
+            self._start_soon()  # behind what the answers have to do in the next turn
 
     def _settle(
         self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception
