@@ -42,10 +42,12 @@ class Backlog:
         """The next piece, until `parsed`."""
         self._began = time.perf_counter()
         if self.size <= self._size:
-            return self.take_all()
-        piece = self._data[self._place : self._place + self._size]
-        self._place += self._size
-        self.size -= self._size
+            piece = self._data[self._place :]
+            self._data, self._place, self.size = b"", 0, 0
+        else:
+            piece = self._data[self._place : self._place + self._size]
+            self._place += self._size
+            self.size -= self._size
         return piece
 
     def parsed(self) -> None:
