@@ -101,11 +101,10 @@ class WebSocketConnection(asyncio.Protocol):
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
         self._wanted, self._at_work = True, 0
-        if self._messages or self._backlog.size:
-            self._ahead = True
+        self._ahead = bool(self._messages or self._backlog.size)
+        if self._ahead:
             self._go_on_later()
         else:
-            self._ahead = False
             self._count()
 
     # The transport's side.
@@ -151,8 +150,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._may_parse():
             self._feed(backlog.next())
             backlog.parsed()
-        if self._messages:
-            self._deliver()
+        self._deliver()
         if backlog.size and self._may_parse():
             self._go_on_later()
         self._count()
@@ -192,7 +190,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _deliver(self) -> None:
         """Hand the next message over, if the session takes one and the client reads."""
-        if not self._wanted or self._closing or self._writing_paused:
+        if not self._wanted or not self._messages or self._closing or self._writing_paused:
             return
         message, is_text = self._messages.popleft()
         ahead, self._ahead = self._ahead, False
