@@ -44,7 +44,7 @@ _DTYPES |= {f"tensor({name})": name for name in _SAME}
 _WATCHDOG = Watchdog()
 _FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
 _GRAPH_ID = "gpu_graph_id"
-"""An option of a run, whose default onnxruntime takes by an exception: it costs 50 µs each time."""
+"""An option of a run. Where it is not set onnxruntime raises and catches an exception each time."""
 _NOWHERE = os.path.join(os.devnull, "none")
 """A folder that cannot be: no weights are read from a disk, least of all the working folder's."""
 
