@@ -102,6 +102,8 @@ class Output(Strict):
 
     def from_columns(self, columns: Floats) -> NDArray[Any]:
         """[…, columns] → […, *step_shape], as the graph gave it."""
+        if self.dtype == "float32" and len(self.step_shape) == 1:
+            return columns
         shape = (*columns.shape[:-1], *self.step_shape)
         if self.dtype == "float32":
             return columns.reshape(shape)

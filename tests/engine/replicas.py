@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Outcome, Survives

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.interface import Outcome, Survives

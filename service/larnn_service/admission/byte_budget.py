@@ -70,7 +70,7 @@ class Held:
 
     def set(self, size: int) -> None:
         """Set the size that has come by now. Raises Full, and keeps the size before."""
-        counted = max(size - FREE, 0)
+        counted = size - FREE if size > FREE else 0
         if counted != self._counted:
             self._waiting.change(counted - self._counted, self._owner)
             self._counted = counted

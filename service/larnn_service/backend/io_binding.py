@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,11 +18,26 @@ _BFLOAT16 = 16
 Bind = Callable[[str, str, int, Any, Any, int], None]
 
 
+SHAPES = 256
+"""For so many shapes of x what a run takes and gives stays bound."""
+
+
+class _Bound(NamedTuple):
+    """What is bound for one shape of x: views of the session's own memory."""
+
+    binding: Any
+    x: NDArray[Any]
+    lengths: Indices
+    rows: Indices
+    to: Indices
+    outputs: list[NDArray[Any]]
+
+
 class BoundSession:
     """Runs on state that is handed over, or on state that stays where it is.
 
     To bind an array takes as long as a step of a small network. What runs take and give is copied
-    into memory of the session's own, which stays bound from run to run while its shape stays.
+    into memory of the session's own, which stays bound for each shape that has come.
     """
 
     def __init__(self, session: Any, contract: Contract, run: Callable[..., Any]) -> None:
@@ -37,12 +52,12 @@ class BoundSession:
             if tensor.dtype == "bfloat16"
             for name in (tensor.name, tensor.next_name)
         }
-        self._binding = session.io_binding()
-        self._bound: State | None = None
+        self._bound: dict[tuple[int, ...], _Bound] = {}
+        """By the shape of x."""
+        self._tensors: State | None = None
+        """The state that they are bound to."""
         self._own: dict[str, NDArray[Any]] = {}
         """By name, as large as was needed."""
-        self._shape: tuple[int, ...] = ()
-        """Of the bound x."""
 
     def run(self, x: Steps, lengths: NDArray[np.int64], state: State) -> tuple[Floats, State]:
         """x, lengths, state [batch, …] → columns of the outputs, next state."""
@@ -83,42 +98,45 @@ class BoundSession:
         self, x: Steps, lengths: NDArray[np.int64], tensors: State, rows: Indices, to: Indices
     ) -> Floats:
         """As `Backend.advance`, where the graph takes row numbers: no state is copied."""
-        if tensors is not self._bound:
-            self._bound = None  # until all of it is bound
-            for tensor in self._contract.state:
-                array = tensors[tensor.name]
-                self._bind(self._binding.bind_input, tensor.name, array)
-                self._bind(self._binding.bind_output, tensor.next_name, array)
-            self._bound = tensors
-        if x.shape != self._shape:
-            self._shape = ()  # until all of it is bound
-            self._take(x.shape, x.dtype)
-            self._shape = x.shape
-        self._x[:], self._lengths[:], self._rows[:], self._to[:] = x, lengths, rows, to
-        self._run(self._session.run_with_iobinding, self._binding)
-        columns = to_columns(self._contract.outputs, self._outputs)
+        if tensors is not self._tensors or len(self._bound) > SHAPES:
+            self._bound.clear()
+            self._tensors = tensors
+        if (bound := self._bound.get(x.shape)) is None:
+            bound = self._bind_all(x.shape, x.dtype, tensors)
+            self._bound[x.shape] = bound
+        bound.x[:], bound.lengths[:], bound.rows[:], bound.to[:] = x, lengths, rows, to
+        self._run(self._session.run_with_iobinding, bound.binding)
+        columns = to_columns(self._contract.outputs, bound.outputs)
         return columns.copy()  # the next run writes into the same memory
 
-    def _take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """Bind memory for an x of that shape and what goes with it."""
-        bind_input, bind_output = self._binding.bind_input, self._binding.bind_output
-        batch = shape[:1]
-        self._x = self._array(bind_input, INPUT, shape, dtype)
-        self._lengths = self._array(bind_input, LENGTHS, batch, np.int64)
-        self._rows = self._array(bind_input, ROWS, batch, np.int64)
-        self._to = self._array(bind_input, NEXT_ROWS, batch, np.int64)
-        self._outputs = [
-            self._array(bind_output, o.name, (*shape[:2], *o.step_shape), o.dtype)
-            for o in self._contract.outputs
-        ]
+    def _bind_all(self, shape: tuple[int, ...], dtype: np.dtype[Any], tensors: State) -> _Bound:
+        """Bind the state, and memory for an x of that shape and what goes with it."""
+        binding = self._session.io_binding()
+        take, give, batch = binding.bind_input, binding.bind_output, shape[:1]
+        for tensor in self._contract.state:
+            _bind(take, tensor.name, tensors[tensor.name])
+            _bind(give, tensor.next_name, tensors[tensor.name])
+        return _Bound(
+            binding,
+            self._array(take, INPUT, shape, dtype),
+            self._array(take, LENGTHS, batch, np.int64),
+            self._array(take, ROWS, batch, np.int64),
+            self._array(take, NEXT_ROWS, batch, np.int64),
+            [
+                self._array(give, o.name, (*shape[:2], *o.step_shape), o.dtype)
+                for o in self._contract.outputs
+            ],
+        )
 
     def _array(self, bind: Bind, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         size, own = math.prod(shape), self._own.get(name)
         if own is None or own.size < size:
             own = self._own[name] = np.empty(size, dtype=dtype)
+            self._bound.clear()  # what is bound to less memory would keep it
         array = own[:size].reshape(shape)
-        self._bind(bind, name, array)
+        _bind(bind, name, array)
         return array
 
-    def _bind(self, bind: Bind, name: str, array: NDArray[Any]) -> None:
-        bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+def _bind(bind: Bind, name: str, array: NDArray[Any]) -> None:
+    bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)

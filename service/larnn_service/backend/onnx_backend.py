@@ -43,6 +43,8 @@ _DTYPES |= {f"tensor({name})": name for name in _SAME}
 
 _WATCHDOG = Watchdog()
 _FOLDER_OF_DATA = "session.model_external_initializers_file_folder_path"
+_GRAPH_ID = "gpu_graph_id"
+"""An option of a run. Where it is not set onnxruntime raises and catches an exception each time."""
 _NOWHERE = os.path.join(os.devnull, "none")
 """A folder that cannot be: no weights are read from a disk, least of all the working folder's."""
 
@@ -148,6 +150,7 @@ class OnnxAttention:
 def _run_within(within: float, run: Callable[..., T], *arguments: Any) -> T:
     """Run with these arguments and options, which end it after so many seconds."""
     options = onnxruntime.RunOptions()
+    options.add_run_config_entry(_GRAPH_ID, "0")
     _WATCHDOG.begin(options, within)
     try:
         return run(*arguments, options)

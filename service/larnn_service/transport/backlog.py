@@ -20,34 +20,34 @@ class Backlog:
 
     def __init__(self) -> None:
         self._data, self._place, self._size, self._began = b"", 0, LARGEST, 0.0
-
-    def __len__(self) -> int:
-        return len(self._data) - self._place
+        self.size = 0
+        """Bytes that wait."""
 
     def add(self, data: bytes) -> None:
         """More has come."""
-        self._data = self._data[self._place :] + data if self else data
-        self._place = 0
+        self._data = self._data[self._place :] + data if self.size else data
+        self._place, self.size = 0, len(self._data)
 
     @property
     def is_one_piece(self) -> bool:
         """Whether the next piece is all of it."""
-        return len(self) <= self._size
+        return self.size <= self._size
 
     @property
     def is_small(self) -> bool:
         """Whether it is a few pieces, as a request's body may be."""
-        return len(self) <= 4 * self._size
+        return self.size <= 4 * self._size
 
     def next(self) -> bytes:
         """The next piece, until `parsed`."""
         self._began = time.perf_counter()
-        if self.is_one_piece:
+        if self.size <= self._size:
             piece = self._data[self._place :]
-            self._data, self._place = b"", 0
+            self._data, self._place, self.size = b"", 0, 0
         else:
             piece = self._data[self._place : self._place + self._size]
             self._place += self._size
+            self.size -= self._size
         return piece
 
     def parsed(self) -> None:
@@ -59,14 +59,14 @@ class Backlog:
             self._size = min(self._size * 2, LARGEST)
 
     def take_all(self) -> bytes:
-        """All of it, which is left to another."""
+        """All of it."""
         data = self._data[self._place :]
         self.clear()
         return data
 
     def clear(self) -> None:
         """Forget it."""
-        self._data, self._place = b"", 0
+        self._data, self._place, self.size = b"", 0, 0
 
 
 class Turns:

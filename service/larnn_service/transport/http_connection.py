@@ -108,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
     def _parse(self) -> None:
         """Pieces for a moment, as far as to the head of the request behind the one at work."""
         until = time.perf_counter() + SLOW
-        while self._backlog and self._may_parse() and time.perf_counter() < until:
+        while self._backlog.size and self._may_parse() and time.perf_counter() < until:
             try:
                 self._feed(self._backlog.next())
                 self._backlog.parsed()
@@ -135,7 +135,7 @@ class HttpConnection(asyncio.Protocol):
         """Parse on, in a turn that comes; or read on, where there is nothing to parse."""
         if not self._may_parse() or self._writing_paused:
             self.reading.pause()
-        elif self._backlog:
+        elif self._backlog.size:
             self.reading.pause()
             self._hub.turns.add(self._parse)
         elif not self._body_paused:
@@ -149,7 +149,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _count(self) -> None:
         """What waits of requests, and what the client does not read."""
-        waiting = len(self._backlog) + sum([m.waiting for m in list(self._messages)[1:]])
+        waiting = self._backlog.size + sum([m.waiting for m in list(self._messages)[1:]])
         if self._writing_paused:
             waiting += self.transport.get_write_buffer_size()
         try:
@@ -217,7 +217,7 @@ class HttpConnection(asyncio.Protocol):
         self._body_paused = False
         if self._messages and self._messages[0] is message:
             self._messages.popleft()
-        more = bool(self._messages or self._backlog or self._refusal)
+        more = bool(self._messages or self._backlog.size or self._refusal)
         if close or (self._half_closed and not more):
             self.transport.close()
             return

@@ -101,7 +101,7 @@ class WebSocketConnection(asyncio.Protocol):
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
         self._wanted, self._at_work = True, 0
-        self._ahead = bool(self._messages or self._backlog)
+        self._ahead = bool(self._messages or self._backlog.size)
         if self._ahead:
             self._go_on_later()
         else:
@@ -146,18 +146,19 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _parse(self) -> None:
         """One piece, and hand the message over that is whole, while the client reads."""
+        backlog = self._backlog
         if self._may_parse():
-            self._feed(self._backlog.next())
-            self._backlog.parsed()
+            self._feed(backlog.next())
+            backlog.parsed()
         self._deliver()
-        if self._may_parse():
+        if backlog.size and self._may_parse():
             self._go_on_later()
         self._count()
 
     def _may_parse(self) -> bool:
         """Whether there is more, and no whole message waits."""
         waits = bool(self._messages) or self._writing_paused
-        return bool(self._backlog) and (self._closing or not waits)
+        return self._backlog.size > 0 and (self._closing or not waits)
 
     def _feed(self, data: bytes) -> None:
         self._protocol.receive_data(data)
@@ -199,19 +200,20 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _count(self) -> None:
         """All that came and is not answered. While more than a little waits, no more is read."""
-        waiting = len(self._backlog)
+        waiting = self._backlog.size
         if self._messages:
             waiting += sum([len(message) for message, _ in self._messages])
         if waiting > FREE:
             self._reading.pause()
-        else:
+        elif self._reading.paused:
             self._reading.resume()
         if self._closing:
             return
-        incomplete = self._fragments.size + self._in_parser
-        unread = self.transport.get_write_buffer_size() if self._writing_paused else 0
+        held = self._at_work + waiting + self._fragments.size + self._in_parser
+        if self._writing_paused:
+            held += self.transport.get_write_buffer_size()
         try:
-            self._held.set(self._at_work + waiting + incomplete + unread)
+            self._held.set(held)
         except Full as error:
             self._let_go(error)
 
@@ -221,7 +223,7 @@ class WebSocketConnection(asyncio.Protocol):
         """The ping interval is over: ping, or look after the ping that was sent."""
         if self._closing:
             return
-        what = self._keepalive.next(behind=bool(self._backlog) or self._reading.paused)
+        what = self._keepalive.next(behind=self._backlog.size > 0 or self._reading.paused)
         if what == "dead":
             self._protocol.fail(_NO_PONG, "keepalive ping timeout")
             self._flush()
@@ -269,7 +271,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._fragments.clear()
         self._held.set(0)
         self._reading.resume()
-        if self._backlog:
+        if self._backlog.size:
             self._go_on_later()
 
     def _flush(self) -> None:

@@ -125,17 +125,18 @@ def json_sequences(
 
 def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
-    text = bytes(raw)
+    text, contract = bytes(raw), model.manifest.contract
+    width = contract.input.width
     numbers = read_numbers(text, 1)
-    if numbers is not None and numbers.depth == 2 and numbers.width == _width(model):
+    if numbers is not None and numbers.depth == 2 and numbers.width == width:
         check_chunk_size(numbers.rows[0], limit)
-        steps = numbers.values.reshape(-1, numbers.width)
+        steps = numbers.values.reshape(-1, width)
     else:
-        reader = SequenceReader("steps", _width(model), model.manifest.name, nested=False)
+        reader = SequenceReader("steps", width, model.manifest.name, nested=False)
         [steps] = reader.read(
             memoryview(text), lambda steps: check_chunk_size(sum(steps), limit), 1, limit
         )
-    return steps if model.manifest.contract.vocabulary is None else checked(steps, model, "steps")
+    return steps if contract.vocabulary is None else checked(steps, model, "steps")
 
 
 def _width(model: Model) -> int:

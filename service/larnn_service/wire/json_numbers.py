@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
@@ -14,8 +15,27 @@ from larnn_service.native import door
 
 _LONG = 2**16
 """Bytes of a text while whose reading others have the interpreter."""
-_Address = ctypes.c_float * 0
-"""Stands for the memory of an array: numpy's own `ctypes.data` takes three times as long."""
+
+
+class _Room:
+    """Memory that a text is read into, and its addresses."""
+
+    def __init__(self, size: int, most: int) -> None:
+        """For a text of so many bytes, and so many sequences."""
+        self.values = np.empty(size // 2, dtype=np.float32)  # a number takes a digit and a comma
+        self.values_at = self.values.ctypes.data
+        self.sizes, self.shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
+        self.sizes_at, self.shape_at = map(ctypes.addressof, (self.sizes, self.shape))
+
+
+class _Own(threading.local):
+    """Of each thread: what texts of one sequence that are not long are read into."""
+
+    def __init__(self) -> None:
+        self.room = _Room(_LONG, 1)
+
+
+_OWN = _Own()
 
 
 class Numbers(NamedTuple):
@@ -41,17 +61,17 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
     Returns the numbers, or None where the text is anything else or where the native library is
     missing or has no such function. Use another decoder then: it says what is wrong with the text.
     """
-    if (read := _native_reader(len(text) > _LONG)) is None:
+    size = len(text)
+    if (read := _native_reader(size > _LONG)) is None:
         return None
-    values = np.empty(len(text) // 2, dtype=np.float32)  # a number takes a digit and a separator
-    sizes, shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
-    place = _Address.from_buffer(values.data)
+    room = _OWN.room if most == 1 and size <= _LONG else _Room(size, most)
     start = text if isinstance(text, bytes) else np.frombuffer(text, np.uint8).ctypes.data
-    if not (count := read(start, len(text), place, len(values), sizes, most, shape)):
+    count = read(start, size, room.values_at, size // 2, room.sizes_at, most, room.shape_at)
+    if not count:
         return None
-    depth, width = shape
-    rows = sizes[:count]
-    return Numbers(values[: sum(rows) * width].copy(), depth, width, rows)
+    depth, width = room.shape
+    rows = room.sizes[:count]
+    return Numbers(room.values[: sum(rows) * width].copy(), depth, width, rows)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
@@ -15,7 +15,7 @@ NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
 
 
-class ChunkRequest(NamedTuple):
+class ChunkRequest(msgspec.Struct, frozen=True, eq=False):
     """Steps [steps, channels] of a stream, `offset` of them sent before, and what to answer."""
 
     offset: int
@@ -57,8 +57,8 @@ class StreamDecoder:
             )
             options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
             return ChunkRequest(offset, steps, options, acked)
-        width = model.manifest.contract.input.width
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * width, TOKEN)
+        contract = model.manifest.contract
+        most = BESIDE + self._max_chunk_steps * max(NUMBER * contract.input.width, TOKEN)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
@@ -72,7 +72,7 @@ class StreamDecoder:
                 f"under {self._subprotocol} a chunk is a binary frame; only `end` is text"
             )
         options = options.but(decoded)
-        options.check(model.manifest.contract, model.manifest.name)
+        options.check(contract, model.manifest.name)
         return ChunkRequest(
             decoded.offset,
             chunk_steps(decoded, model, self._max_chunk_steps),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import Checkpoint

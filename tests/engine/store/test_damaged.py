@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from larnn_service.admission.keys import new_key
 from larnn_service.engine.streams.checkpoint import beginning

@@ -83,7 +83,9 @@ class Batcher:
         step's outputs are kept. Of a row whose answer is not finite comes BadValue, Internal where
         the run failed for this row alone, Full where the time is up. Raises Full.
         """
-        steps = sum([len(x) for x, _ in rows])
+        steps = 0
+        for x, _ in rows:
+            steps += len(x)
         if self._waiting_steps + steps > self._max_waiting_steps:
             raise Full(
                 f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
@@ -160,7 +162,8 @@ class Batcher:
         work = partial(run, self._backend, self._arena, self._contract, rows, slots, counts)
         if may_be_short and self._short_runs.is_short(len(rows), max(counts), only):
             _answer_all(self._settle(rows, counts, telemetry, outcome_of(work)))
-            self._start_soon()
+            if self._queue:
+                self._start_soon()
             return True
         self._executor.start(work, partial(self._end, rows, counts, telemetry))
         return False
@@ -203,7 +206,8 @@ class Batcher:
         over = self._settle(rows, counts, telemetry, outcome)
         self._start_runs(here=False)
         _answer_all(over)
-        self._start_soon()  # behind what the answers have to do in the next turn
+        if self._queue:
+            self._start_soon()  # behind what the answers have to do in the next turn
 
     def _settle(
         self, rows: list[Row], counts: list[int], telemetry: Run, outcome: Ran | Exception

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+import msgspec
 from opentelemetry.trace import SpanContext
 
 from larnn_service.interfaces import Floats, RowState, Steps
@@ -24,8 +24,7 @@ def result_of_row(outcome: Outcome) -> Result:
     return outcome
 
 
-@dataclass(eq=False, slots=True)
-class Submission:
+class Submission(msgspec.Struct, eq=False):
     """Rows that came together and are answered together."""
 
     then: Then
@@ -42,8 +41,7 @@ class Submission:
     """Answered, late, or nobody's any more."""
 
 
-@dataclass(eq=False, slots=True)
-class Row:
+class Row(msgspec.Struct, eq=False):
     """One sequence on its way through."""
 
     x: Steps
@@ -55,7 +53,7 @@ class Row:
     """Among the rows of its submission."""
     left: int
     """Steps that wait or run."""
-    outputs: list[Floats] = field(default_factory=list)
+    outputs: list[Floats] = []
     alone: bool = False
 
     def next(self, count: int) -> Steps:

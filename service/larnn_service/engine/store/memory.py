@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from larnn_service.engine.store.fences import next_fence
 from larnn_service.engine.store.health import StoreHealth
@@ -73,12 +75,12 @@ class MemoryStore:
 
     def put(self, checkpoint: Checkpoint) -> Outcome:
         """`save` where there is no task to wait in."""
-        if (entry := self._entry(checkpoint.stream)) is None:
+        entry, now = self._entries.get(checkpoint.stream), self._clock()
+        if entry is None or entry.expires <= now:
             return "gone"
         if entry.fence != checkpoint.fence:
             return "moved"
-        entry.checkpoint = checkpoint
-        entry.expires = self._clock() + self._ttl
+        entry.checkpoint, entry.expires = checkpoint, now + self._ttl
         return "saved"
 
     async def delete(self, stream: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from larnn_service.deadlines import late
 from larnn_service.engine.batching.batcher import Batcher
@@ -26,8 +27,7 @@ Answer = Callable[[Advanced | Exception], None]
 """Gets what came of a chunk, once, in the event loop."""
 
 
-@dataclass(eq=False, slots=True)
-class _Work:
+class _Work(msgspec.Struct, eq=False):
     """A chunk on its way."""
 
     stream: Stream

@@ -6,11 +6,11 @@ import hashlib
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
@@ -28,8 +28,7 @@ class DamagedCheckpoint(ValueError):
     for the log, and repeats none of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """State, position and unacknowledged outputs of a stream, written and read as one."""
 
     stream: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from larnn_service.engine.streams.checkpoint import Checkpoint
@@ -11,7 +12,7 @@ from larnn_service.errors import Backpressure, BadValue, Expired, Gap
 from larnn_service.interfaces import Floats, RowState, Steps
 
 
-class Chunk(NamedTuple):
+class Chunk(msgspec.Struct, frozen=True, eq=False):
     """Steps of a stream: [steps, channels], `offset` of them sent before."""
 
     offset: int
@@ -44,11 +45,12 @@ class Advance:
         """Raises Expired after the end, Gap, BadValue, Backpressure."""
         if before.ended and not _is_kept(chunk, before):
             raise Expired("the stream has ended; open a new one")
-        if chunk.offset > before.position:
+        consumed = before.position - chunk.offset
+        if consumed < 0:
             raise Gap(chunk.offset, before.position)
         self.before, self._chunk = before, chunk
         self._kept = _unacknowledged(before, chunk, max_unacked_steps)
-        self.fresh = chunk.steps[before.position - chunk.offset :]
+        self.fresh = chunk.steps[consumed:] if consumed else chunk.steps
         """The steps that the stream has not consumed."""
 
     @property
@@ -92,7 +94,7 @@ def _unacknowledged(checkpoint: Checkpoint, chunk: Chunk, most: int) -> Floats:
             f"the stream is at {position}: send what follows",
             expected_offset=position,
         )
-    kept = outputs[max(acked - first, 0) :]
+    kept = outputs[acked - first :] if acked > first else outputs
     if len(kept) + max(chunk.end - position, 0) > most:
         raise Backpressure(
             f"more than {most} steps are unacknowledged; read the answers and send `acked`"

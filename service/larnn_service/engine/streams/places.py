@@ -46,9 +46,11 @@ class Places:
 
     def note(self, stream: Stream) -> None:
         """It keeps other answers than before."""
-        size = stream.checkpoint.outputs.nbytes if self.get(stream.id) is stream else 0
-        self.kept_bytes += size - stream.kept_bytes
-        stream.kept_bytes = size
+        now = stream.checkpoint
+        size = now.outputs.nbytes if self._by_id.get(now.stream) is stream else 0
+        if size != stream.kept_bytes:
+            self.kept_bytes += size - stream.kept_bytes
+            stream.kept_bytes = size
 
     def remove(self, stream: Stream) -> None:
         """It leaves memory, where it has not been resumed as another since."""

@@ -26,8 +26,9 @@ class RealTime:
 
     def consumed(self, steps: int, now: float) -> None:
         """The stream has come so many steps further."""
-        earliest = now - MOST_LATE
-        self._consumed_until = max(self._consumed_until, earliest) + steps * self._seconds
+        if self._consumed_until < (earliest := now - MOST_LATE):
+            self._consumed_until = earliest
+        self._consumed_until += steps * self._seconds
 
     def is_live(self, pause: float, now: float) -> bool:
         """Whether the chunk that comes now belongs to a live stream. It came so many seconds after

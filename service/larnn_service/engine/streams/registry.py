@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store

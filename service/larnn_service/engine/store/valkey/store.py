@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import blake2s
 from typing import Any
 
+from msgspec.structs import replace
 from redis.exceptions import RedisClusterException, RedisError
 
 from larnn_service.engine.store import rows
