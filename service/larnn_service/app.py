@@ -84,10 +84,10 @@ class Service:
         gate = Gate(settings, engine.streams.ids)
         self.bytes = gate.bytes
         self.metrics = engine.streams.metrics
-        self.pipeline = Pipeline(gate, self.metrics)
+        self._decoding = decoding = Decoding()
+        self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
         inference = Inference(engine, settings)
-        self._decoding = decoding = Decoding()
         operators = Operators(settings)
         repository = ModelRepository(engine, operators)
         endpoints: list[Endpoint] = [

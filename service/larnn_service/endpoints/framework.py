@@ -33,6 +33,7 @@ def surround(app: FastAPI, pipeline: Pipeline) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
     app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_middleware(Heads)
     app.add_middleware(Admission, gate=pipeline.gate)
     app.add_middleware(Measured, pipeline=pipeline)
 
@@ -40,6 +41,21 @@ def surround(app: FastAPI, pipeline: Pipeline) -> None:
 def own_key(request: Request, idempotency_key: str | None) -> str | None:
     """An Idempotency-Key is the owner's: another's same key is another."""
     return None if idempotency_key is None else f"{request.state.owner}/{idempotency_key}"
+
+
+class Heads:
+    """ASGI middleware: HEAD is GET without the body (RFC 9110, 9.3.2), which the server leaves out.
+
+    Load balancers ask so whether the service is able.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = scope | {"method": "GET"}
+        await self._app(scope, receive, send)
 
 
 class Admission:
