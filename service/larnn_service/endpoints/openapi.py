@@ -76,12 +76,13 @@ def operation(
     return {"summary": summary, "tags": [tag], **body, "responses": told, **more}
 
 
-def add_document(app: FastAPI, endpoints: Sequence[Endpoint]) -> None:
+def add_document(app: FastAPI, endpoints: Sequence[Endpoint], root_path: str = "") -> None:
     """GET /openapi.json. The text is made once: it is large, and asked for by anyone."""
+    servers = {"servers": [{"url": root_path}]} if root_path else {}
 
     @cache
     def text() -> bytes:
-        return msgspec.json.encode(document(app, endpoints))
+        return msgspec.json.encode(document(app, endpoints) | servers)
 
     async def get(_: Request) -> Response:
         return Response(text(), media_type="application/json")

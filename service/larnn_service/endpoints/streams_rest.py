@@ -43,7 +43,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         start = start_of(model, asked.context)
         stream = await engine.open(model, key, request.state.owner, start)
-        location = {"Location": f"/streams/{stream.id}"}
+        location = {"Location": f"{settings.root_path}/streams/{stream.id}"}
         return json_response(opened(engine, stream), 201, location)
 
     @routes.get(

@@ -50,7 +50,8 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
 
 def _decode(decoder: msgspec.json.Decoder[T], text: bytes | bytearray) -> T:
     if _has_null(text):
-        text = _without_nulls(text, _optional_fields(decoder.type), _DEEPEST)
+        kind: Any = decoder.type
+        text = _without_nulls(text, _optional_fields(kind), _DEEPEST)
     return decoder.decode(text)
 
 
