@@ -21,7 +21,19 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "THIRD_PARTY.md"
 GPU = "gpu.txt"
 """These pins are installed beside no others: their requirements are those that it lists."""
-EXTRAS = ("", "serve", "serve-gpu", "tables", "train", "otel", "grpc", "phone", "s3", "hf", "mlflow")
+EXTRAS = (
+    "",
+    "serve",
+    "serve-gpu",
+    "tables",
+    "train",
+    "otel",
+    "grpc",
+    "phone",
+    "s3",
+    "hf",
+    "mlflow",
+)
 PROPRIETARY = "LicenseRef-NVIDIA-Proprietary"
 SPDX = {
     "Apache Software License": "Apache-2.0",

@@ -89,11 +89,11 @@ def started(command: list[str], variables: Mapping[str, str], folder: Path) -> I
     try:
         for line in popen.stderr:
             log.append(line)
-            if match := re.search(r"gRPC on (\S+)", line):
+            if match := re.search(r"gRPC on ([^\s\"]+)", line):
                 grpc = match[1]
-            if match := re.search(r"metrics on (\S+)", line):
+            if match := re.search(r"metrics on ([^\s\"]+)", line):
                 metrics = f"http://{match[1]}"
-            if match := re.search(r"running on (https?://\S+)", line):
+            if match := re.search(r"running on (https?://[^\s\"]+)", line):
                 yield Process(match[1], popen, grpc, metrics, log)
                 break
         else:
