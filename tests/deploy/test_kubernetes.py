@@ -192,4 +192,4 @@ def test_valkey_takes_the_charts_arguments(valkey_program: None, tmp_path: Path)
             server.terminate()
     assert told["appendonly"] == "yes" and told["appendfsync"] == "always"
     assert told["maxmemory-policy"] == "noeviction" and told["maxmemory"] == "536870912"
-    assert told["save"] == "" and Path(told["dir"]).samefile(tmp_path)
+    assert told["save"] == "" and Path(str(told["dir"])).samefile(tmp_path)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from larnn_service.endpoints.oip.grpc_status import Context
 from larnn_service.engine.engine import Engine
@@ -19,7 +19,7 @@ MOST_WATCHING = 1_000
 _STATUS = health_pb2.HealthCheckResponse
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     """The whole server's name is empty; the protocol's service has the same answer."""
 
     def __init__(self, engine: Engine, services: set[str]) -> None:

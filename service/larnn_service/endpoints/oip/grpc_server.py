@@ -81,7 +81,8 @@ class GrpcServer:
         if certificate is None or key is None:
             return self._server.add_insecure_port(address)
         files = _Certificate(key, certificate)
-        credentials = grpc.dynamic_ssl_server_credentials(files.now(), files.if_changed)
+        later: Any = files.if_changed  # its type says nothing of None
+        credentials = grpc.dynamic_ssl_server_credentials(files.now(), later)
         return self._server.add_secure_port(address, credentials)
 
     async def stop(self) -> None:
