@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 PREFIX = "LARNN_"
-ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS"))
-"""Names that the client, the command line and training read."""
+ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS", "KERNELS_LEVEL"))
+"""Names that the command line, training and the native library read."""
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://\S+", re.I)
 
 
