@@ -36,7 +36,8 @@ COPY LICENSE NOTICE ./
 RUN python -m compileall -q --invalidation-mode unchecked-hash service
 
 FROM python:3.13-slim-trixie
-# Where a volume for streams is put: what Docker makes of it has this owner.
+# Where a volume for streams is put, or for models that are fetched: what Docker makes of it has
+# this owner.
 RUN install -d -o 10001 -g 10001 /var/lib/larnn
 COPY --from=packages /venv /venv
 COPY --from=packages /app /app
@@ -46,7 +47,9 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LARNN_HOST=0.0.0.0 \
     LARNN_PORT=8000 \
-    LARNN_MODELS=/app/models
+    LARNN_MODELS=/app/models \
+    LARNN_MODELS_CACHE=/var/lib/larnn/models \
+    HOME=/var/lib/larnn
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
