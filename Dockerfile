@@ -12,14 +12,15 @@ RUN kernels/headers onnxruntime \
 FROM python:3.13-slim-trixie AS packages
 # cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
 ARG PROVIDER=cpu
-# otel: what exporting to an OpenTelemetry collector needs; grpc: what LARNN_GRPC_PORT needs
+# otel: what exporting to an OpenTelemetry collector needs; grpc: what LARNN_GRPC_PORT needs;
+# s3, hf, mlflow: what fetching models from there needs
 ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
 RUN python constraints/needs.py service "$PROVIDER" $EXTRAS > needs.txt \
-    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -r needs.txt
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -c constraints/sources.txt -r needs.txt
 COPY --from=kernels /build/wheels wheels
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps wheels/*.whl
 WORKDIR /app
@@ -35,6 +36,9 @@ COPY LICENSE NOTICE ./
 RUN python -m compileall -q --invalidation-mode unchecked-hash service
 
 FROM python:3.13-slim-trixie
+# Where a volume for streams is put, or for models that are fetched: what Docker makes of it has
+# this owner.
+RUN install -d -o 10001 -g 10001 /var/lib/larnn
 COPY --from=packages /venv /venv
 COPY --from=packages /app /app
 WORKDIR /app
@@ -43,7 +47,9 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LARNN_HOST=0.0.0.0 \
     LARNN_PORT=8000 \
-    LARNN_MODELS=/app/models
+    LARNN_MODELS=/app/models \
+    LARNN_MODELS_CACHE=/var/lib/larnn/models \
+    HOME=/var/lib/larnn
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -7,7 +7,7 @@
 #                      make soak  hostile clients beside live streams, for two hours
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
 # make wheels          the wheels, into dist/; make release  and their checks and the SBOM
-# make third-party     THIRD_PARTY.md, anew
+# make third-party     THIRD_PARTY.md, anew; make manifests  deploy/kubernetes, as its chart renders it
 # make kernels         the native library, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
 PYTHON ?= python3
@@ -25,7 +25,7 @@ space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
 
-.PHONY: serve phone test attack fuzz soak ray-test check format train export compose-test kernels \
+.PHONY: serve phone test attack fuzz soak ray-test check format train export compose-test kernels manifests \
     kernels-check third-party wheels release
 
 serve: $(SERVICE_READY)
@@ -102,6 +102,10 @@ wheels: $(DEV_READY)
 	rm -rf dist $(addsuffix /build/lib,$(WHEELS)) $(addsuffix /build/bdist.*,$(WHEELS))
 	set -e; for source in $(WHEELS); do $(DEV) -m build -q --no-isolation --wheel --outdir dist $$source; done
 
+# deploy/kubernetes anew, as the chart of deploy/helm renders it
+manifests: $(DEV_READY)
+	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.deploy.helm
+
 release: wheels
 	$(DEV) -m twine check --strict dist/*.whl
 	$(PYTHON) -m venv --clear build/sbom
@@ -114,11 +118,11 @@ third-party: $(DEV_READY)
 	mv build/THIRD_PARTY.md THIRD_PARTY.md
 
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt)
+$(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt sources.txt)
 	$(PYTHON) constraints/needs.py service $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
 	$(SERVICE) constraints/needs.py service $(PROVIDER) $(EXTRAS) > .venv/needs.txt
-	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc) -r .venv/needs.txt
+	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc sources) -r .venv/needs.txt
 	$(SERVICE) wheels/uplot.py
 	touch $@
 
@@ -127,7 +131,7 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefi
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt dev.txt release.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt sources.txt dev.txt release.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py larnn serve train dev release > .venv-dev/needs.txt

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 import uvloop
+from msgspec.structs import replace
 
 from benchmarks.measure import write
 from benchmarks.redis_py import Servers, bare

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ class Process:
     popen: subprocess.Popen[str]
     grpc: str = ""
     """Where it takes gRPC, if it does."""
+    metrics: str = ""
+    """Where its metrics are, if they have a port of their own."""
+    log: list[str] = field(default_factory=list)
+    """Its lines until it was ready."""
 
     def stop(self) -> int:
         """SIGTERM, and the exit status once it has drained."""
@@ -80,15 +84,17 @@ def started(command: list[str], variables: Mapping[str, str], folder: Path) -> I
     """
     popen = subprocess.Popen(command, env=variables, cwd=folder, stderr=subprocess.PIPE, text=True)
     assert popen.stderr is not None
-    log = []
-    grpc = ""
+    log: list[str] = []
+    grpc = metrics = ""
     try:
         for line in popen.stderr:
             log.append(line)
-            if match := re.search(r"gRPC on (\S+)", line):
+            if match := re.search(r"gRPC on ([^\s\"]+)", line):
                 grpc = match[1]
-            if match := re.search(r"running on (https?://\S+)", line):
-                yield Process(match[1], popen, grpc)
+            if match := re.search(r"metrics on ([^\s\"]+)", line):
+                metrics = f"http://{match[1]}"
+            if match := re.search(r"running on (https?://[^\s\"]+)", line):
+                yield Process(match[1], popen, grpc, metrics, log)
                 break
         else:
             raise AssertionError("the service did not come up:\n" + "".join(log))

@@ -139,6 +139,11 @@ TABLES: dict[str, Renderer] = {
             line | {"tried": ", ".join(map(str, line["sizes"]))} for line in record["lines"]
         ),
     ),
+    "memory": specified(
+        "runs side by side | resident, without work | at most, at work | a run",
+        "{concurrency} | {quiet_mb} MB | {at_work_mb} MB | {a_run_mb} MB",
+        "rows",
+    ),
     "training": specified(
         "loop | ms a batch | autograd ÷ this",
         "{way} | {ms:.0f} | {autograd_over_this:.2f}x",

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from larnn_service.admission.authorization import Operators
 from larnn_service.admission.gate import SHARE, Gate
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.backend.model_repository import Repository
+from larnn_service.backend.sources.factory import is_address, open_cache
 from larnn_service.endpoints import (
     framework,
     health,
@@ -32,6 +34,7 @@ from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.classify import Classify
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.exchange import Endpoint, Exchange, Pipeline
+from larnn_service.endpoints.metrics_port import MetricsPort
 from larnn_service.endpoints.oip import rest
 from larnn_service.endpoints.oip.inference import Inference
 from larnn_service.endpoints.oip.repository import ModelRepository
@@ -53,7 +56,7 @@ from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry import otel
 from larnn_service.transport.asgi import serve_http, serve_websocket
-from larnn_service.wire.http import Head, Response
+from larnn_service.wire.http import Head, Response, below
 
 if TYPE_CHECKING:
     from larnn_service.endpoints.oip.grpc_server import GrpcServer
@@ -67,14 +70,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError where it cannot serve."""
         self._settings = settings
-        folder = Repository(
-            settings.models,
-            settings.provider,
-            settings.concurrency,
-            max_bytes=settings.max_model,
-            run_within=settings.request_timeout,
-        )
         threads = LoadThreads(settings.load_timeout)
+        folder = _repository(settings, threads)
         models = at_start(folder, settings.model, settings.versions, threads)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
@@ -84,10 +81,10 @@ class Service:
         gate = Gate(settings, engine.streams.ids)
         self.bytes = gate.bytes
         self.metrics = engine.streams.metrics
-        self.pipeline = Pipeline(gate, self.metrics)
+        self._decoding = decoding = Decoding()
+        self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
         inference = Inference(engine, settings)
-        self._decoding = decoding = Decoding()
         operators = Operators(settings)
         repository = ModelRepository(engine, operators)
         endpoints: list[Endpoint] = [
@@ -113,19 +110,26 @@ class Service:
         framework.surround(app, self.pipeline)
         one_worker = OneWorker(settings)
         app.include_router(health.router(engine))
-        app.include_router(metrics.router(self.metrics, one_worker))
+        self.metrics_port: MetricsPort | None = None
+        if settings.metrics_port is None:
+            app.include_router(metrics.router(self.metrics, one_worker))
+        else:
+            self.metrics_port = MetricsPort(engine, self.pipeline)
         app.include_router(model_admin.router(engine, operators, one_worker))
         app.include_router(shedding.router(engine, operators, one_worker))
         app.include_router(streams_rest.router(engine, settings))
         app.include_router(stream_state.router(engine, settings))
         app.include_router(rest.router(engine, repository, settings))
-        openapi.add_document(app, endpoints)
+        openapi.add_document(app, endpoints, settings.root_path)
         live_page.add_pages(app)
         self.framework: ASGIApp = app
         self.grpc = _grpc_server(engine, inference, repository, gate, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """For any ASGI server."""
+        if scope["type"] in ("http", "websocket"):
+            root = self._settings.root_path or scope.get("root_path", "")
+            scope = {**scope, "path": below(root, scope["path"]), "root_path": ""}
         if scope["type"] == "http":
             await serve_http(self, scope, receive, send)
         elif scope["type"] == "websocket":
@@ -168,10 +172,13 @@ class Service:
                 self.refusal = error
                 raise
         engine.start()
-        idle = asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))
+        regular = [asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))]
+        if settings.models_poll is not None:
+            regular.append(asyncio.create_task(_follow_models(engine, settings.models_poll)))
         self.when_started()
         yield
-        idle.cancel()
+        for task in regular:
+            task.cancel()
         soon = settings.drain_timeout / 8
         within = soon if engine.draining else settings.drain_timeout  # our own server has drained
         await engine.drain(within)
@@ -193,6 +200,29 @@ def create_app(settings: Settings) -> Service:
     return Service(settings)
 
 
+def _repository(settings: Settings, threads: LoadThreads) -> Repository:
+    """The folder of the models, filled where they come from elsewhere. Raises StartupError."""
+    open_folder = partial(
+        Repository,
+        provider=settings.provider,
+        runs=settings.concurrency,
+        max_bytes=settings.max_model,
+        run_within=settings.request_timeout,
+        served_as=settings.served_as,
+    )
+    if not is_address(settings.models):
+        return open_folder(Path(settings.models))
+    cache = open_cache(settings.models, settings.models_cache.expanduser(), settings.max_model)
+    folder = open_folder(cache.root, refresh=cache.refresh)
+    try:
+        threads.now(partial(cache.refresh, first=True), f"fetching {settings.models}")
+    except StartupError as error:
+        if not folder.names():
+            raise
+        logger.error("what was fetched before serves: %s", error)
+    return folder
+
+
 def _grpc_server(
     engine: Engine,
     inference: Inference,
@@ -210,10 +240,10 @@ def _grpc_server(
     except (ImportError, RuntimeError) as error:  # tritonclient makes the one into the other
         raise StartupError(
             "LARNN_GRPC_PORT needs packages that are not installed: make serve EXTRAS=grpc, docker "
-            f"build --build-arg EXTRAS=grpc, or pip install 'tritonclient[grpc]' ({error})"
+            f"build --build-arg EXTRAS=grpc, or pip install 'larnn[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    return GrpcServer(Doors(calls, gate, engine, settings), settings)
+    return GrpcServer(Doors(calls, gate, engine, settings), engine, settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:
@@ -241,6 +271,12 @@ def _streams(settings: Settings, models: Models) -> Streams:
         checkpoint_interval=settings.checkpoint_interval,
         connection_age=settings.max_connection_age,
     )
+
+
+async def _follow_models(engine: Engine, interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        await engine.control.follow()
 
 
 async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:

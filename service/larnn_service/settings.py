@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import secrets
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from larnn_service.contract import ModelName
+from larnn_service.cores import cores
+from larnn_service.variables import service_links
 
 _STORE = re.compile(r"memory|sqlite:////.+|(redis|valkey)s?(\+cluster|\+sentinel)?://.+|unix://.+")
+
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 def entries(setting: str) -> list[str]:
@@ -49,10 +66,22 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one and logs it."""
+    root_path: str = ""
+    """Path of the service behind a proxy, as /name: requests may have it before their own."""
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Port of the metrics and of health, without keys; they are at the other port no more. Of
+    several processes each takes the next one."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
     """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
-    models: Path = Field(default_factory=models_folder)
-    """Folder of exported models: <name>/<version>/model.json."""
+    models: str = Field(default_factory=lambda: str(models_folder()))
+    """Folder of exported models, <name>/<version>/model.json, or where to fetch one from:
+    s3://bucket/path, hf://owner/name, models:/name@alias"""
+    models_cache: Path = Path("~/.cache/larnn/models")
+    """Folder for models that are fetched."""
+    models_poll: float | None = Field(None, gt=0)
+    """How often the models are looked at again, and loaded where they changed."""
+    served_as: str = ""
+    """Name of the only model towards clients, where it is not the one of its manifest."""
     model: str = ""
     """The model that answers a request which names none. The default is the folder's only model,
     and larnn-har where there are several."""
@@ -111,8 +140,9 @@ class Settings(BaseSettings):
     operators."""
     worker_timeout: float = Field(30.0, gt=0)
     """One of several processes whose event loop stands still for so long is replaced."""
-    concurrency: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
-    """Runs of the model side by side in a process; one thread each. The default is its cores."""
+    concurrency: int = Field(default_factory=cores, ge=1)
+    """Runs of the model side by side in a process; one thread each. The default is its cores, as
+    far as a container's quota goes."""
     max_batch_size: int = Field(64, ge=1)
     """Rows in one run."""
     max_run_steps: int = Field(256, ge=1)
@@ -156,12 +186,32 @@ class Settings(BaseSettings):
     streams an eighth of it."""
     arrival_timeout: float = Field(10.0, gt=0)
     """How long a request's head may take to come, and each 10 KiB of its body."""
+    keep_alive: float = Field(75.0, gt=0)
+    """How long a connection is kept that asks nothing; longer than a proxy in front keeps it."""
     send_timeout: float = Field(10.0, gt=0)
     """How long a client may leave waiting answers unread before its connection is closed."""
     idle_timeout: float = Field(300.0, gt=0)
     """A stream that nobody touches for so long leaves memory: for its store, or for good."""
+    drain_delay: float = Field(0.0, ge=0)
+    """How long the service goes on after SIGTERM, not ready any more, before it drains: until
+    balancers send nothing more."""
     drain_timeout: float = Field(10.0, gt=0)
     """How long running work may take to end after SIGTERM; the process ends within twice that."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables; those that Kubernetes made are none."""
+        if isinstance(env_settings, EnvSettingsSource):
+            links, found = service_links(env_settings.env_vars), env_settings.env_vars
+            env_settings.env_vars = {name: found[name] for name in found if name not in links}
+        return init_settings, env_settings
 
     @property
     def is_local(self) -> bool:
@@ -180,6 +230,25 @@ class Settings(BaseSettings):
                 "redis+cluster://host:port,host:port or redis+sentinel://host:port/service"
             )
         return store
+
+    @field_validator("served_as")
+    @classmethod
+    def _a_name_is_one(cls, name: str) -> str:
+        return TypeAdapter(ModelName).validate_python(name)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _a_path_is_text(cls, models: object) -> object:
+        return str(models) if isinstance(models, Path) else models
+
+    @field_validator("root_path")
+    @classmethod
+    def _a_path_has_an_end(cls, path: str) -> str:
+        """Without the slash at its end."""
+        path = path.rstrip("/")
+        if path and not _ROOT_PATH.fullmatch(path):
+            raise ValueError("say /name, or /name/of/more, of letters, digits, . _ ~ -")
+        return path
 
     @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins")
     @classmethod

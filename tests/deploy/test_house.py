@@ -109,3 +109,9 @@ def test_who_may_come_in_without_a_key_comes_from_this_machine() -> None:
         hosts = service.get("environment", {}).get("LARNN_ALLOWED_HOSTS", name)
         assert name in hosts.split(","), "it answers to its own name"
         assert "*" not in hosts
+
+
+def test_a_volume_for_streams_belongs_to_the_images_user() -> None:
+    image = (live.ROOT / "Dockerfile").read_text()
+    [user] = re.findall(r"^USER (\d+):\d+$", image, re.M)
+    assert f"install -d -o {user} -g {user} /var/lib/larnn" in image

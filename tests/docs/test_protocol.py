@@ -34,8 +34,10 @@ DEFAULTS = {
     "models": "`models`, or the package `larnn-models`",
     "model": "the only one, or `larnn-har`",
     "secret": "random",
-    "concurrency": "number of cores",
-} | dict.fromkeys(("api_keys", "allowed_hosts", "allowed_origins", "operators"), "none")
+    "concurrency": "number of cores, or the container's quota",
+} | dict.fromkeys(
+    ("api_keys", "allowed_hosts", "allowed_origins", "operators", "root_path", "served_as"), "none"
+)
 
 
 def test_the_http_examples_are_answered_as_written(client: httpx.Client) -> None:

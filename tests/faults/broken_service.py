@@ -2,6 +2,8 @@
 
 import os
 
+from msgspec.structs import replace
+
 from larnn_service.__main__ import main
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.valkey import scripts
@@ -23,7 +25,7 @@ def without_offsets() -> None:
     advance = Engine.advance
 
     def as_new(self: Engine, stream: Stream, chunk: Chunk, answer: Answer, **options: bool) -> None:
-        here = chunk._replace(offset=stream.checkpoint.position, acked=None)
+        here = replace(chunk, offset=stream.checkpoint.position, acked=None)
 
         def then(told: Advanced | Exception) -> None:
             answer(told._replace(position=chunk.end) if isinstance(told, Advanced) else told)

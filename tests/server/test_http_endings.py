@@ -7,7 +7,6 @@ import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,11 +15,9 @@ import pytest
 
 from larnn_service.endpoints.exchange import Exchange
 from larnn_service.engine.engine import Engine
-from larnn_service.process import server
 from larnn_service.transport.framework_request import FrameworkRequest
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.http_message import Message
-from larnn_service.transport.hub import Limits
 from tests import live
 from tests.server.raw import (
     GOOD,
@@ -42,9 +39,8 @@ REQUESTS = "larnn_http_request_duration_seconds_count"
 def test_idle_connections_are_closed_and_none_that_is_at_work(
     toy_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "Limits", partial(Limits, keep_alive=0.3))
     with (
-        live.running(models=toy_models, model="toy") as url,
+        live.running(models=toy_models, model="toy", keep_alive=0.3) as url,
         httpx.Client(base_url=url, timeout=120) as client,
         contextlib.ExitStack() as stack,
     ):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from larnn_service.process import server
 from larnn_service.transport import hub
 from larnn_service.transport.request_parser import MAX_HEAD, MAX_LINES
 from tests import live
@@ -97,10 +95,9 @@ def test_a_body_of_the_smallest_chunks_is_read(client: httpx.Client) -> None:
 
 
 @pytest.fixture
-def hasty(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def hasty(toy_models: Path) -> Iterator[httpx.Client]:
     """A service that waits for requests, and for readers, no longer than a moment."""
-    monkeypatch.setattr(server, "Limits", partial(hub.Limits, keep_alive=0.3))
-    settings = {"arrival_timeout": 0.3, "send_timeout": 0.3}
+    settings = {"keep_alive": 0.3, "arrival_timeout": 0.3, "send_timeout": 0.3}
     with (
         live.running(models=toy_models, model="toy", **settings) as url,
         httpx.Client(base_url=url, timeout=100) as client,

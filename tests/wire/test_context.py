@@ -12,9 +12,9 @@ from larnn_service.contract import GraphFile, Manifest
 from larnn_service.errors import BadShape, BadValue
 from larnn_service.interfaces import Model
 from larnn_service.tensors import ContextDtype, ContextTensor
-from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.context import start_of
 from larnn_service.wire.http_schemas import ClassifyBody
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
 from tests import toy
 from tests.engine.bench import Sums

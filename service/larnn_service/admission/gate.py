@@ -61,6 +61,12 @@ class Gate:
         self._callers.check_room(owner)
         return owner
 
+    def admit_to_metrics(self, head: Head) -> str:
+        """The same at the metrics' own port, which needs no key. Raises Forbidden."""
+        self._hosts.check(head)
+        self.origins.check(head)
+        return ""
+
     def is_reserved(self, head: Head) -> bool:
         """Whether an operator or a probe needs it, however many others there are."""
         return head.path.startswith(RESERVED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from larnn_service.backend.first_run import run_first
 from larnn_service.backend.initial_arrays import read_arrays
+from larnn_service.backend.layout import Places, by_name, without_name
 from larnn_service.backend.model_files import VersionFolder
 from larnn_service.backend.onnx_backend import Graph, OnnxAttention, OnnxBackend, Provider
 from larnn_service.backend.tokenizer import SentencePieceTokenizer
@@ -34,48 +35,66 @@ class Repository:
         *,
         max_bytes: int = MAX_BYTES,
         run_within: float = math.inf,
+        served_as: str = "",
+        refresh: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Each model that is loaded is ready for `runs` concurrent runs; others as `load_model`."""
-        self.root = root
-        self._max_bytes = max_bytes
+        """Each model that is loaded is ready for `runs` concurrent runs; others as `load_model`.
+
+        `served_as`: the name of the only model, where it is not the manifest's. `refresh` makes the
+        folder as its source is, and says whether it changed; it raises StartupError.
+        """
+        self.root, self.refresh = root, refresh
+        self._max_bytes, self._served_as = max_bytes, served_as
         self._load = partial(
             load_model, provider=provider, runs=runs, max_bytes=max_bytes, run_within=run_within
         )
 
     def names(self) -> list[str]:
-        """Every model with a version, whole or not; hidden folders are nobody's."""
-        if not self.root.is_dir():
-            return []
-        folders = (path for path in self.root.iterdir() if not path.name.startswith("."))
-        return sorted(path.name for path in folders if _versions(path))
+        """Every model with a version, whole or not."""
+        return list(self._places())
 
     def versions(self, name: str) -> list[int]:
         """The versions of a model, ascending, whole or not; none of an unknown name."""
-        return _versions(self.root / name) if name in self.names() else []
+        return sorted(self._places().get(name, {}))
 
     def newest(self, name: str) -> Path:
         """The folder of its highest version. Raises StartupError where it has none."""
-        if not (found := self.versions(name)):
+        if not (found := self._places().get(name)):
             raise StartupError(f"{self.root} has no version of {name}")
-        return self.root / name / str(found[-1])
+        return found[max(found)]
 
     def load(self, name: str, version: int) -> Model:
         """A verified version; raises StartupError with the file and the field."""
-        return self._load(self.root / name / str(version))
+        folder = self._folder(name, version)
+        return self._load(folder, named=self._is_named(folder), served_as=self._served_as)
 
     def manifest(self, name: str, version: int) -> Manifest:
         """What a version says of itself; raises StartupError with the file and the field."""
-        return _manifest(VersionFolder(self.root / name / str(version), self._max_bytes))
+        folder = self._folder(name, version)
+        files = VersionFolder(folder, self._max_bytes)
+        return _manifest(files, self._is_named(folder), self._served_as)
 
+    def _folder(self, name: str, version: int) -> Path:
+        return self._places().get(name, {}).get(version, self.root / name / str(version))
 
-def _versions(folder: Path) -> list[int]:
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if _is_version(path))
+    def _is_named(self, folder: Path) -> bool:
+        return folder.parent.parent == self.root
 
-
-def _is_version(path: Path) -> bool:
-    return path.name.isascii() and path.name.isdecimal() and path.name[0] != "0" and path.is_dir()
+    def _places(self) -> Places:
+        """Raises StartupError where the setting of a name is for several models."""
+        if alone := without_name(self.root):
+            manifests = [_manifest(VersionFolder(f, self._max_bytes), named=False) for f in alone]
+            name = self._served_as or manifests[-1].name
+            return {name: {m.version: f for m, f in zip(manifests, alone, strict=True)}}
+        places = by_name(self.root)
+        if not self._served_as or not places:
+            return places
+        if len(places) > 1:
+            raise StartupError(
+                f"LARNN_SERVED_AS={self._served_as}: {self.root} has several models, "
+                f"{', '.join(places)}; leave it out, or give it a folder of one"
+            )
+        return {self._served_as: next(iter(places.values()))}
 
 
 def load_model(
@@ -85,14 +104,18 @@ def load_model(
     *,
     max_bytes: int = MAX_BYTES,
     run_within: float = math.inf,
+    named: bool = True,
+    served_as: str = "",
 ) -> Model:
     """Load models/<name>/<version>/; raises StartupError with the file and the field.
 
     Each file is read once: what was verified is what runs, whatever happens to the file. It has run
     once. `max_bytes`: of its files together. `run_within`: seconds after which a run is ended.
+    `named`: the folder's name says what it holds. `served_as`: its name towards clients, where that
+    is not the manifest's.
     """
     files = VersionFolder(folder, max_bytes)
-    manifest = _manifest(files)
+    manifest = _manifest(files, named, served_as)
     contract, graph, second = manifest.contract, manifest.graph, manifest.attention
     with _blamed(folder / MANIFEST_FILE):
         arrays = read_arrays(files, contract)
@@ -121,18 +144,18 @@ def _graph(files: VersionFolder, file: GraphFile) -> Graph:
     return Graph(files.verified(file), {each.file: files.verified(each) for each in file.data})
 
 
-def _manifest(files: VersionFolder) -> Manifest:
+def _manifest(files: VersionFolder, named: bool = True, served_as: str = "") -> Manifest:
     folder, path = files.path, files.path / MANIFEST_FILE
     try:
         manifest = Manifest.model_validate_json(files.read(MANIFEST_FILE))
     except ValidationError as error:
         raise StartupError(f"{path}: {_first_problem(error)}") from error
-    if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
+    if named and (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
         raise StartupError(
             f"{path}: it describes {manifest.name}/{manifest.version}, "
             f"its folder is {folder.parent.name}/{folder.name}"
         )
-    return manifest
+    return manifest.model_copy(update={"name": served_as}) if served_as else manifest
 
 
 def _tokenizer(files: VersionFolder, vocabulary: Vocabulary | None) -> Tokenizer | None:

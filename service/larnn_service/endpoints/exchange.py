@@ -7,13 +7,16 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.admission.gate import Gate
+from larnn_service.endpoints.decoding import Decoding
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
+from larnn_service.wire.content_encoding import decoded, is_encoded
 from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import Head, Response
 
@@ -81,6 +84,7 @@ class Pipeline:
 
     gate: Gate
     metrics: Metrics
+    decoding: Decoding
     at_work: set[Exchange] = field(default_factory=set)
 
     def close(self) -> None:
@@ -164,8 +168,23 @@ class Exchange:
         """The body is whole: let the endpoint begin."""
         if self.answered:
             return
-        request = Request(self._head, self._parameters, self._body, self._owner)
-        self._body = b""
+        body, self._body = self._body, b""
+        if not is_encoded(self._head):
+            return self._begin(body)
+        plain = partial(decoded, self._head, body, self._endpoint.max_body)
+        token = CALL.set(self._call)
+        self._abandon = self._pipeline.decoding.begin(plain, self._begin_decoded, self.answer)
+        CALL.reset(token)
+
+    def _begin_decoded(self, body: bytes | bytearray) -> Callable[[], object]:
+        """The body is decompressed, and counts as what it is now."""
+        assert self._held is not None
+        self._held.set(len(body))
+        self._begin(body)
+        return lambda: None
+
+    def _begin(self, body: bytes | bytearray) -> None:
+        request = Request(self._head, self._parameters, body, self._owner)
         token = CALL.set(self._call)
         try:
             if self._span is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,18 +22,26 @@ from larnn_service.errors import BadMessage, Internal, ServiceError
 from larnn_service.telemetry.calls import CALL, Call, failed
 from larnn_service.wire import http
 from larnn_service.wire.error_responses import no_such_door, response_of
-from larnn_service.wire.http import head_of
+from larnn_service.wire.http import Head, head_of
 
 logger = logging.getLogger(__name__)
 
 
-def surround(app: FastAPI, pipeline: Pipeline) -> None:
-    """Put every route of the framework behind the gate, and measure and answer what it raises."""
+Admit = Callable[[Head], str]
+"""From a request's head to its caller's name. Raises ServiceError."""
+
+
+def surround(app: FastAPI, pipeline: Pipeline, admit: Admit | None = None) -> None:
+    """Put every route of the framework behind the gate, and measure and answer what it raises.
+
+    `admit`: the gate's for all doors, or for those that the application has alone.
+    """
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameter)
     app.add_exception_handler(ClientDisconnect, _client_gone)
-    app.add_middleware(Admission, gate=pipeline.gate)
+    app.add_middleware(Heads)
+    app.add_middleware(Admission, gate=pipeline.gate, admit=admit or pipeline.gate.admit)
     app.add_middleware(Measured, pipeline=pipeline)
 
 
@@ -42,14 +50,29 @@ def own_key(request: Request, idempotency_key: str | None) -> str | None:
     return None if idempotency_key is None else f"{request.state.owner}/{idempotency_key}"
 
 
+class Heads:
+    """ASGI middleware: HEAD is GET without the body (RFC 9110, 9.3.2), which the server leaves out.
+
+    Load balancers ask so whether the service is able.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
 class Admission:
     """ASGI middleware: asks the gate, and tells browsers which pages may read the response.
 
     Leaves the caller's name in `state.owner`, and in `state.held` what is counted of the body.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app, self._gate = app, gate
+    def __init__(self, app: ASGIApp, gate: Gate, admit: Admit) -> None:
+        self._app, self._gate, self._admit = app, gate, admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +86,7 @@ class Admission:
             await send(message)
 
         try:
-            owner = self._gate.admit(head)
+            owner = self._admit(head)
         except ServiceError as error:
             failed(error.code)
             return await starlette(response_of(error, scope["path"]))(scope, receive, told)

@@ -73,8 +73,8 @@ def _status(text: str, **details: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": schema, "example": told}}}
 
 
-def router(engine: Engine) -> APIRouter:
-    """The routes of health and of the served models."""
+def probes(engine: Engine) -> APIRouter:
+    """The routes by which others learn whether it is alive, and whether it is able."""
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz", summary="Alive", responses={200: _status("alive")})
@@ -94,13 +94,21 @@ def router(engine: Engine) -> APIRouter:
         reason = await engine.streams.store.health.check()
         if engine.ready:
             return JSONResponse({"status": "ready"})
-        if engine.draining:
+        if engine.draining or engine.leaving:
             status = {"status": "draining"}
         elif reason:
             status = {"status": "not ready", "store": reason}
         else:
             status = {"status": "warming up"}
         return JSONResponse(status, 503, {"Retry-After": "1"})
+
+    return routes
+
+
+def router(engine: Engine) -> APIRouter:
+    """The routes of health and of the served models."""
+    routes = APIRouter(tags=["health"])
+    routes.include_router(probes(engine))
 
     @routes.get("/models", summary="The served models")
     async def models() -> Models:

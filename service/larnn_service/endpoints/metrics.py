@@ -10,9 +10,10 @@ from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.telemetry.metrics import Metrics
 
 
-def router(metrics: Metrics, one_worker: OneWorker) -> APIRouter:
-    """The route of the metrics."""
-    routes = APIRouter(tags=["health"], dependencies=[Depends(one_worker)])
+def router(metrics: Metrics, one_worker: OneWorker | None = None) -> APIRouter:
+    """The route of the metrics; `one_worker` refuses where several share its port."""
+    guards = [] if one_worker is None else [Depends(one_worker)]
+    routes = APIRouter(tags=["health"], dependencies=guards)
 
     @routes.get("/metrics", summary="What was measured, for Prometheus", response_class=Response)
     async def read_metrics() -> Response:

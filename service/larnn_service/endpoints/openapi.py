@@ -31,17 +31,8 @@ from larnn_service.wire.stream_schemas import OpenedMessage, PredictionMessage, 
 if TYPE_CHECKING:
     from larnn_service.endpoints.exchange import Endpoint
 
-BODIES = (
-    ClassifyBody,
-    ClassifyAnswer,
-    OpenBody,
-    StepsBody,
-    OpenedMessage,
-    PredictionMessage,
-    Problem,
-    ShedBody,
-    WhichBody,
-)
+REQUESTS = (ClassifyBody, OpenBody, StepsBody, ShedBody, WhichBody)
+BODIES = (*REQUESTS, ClassifyAnswer, OpenedMessage, PredictionMessage, Problem)
 
 
 def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
@@ -85,12 +76,13 @@ def operation(
     return {"summary": summary, "tags": [tag], **body, "responses": told, **more}
 
 
-def add_document(app: FastAPI, endpoints: Sequence[Endpoint]) -> None:
+def add_document(app: FastAPI, endpoints: Sequence[Endpoint], root_path: str = "") -> None:
     """GET /openapi.json. The text is made once: it is large, and asked for by anyone."""
+    servers = {"servers": [{"url": root_path}]} if root_path else {}
 
     @cache
     def text() -> bytes:
-        return msgspec.json.encode(document(app, endpoints))
+        return msgspec.json.encode(document(app, endpoints) | servers)
 
     async def get(_: Request) -> Response:
         return Response(text(), media_type="application/json")
@@ -113,6 +105,8 @@ def document(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     )
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(components)
+    for asked in (*REQUESTS, *oip.REQUESTS):
+        _take_null_for_absence(components[asked.__name__])
     for name, example in (EXAMPLES | oip_examples.EXAMPLES).items():
         schemas[name]["examples"] = [example]
     _refuse_by_problems(schema)
@@ -121,6 +115,16 @@ def document(app: FastAPI, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _take_null_for_absence(schema: dict[str, Any]) -> None:
+    """What `wire.json_bodies` does, as JSON Schema says it."""
+    for name, field in schema["properties"].items():
+        if name not in schema.get("required", ()) and {"type": "null"} not in field.get(
+            "anyOf", ()
+        ):
+            default = {"default": field.pop("default")} if "default" in field else {}
+            schema["properties"][name] = {"anyOf": [field, {"type": "null"}], **default}
 
 
 def _refuse_by_problems(schema: dict[str, Any]) -> None:

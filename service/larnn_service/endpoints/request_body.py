@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.errors import TooLarge
+from larnn_service.wire.content_encoding import decoded, is_encoded
 from larnn_service.wire.http import head_of
 
 SMALL = 2**16
@@ -15,12 +18,14 @@ LARGEST_OPENING = 2**17
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge and Full, before reading where Content-Length says enough.
+    """The whole body, decompressed. Raises BadMessage, TooLarge and Full, before reading where
+    Content-Length says enough.
 
     Its bytes are counted until the request is answered.
     """
     held: Held = request.state.held
-    if (announced := head_of(request.scope).content_length) > limit:
+    head = head_of(request.scope)
+    if (announced := head.content_length) > limit:
         raise _too_large(limit)
     held.check(announced)
     body = bytearray()
@@ -29,7 +34,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise _too_large(limit)
         held.set(len(body) + len(part))
         body += part
-    return bytes(body)
+    if not is_encoded(head):
+        return bytes(body)
+    plain = await asyncio.to_thread(decoded, head, body, limit)
+    held.set(len(plain))
+    return bytes(plain)
 
 
 def _too_large(limit: int) -> TooLarge:

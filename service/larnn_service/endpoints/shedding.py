@@ -14,8 +14,8 @@ from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.errors import Conflict
-from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.http_schemas import ShedBody
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.stream_schemas import OpenedMessage
 
 

@@ -77,6 +77,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         """Both go on by themselves. The Idempotency-Key is as for opening."""
         key = own_key(request, idempotency_key)
         stream = await engine.fork(stream_id, key, request.state.owner)
-        return json_response(opened(engine, stream), 201, {"Location": f"/streams/{stream.id}"})
+        location = {"Location": f"{settings.root_path}/streams/{stream.id}"}
+        return json_response(opened(engine, stream), 201, location)
 
     return routes

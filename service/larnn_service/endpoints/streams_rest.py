@@ -14,9 +14,9 @@ from larnn_service.endpoints.request_body import LARGEST_OPENING, read_body
 from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
-from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.context import start_of
 from larnn_service.wire.http_schemas import OpenBody
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.stream_schemas import OpenedMessage
 
 _OPEN = msgspec.json.Decoder(OpenBody)
@@ -43,7 +43,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         start = start_of(model, asked.context)
         stream = await engine.open(model, key, request.state.owner, start)
-        location = {"Location": f"/streams/{stream.id}"}
+        location = {"Location": f"{settings.root_path}/streams/{stream.id}"}
         return json_response(opened(engine, stream), 201, location)
 
     @routes.get(

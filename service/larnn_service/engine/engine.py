@@ -38,6 +38,8 @@ class Engine:
         self.streams = streams
         self.control = ModelControl(models, streams)
         self.draining = False
+        self.leaving = False
+        """It drains soon, and goes on until then: whoever asks whether it is ready is told no."""
         self._started = False
         self.alone: Callable[[], bool] = lambda: False
         """Whether there is but one client. For whoever knows its connections to say."""
@@ -68,7 +70,8 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether it is warm, does not drain, and its store was well when last seen."""
-        return self._started and not self.draining and not self.streams.store.health.reason
+        going_on = not (self.draining or self.leaving)
+        return self._started and going_on and not self.streams.store.health.reason
 
     def model(self, name: str | None, version: int | None = None) -> Model:
         """The named model, or the default one; the version that answers, or the named one.

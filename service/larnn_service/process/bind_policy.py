@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 
 from larnn_service.admission.keys import ApiKeys
 from larnn_service.errors import StartupError
 from larnn_service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -18,6 +21,18 @@ def check_exposure(settings: Settings) -> None:
         "set LARNN_API_KEYS (python -m service keys NAME makes one), or LARNN_ALLOW_ANYONE=true "
         "where something else keeps others out"
     )
+
+
+def renew_certificate(context: ssl.SSLContext, settings: Settings) -> None:
+    """Connections that come have what the files hold now; where that is no good, what was there."""
+    try:
+        check_tls(settings)
+    except StartupError as error:
+        logger.error("the certificate stays as it was: %s", error)
+        return
+    assert settings.tls_cert is not None
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    logger.info("the certificate is that of the files now")
 
 
 def check_tls(settings: Settings) -> None:

@@ -14,14 +14,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic_settings import CliApp
-
-from larnn_service.__main__ import refusals
 from larnn_service.admission.keys import new_key
 from larnn_service.errors import StartupError
 from larnn_service.process.ending import leaving_threads_behind
 from larnn_service.process.server import prepare
-from larnn_service.settings import Settings
+from larnn_service.process.startup import read_settings, refusals
 
 PORT = 8443
 LIFETIME = timedelta(days=7)
@@ -35,7 +32,7 @@ def main(arguments: list[str]) -> None:
         refusals(),
         TemporaryDirectory(prefix="larnn-") as folder,
     ):
-        settings = CliApp.run(Settings, cli_args=arguments)
+        settings = read_settings(arguments)
         host = settings.host if "host" in settings.model_fields_set else own_address()
         port = settings.port if "port" in settings.model_fields_set else PORT
         changes: dict[str, object] = {"host": host, "port": port, "workers": 1}

@@ -19,17 +19,15 @@ from typing import Any
 import uvicorn
 
 from larnn_service.app import create_app
-from larnn_service.process.bind_policy import check_exposure, check_tls
+from larnn_service.process.aside import Aside
+from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.memory import give_large_blocks_back
-from larnn_service.process.sockets import BACKLOG
+from larnn_service.process.sockets import BACKLOG, bound
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, do
-from larnn_service.telemetry import logs
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import RESERVE, Hub, Limits
-
-logger = logging.getLogger(__name__)
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +51,8 @@ def limits(settings: Settings) -> Limits:
         settings.send_timeout,
         arrival_timeout=settings.arrival_timeout,
         max_connections=min(settings.max_connections, room),
+        keep_alive=settings.keep_alive,
+        root_path=settings.root_path,
     )
 
 
@@ -78,10 +78,16 @@ class Server:
         self.hub = hub = Hub(app, limits(settings))
         self.when_ready: Callable[[], None] = lambda: None
         """Called once it is warm; what has connected to a listening socket is served from now."""
-        self._drain_timeout = settings.drain_timeout
+        self._settings = settings
+        self._drain_timeout, self._drain_delay = settings.drain_timeout, settings.drain_delay
         self._tasks = Tasks()
         self._stopping = self._ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._aside: Aside | None = None
+        if app.metrics_port is not None:
+            assert settings.metrics_port is not None
+            own = bound(settings.host, settings.metrics_port, shared=False)
+            self._aside = Aside(Hub(app.metrics_port, limits(settings)), own)
         app.when_started = self._started
         if app.grpc is None:  # whose connections nobody counts
             app.engine.alone = lambda: len(hub.connections) == 1
@@ -133,7 +139,7 @@ class Server:
     def _end(self, *_: object) -> None:
         if not self._ending:
             self._ending = True
-            end_after(PATIENCE * self._drain_timeout)
+            end_after(self._drain_delay + PATIENCE * self._drain_timeout)
         self.stop_from_elsewhere()
 
     def stop(self) -> None:
@@ -154,11 +160,19 @@ class Server:
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
+        if self._aside is not None:
+            self._tasks.start(self._aside.open(self.config.ssl))
         self.when_ready()
 
     def _reload(self, *_: object) -> None:
         if self._loop is not None:  # else it loads what is there anyway
-            self._soon(lambda: self._tasks.start(self.app.engine.control.reload()))
+            self._soon(self._renew)
+
+    def _renew(self) -> None:
+        """The models of the folder, and the certificate, as they are now."""
+        self._tasks.start(self.app.engine.control.reload())
+        if self.config.ssl is not None:
+            renew_certificate(self.config.ssl, self._settings)
 
     def _soon(self, work: Callable[[], object]) -> None:
         assert self._loop is not None
@@ -168,6 +182,8 @@ class Server:
     async def _drain(self) -> None:
         """Streams are told to reconnect, running work ends, and then the listener closes."""
         within = self._drain_timeout
+        self.app.engine.leaving = True
+        await asyncio.sleep(self._drain_delay)
         try:
             async with asyncio.timeout(DRAINING * within):
                 await self.app.engine.drain(within)
@@ -184,11 +200,12 @@ class Server:
             self.app.pipeline.close()
             await asyncio.sleep(0)
             self.hub.abort()
+            if self._aside is not None:
+                self._aside.close()
 
 
 def prepare(settings: Settings) -> Server:
-    """The service of this process, with its log. Raises StartupError."""
-    logs.configure(settings.log_level, settings.log_format)
+    """The service of this process. Raises StartupError."""
     give_large_blocks_back()
     _raise_open_files()
     server = Server(settings)

@@ -18,7 +18,6 @@ from larnn_service.process.heartbeat import Heartbeats
 from larnn_service.process.sockets import bound, locked
 from larnn_service.process.supervisor import LISTENS, LOADED, Parent
 from larnn_service.settings import Settings
-from larnn_service.telemetry import logs
 
 LAST_PORT = 65_535
 
@@ -66,7 +65,6 @@ def started(settings: Settings) -> Worker:
     Raises StartupError where they cannot go together.
     """
     check(settings)
-    logs.configure(settings.log_level, settings.log_format)
     if settings.port:  # or it would be shared with whoever listens there
         bound(settings.host, settings.port, shared=False).close()
     held = bound(settings.host, settings.port, shared=True)
@@ -79,11 +77,13 @@ def started(settings: Settings) -> Worker:
     scheme = "http" if settings.tls_cert is None else "https"
     place = f"[{host}]" if ":" in host else host
     address = f"{scheme}://{place}:{port}"
-    patience = PATIENCE * settings.drain_timeout
+    patience = settings.drain_delay + PATIENCE * settings.drain_timeout
     parent = Parent(settings.workers, address, settings.worker_timeout, patience)
     number = parent.watch()
     held.close()
     lock.close()
+    if settings.metrics_port:
+        settings = settings.model_copy(update={"metrics_port": settings.metrics_port + number})
     return Worker(settings, number, parent.gate, parent.process, parent.heartbeats)
 
 
@@ -103,12 +103,14 @@ def check(settings: Settings) -> None:
         )
     if settings.grpc_port is not None:
         raise StartupError("LARNN_GRPC_PORT is for one process: leave out LARNN_WORKERS")
-    if settings.worker_port is not None:
-        last = settings.worker_port + settings.workers - 1
-        if last > LAST_PORT or settings.worker_port <= settings.port <= last:
+    taken = {settings.port}
+    for name, first in (("WORKER", settings.worker_port), ("METRICS", settings.metrics_port)):
+        own = set(range(first, first + settings.workers)) if first else set()
+        if taken & own or max(own, default=0) > LAST_PORT:
             raise StartupError(
-                f"LARNN_WORKER_PORT={settings.worker_port}: the {settings.workers} ports from "
-                f"there on must exist, and LARNN_PORT={settings.port} must not be one of them"
+                f"LARNN_{name}_PORT={first}: the {settings.workers} ports from there on must "
+                f"exist, and LARNN_PORT={settings.port} and others' must not be among them"
             )
+        taken |= own
     if not hasattr(signal, "sigtimedwait"):
         raise StartupError("LARNN_WORKERS is for Linux: start one process here")

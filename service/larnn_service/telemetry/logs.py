@@ -46,4 +46,9 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
     """Send every log line of the process to standard error, in this form."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(TEXT))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def is_json() -> bool:
+    """Whether the lines of this process are JSON."""
+    return any(isinstance(each.formatter, JsonLines) for each in logging.getLogger().handlers)

@@ -35,7 +35,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, hub: Hub, **_: Any) -> None:
         """The server's own arguments are not needed."""
         self._hub = hub
-        self._parser = RequestParser(self)
+        self._parser = RequestParser(self, hub.limits.root_path)
         self._messages: deque[Message] = deque()
         """The one at work, and those behind it."""
         self._backlog = Backlog()

@@ -34,8 +34,10 @@ RESERVE = 64
 """Connections above the limit that may ask for health and management."""
 SAID = 60.0
 """Seconds between two log lines that say the same of all connections."""
-KEEP_ALIVE = 5.0
+KEEP_ALIVE = 75.0
 """Seconds for which a connection is kept that asks nothing."""
+SILENT = 5.0
+"""Likewise of one that never asked anything, at most."""
 PING = 20.0
 """Seconds between two pings of a websocket, and until one must be answered."""
 
@@ -79,6 +81,8 @@ class Limits:
     """How long the head of a request may take to come, and each `least_arrival` of its body."""
     least_arrival: int = LEAST_ARRIVAL
     keep_alive: float = KEEP_ALIVE
+    root_path: str = ""
+    """What a request's path may begin with, and is not looked at."""
     ping_interval: float = PING
 
 
@@ -103,7 +107,8 @@ class Hub:
         self._said = -math.inf
         self.draining = False
         self.idle: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.drain())
-        self.silent: Deadlines[Any] = Deadlines(limits.keep_alive, lambda each: each.drain())
+        first = min(limits.keep_alive, SILENT)
+        self.silent: Deadlines[Any] = Deadlines(first, lambda each: each.drain())
         """Those that have asked nothing yet."""
         self.arriving: Deadlines[Any] = Deadlines(limits.arrival_timeout, lambda each: each.late())
         """Those with a request that is on its way."""

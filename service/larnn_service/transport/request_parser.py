@@ -9,7 +9,7 @@ import httptools
 
 from larnn_service.transport.http_message import Message, RawHeaders
 from larnn_service.wire.error_responses import problem
-from larnn_service.wire.http import Head, Response
+from larnn_service.wire.http import Head, Response, below
 
 MAX_HEAD = 2**14
 """Bytes of a request's line and headers together; its trailers have as many again."""
@@ -46,8 +46,9 @@ class HeadTooLargeError(Exception):
 class RequestParser:
     """The parser of one connection. What it holds of a head is bounded, however it comes."""
 
-    def __init__(self, requests: Requests) -> None:
-        self._requests = requests
+    def __init__(self, requests: Requests, root_path: str = "") -> None:
+        """`root_path`: what stands before the path of a request, where something does."""
+        self._requests, self._root_path = requests, root_path
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._raw: RawHeaders = []
@@ -133,6 +134,7 @@ class RequestParser:
         path, _, query = self._url.decode("latin-1").partition("#")[0].partition("?")
         if "%" in path:
             path = unquote(path)
+        path = below(self._root_path, path)
         head = Head(parser.get_method().decode(), path, query, headers)
         offered = parser.should_upgrade()  # an offer that `Connection` does not name is none
         upgrade = offered and headers.get("upgrade", "").lower() == "websocket"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import math
-import re
 import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,66 +15,28 @@ from msgspec import UnsetType
 from numpy.typing import NDArray
 
 from larnn_service.errors import (
-    BadJson,
     BadMessage,
     BadShape,
     BadValue,
     EmptyChunk,
-    ServiceError,
     TooLarge,
     quoted,
 )
 from larnn_service.finite import all_finite
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.wire.json_numbers import read_numbers
-from larnn_service.wire.json_pieces import FINITE, SequenceReader, first_not_finite
-from larnn_service.wire.large_json import LARGE, decode_large
+from larnn_service.wire.json_pieces import FINITE, SequenceReader
 from larnn_service.wire.stream_schemas import StepsBody, Version
 
-T = TypeVar("T")
 _FLOAT32, _INT16 = np.dtype("<f4"), np.dtype("<i2")
 _LARGEST_AXIS = 2**31
 _NPY_HEADER = 4096
 """Bytes in which an npy file's header must end."""
 _OFFSET, _OFFSET_AND_ACKED = struct.Struct("<Q"), struct.Struct("<2Q")
-_SHORT = 2**14
-"""Bytes of a text that is looked through for what JSON does not know."""
 _CHARACTERS = 16
 """Of text for each step that may be: how long a token is at most, so that none is refused early."""
 _NUMBERS: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float}
 """What numpy's kinds of types are in JSON."""
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
-
-
-def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
-    """The typed body. Raises BadJson, BadMessage, TooLarge."""
-    try:
-        return decode_large(decoder, body) if len(body) > LARGE else decoder.decode(body)
-    except msgspec.ValidationError as error:
-        match = _PLACE.match(str(error))
-        assert match is not None
-        what, place = quoted(match["what"]), quoted(match["place"] or "")
-        raise BadMessage(f"{place}: {what}" if place else what) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(body, error) from None
-
-
-def _malformed(body: bytes | bytearray, error: Exception) -> ServiceError:
-    """JSON has no NaN, but clients send it: say where it is, rather than that a byte is wrong."""
-    if isinstance(error, RecursionError):
-        return BadJson("the text is nested too deeply")
-    if len(body) <= _SHORT:
-        try:
-            if (path := first_not_finite(json.loads(body))) is not None:
-                return BadValue(f"{_place(path)}: {FINITE}")
-        except (ValueError, RecursionError):
-            pass
-    return BadJson(f"the text is not valid JSON: {error}")
-
-
-def _place(path: list[str | int]) -> str:
-    steps = [f"[{part}]" if isinstance(part, int) else f".{quoted(part)}" for part in path]
-    return "".join(steps).removeprefix(".")
 
 
 def nested_decoder(dtype: np.dtype[Any], axes: int) -> msgspec.json.Decoder[Any]:

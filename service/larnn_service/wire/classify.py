@@ -17,7 +17,6 @@ from larnn_service.wire.answer_arrays import npy_response
 from larnn_service.wire.answer_options import AnswerOptions, flag, outputs_of
 from larnn_service.wire.arrays import (
     check_characters,
-    decode_json,
     json_sequences,
     npy_sequences,
     text_tokens,
@@ -26,6 +25,7 @@ from larnn_service.wire.arrays import (
 from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from larnn_service.errors import BadMessage, BadShape, BadValue, quoted
 from larnn_service.interfaces import Model, RowState
 from larnn_service.tensors import ContextTensor
-from larnn_service.wire.arrays import decode_json, nested_decoder
+from larnn_service.wire.arrays import nested_decoder
 from larnn_service.wire.http_schemas import ContextBody
+from larnn_service.wire.json_bodies import decode_json
 
 _QUERY = msgspec.json.Decoder(ContextBody)
 _LONGEST = 64

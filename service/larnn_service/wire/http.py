@@ -44,6 +44,13 @@ class Head:
         return int(text[:20]) if text.isascii() and text.isdigit() else 0
 
 
+def below(root_path: str, path: str) -> str:
+    """The path as the service knows it, without what a proxy has put before it."""
+    if root_path and (path == root_path or path.startswith(f"{root_path}/")):
+        return path[len(root_path) :] or "/"
+    return path
+
+
 def head_of(scope: Mapping[str, Any]) -> Head:
     """The head of an ASGI scope of HTTP or a websocket."""
     headers = {

@@ -6,6 +6,7 @@ What is left between them is small, and is decoded as any other text.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,13 +30,13 @@ _LONGEST_MARK = 32
 _MARK = re.compile(rb'"\\u0000(\d{1,9})"')
 
 
-def decode_large(decoder: msgspec.json.Decoder[T], text: bytes | bytearray) -> T:
+def decode_large(decode: Callable[[bytes], T], text: bytes | bytearray) -> T:
     """The typed text. Its fields of the type `Raw` refer to the text's own memory.
 
-    Raises TooLarge, and what the decoder raises.
+    Raises TooLarge, and what `decode` raises.
     """
     rest, arrays = _split(text)
-    decoded = decoder.decode(rest)
+    decoded = decode(rest)
     _restore(decoded, arrays)
     return decoded
 

@@ -7,7 +7,8 @@ import msgspec
 from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
-from larnn_service.wire.arrays import binary_chunk, chunk_steps, decode_json
+from larnn_service.wire.arrays import binary_chunk, chunk_steps
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
 from larnn_service.wire.subprotocols import FORMS, form
 

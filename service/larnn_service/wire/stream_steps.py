@@ -11,8 +11,9 @@ from larnn_service.errors import BadMessage
 from larnn_service.interfaces import Floats, Model
 from larnn_service.wire.answer_arrays import npy_response, told_steps
 from larnn_service.wire.answer_options import AnswerOptions, options_of
-from larnn_service.wire.arrays import chunk_steps, decode_json, npy_steps
+from larnn_service.wire.arrays import chunk_steps, npy_steps
 from larnn_service.wire.http import NPY, Head, Response
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest
 from larnn_service.wire.stream_schemas import Position, StepsBody

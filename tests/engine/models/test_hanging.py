@@ -46,6 +46,10 @@ class SlowDisk(Repository):
         self.folder.wait()
         return super().names()
 
+    def versions(self, name: str) -> list[int]:
+        self.folder.wait()
+        return super().versions(name)
+
 
 @pytest.fixture
 def disk(own_models: Path) -> Iterator[SlowDisk]:

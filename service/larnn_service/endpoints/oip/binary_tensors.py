@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from larnn_service.endpoints.oip.schemas import InferAnswer, InputTensor
-from larnn_service.errors import BadMessage, quoted
+from larnn_service.contract import INPUT, Contract
+from larnn_service.endpoints.oip.schemas import InferAnswer, InferBody, InputTensor, Parameters
+from larnn_service.endpoints.oip.tensors import DTYPES, input_datatype
+from larnn_service.errors import BadMessage, BadShape, quoted
 from larnn_service.wire.http import Head, Response
 
 HEADER = "Inference-Header-Content-Length"
@@ -20,6 +22,21 @@ def split(head: Head, body: bytes | bytearray) -> tuple[bytes | bytearray, memor
     if not 0 <= number <= len(body):
         raise BadMessage(f"{HEADER}: it is the size in bytes of the JSON that the body begins with")
     return body[:number], memoryview(body)[number:]
+
+
+def raw(contract: Contract, size: int) -> InferBody:
+    """The JSON of a body that has none: its `size` bytes are the steps of one sequence, and the
+    outputs are binary. Raises BadShape."""
+    datatype, width = input_datatype(contract), contract.input.width
+    step = DTYPES[datatype].itemsize * width
+    if not size or size % step:
+        raise BadShape(
+            f"{size} bytes without JSON ({HEADER}: 0) are no whole number of steps: a step of "
+            f"{INPUT} is {width} {datatype} numbers, {step} bytes"
+        )
+    parameters: Parameters = {"binary_data_size": size}
+    tensor = InputTensor(INPUT, datatype, [1, size // step, width], parameters=parameters)
+    return InferBody([tensor], parameters={"binary_data_output": True})
 
 
 def parts(tensors: list[InputTensor], data: memoryview) -> list[memoryview | None]:

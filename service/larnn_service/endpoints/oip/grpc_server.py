@@ -6,10 +6,17 @@ Imported only where LARNN_GRPC_PORT asks for it: its packages are heavy.
 from __future__ import annotations
 
 import logging
+import ssl
+from pathlib import Path
+from typing import Any
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 
+from larnn_service.endpoints.oip import grpc_health
 from larnn_service.endpoints.oip.grpc_servicer import SERVICE, Doors
+from larnn_service.engine.engine import Engine
 from larnn_service.errors import StartupError
 from larnn_service.settings import Settings
 
@@ -30,8 +37,9 @@ PING = 20_000
 class GrpcServer:
     """Opened and closed with the service."""
 
-    def __init__(self, doors: Doors, settings: Settings) -> None:
+    def __init__(self, doors: Doors, engine: Engine, settings: Settings) -> None:
         self._doors = doors
+        self._health = grpc_health.Health(engine, {SERVICE.full_name})
         self._settings = settings
 
     async def start(self) -> None:
@@ -49,10 +57,15 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.keepalive_time_ms", PING),
                 ("grpc.keepalive_timeout_ms", PING),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.max_ping_strikes", 0),  # a client may ping as often as it likes
             ]
         )
         doors = grpc.method_handlers_generic_handler(SERVICE.full_name, self._doors.handlers())
         self._server.add_generic_rpc_handlers((doors,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        described = (SERVICE.full_name, grpc_health.SERVICE, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(described, self._server)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             port = self._listen(f"{host}:{settings.grpc_port}")
@@ -67,10 +80,43 @@ class GrpcServer:
         certificate, key = self._settings.tls_cert, self._settings.tls_key
         if certificate is None or key is None:
             return self._server.add_insecure_port(address)
-        pair = key.read_bytes(), certificate.read_bytes()
-        return self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        files = _Certificate(key, certificate)
+        later: Any = files.if_changed  # its type says nothing of None
+        credentials = grpc.dynamic_ssl_server_credentials(files.now(), later)
+        return self._server.add_secure_port(address, credentials)
 
     async def stop(self) -> None:
         """Let what runs end, for the drain timeout at most."""
         self._doors.close()
+        self._health.close()
         await self._server.stop(self._settings.drain_timeout)
+
+
+class _Certificate:
+    """The certificate's files, looked at when a connection is made: whoever renews them says so to
+    nobody."""
+
+    def __init__(self, key: Path, chain: Path) -> None:
+        self._files = key, chain
+        self._seen = self._read()
+
+    def now(self) -> Any:
+        """The first configuration."""
+        return grpc.ssl_server_certificate_configuration([self._seen])
+
+    def if_changed(self) -> Any | None:
+        """Another configuration, where the files hold another pair that fits together."""
+        try:
+            found = self._read()
+            if found == self._seen:
+                return None
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self._files[1], self._files[0])
+        except (OSError, ssl.SSLError):  # half of it is written
+            return None
+        self._seen = found
+        return self.now()
+
+    def _read(self) -> tuple[bytes, bytes]:
+        key, chain = self._files
+        return key.read_bytes(), chain.read_bytes()

@@ -75,6 +75,10 @@ class Inference:
         self._sequences = Sequences(engine)
         self._tasks = Tasks()
 
+    def model(self, name: str, version: str) -> Model:
+        """The model that is asked for. Raises UnknownModel."""
+        return self._engine.model(name, version_number(version))
+
     async def __call__(self, asked: Asked, owner: str) -> Inferred:
         """`begin` for those who can wait. Raises ServiceError."""
         return await result_of(partial(self.begin, asked, owner))
@@ -92,7 +96,7 @@ class Inference:
     def _whole(
         self, asked: Asked, answer: Callable[[Inferred | Exception], None]
     ) -> Callable[[], None]:
-        model = self._engine.model(asked.model, version_number(asked.version))
+        model = self.model(asked.model, asked.version)
         concerns(*key(model))
         check_outputs(asked.outputs, model)
         x, lengths = read_inputs(asked.inputs, model)

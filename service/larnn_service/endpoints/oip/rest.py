@@ -28,8 +28,8 @@ from larnn_service.endpoints.request_body import SMALL, read_body
 from larnn_service.endpoints.worker_guard import OneWorker
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
-from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.error_responses import OIP
+from larnn_service.wire.json_bodies import decode_json
 
 _INDEXED = {
     "description": "Every version, of one model after the other.",

@@ -24,11 +24,10 @@ from larnn_service.endpoints.oip.tensors import (
     from_json,
 )
 from larnn_service.endpoints.openapi import operation, takes
-from larnn_service.errors import BadMessage
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import little_endian
-from larnn_service.wire.arrays import decode_json
 from larnn_service.wire.http import Response
+from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
 
 _INFER = msgspec.json.Decoder(InferBody)
@@ -60,7 +59,7 @@ class Infer:
 
     def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
-        decode = partial(_decode, request)
+        decode = partial(_decode, request, self._inference)
 
         def run(decoded: tuple[InferBody, Asked]) -> Abandon:
             body, asked = decoded
@@ -72,14 +71,16 @@ class Infer:
         return run(decode())
 
 
-def _decode(request: Request) -> tuple[InferBody, Asked]:
+def _decode(request: Request, inference: Inference) -> tuple[InferBody, Asked]:
     """The body, and what it asks for. Numbers of a large body are read here, of a small one when
     it is known what the model takes."""
-    if request.head.headers.get("content-encoding", "identity") != "identity":
-        raise BadMessage("Content-Encoding: send the body as it is, not compressed")
-    head, data = binary_tensors.split(request.head, request.body)
-    body = decode_json(_INFER, head)
     name, version = request.parameters["name"], request.parameters.get("version", "")
+    head, data = binary_tensors.split(request.head, request.body)
+    if data and not head:
+        contract = inference.model(name, version).manifest.contract
+        body = binary_tensors.raw(contract, len(data))
+    else:
+        body = decode_json(_INFER, head)
     tensors = _tensors(body, data)
     if len(request.body) > LARGE:
         tensors = [tensor.at_once() for tensor in tensors]

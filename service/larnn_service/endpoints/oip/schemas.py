@@ -176,13 +176,12 @@ class Statistics(Struct):
     model_stats: list[ModelStatistics]
 
 
+REQUESTS = (InferBody, InputTensor, AskedOutput, IndexBody, RepositoryBody)
 BODIES = (
-    InferBody,
+    *REQUESTS,
     InferAnswer,
     InferError,
-    IndexBody,
     IndexEntry,
-    RepositoryBody,
     ServerLive,
     ServerReady,
     ServerMetadata,

@@ -13,8 +13,8 @@ from larnn_service.contract import Contract
 from larnn_service.engine.models.registry import Key, Models, key
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import (
+    BadModel,
     Conflict,
-    Full,
     ServiceError,
     StartupError,
     UnknownModel,
@@ -57,6 +57,8 @@ class ModelControl:
         self._streams = streams
         self._changing = asyncio.Lock()
         self._refused: dict[Key, str] = {}
+        self._followed = set(models.loaded())
+        """The versions that the folder had when it was last followed."""
 
     async def index(self, name: str | None = None) -> list[VersionState]:
         """Every version in the folder, and every one that runs; those of one model where named."""
@@ -79,6 +81,7 @@ class ModelControl:
         """
         async with self._changing:
             self.release()
+            await self._refresh()
             versions = await self._models.look(lambda folder: folder.versions(name))
             if not versions or version not in (None, *versions):
                 raise UnknownModel(
@@ -113,14 +116,34 @@ class ModelControl:
         What cannot be loaded is logged, and what has served until now goes on.
         """
         try:
+            await self._refresh()
             names = await self._models.look(Repository.names)
-        except Full as error:
+        except ServiceError as error:
             return logger.error("nothing is reloaded: %s", error.detail)
         for name in sorted({*names, *self._models}):
             try:
                 await (self.load(name) if name in names else self.unload(name))
             except ServiceError as error:
                 logger.error("%s is not reloaded: %s", name, error.detail)
+
+    async def follow(self) -> None:
+        """Reload where the folder, or the source that fills it, is not as it was last."""
+        try:
+            changed = await self._refresh()
+            now = await self._models.look(_on_disk)
+        except ServiceError as error:
+            return logger.error("the models are not looked at: %s", error.detail)
+        if changed or now != self._followed:
+            self._followed = now
+            await self.reload()
+
+    async def _refresh(self) -> bool:
+        """The folder as its source is now, and whether that changed it. Raises BadModel, and Full
+        where it takes too long."""
+        try:
+            return await self._models.look(lambda folder: folder.refresh())
+        except StartupError as error:
+            raise BadModel(str(error)) from error
 
     async def migrate(self, name: str, version: int | None = None) -> int:
         """Move the model's streams, those of one version where named, to the one that answers.

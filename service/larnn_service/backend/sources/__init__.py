@@ -1,0 +1,1 @@
+"""Where models come from that are in no folder: buckets, the Hugging Face Hub, MLflow."""

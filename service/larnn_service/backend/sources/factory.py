@@ -1,0 +1,44 @@
+"""From LARNN_MODELS to the folder that models are loaded from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from larnn_service.backend.sources.cache import Cache
+from larnn_service.backend.sources.file_system import bucket, hub
+from larnn_service.backend.sources.registry import Registered
+from larnn_service.backend.sources.source import Source
+from larnn_service.errors import StartupError
+
+_KINDS: dict[str, tuple[str, Callable[[str], Source]]] = {
+    "s3://": ("s3", bucket),
+    "hf://": ("hf", hub),
+    "models:/": ("mlflow", Registered),
+}
+"""By the beginning of an address the extra that it needs, and what makes its source."""
+
+
+def is_address(models: str) -> bool:
+    """Whether the setting names no folder."""
+    return models.startswith(tuple(_KINDS))
+
+
+def open_cache(address: str, folder: Path, max_bytes: int) -> Cache:
+    """The cache of this address below the folder. Raises StartupError."""
+    kind = next(kind for kind in _KINDS if address.startswith(kind))
+    extra, make = _KINDS[kind]
+    try:
+        source = make(address)
+    except ImportError as error:
+        raise StartupError(
+            f"LARNN_MODELS={address} needs packages that are not installed: "
+            f"pip install 'larnn[{extra}]', or docker build --build-arg EXTRAS={extra} ({error})"
+        ) from error
+    except StartupError:
+        raise
+    except Exception as error:
+        raise StartupError(f"LARNN_MODELS={address}: {error}") from error
+    own = hashlib.sha256(address.encode()).hexdigest()[:16]
+    return Cache(folder / own, source, address, max_bytes)

@@ -1,0 +1,55 @@
+"""Buckets and the Hub, both as fsspec shows them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from larnn_service.backend.sources.source import Found
+
+_MARKS = ("e_tag", "blob_id")
+"""What obstore calls S3's ETag, and the Hub's name of a blob."""
+
+
+class FileSystem:
+    """A folder of such a file system."""
+
+    def __init__(self, files: Any, root: str) -> None:
+        """`files`: an fsspec file system; `root`: a path in it."""
+        self._files, self._root = files, root.strip("/")
+
+    def files(self) -> dict[str, Found]:
+        """What it lists now, not what it listed before."""
+        self._files.invalidate_cache()
+        listed = self._files.find(self._root, detail=True)
+        return {
+            path.removeprefix(self._root).lstrip("/"): Found(int(info["size"]), _mark(info))
+            for path, info in listed.items()
+        }
+
+    def fetch(self, path: str, to: Path) -> None:
+        """By the file system's own transfer."""
+        self._files.get_file(f"{self._root}/{path}", str(to))
+
+
+def bucket(address: str) -> FileSystem:
+    """`s3://bucket/path`; endpoint, region and keys are those of AWS_… in the environment."""
+    from obstore.fsspec import FsspecStore
+
+    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    files = FsspecStore("s3", client_options={"allow_http": True} if plain else None)
+    return FileSystem(files, address.removeprefix("s3://"))
+
+
+def hub(address: str) -> FileSystem:
+    """`hf://owner/name@revision/path`; endpoint and token are those of HF_… in the environment."""
+    from huggingface_hub import HfFileSystem
+
+    files = HfFileSystem()
+    return FileSystem(files, files.resolve_path(address.removeprefix("hf://")).unresolve())
+
+
+def _mark(info: dict[str, Any]) -> str:
+    found = [str(info[name]) for name in _MARKS if info.get(name)]
+    return found[0] if found else str(info["size"])

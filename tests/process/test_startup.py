@@ -1,0 +1,56 @@
+"""The log from its first line on, in the form that was asked for; refusals too."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import live
+
+LINK = {"LARNN_PORT": "tcp://10.0.0.1:8000", "LARNN_MAX_STREAM": "7"}
+
+
+def refused(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a start says that cannot be."""
+    return subprocess.run(
+        [sys.executable, "-m", "service", *flags],
+        env=os.environ | variables,
+        cwd=live.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [
+        (("--log-format", "json", "--models", "none"), {}),
+        (("--log-format=json", "--port", "many"), LINK),
+        (("--port", "many"), {"LARNN_LOG_FORMAT": "json"}),
+    ],
+    ids=["folder", "flag", "variable"],
+)
+def test_a_refused_start_is_a_line_of_json(
+    flags: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    done = refused(*flags, **variables)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[-1]["message"].startswith("the service does not start: ")
+    assert lines[-1]["level"] == "error"
+
+
+def test_every_line_of_a_start_is_json_and_names_odd_variables(toy_models: Path) -> None:
+    variables = os.environ | LINK | live.environment(models=toy_models, log_format="json")
+    with live.started([sys.executable, "-m", "service", "--port", "0"], variables, live.ROOT) as it:
+        assert it.stop() == 0
+    lines = [json.loads(line)["message"] for line in it.log]
+    assert lines[0].startswith("LARNN_MAX_STREAM is no setting")
+    assert lines[1].startswith("LARNN_PORT is Kubernetes' word")
+    assert any("running on" in line for line in lines)
