@@ -130,8 +130,8 @@ def check_message(text: str, given: str) -> tuple[str, dict[str, Any]]:
 
 
 def check_frame(data: bytes) -> int:
-    """An answer of larnn.f32.v2, of one step at least: three numbers for each by the toy, two by the
-    model that is told something once; the position that it tells."""
+    """An answer of larnn.f32.v2, of one step at least: three numbers for each by the toy, two by
+    the model that is told something once; the position that it tells."""
     hold(len(data) > 24, f"a frame of {len(data)} bytes")
     position, durable, steps = struct.unpack_from("<3Q", data)
     sizes = [24 + 4 * numbers * steps for numbers in (2, 3)]
