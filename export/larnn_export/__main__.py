@@ -7,6 +7,7 @@ import typer
 from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
+from larnn_export.memory_study.command import tasks
 from larnn_export.questions_command import questions
 from larnn_export.search_command import search, table
 from larnn_export.stream_command import streams
@@ -21,6 +22,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(questions)
 app.command()(streams)
+app.command()(tasks)
 app.command()(search)
 app.command()(table)
 app.command()(gather)
