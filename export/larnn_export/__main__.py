@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from larnn_export.cross_command import cross
 from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
@@ -21,6 +22,7 @@ app.command()(folds)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(questions)
+app.command()(cross)
 app.command()(streams)
 app.command()(tasks)
 app.command()(search)

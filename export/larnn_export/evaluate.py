@@ -1,4 +1,4 @@
-"""The test set, looked at once: how the network of a run does on unseen people."""
+"""The test set: how the network of a run does on people it was not trained on, at its end."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def streams_of(run: Path) -> dict[str, Any]:
 def test_streams_are_trained_on_and_measured(live: Path, data: Path, tmp_path: Path) -> None:
     run = live / "one"
     result = streams_of(run)
-    assert result["recordings"] == 4  # people 2, 4, 9 and 10
-    assert result["steps"] == 4 * 6 * 150
+    assert [*result["per_subject"]] == ["9", "10"]  # it was trained on all the others
+    assert result["steps"] == 2 * 6 * 150
     assert 0.25 <= result["temperature"] <= 8
     assert 0 <= result["calibration_error"]["with_temperature"] <= 1
     assert export("evaluate", run, "--data", data).exit_code == 0
@@ -55,6 +55,20 @@ def test_streams_are_trained_on_and_measured(live: Path, data: Path, tmp_path: P
     card = tmp_path / "models" / "larnn-har" / "1" / "README.md"
     assert f"| steps answered right | {result['accuracy']:.2%} |" in card.read_text()
     assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000
+
+
+def test_whom_a_run_knows_is_taken_from_the_run(live: Path, data: Path, tmp_path: Path) -> None:
+    """A division of one's own, a run of before this was kept, and one that knows everybody."""
+    run = shutil.copytree(live / "one", tmp_path / "run")
+    file = run / "checkpoint.json"
+    record = json.loads(file.read_text())
+    assert record.pop("trained_on") == [1, 2, 3, 4, 5, 6]
+    for known, measured in (([2, 9, 10], ["1", "3", "4", "5", "6"]), (None, ["2", "4", "9", "10"])):
+        file.write_text(json.dumps(record | ({} if known is None else {"trained_on": known})))
+        assert export("streams", run, "--data", data).exit_code == 0
+        assert [*streams_of(run)["per_subject"]] == measured
+    file.write_text(json.dumps(record | {"trained_on": [*range(1, 31)]}))
+    assert "trained on everybody" in refusal("streams", run, "--data", data)
 
 
 def test_a_temperature_stays_with_its_weights(
