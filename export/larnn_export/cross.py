@@ -116,8 +116,8 @@ class Cross:
 
     def _measured(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
         """Windows first, then streams too; measured on the division's people at the end of both."""
-        where = self.folder / f"division-{number}"
-        tuned = self._tuned(contender, where, people) if self.trials else {}
+        where = self._folder(number)
+        tuned = self._tuned(contender, number, people) if self.trials else {}
         first = self._trainer(
             contender, where / f"{contender}-windows-s{seed}", people, tuned, [f"seed={seed}"]
         )
@@ -146,10 +146,10 @@ class Cross:
             "per_subject": of_both["per_subject"],
         }
 
-    def _tuned(self, contender: str, where: Path, people: tuple[int, ...]) -> dict[str, Any]:
+    def _tuned(self, contender: str, number: int, people: tuple[int, ...]) -> dict[str, Any]:
         """The rate and the gates' start that are best on a fifth of the other people."""
         others = sorted({*self.data.subjects.tolist()} - {*people})
-        held_out = folds(others)[len(people) % FOLDS]
+        held_out = folds(others)[number % FOLDS]
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=0)
@@ -158,11 +158,11 @@ class Cross:
             "learning_rate": FloatDistribution(*LEARNING_RATES, log=True),
             "longest_memory": CategoricalDistribution(MEMORIES),
         }
-        for trial_number in range(self.trials):
+        for index in range(self.trials):
             trial = study.ask(space)
             trainer = self._trainer(
                 contender,
-                where / f"{contender}-trial-{trial_number}",
+                self._folder(number) / f"{contender}-trial-{index}",
                 held_out,
                 trial.params,
                 [],
@@ -171,6 +171,9 @@ class Cross:
             train_to_end(trainer, resume=True)
             study.tell(trial, trainer.history[-1]["accuracy"])
         return study.best_params
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / f"division-{number}"
 
     def _trainer(
         self,

@@ -79,7 +79,7 @@ By test subject: {each}.
 
 {shown}
 
-{streams_section(manifest.metrics.get("streams"))}\
+{_from_rest(test.get("from_rest"))}{streams_section(manifest.metrics.get("streams"))}\
 ## The network
 
 | | |
@@ -102,6 +102,28 @@ state on. {_again(manifest, record, kept)}
 ## Limits
 
 {info.limits}
+"""
+
+
+def _from_rest(found: dict[str, Any] | None) -> str:
+    """Of a network behind filters: windows by themselves, and how a stream begins."""
+    if found is None:
+        return ""
+    spans = "\n".join(
+        f"| {span} | {'–' if share is None else f'{share:.1%}'} |"
+        for span, share in found["since_start"].items()
+    )
+    return f"""\
+## Filters that begin at rest
+
+The windows above were cut from recordings that were filtered from end to end. A raw window by
+itself, whose filters begin at rest, is answered right in {found["accuracy"]:.2%} of the cases. A
+stream that begins where the windows do, by the time since its start:
+
+| since the start | steps answered right |
+|---|---|
+{spans}
+
 """
 
 

@@ -45,7 +45,7 @@ def streams(
     try:
         recordings = labelled(load_recordings(data))
         _, record = checkpoint.read(run, checkpoint.FINISHED)
-        mine = _unknown_to(run, record, recordings)
+        mine = unknown_to(run, record, recordings)
         network = checkpoint.load_network(run)
         calibration = _chosen_by(folds, record, recordings) if folds else _kept(run)
     except (DataError, checkpoint.CheckpointError) as error:
@@ -63,7 +63,7 @@ def streams(
     )
 
 
-def _unknown_to(run: Path, record: dict[str, Any], recordings: list[Labelled]) -> list[Labelled]:
+def unknown_to(run: Path, record: dict[str, Any], recordings: list[Labelled]) -> list[Labelled]:
     """The recordings to measure a run on. A record that does not say whom the run was trained on
     is of UCI HAR's own division. CheckpointError where the run knows everybody."""
     everybody = {each.subject for each in recordings}

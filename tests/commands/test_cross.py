@@ -11,7 +11,7 @@ from larnn_export.memory_study.results import RESULTS_FILE
 from tests.commands.conftest import SHORT, export, refusal
 
 SMALL = ["-n", "hidden_size=4", "-n", "layers=1"]
-FAST = [*SMALL, *SHORT, "-t", "streams=1"]
+FAST = [*SMALL, *SHORT, "-t", "streams=1", "-t", "epochs=1"]
 
 
 def test_divisions_are_those_of_their_numbers() -> None:

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from larnn_export.checkpoint import load_network
+from larnn_export.carried import Labelled
+from larnn_export.checkpoint import CheckpointError, load_network
+from larnn_export.data.hapt import TEST_SUBJECTS
 from larnn_export.publish import served
+from larnn_export.stream_command import unknown_to
 from tests.commands.conftest import SHORT, SMALL, export, refusal
 
 STREAMS = ["-t", "streams=2"]
@@ -57,18 +60,20 @@ def test_streams_are_trained_on_and_measured(live: Path, data: Path, tmp_path: P
     assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000
 
 
-def test_whom_a_run_knows_is_taken_from_the_run(live: Path, data: Path, tmp_path: Path) -> None:
-    """A division of one's own, a run of before this was kept, and one that knows everybody."""
-    run = shutil.copytree(live / "one", tmp_path / "run")
-    file = run / "checkpoint.json"
-    record = json.loads(file.read_text())
-    assert record.pop("trained_on") == [1, 2, 3, 4, 5, 6]
-    for known, measured in (([2, 9, 10], ["1", "3", "4", "5", "6"]), (None, ["2", "4", "9", "10"])):
-        file.write_text(json.dumps(record | ({} if known is None else {"trained_on": known})))
-        assert export("streams", run, "--data", data).exit_code == 0
-        assert [*streams_of(run)["per_subject"]] == measured
-    file.write_text(json.dumps(record | {"trained_on": [*range(1, 31)]}))
-    assert "trained on everybody" in refusal("streams", run, "--data", data)
+def test_whom_a_run_knows_is_taken_from_the_run(tmp_path: Path) -> None:
+    """A division of one's own, a fold, a run of before this was kept, one that knows everybody."""
+    nothing = torch.zeros(0)
+    recordings = [Labelled(person, nothing, nothing) for person in range(1, 31)]
+
+    def measured(held_out: list[int], **record: list[int]) -> set[int]:
+        found = unknown_to(tmp_path, {"training": {"held_out": held_out}, **record}, recordings)
+        return {each.subject for each in found}
+
+    assert measured([], trained_on=[*range(3, 31)]) == {1, 2}
+    assert measured([5, 6], trained_on=[*range(7, 31)]) == {5, 6}
+    assert measured([]) == {*TEST_SUBJECTS}
+    with pytest.raises(CheckpointError, match="trained on everybody"):
+        measured([], trained_on=[*range(1, 31)])
 
 
 def test_a_temperature_stays_with_its_weights(

@@ -13,6 +13,7 @@ from larnn_export import checkpoint
 from larnn_export.__main__ import app
 from larnn_export.families.config import HeadsConfig
 from larnn_export.memory_study.contenders import CONTENDERS
+from larnn_export.memory_study.pictures import attention_of
 from larnn_export.memory_study.protocol import Protocol, network_for, size_of
 from larnn_export.memory_study.results import RESULTS_FILE
 from larnn_export.memory_study.study import Study, weights_folder
@@ -106,3 +107,46 @@ def test_a_folder_holds_one_protocol_and_what_is_asked_wrongly_is_told(tmp_path:
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 2
         assert told in " ".join(result.output.replace("│", " ").split()), result.output
+
+
+def test_finished_runs_are_summed_up_and_drawn(tmp_path: Path) -> None:
+    """Differences are of the same seeds; the LSTM has one more, which counts in its mean alone."""
+    ran(tmp_path, ["larnn"], seeds=2)
+    ran(tmp_path, ["lstm"], seeds=3)
+    output = tmp_path / "tasks.json"
+    command = ["tasks", str(tmp_path), "--only", "none", "--output", str(output)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    rows = {row["contender"]: row for row in json.loads(output.read_text())["rows"]}
+    mine, other = rows["larnn"]["accuracies"], rows["lstm"]["accuracies"]
+    assert [*mine] == ["0", "1"] and [*other] == ["0", "1", "2"]
+    assert "difference" not in rows["larnn"]
+    mean = sum(other[seed] - mine[seed] for seed in mine) / 2
+    assert rows["lstm"]["difference"]["mean"] == pytest.approx(mean)
+    assert rows["lstm"]["mean"] == pytest.approx(sum(other.values()) / 3)
+    assert output.with_suffix(".png").stat().st_size > 1000
+
+
+def test_where_attention_looks_is_drawn_and_only_of_a_network_that_has_any(tmp_path: Path) -> None:
+    larnn, lstm = ran(tmp_path, ["larnn", "lstm"])
+    network = checkpoint.load_network(weights_folder(tmp_path, larnn))
+    weights, steps = attention_of(network, TASK, seed=5)
+    assert weights.shape == (2, 2, 1, 32) and steps.tolist() == [2, 3]
+    for question, step in enumerate(steps):  # empty slots are not looked at
+        assert weights[question, ..., : 32 - step].max() == 0
+        assert weights[question].sum(axis=-1) == pytest.approx(1, abs=1e-5)
+    picture = str(tmp_path / "attention.png")
+    told = ["-s", "pairs=2"]
+    for record, code in ((larnn, 0), (lstm, 2)):
+        folder = str(weights_folder(tmp_path, record))
+        result = CliRunner().invoke(app, ["attention", folder, picture, *told])
+        assert result.exit_code == code, result.output
+    assert "no attention in its loop" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_what_a_window_can_answer_is_measured(tmp_path: Path) -> None:
+    output = tmp_path / "reach.json"
+    command = ["reach", "--episodes", "4", "--output", str(output)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    rows = json.loads(output.read_text())["rows"]
+    assert [row["task"] for row in rows] == [task().name for task in TASKS.values()]
+    assert all(row["all"] > 0.9 > row["window_1"] for row in rows)

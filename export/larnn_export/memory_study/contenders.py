@@ -1,18 +1,19 @@
 """Who is compared: each a network's fields. One change at a time leads from one LARNN to another.
 
 `larnn-old` is the published recipe: coupled gates, long memories, attention that starts at zero,
-eight heads. `larnn` is the form that this study found. The names between say what differs.
+eight heads. `larnn` is the form that solved recall in a trial before this study. The names between
+say what differs.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from larnn_export.memory_tasks import MemoryTask
-
 Fields = dict[str, Any]
 LONG = 128
 """Steps: the longest memory that the published gates start with."""
+STARTS = (0, LONG)
+"""Of the gates, that tuning tries: short memories, or long ones."""
 
 _NEW: Fields = {
     "family": "larnn",
@@ -51,8 +52,3 @@ CONTENDERS: dict[str, Fields] = {
     "mann": {"family": "mann", "layers": 1, "heads": 2, "memory_slots": 32},
     "rra": {"family": "rra", "window_size": 32},
 }
-
-
-def spans(task: MemoryTask) -> tuple[int, ...]:
-    """The starts of the gates that tuning tries, as the longest memory in steps: short, or long."""
-    return (0, LONG)

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from larnn_export import checkpoint
 from larnn_export.families import FAMILIES, NetworkConfig
-from larnn_export.memory_study.contenders import CONTENDERS, spans
+from larnn_export.memory_study.contenders import CONTENDERS, STARTS
 from larnn_export.memory_study.protocol import Protocol, network_for
 from larnn_export.memory_study.results import Record, Results
 from larnn_export.memory_study.run import (
@@ -61,7 +61,7 @@ class Study:
         fields = CONTENDERS[contender]
         space: dict[str, Any] = {"learning_rate": FloatDistribution(*LEARNING_RATES, log=True)}
         if "longest_memory" in FAMILIES[fields["family"]].own_fields:
-            space["longest_memory"] = CategoricalDistribution(spans(self.task))
+            space["longest_memory"] = CategoricalDistribution(STARTS)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
         for number in range(self.protocol.trials):
