@@ -73,12 +73,18 @@ def tasks(
 
 def reach(
     episodes: Annotated[int, typer.Option(min=1, help="of each task")] = 100,
-    output: Annotated[Path | None, typer.Option(help="write the figures as JSON")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="write the figures as JSON, and a picture beside")
+    ] = None,
 ) -> None:
     """What each task asks of a memory: the best share of right answers of a perfect memory that
-    reaches so many steps back, in episodes and in endless streams."""
-    rows = []
-    for task in (task() for task in TASKS.values()):
+    reaches so many steps back, in episodes and in endless streams.
+
+    Beside the JSON it draws an episode of each."""
+    from larnn_export.memory_study.pictures import draw_tasks
+
+    rows, every = [], [task() for task in TASKS.values()]
+    for task in every:
         drawn = task.draw(episodes, torch.Generator().manual_seed(0))
         steps = drawn.x.shape[1]
         streams = EndlessStreams(task, 4, torch.Generator().manual_seed(0))
@@ -91,6 +97,7 @@ def reach(
         Console().print(" ".join(f"{name} {value}" for name, value in row.items()))
     if output is not None:
         output.write_text(json.dumps({"command": "reach", "rows": rows}, indent=1) + "\n")
+        draw_tasks(every, output.with_suffix(".png"))
 
 
 def attention(

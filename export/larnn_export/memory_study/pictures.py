@@ -45,6 +45,24 @@ def draw_curves(rows: Sequence[Record], path: Path) -> None:
     save(figure, path)
 
 
+def draw_tasks(tasks: Sequence[MemoryTask], path: Path) -> None:
+    """An episode of each task, channels by steps, its questions marked below."""
+    figure, panels = plt.subplots(
+        len(tasks), 1, figsize=(9, 1.5 * len(tasks)), layout="constrained", squeeze=False
+    )
+    for axes, task in zip(panels[:, 0], tasks, strict=True):
+        episode = task.draw(1, torch.Generator().manual_seed(0))
+        shown = episode.x[0].T.numpy()
+        most = np.abs(shown).max()
+        axes.imshow(shown, cmap="PuOr", vmin=-most, vmax=most, aspect="auto", interpolation="none")
+        asked = episode.asked[0].nonzero()[:, 0].numpy()
+        axes.plot(asked, np.full(len(asked), len(shown)), "^", color=INK, ms=4, clip_on=False)
+        axes.set(title=task.name, yticks=[], ylabel="channels", ylim=(len(shown), -0.5))
+        plain(axes)
+    figure.supxlabel("steps; ▲ a question", fontsize=9)
+    save(figure, path)
+
+
 def attention_of(
     network: RecurrentClassifier, task: MemoryTask, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
