@@ -40,9 +40,6 @@ def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path:
     assert (runs / RESULTS_FILE).read_text() == lines
     [row] = json.loads(output.read_text())["rows"]
     assert row["windows"]["mean"] == record["windows"]
-    assert "another protocol: trials 1, not 0" in refusal(
-        *command, "--divisions", "1", "--trials", "0"
-    )
     assert "no network nobody" in refusal(*command, "--only", "nobody")
 
 
