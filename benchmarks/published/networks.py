@@ -95,7 +95,7 @@ def _tasks(record: Record) -> Iterable[Row]:
             middle, low, high = (100 * found[name] for name in ("mean", "low", "high"))
             difference = f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
         yield row | {
-            "right": spread(right, "{:.1%}"),
+            "right": spread(right, "{:.2%}"),
             "seeds": len(right),
             "ms": 1000 * row["cpu_seconds_per_update"],
             "difference": difference,
