@@ -14,7 +14,14 @@ DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = tuple(
     DOCS / f"{name}.md"
-    for name in ("performance", "reliability", "operations", "memories", "training")
+    for name in (
+        "performance",
+        "reliability",
+        "operations",
+        "memories",
+        "training",
+        "where-it-wins",
+    )
 )
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

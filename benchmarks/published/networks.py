@@ -87,6 +87,21 @@ def _questions(record: Record) -> Iterable[Row]:
         yield {"what": row["what"], "right": right, "n": count, "folds": folds, "people": people}
 
 
+def _tasks(record: Record) -> Iterable[Row]:
+    for row in record["rows"]:
+        right = [*row["accuracies"].values()]
+        difference = "–"
+        if (found := row.get("difference")) is not None:
+            middle, low, high = (100 * found[name] for name in ("mean", "low", "high"))
+            difference = f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
+        yield row | {
+            "right": spread(right, "{:.2%}"),
+            "seeds": len(right),
+            "ms": 1000 * row["cpu_seconds_per_update"],
+            "difference": difference,
+        }
+
+
 TABLES: dict[str, Renderer] = {
     "families": specified(
         "memory | what a stream carries per layer | paper",
@@ -99,6 +114,19 @@ TABLES: dict[str, Renderer] = {
         "{title} | {right} | {seeds} | {parameters:,} | {macs_per_step:,} | {state_bytes:,} B | "
         "{steps_per_cpu_second:,.0f} | {windows_per_second:,.0f} | {windows_per_cpu_second:,.0f}",
         _costs,
+    ),
+    "reach": specified(
+        "task | steps | guessing | 8 steps | 32 steps | all steps | a stream, 32 steps",
+        "{task} | {steps} | {floor:.1%} | {window_8:.1%} | {window_32:.1%} | {all:.1%} | "
+        "{stream_window_32:.1%}",
+        "rows",
+    ),
+    "tasks": specified(
+        "task | network | right answers | seeds | less the LARNN, points | parameters | "
+        "multiply-adds / step | state | ms / update",
+        "{task} | {contender} | {right} | {seeds} | {difference} | {parameters:,} | "
+        "{macs_per_step:,} | {state_bytes:,} B | {ms:.0f}",
+        _tasks,
     ),
     "adding": _adding,
     "mnist": _accuracies,

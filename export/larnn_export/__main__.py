@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from larnn_export.cross_command import cross
 from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
+from larnn_export.memory_study.command import attention, reach, tasks
 from larnn_export.questions_command import questions
 from larnn_export.search_command import search, table
 from larnn_export.stream_command import streams
@@ -20,7 +22,11 @@ app.command()(folds)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(questions)
+app.command()(cross)
 app.command()(streams)
+app.command()(tasks)
+app.command()(reach)
+app.command()(attention)
 app.command()(search)
 app.command()(table)
 app.command()(gather)

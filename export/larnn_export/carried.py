@@ -23,7 +23,7 @@ class Labelled:
 
     subject: int
     signals: Tensor  # [steps, 9]
-    labels: Tensor  # [steps], hapt.NO_ACTIVITY where there is none
+    labels: Tensor  # [steps], negative where there is no activity, as hapt has them
 
 
 def labelled(recordings: Sequence[Recording]) -> list[Labelled]:

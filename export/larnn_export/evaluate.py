@@ -1,8 +1,9 @@
-"""The test set, looked at once: how the network of a run does on unseen people."""
+"""The test set: how the network of a run does on people it was not trained on, at its end."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from larnn_export import checkpoint
 from larnn_export.accuracy import last_logits
 from larnn_export.data import DataError, Split
+from larnn_export.networks import RecurrentClassifier
 
 EVALUATION_FILE = "evaluation.json"
 RAW_EVALUATION_FILE = "evaluation-raw.json"
@@ -28,8 +30,14 @@ def confusion_matrix(
     return counts
 
 
-def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, Any]:
-    """Measure the run's network on the test set's windows and write RUN/FILE.
+def evaluate(
+    run: Path,
+    test: Split,
+    file: str = EVALUATION_FILE,
+    more: Callable[[RecurrentClassifier], dict[str, Any]] = lambda _: {},
+) -> dict[str, Any]:
+    """Measure the run's network on the test set's windows and write RUN/FILE, with what `more`
+    measures of it.
 
     Raises DataError where the run was trained on other channels or labels.
     """
@@ -41,7 +49,8 @@ def evaluate(run: Path, test: Split, file: str = EVALUATION_FILE) -> dict[str, A
             raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
     windows = torch.from_numpy(test.signals)
     predicted = last_logits(lambda x: network(x)[0], windows).argmax(1).numpy()
-    result = summarise(test, predicted) | {"tensors_sha256": record["tensors_sha256"]}
+    of_weights = {"tensors_sha256": record["tensors_sha256"]}
+    result = summarise(test, predicted) | more(network) | of_weights
     (run / file).write_text(json.dumps(result, indent=1) + "\n")
     return result
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from larnn_export.checkpoint import CheckpointError
-from larnn_export.data import DataError, load
-from larnn_export.data.hapt import load_places, load_recordings, windows_from_recordings
+from larnn_export.data import DataError, Split, load
+from larnn_export.data.hapt import (
+    Places,
+    Recording,
+    load_places,
+    load_recordings,
+    windows_from_recordings,
+)
 from larnn_export.evaluate import EVALUATION_FILE, RAW_EVALUATION_FILE
 from larnn_export.evaluate import evaluate as measure
+from larnn_export.from_rest import from_rest
+from larnn_export.networks import RecurrentClassifier
 from larnn_export.paired import paired
 from larnn_export.training_command import DATA_HELP
 
@@ -31,7 +40,8 @@ def evaluate(
 ) -> None:
     """Measure finished runs on the test set; writes evaluation.json and a picture into each.
 
-    With --raw the windows come through the phone's filters: evaluation-raw.json.
+    With --raw the windows come through the phone's filters: evaluation-raw.json, which also says
+    how single raw windows are answered, whose filters begin at rest.
     """
     from larnn_export.pictures import CONFUSION_FILE, draw_confusion_matrix
 
@@ -39,10 +49,13 @@ def evaluate(
     accuracies = []
     try:
         test = load("test", data)
+        file, more = EVALUATION_FILE, _nothing
         if raw:
-            test = windows_from_recordings(test, load_places("test", data), load_recordings(data))
+            places, recordings = load_places("test", data), load_recordings(data)
+            file, more = RAW_EVALUATION_FILE, partial(_from_rest, test, places, recordings)
+            test = windows_from_recordings(test, places, recordings)
         for run in runs:
-            result = measure(run, test, RAW_EVALUATION_FILE if raw else EVALUATION_FILE)
+            result = measure(run, test, file, more)
             draw_confusion_matrix(result, run / CONFUSION_FILE)
             accuracies.append(result["accuracy"])
             weakest, recall = min(result["per_class"].items(), key=lambda each: each[1] or 0)
@@ -58,6 +71,16 @@ def evaluate(
     console.print(table)
     if len(accuracies) > 1:
         console.print(f"mean {mean(accuracies):.2%} ± {stdev(accuracies):.2%} (sample sd)")
+
+
+def _nothing(_: RecurrentClassifier) -> dict[str, Any]:
+    return {}
+
+
+def _from_rest(
+    test: Split, places: Places, recordings: list[Recording], network: RecurrentClassifier
+) -> dict[str, Any]:
+    return {"from_rest": from_rest(network, test, places, recordings)}
 
 
 def compare(

@@ -44,7 +44,7 @@ def stream_loss(
     A stream that begins with this chunk is not asked before `loss_from_step`. `weights` [classes]
     say how much each class counts.
     """
-    labels = chunk.labels.clone()
+    labels = chunk.labels.clamp(min=NO_ACTIVITY)
     early = torch.arange(labels.shape[1]) < config.loss_from_step
     labels[chunk.fresh[:, None] & early] = NO_ACTIVITY
     total = F.cross_entropy(

@@ -30,8 +30,9 @@ its last; {streams["steps"]:,} steps belong to one of the activities.
 | drift against the windowed way, points a minute, 95% over people | \
 {slope["slope"]:+.2f} ({slope["low"]:+.2f} to {slope["high"]:+.2f}) |
 | expected calibration error | {_calibration(streams)} |
-| mean confidence in activities, elsewhere | \
-{sure["in_activities"]:.2f}, {sure["elsewhere"]:.2f} |
+| the same by person | {_by_person(streams)} |
+| mean confidence in activities, in labelled transitions, where nothing is labelled | \
+{", ".join(map(_share, sure.values()))} |
 
 """
 
@@ -39,6 +40,17 @@ its last; {streams["steps"]:,} steps belong to one of the activities.
 def seconds(delay: float | None) -> str:
     """A delay, where any ended."""
     return "–" if delay is None else f"{delay:.2f} s"
+
+
+def _by_person(streams: dict[str, Any]) -> str:
+    """From the best to the worst, whose name is told."""
+    errors = streams["calibration_by_subject"]
+    worst = max(errors, key=errors.__getitem__)
+    return f"{min(errors.values()):.3f} to {errors[worst]:.3f} (person {worst})"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _calibration(streams: dict[str, Any]) -> str:

@@ -36,17 +36,16 @@ def streams(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="folder that holds hapt")] = None,
 ) -> None:
-    """Measure a run on the test subjects' recordings: RUN/streams.json and pictures.
+    """Measure a run on recordings of people it was not trained on: RUN/streams.json and pictures.
 
-    A run with people held out is measured on these instead, as a fold should be.
+    They are those held out of it, as in a fold, else all whom it was not trained on.
     """
     from larnn_export.stream_pictures import draw_streams
 
     try:
         recordings = labelled(load_recordings(data))
         _, record = checkpoint.read(run, checkpoint.FINISHED)
-        people = record["training"]["held_out"] or TEST_SUBJECTS
-        mine = [r for r in recordings if r.subject in people]
+        mine = unknown_to(run, record, recordings)
         network = checkpoint.load_network(run)
         calibration = _chosen_by(folds, record, recordings) if folds else _kept(run)
     except (DataError, checkpoint.CheckpointError) as error:
@@ -62,6 +61,18 @@ def streams(
         f"(windows of 128 steps: {result['windowed_accuracy']:.2%}), macro F1 "
         f"{result['macro_f1']:.3f}, median delay {seconds(result['delay']['median_seconds'])}"
     )
+
+
+def unknown_to(run: Path, record: dict[str, Any], recordings: list[Labelled]) -> list[Labelled]:
+    """The recordings to measure a run on. A record that does not say whom the run was trained on
+    is of UCI HAR's own division. CheckpointError where the run knows everybody."""
+    everybody = {each.subject for each in recordings}
+    known = {*record.get("trained_on", everybody - {*TEST_SUBJECTS})}
+    people = {*record["training"]["held_out"]} or everybody - known
+    mine = [each for each in recordings if each.subject in people]
+    if not mine:
+        raise checkpoint.CheckpointError(f"{run} was trained on everybody who was recorded")
+    return mine
 
 
 def _kept(run: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from larnn_export.carried import Labelled
+from larnn_export.data.hapt import NO_ACTIVITY, TRANSITION
 from larnn_export.data.uci_har import LABELS, STEPS
 from larnn_export.evaluate import confusion_matrix
 from larnn_export.networks import RecurrentClassifier
@@ -27,7 +28,7 @@ CHUNK = 512
 HOP = STEPS // 2
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def run_streams(network: RecurrentClassifier, recordings: list[Labelled]) -> list[Stream]:
     """All recordings side by side, each from an empty state to its end."""
     x = torch.nn.utils.rnn.pad_sequence([r.signals for r in recordings], batch_first=True)
@@ -38,7 +39,7 @@ def run_streams(network: RecurrentClassifier, recordings: list[Labelled]) -> lis
     return _streams(recordings, torch.cat(pieces, dim=1))
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def run_windows(network: RecurrentClassifier, recordings: list[Labelled]) -> list[Stream]:
     """The windowed way: every 64 steps the last 128 from an empty state; between, the last answer.
 
@@ -87,8 +88,8 @@ def summarise(
     right = [stream.right.astype(float) for stream in streams]
     gain = [a - b.right for a, b in zip(right, windows, strict=True)]
     scale = 1.0 if temperature is None else temperature
-    sure = probabilities(logits, scale).max(1)
-    unsure = np.concatenate([s.logits[~s.asked] for s in streams])
+    all_labels = np.concatenate([stream.labels for stream in streams])
+    confidence = probabilities(np.concatenate([s.logits for s in streams]), scale).max(1)
     return {
         "recordings": len(streams),
         "steps": len(labels),
@@ -115,11 +116,27 @@ def summarise(
             if temperature is None
             else reliability(labels, probabilities(logits, temperature)).error,
         },
+        "calibration_by_subject": {
+            str(subject): reliability(*_shares(streams, subject, scale)).error
+            for subject in sorted({stream.subject for stream in streams})
+        },
         "confidence": {
-            "in_activities": float(sure.mean()),
-            "elsewhere": float(probabilities(unsure, scale).max(1).mean()),
+            "in_activities": _mean(confidence[all_labels >= 0]),
+            "in_transitions": _mean(confidence[all_labels == TRANSITION]),
+            "unlabelled": _mean(confidence[all_labels == NO_ACTIVITY]),
         },
     }
+
+
+def _shares(streams: list[Stream], subject: int, scale: float) -> tuple[Any, Floats]:
+    """A person's labels and probabilities."""
+    labels, logits = together([stream for stream in streams if stream.subject == subject])
+    return labels, probabilities(logits, scale)
+
+
+def _mean(values: Floats) -> float | None:
+    """None where there is no step."""
+    return float(values.mean()) if len(values) else None
 
 
 def _delays(waits: list[float | None]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from larnn_export.data.hapt import NO_ACTIVITY
+from larnn_export.data.hapt import TRANSITION
 from larnn_export.data.uci_har import LABELS, SAMPLE_RATE_HZ
 
 STABLE_STEPS = 25
@@ -26,13 +26,13 @@ class Stream:
     """One recording and what a network said at each of its steps."""
 
     subject: int
-    labels: Whole  # [steps], NO_ACTIVITY outside activities
+    labels: Whole  # [steps], negative outside activities, as hapt has them
     logits: Floats  # [steps, classes]
 
     @property
     def asked(self) -> Mask:
         """The steps that belong to an activity."""
-        mask: Mask = self.labels != NO_ACTIVITY
+        mask: Mask = self.labels >= 0
         return mask
 
     @property
@@ -53,10 +53,10 @@ def macro_f1(labels: Whole, predicted: Whole) -> float:
 
 def delays(stream: Stream) -> list[float | None]:
     """Seconds from each activity's start to its first stable right answer; None where none came."""
-    edges = np.flatnonzero(np.diff(stream.labels, prepend=NO_ACTIVITY - 1))
+    edges = np.flatnonzero(np.diff(stream.labels, prepend=TRANSITION - 1))
     found: list[float | None] = []
     for start, end in zip(edges, [*edges[1:], len(stream.labels)], strict=True):
-        if stream.labels[start] != NO_ACTIVITY and end - start >= STABLE_STEPS:
+        if stream.labels[start] >= 0 and end - start >= STABLE_STEPS:
             runs = np.convolve(stream.right[start:end], np.ones(STABLE_STEPS), "valid")
             stable = np.flatnonzero(runs > STABLE_STEPS - 0.5)
             found.append(float(stable[0] / SAMPLE_RATE_HZ) if len(stable) else None)

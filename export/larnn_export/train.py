@@ -51,7 +51,8 @@ class Trainer:
         classes = len(data.info.labels)
         self.weights = class_weights(self.labels, classes) if config.balanced else None
         self.held_out = torch.from_numpy(held_out.signals), torch.from_numpy(held_out.labels)
-        self.recordings = [r for r in recordings if r.subject in train.subjects]
+        self.trained_on = sorted({*train.subjects.tolist()})
+        self.recordings = [r for r in recordings if r.subject in self.trained_on]
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -112,12 +113,13 @@ class Trainer:
         checkpoint.write(self.run, checkpoint.FINISHED, weights, self.record())
 
     def record(self) -> Record:
-        """Both configurations, the data's meaning and scale, the history, as JSON takes them."""
+        """Both configurations, the data's meaning and scale, the people trained on, the history."""
         return {
             "network": self.network.config.model_dump(mode="json"),
             "training": self.config.model_dump(mode="json"),
             "data": self.info.model_dump(mode="json"),
             "scale": {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()},
+            "trained_on": self.trained_on,
             "started_from": self.started_from,
             "history": self.history,
         }

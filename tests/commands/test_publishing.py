@@ -8,8 +8,13 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
+import torch
 
+from larnn_export.checkpoint import load_network
+from larnn_export.data.hapt import load_places, load_recordings
 from larnn_export.data.uci_har import CHANNELS, load_split
+from larnn_export.networks import RawClassifier
 from tests import live
 from tests.commands.conftest import SMALL, export, refusal
 
@@ -115,6 +120,17 @@ def test_a_card_is_written_again(models: Path, tmp_path: Path) -> None:
     assert "No such file" in refusal("card", tmp_path)
 
 
+def alone(run: Path, data: Path) -> float:
+    """The share of raw test windows that are answered right, the filters of each at rest."""
+    network = RawClassifier(load_network(run))
+    test, places = load_split("test", data), load_places("test", data)
+    recordings = {each.experiment: each.signals for each in load_recordings(data)}
+    of_each = zip(places.experiments, places.starts, strict=True)
+    windows = [recordings[experiment][start : start + 128] for experiment, start in of_each]
+    said = network(torch.from_numpy(np.stack(windows)))[0][:, -1].argmax(-1)
+    return float((said.numpy() == test.labels).mean())
+
+
 def test_a_model_of_raw_channels_is_measured_and_published(
     runs: Path, data: Path, tmp_path: Path
 ) -> None:
@@ -131,6 +147,10 @@ def test_a_model_of_raw_channels_is_measured_and_published(
     )
     card = (models / "raw" / "1" / "README.md").read_text()
     assert "describes step t-1" in card
+    from_rest = manifest["metrics"]["test"]["from_rest"]
+    assert f"begin at rest, is answered right in {from_rest['accuracy']:.2%}" in card
+    assert from_rest["accuracy"] == pytest.approx(alone(runs / "one", data))
+    assert [*from_rest["since_start"]][0] == "0 to 0.5 s"
     assert "python -m export onnx models/raw/1/checkpoint --raw" in card
     graph = models / "raw" / "1" / "model.onnx"
     assert "state within" in export("verify", runs / "one", graph, "--raw").output

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from larnn_export.checkpoint import load_network
+from larnn_export.carried import Labelled
+from larnn_export.checkpoint import CheckpointError, load_network
+from larnn_export.data.hapt import TEST_SUBJECTS
 from larnn_export.publish import served
+from larnn_export.stream_command import unknown_to
 from tests.commands.conftest import SHORT, SMALL, export, refusal
 
 STREAMS = ["-t", "streams=2"]
@@ -41,8 +44,8 @@ def streams_of(run: Path) -> dict[str, Any]:
 def test_streams_are_trained_on_and_measured(live: Path, data: Path, tmp_path: Path) -> None:
     run = live / "one"
     result = streams_of(run)
-    assert result["recordings"] == 4  # people 2, 4, 9 and 10
-    assert result["steps"] == 4 * 6 * 150
+    assert [*result["per_subject"]] == ["9", "10"]  # it was trained on all the others
+    assert result["steps"] == 2 * 6 * 150
     assert 0.25 <= result["temperature"] <= 8
     assert 0 <= result["calibration_error"]["with_temperature"] <= 1
     assert export("evaluate", run, "--data", data).exit_code == 0
@@ -55,6 +58,22 @@ def test_streams_are_trained_on_and_measured(live: Path, data: Path, tmp_path: P
     card = tmp_path / "models" / "larnn-har" / "1" / "README.md"
     assert f"| steps answered right | {result['accuracy']:.2%} |" in card.read_text()
     assert (card.parent / "checkpoint" / "streams.png").stat().st_size > 1000
+
+
+def test_whom_a_run_knows_is_taken_from_the_run(tmp_path: Path) -> None:
+    """A division of one's own, a fold, a run of before this was kept, one that knows everybody."""
+    nothing = torch.zeros(0)
+    recordings = [Labelled(person, nothing, nothing) for person in range(1, 31)]
+
+    def measured(held_out: list[int], **record: list[int]) -> set[int]:
+        found = unknown_to(tmp_path, {"training": {"held_out": held_out}, **record}, recordings)
+        return {each.subject for each in found}
+
+    assert measured([], trained_on=[*range(3, 31)]) == {1, 2}
+    assert measured([5, 6], trained_on=[*range(7, 31)]) == {5, 6}
+    assert measured([]) == {*TEST_SUBJECTS}
+    with pytest.raises(CheckpointError, match="trained on everybody"):
+        measured([], trained_on=[*range(1, 31)])
 
 
 def test_a_temperature_stays_with_its_weights(

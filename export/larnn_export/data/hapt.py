@@ -49,8 +49,8 @@ a window of 2.56 s by itself is better classified by the model that takes filter
 test windows were cut from recordings that were filtered from end to end, as a stream is.""",
     }
 )
-NO_ACTIVITY = -1
-"""The label of steps in a transition, and of those that nobody labelled."""
+NO_ACTIVITY, TRANSITION = -1, -2
+"""The labels of steps that nobody labelled, and of those in a labelled transition."""
 
 FILE = Path("hapt") / "hapt_raw.npz"
 
@@ -62,7 +62,7 @@ class Recording:
     experiment: int  # 1 to 61
     subject: int  # 1 to 30
     signals: NDArray[np.float32]  # [steps, 6] in the units of RAW_CHANNELS
-    labels: NDArray[np.int64]  # [steps], an index into LABELS or NO_ACTIVITY
+    labels: NDArray[np.int64]  # [steps], an index into LABELS, NO_ACTIVITY or TRANSITION
 
 
 def load_recordings(path: Path | None = None) -> list[Recording]:
@@ -124,6 +124,5 @@ def _recording(name: str, signals: NDArray[np.float32], segments: NDArray[np.int
     experiment, subject = int(name[3:5]), int(name[10:12])
     labels = np.full(len(signals), NO_ACTIVITY, dtype=np.int64)
     for _, _, activity, first, last in segments[segments[:, 0] == experiment]:
-        if activity <= len(LABELS):
-            labels[first - 1 : last] = activity - 1
+        labels[first - 1 : last] = activity - 1 if activity <= len(LABELS) else TRANSITION
     return Recording(experiment, subject, signals, labels)

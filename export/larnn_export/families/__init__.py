@@ -40,11 +40,13 @@ def configure(fields: Mapping[str, Any]) -> NetworkConfig:
 
 
 register("larnn_export.families.larnn")
+register("larnn_export.families.larnn_twin")
 register("larnn_export.families.lstm")
 register("larnn_export.families.bn_lstm")
 register("larnn_export.families.gru")
 register("larnn_export.families.rra")
 register("larnn_export.families.mann")
 register("larnn_export.families.self_attention")
+register("larnn_export.families.min_gru")
 
 __all__ = ["FAMILIES", "Family", "NetworkConfig", "configure", "register"]

@@ -1,0 +1,234 @@
+"""Ten divisions of UCI HAR's people that nobody chose, and a run on each for each network and seed.
+
+A division's number is the seed that makes it. Its people to measure on take part in nothing: what
+is tuned is tuned on the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from larnn_export import checkpoint
+from larnn_export.carried import Labelled
+from larnn_export.data import Split
+from larnn_export.evaluate import evaluate
+from larnn_export.memory_study.results import Record, Results
+from larnn_export.paired import interval, spread
+from larnn_export.recipe import FOLDS, folds
+from larnn_export.stream_evaluation import run_streams, together
+from larnn_export.train import Trainer
+from larnn_export.training_command import configs, train_to_end
+
+DIVISIONS = 10
+MEASURED = 0.3
+"""The part of all people that a division measures on: nine of thirty, as in UCI HAR's own."""
+ON_STREAMS = ("epochs=6", "learning_rate=0.003", "batch_size=32", "streams=32")
+"""Training fields of the second part of a run, which begins with the weights of the first."""
+LEARNING_RATES = (2e-3, 1e-2)
+MEMORIES = (0, 128)
+"""Starts of the gates that tuning tries: short memories, or long ones."""
+
+CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "larnn-old": ("larnn", ()),
+    "larnn": (
+        "larnn",
+        (
+            "hidden_size=44",
+            "heads=1",
+            "window_size=32",
+            "coupled_gates=false",
+            "longest_memory=0",
+            "zero_attention=false",
+        ),
+    ),
+    "larnn-twin": ("larnn-twin", ()),
+    "lstm": ("lstm", ()),
+    "gru": ("gru", ()),
+}
+"""A preset and what is changed of it. The first is the published form, the second that of recall;
+the third is the first without attention."""
+
+
+def division(people: Sequence[int], number: int) -> tuple[int, ...]:
+    """The people whom a division measures on, in order."""
+    everybody = sorted({*people})
+    order = np.random.default_rng(number).permutation(len(everybody))
+    return tuple(sorted(everybody[each] for each in order[: round(MEASURED * len(everybody))]))
+
+
+def everybody(train: Split, test: Split) -> Split:
+    """The windows of all people, whatever division the data came in."""
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(train, name), getattr(test, name)])
+
+    return Split(train.info, joined("signals"), joined("labels"), joined("subjects"))
+
+
+@dataclass(frozen=True)
+class Cross:
+    """The runs in one folder: results.jsonl, and the checkpoints of each."""
+
+    folder: Path
+    data: Split
+    recordings: list[Labelled]
+    network: list[str]
+    training: list[str]
+    trials: int
+    """Settings that are tried for each network on each division; 0 where the recipe stands."""
+
+    def run(self, contenders: list[str], divisions: int, seeds: int) -> Iterator[Record]:
+        """Train what is missing, yielding each run as it is finished; what is there is kept."""
+        results = Results(self.folder)
+        for seed in range(seeds):
+            for number in range(divisions):
+                people = division(self.data.subjects.tolist(), number)
+                for contender in contenders:
+                    asked = self._asked(contender, number, seed, people)
+                    if results.find(asked) is None:
+                        record = asked | self._measured(contender, number, seed, people)
+                        results.add(record)
+                        yield record
+
+    def _asked(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
+        preset, changes = CONTENDERS[contender]
+        return {
+            "task": "uci-har",
+            "form": f"division-{number}",
+            "contender": contender,
+            "stage": "seed",
+            "number": seed,
+            "setting": {"preset": preset, "network": [*changes, *self.network]},
+            "protocol": {
+                "training": self.training,
+                "trials": self.trials,
+                "measured_on": list(people),
+            },
+        }
+
+    def _measured(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
+        """Windows first, then streams too; measured on the division's people at the end of both."""
+        where = self._folder(number)
+        tuned = self._tuned(contender, number, people) if self.trials else {}
+        first = self._trainer(
+            contender, where / f"{contender}-windows-s{seed}", people, tuned, [f"seed={seed}"]
+        )
+        train_to_end(first, resume=True)
+        of_windows = evaluate(first.run, self.data.of_subjects(people))
+        second = self._trainer(
+            contender,
+            where / f"{contender}-s{seed}",
+            people,
+            {name: value for name, value in tuned.items() if name != "learning_rate"},
+            [*ON_STREAMS, f"seed={seed}"],
+        )
+        second.start_from(first.run)
+        train_to_end(second, resume=True)
+        of_both = evaluate(second.run, self.data.of_subjects(people))
+        network = checkpoint.load_network(second.run)
+        labels, logits = together(
+            run_streams(network, [each for each in self.recordings if each.subject in people])
+        )
+        return {
+            "tuned": tuned,
+            "parameters": sum(each.numel() for each in network.parameters()),
+            "windows_alone": of_windows["accuracy"],
+            "windows": of_both["accuracy"],
+            "streams": float((logits.argmax(1) == labels).mean()),
+            "per_subject": of_both["per_subject"],
+        }
+
+    def _tuned(self, contender: str, number: int, people: tuple[int, ...]) -> dict[str, Any]:
+        """The rate and the gates' start that are best on a fifth of the other people."""
+        others = sorted({*self.data.subjects.tolist()} - {*people})
+        held_out = folds(others)[number % FOLDS]
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=0)
+        )
+        space: dict[str, Any] = {
+            "learning_rate": FloatDistribution(*LEARNING_RATES, log=True),
+            "longest_memory": CategoricalDistribution(MEMORIES),
+        }
+        for index in range(self.trials):
+            trial = study.ask(space)
+            trainer = self._trainer(
+                contender,
+                self._folder(number) / f"{contender}-trial-{index}",
+                held_out,
+                trial.params,
+                [],
+                without=people,
+            )
+            train_to_end(trainer, resume=True)
+            study.tell(trial, trainer.history[-1]["accuracy"])
+        return study.best_params
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / f"division-{number}"
+
+    def _trainer(
+        self,
+        contender: str,
+        run: Path,
+        held_out: tuple[int, ...],
+        tuned: dict[str, Any],
+        training: list[str],
+        without: tuple[int, ...] = (),
+    ) -> Trainer:
+        preset, changes = CONTENDERS[contender]
+        start = [f"longest_memory={tuned['longest_memory']}"] if tuned else []
+        rate = [f"learning_rate={tuned['learning_rate']}"] if "learning_rate" in tuned else []
+        data = self.data.without_subjects(without)
+        network, recipe = configs(
+            preset,
+            [*changes, *start, *self.network],
+            [*rate, *training, *self.training],
+            data,
+        )
+        recipe = recipe.model_copy(update={"held_out": held_out})
+        recordings = self.recordings if recipe.streams else []
+        return Trainer(network, recipe, data, run, recordings)
+
+
+def summary(records: Sequence[Record], baseline: str) -> list[Record]:
+    """A row for each network: mean and spread of each figure over divisions and seeds, and the
+    difference from the baseline on the same divisions and seeds.
+
+    A division's difference is the mean over its seeds; the interval is over divisions, whose people
+    differ, so that more seeds do not make it look more certain than it is.
+    """
+    rows = []
+    for contender in dict.fromkeys(record["contender"] for record in records):
+        mine = _of(records, contender)
+        row: Record = {"contender": contender, "runs": len(mine)}
+        for figure in ("windows", "streams"):
+            values = [record[figure] for record in mine.values()]
+            row[figure] = spread(values) if len(values) > 1 else {"mean": values[0], "sd": None}
+            differences = _by_division(mine, _of(records, baseline), figure)
+            if contender != baseline and len(differences) > 1:
+                row[f"{figure}_difference"] = interval(differences)
+        rows.append(row)
+    return rows
+
+
+def _of(records: Sequence[Record], contender: str) -> dict[tuple[str, int], Record]:
+    mine = (record for record in records if record["contender"] == contender)
+    return {(record["form"], record["number"]): record for record in mine}
+
+
+def _by_division(
+    mine: dict[tuple[str, int], Record], others: dict[tuple[str, int], Record], figure: str
+) -> list[float]:
+    found: dict[str, list[float]] = {}
+    for key in mine.keys() & others.keys():
+        found.setdefault(key[0], []).append(mine[key][figure] - others[key][figure])
+    return [float(np.mean(found[each])) for each in sorted(found)]

@@ -1,0 +1,63 @@
+"""`cross`: divisions that nobody chose, runs on each, and what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from larnn_export import checkpoint
+from larnn_export.cross import DIVISIONS, division, summary
+from larnn_export.memory_study.results import RESULTS_FILE
+from tests.commands.conftest import SHORT, export, refusal
+
+SMALL = ["-n", "hidden_size=4", "-n", "layers=1"]
+FAST = [*SMALL, *SHORT, "-t", "streams=1", "-t", "epochs=1"]
+
+
+def test_divisions_are_those_of_their_numbers() -> None:
+    people = [*range(1, 31)]
+    found = [division(people, number) for number in range(DIVISIONS)]
+    assert found == [division([*reversed(people)], number) for number in range(DIVISIONS)]
+    assert len({*found}) == DIVISIONS and {len(each) for each in found} == {9}
+    assert found[0] == (3, 5, 11, 12, 17, 22, 24, 27, 29)
+
+
+def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path: Path) -> None:
+    runs, output = tmp_path / "cross", tmp_path / "cross.json"
+    command: list[str | Path] = ["cross", runs, "--data", data, *FAST, "--output", output]
+    command += ["--seeds", "1", "--trials", "1", "--only", "lstm"]
+    assert (first := export(*command, "--divisions", "1")).exit_code == 0, first.output
+    lines = (runs / RESULTS_FILE).read_text()
+    record = json.loads(lines)
+    people = record["protocol"]["measured_on"]
+    assert [*map(int, record["per_subject"])] == people and len(people) == 4
+    _, kept = checkpoint.read(runs / "division-0" / "lstm-s0", checkpoint.FINISHED)
+    assert not {*kept["trained_on"]} & {*people}
+    _, trial = checkpoint.read(runs / "division-0" / "lstm-trial-0", checkpoint.FINISHED)
+    assert not ({*trial["trained_on"]} | {*trial["training"]["held_out"]}) & {*people}
+    assert kept["network"]["longest_memory"] == trial["network"]["longest_memory"]
+    assert export(*command, "--divisions", "1").exit_code == 0
+    assert (runs / RESULTS_FILE).read_text() == lines
+    [row] = json.loads(output.read_text())["rows"]
+    assert row["windows"]["mean"] == record["windows"]
+    assert "no network nobody" in refusal(*command, "--only", "nobody")
+
+
+def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these() -> None:
+    records = [
+        {
+            "contender": contender,
+            "form": f"division-{number}",
+            "number": seed,
+            "windows": 0.9 + 0.01 * number + 0.001 * seed + better,
+            "streams": 0.95,
+        }
+        for contender, better in (("larnn-old", 0.0), ("lstm", -0.02))
+        for number in range(3)
+        for seed in range(2)
+    ]
+    records.append({**records[-1], "form": "division-9", "windows": 0.1})  # the other lacks it
+    old, lstm = summary(records, "larnn-old")
+    assert "windows_difference" not in old and old["runs"] == 6
+    found = lstm["windows_difference"]
+    assert all(abs(found[name] + 0.02) < 1e-9 for name in ("mean", "low", "high"))
