@@ -142,6 +142,18 @@ class AsyncStream:
         await self._pump.until(lambda: bool(self._pump.predictions))
         return self._pump.take()
 
+    def keep_answers(self) -> None:
+        """From now on the service keeps an answer until `acknowledge`, not until it is read: for
+        who puts answers into a store of its own, and may die before it has."""
+        self._pump.keeps_answers = True
+
+    def acknowledge(self, position: int) -> None:
+        """The caller has the answers up to `position` in its own store: the service need keep them
+        no longer. Raises ValueError for a position beyond `read`."""
+        if position > self.read:
+            raise ValueError(f"{position} is beyond the {self.read} steps whose answers were given")
+        self._journal.acknowledged = max(self._journal.acknowledged, position)
+
     async def __aiter__(self) -> AsyncIterator[Prediction]:
         """Predictions until the stream is ended."""
         with contextlib.suppress(StreamClosed):
