@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -107,6 +108,8 @@ def _run(
     bridge: Bridge, service: Service, running: Running, port: int | None, every: float
 ) -> None:
     """Until SIGTERM or ^C: what came is finished, as far as it goes, and the rest comes again."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("larnn.bridge").setLevel(logging.INFO)
     counts = Counts()
     if port is not None:
         typer.echo(f"metrics on http://127.0.0.1:{serve(counts, port)}/metrics", err=True)

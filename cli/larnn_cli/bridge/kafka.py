@@ -28,6 +28,8 @@ COMMIT = 0.5
 """Seconds between commits of a partition."""
 SNAPSHOT = 10_000
 """Answers between snapshots of a partition's places: so many are read when it is taken over."""
+SESSION = 6_000
+"""Milliseconds of silence after which another bridge takes a bridge's partitions."""
 AT_ONCE = 500
 """Messages fetched at a time."""
 
@@ -47,6 +49,7 @@ class Held:
 
     async def open(self) -> None:
         """Learn the places, and go to the first record that is not committed."""
+        began = time.monotonic()
         bridge, source = self._bridge, self.source
         committed = await bridge.consumer.committed(source)
         if committed is None:
@@ -70,6 +73,13 @@ class Held:
         await self._snapshot()
         bridge.consumer.seek(source, committed)
         self._publishing = asyncio.create_task(self._publish())
+        LOGGER.info(
+            "partition %d from %d on, %d keys, after %.1f s",
+            source.partition,
+            committed,
+            len(found.places),
+            time.monotonic() - began,
+        )
 
     async def close(self) -> None:
         """Let go of it: another bridge goes on from here."""
@@ -95,6 +105,7 @@ class Held:
             return
         await self._bridge.consumer.commit({self.source: settled})
         self._committed, self._committed_at = settled, now
+        self.partition.committed(settled)
         while self._answers and self._answers[0][1] < settled:
             self._answers.popleft()
         if self._since_snapshot >= SNAPSHOT:
@@ -162,6 +173,8 @@ class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            session_timeout_ms=SESSION,
+            heartbeat_interval_ms=SESSION // 6,
             **self.broker,
         )
         self.producer = await producer_of(self.broker)

@@ -69,6 +69,7 @@ async def recover(
         else:
             found.answers.append((record.offset, place.offset - 1))
             earliest.setdefault(key, place)
+    found.end = await reader.position(answers)
     for key, place in earliest.items():  # its stream is open, and not durable: it begins again
         found.places.setdefault(key, Place(place.stream, 0, 0))
     return found
@@ -77,9 +78,9 @@ async def recover(
 async def _from(
     reader: AIOKafkaConsumer, partition: TopicPartition, first: int, end: int
 ) -> AsyncIterator[ConsumerRecord]:
-    """The records from `first` to `end`; those of a partition may have gaps."""
+    """The records from `first` to `end`, or to what a fetch says of the end where that is further;
+    those of a partition may have gaps."""
     reader.seek(partition, first)
-    while await reader.position(partition) < end:
+    while await reader.position(partition) < max(end, reader.highwater(partition) or 0):
         for record in (await reader.getmany(partition, timeout_ms=1000)).get(partition, []):
-            if record.offset < end:
-                yield record
+            yield record

@@ -8,7 +8,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from larnn_cli.answers import fields
 from larnn_cli.bridge.counts import Counts
@@ -81,6 +80,11 @@ class Lane:
         self._items: deque[Item] = deque()
         self._sent = self._heard = 0
         """Of the items, on this connection."""
+        self._kept = place.position
+        """Where a bridge that knows what is committed alone would go on: answers behind it may be
+        asked for again."""
+        self._settled: deque[Place] = deque()
+        """Places on the way from there to `place`."""
         self._stream: AsyncStream | None = None
         self._opened = False
         self._durable = 0
@@ -106,17 +110,18 @@ class Lane:
         self._wake.set()
 
     def published(self) -> None:
-        """Answers are at the broker: the service need keep them no longer."""
-        stream, position = self._stream, None
-        for item in islice(self._items, self._heard):
-            if not item.published or item.place is None:
-                break
-            position = item.place.position
-        if stream is not None and position is not None:
-            with contextlib.suppress(LarnnError):
-                stream.acknowledge(position)
+        """Answers are at the broker."""
         self._settle()
         self._wake.set()
+
+    def committed(self, before: int) -> None:
+        """Records before this offset will not come again: the service need not keep answers that
+        only they would ask for."""
+        while self._settled and self._settled[0].offset <= before:
+            self._kept = self._settled.popleft().position
+        if self._stream is not None:
+            with contextlib.suppress(LarnnError):
+                self._stream.acknowledge(self._kept)
 
     async def run(self) -> None:
         """Until all records are settled and none has come for a while. Raises what is hopeless."""
@@ -131,10 +136,9 @@ class Lane:
             except (BadInput, TooLarge) as error:
                 if not self._opened:
                     raise
-                self._refuse(error)
+                await self._refuse(error)
             except LarnnError as error:
-                LOGGER.warning("%r: %s; again in %g s", self._items[0].record.key, error, AGAIN)
-                await asyncio.sleep(AGAIN)
+                await self._again(error)
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncStream]:
@@ -151,7 +155,7 @@ class Lane:
             logits=asks.bridge.logits,
             outputs=asks.bridge.outputs,
         )
-        opening.keep_answers()
+        opening.keep_answers(self._kept)
         asks.counts.streams += 1
         try:
             async with opening as stream:
@@ -270,20 +274,28 @@ class Lane:
             if item.place.position > self._durable:
                 break
             self.place = item.place
+            self._settled.append(item.place)
             self._items.popleft()
             self._sent -= 1
             self._heard -= 1
 
-    def _refuse(self, error: BadInput | TooLarge) -> None:
+    async def _refuse(self, error: BadInput | TooLarge) -> None:
         """The service refused the first item that is not answered: it counts no step."""
-        if self._heard < len(self._items):
-            self._items[self._heard].error = told_of(error)
+        if error.expected_offset is not None or self._heard == len(self._items):
+            return await self._again(error)  # it is not what the item holds
+        self._items[self._heard].error = told_of(error)
+
+    async def _again(self, error: LarnnError) -> None:
+        LOGGER.warning("%r: %s; again in %g s", self._items[0].record.key, error, AGAIN)
+        await asyncio.sleep(AGAIN)
 
     def _begin_anew(self, error: LarnnError) -> None:
         """The stream is gone with its state: say so, and open another."""
         LOGGER.warning("a stream was lost, and a new one begins at its state: %s", error)
         self._asks.counts.streams_lost += 1
         self.place = Place(None, 0, self.place.offset, self.place.sequence)
+        self._kept = 0
+        self._settled.clear()
 
 
 def repeated(sequence: int | None, last: int | None) -> bool:

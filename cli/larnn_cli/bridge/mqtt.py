@@ -97,7 +97,9 @@ class MqttBridge:
             places = partition.places
             moved = {key: each for key, each in places.items() if self._settled.get(key) != each}
             if moved:
-                await asyncio.to_thread(journal.settle, moved, partition.settled)
+                settled = partition.settled
+                await asyncio.to_thread(journal.settle, moved, settled)
+                partition.committed(settled)
                 self._settled |= moved
             self._asks.counts.waiting = partition.on_their_way
 

@@ -77,6 +77,11 @@ class Partition:
         for lane in {lane for lane, _, _ in ready}:
             lane.published()
 
+    def committed(self, before: int) -> None:
+        """Records before this offset will not come again, whatever happens."""
+        for lane in self._lanes.values():
+            lane.committed(before)
+
     @property
     def places(self) -> dict[bytes, Place]:
         """Of every key: where it would go on."""

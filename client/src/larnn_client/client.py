@@ -225,9 +225,9 @@ class Stream:
         """The next prediction. Raises TimeoutError, and StreamClosed after the last one."""
         return self._loop.run(self._stream.receive(), timeout)
 
-    def keep_answers(self) -> None:
+    def keep_answers(self, since: int = 0) -> None:
         """As AsyncStream.keep_answers."""
-        self._stream.keep_answers()
+        self._stream.keep_answers(since)
 
     def acknowledge(self, position: int) -> None:
         """As AsyncStream.acknowledge."""

@@ -142,10 +142,11 @@ class AsyncStream:
         await self._pump.until(lambda: bool(self._pump.predictions))
         return self._pump.take()
 
-    def keep_answers(self) -> None:
-        """From now on the service keeps an answer until `acknowledge`, not until it is read: for
-        who puts answers into a store of its own, and may die before it has."""
-        self._pump.keeps_answers = True
+    def keep_answers(self, since: int = 0) -> None:
+        """Before the stream is entered: the service shall keep the answers behind position `since`
+        until `acknowledge`, and not until they are read. For who puts answers into a store of its
+        own, and may die before it has."""
+        self._pump.keeps_since = since
 
     def acknowledge(self, position: int) -> None:
         """The caller has the answers up to `position` in its own store: the service need keep them

@@ -69,6 +69,7 @@ def main(
     rate: Annotated[float, typer.Option(help="messages a second; 0: as fast as they go")] = 0,
     bridges: Annotated[int, typer.Option(help="that share the partitions; of Kafka")] = 1,
     checkpoint: Annotated[int, typer.Option(help="steps between a stream's checkpoints")] = 100,
+    keep: Annotated[Path | None, typer.Option(help="a folder for what the processes say")] = None,
     seed: Annotated[int, typer.Option(help="of what is killed when")] = 0,
     output: Output = None,
 ) -> None:
@@ -76,7 +77,7 @@ def main(
     signals = recordings.example(devices, messages // devices * chunk)
     senders = Devices(signals, chunk)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         environment = {
             "LARNN_MODEL": MODEL,
             "LARNN_STORE": f"sqlite:///{folder}/streams.db",
@@ -123,7 +124,11 @@ def main(
 
 def _faults(kills: int, chance: random.Random) -> list[str]:
     """So many of each, in any order."""
-    faults = [kind for kind in ("bridge", "service", "broker") for _ in range(kills)]
+    faults = [
+        kind
+        for kind in os.environ.get("KINDS", "bridge service broker").split()
+        for _ in range(kills)
+    ]
     chance.shuffle(faults)
     return faults
 
@@ -170,8 +175,7 @@ async def _warm(senders: Devices, broker: Any) -> None:
     """The first message of the first device, until its answer comes: all of it runs."""
     async with broker.publisher() as publish:
         await publish("device-0", senders.body(0, 1))
-    while not senders.heard:
-        await asyncio.sleep(0.05)
+    await _until(senders, [], 1)
 
 
 async def _send(senders: Devices, broker: Any, rate: float) -> None:
