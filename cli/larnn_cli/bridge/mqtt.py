@@ -17,6 +17,8 @@ from larnn_cli.bridge.records import Place
 
 COMMIT = 0.5
 """Seconds between writes of what is settled."""
+AT_ONCE = 50
+"""Answers published before the journal notes that the broker has them."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,14 @@ class MqttBridge:
         """Bring answers to the broker as they come, and note that it has them."""
         while True:
             ready = await partition.answers()
-            await session.publish([(each.record.key.decode(), each.body()) for _, _, each in ready])
-            await asyncio.to_thread(journal.answered, [each.record for _, _, each in ready])
-            partition.published(ready)
+            for first in range(0, len(ready), AT_ONCE):
+                some = ready[first : first + AT_ONCE]
+                records = [answer.record for _, _, answer in some]
+                bodies = [answer.body() for _, _, answer in some]
+                topics = [record.key.decode() for record in records]
+                await session.publish(list(zip(topics, bodies, strict=True)))
+                await asyncio.to_thread(journal.answered, records)
+                partition.published(some)
 
     async def _settle(self, journal: Journal, partition: Partition) -> None:
         """Keep in the journal what is not durable, and how far each key has come."""

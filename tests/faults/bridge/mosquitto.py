@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import shutil
 import socket
@@ -70,6 +71,7 @@ class Mosquitto:
             "persistence": "true",
             "persistence_location": f"{self._folder}/",
             "max_queued_messages": "0",
+            "user": getpass.getuser(),
         }
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         with (self._folder / "mosquitto.log").open("ab") as log:
