@@ -126,7 +126,7 @@ def _faults(kills: int, chance: random.Random) -> list[str]:
     """So many of each, in any order."""
     faults = [
         kind
-        for kind in os.environ.get("KINDS", "bridge service broker").split()
+        for kind in ("bridge", "service", "broker")
         for _ in range(kills)
     ]
     chance.shuffle(faults)
