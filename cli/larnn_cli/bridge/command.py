@@ -131,6 +131,9 @@ async def _bridge(
         known = {model.name: model for model in served.models}
         if wanted not in known:
             raise typer.BadParameter(f"{wanted!r} is none of {', '.join(known)}")
+        outputs = [output.name for output in known[wanted].outputs]
+        if missing := set(bridge.outputs) - set(outputs):
+            raise typer.BadParameter(f"{', '.join(missing)}: {wanted} has {', '.join(outputs)}")
         asks = Asks(client, bridge, known[wanted].input.width, counts)
         async with _telling(counts, every):
             await running(asks, stop)

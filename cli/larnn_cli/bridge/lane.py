@@ -149,6 +149,9 @@ class Lane:
             which = {"resume": place.stream}
         self._sent = self._heard = 0
         self._opened, self._sequence = False, place.sequence
+        for item in self._items:  # what came before it may have been refused since
+            if item.error is not None and item.error["code"] == "repeated" and not item.answered:
+                item.error = None
         opening = asks.client.stream(
             **which,  # type: ignore[arg-type]
             position=None if place.stream is None else place.position,
@@ -184,7 +187,8 @@ class Lane:
         """Wait for records, or until what is answered is durable; whether to go."""
         waiting = self._asks.bridge.idle if not self._items else AGAIN
         try:
-            await asyncio.wait_for(self._wake.wait(), waiting)
+            async with asyncio.timeout(waiting):
+                await self._wake.wait()
         except TimeoutError:
             if not self._items:
                 return True

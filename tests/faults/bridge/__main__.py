@@ -124,11 +124,7 @@ def main(
 
 def _faults(kills: int, chance: random.Random) -> list[str]:
     """So many of each, in any order."""
-    faults = [
-        kind
-        for kind in ("bridge", "service", "broker")
-        for _ in range(kills)
-    ]
+    faults = [kind for kind in ("bridge", "service", "broker") for _ in range(kills)]
     chance.shuffle(faults)
     return faults
 
