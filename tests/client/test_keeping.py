@@ -10,8 +10,8 @@ from tests.client.recording import SIGNAL
 CHUNKS = [SIGNAL[first : first + 4] for first in range(0, 16, 4)]
 
 
-def _sent(stream: Stream) -> list[tuple[int, object]]:
-    answers = []
+def _sent(stream: Stream) -> list[object]:
+    answers: list[object] = []
     for chunk in CHUNKS:
         stream.send(chunk)
         prediction = stream.receive()

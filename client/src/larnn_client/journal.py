@@ -43,8 +43,7 @@ class Journal:
         Raises BufferFull and then takes none."""
         held = self.end - min(self.durable, self.acknowledged)
         if held + len(steps) > self._max_steps:
-            slow = self.durable < self.acknowledged
-            what = "wait for a checkpoint" if slow else "read the predictions"
+            what = "read the predictions" if self.read <= self.durable else "wait for a checkpoint"
             raise BufferFull(
                 f"{held} steps are held, of {self._max_steps} at most: {self.end - self.answered} "
                 f"unanswered, {self.answered - self.read} not read, {self.end - self.durable} not "

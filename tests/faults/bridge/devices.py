@@ -36,11 +36,6 @@ class Devices:
         device = int(told["key"].rpartition("-")[2])
         self.heard[device, told["sequence"]].append((time.perf_counter(), told))
 
-    @property
-    def complete(self) -> bool:
-        """Whether each message has an answer."""
-        return len(self.heard) == len(self.signals) * self.messages
-
     def latencies(self) -> list[float]:
         """Seconds from publishing a message to its first answer."""
         return [heard[0][0] - self.sent[key] for key, heard in self.heard.items()]

@@ -109,7 +109,7 @@ class Mosquitto:
     async def publisher(self) -> AsyncIterator[Callable[[str, bytes], Any]]:
         """`await publish(device, body)` hands a message over; all of them are there at the end."""
         with self._client("publisher") as client:
-            last = []
+            last: list[Any] = []
 
             async def publish(device: str, body: bytes) -> None:
                 last[:] = [client.publish(f"signals/{device}", body, qos=1)]
@@ -127,7 +127,7 @@ class Mosquitto:
             def connected(client: Client, *_: Any) -> None:
                 client.subscribe("labels/#", qos=1)
 
-            client.on_message, client.on_connect = came, connected  # type: ignore[assignment]
+            client.on_message, client.on_connect = came, connected
             client.reconnect()
             await asyncio.Event().wait()
 
