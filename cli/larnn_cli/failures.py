@@ -17,6 +17,8 @@ SOURCES = {
     **dict.fromkeys(("fastapi", "onnxruntime", "pydantic_settings", "uvicorn"), SERVICE),
     **dict.fromkeys(("google", "onnx", "tritonclient"), IMPORTING),
     **dict.fromkeys(("matplotlib", "safetensors", "torch"), TRAINING),
+    "aiokafka": "it comes with larnn[kafka], see docs/bridge.md",
+    **dict.fromkeys(("paho", "prometheus_client"), "it comes with larnn[mqtt], see docs/bridge.md"),
     "polars": "pip install polars",
     "benchmarks": "run it in the project's folder: python -m cli bench",
 }
@@ -30,6 +32,10 @@ KINDS = (
     ("larnn_export.data", "DataError", BAD_INPUT, ""),
     ("larnn_export.importing.problems", "ImportFailed", BAD_INPUT, ""),
     ("larnn_export.placing", "PublishError", REFUSED, ""),
+    ("larnn_cli.bridge.mqtt_session", "SessionError", REFUSED, ""),
+    ("aiokafka.errors", "KafkaConnectionError", UNREACHABLE, ": the broker does not answer"),
+    ("aiokafka.errors", "KafkaError", REFUSED, ""),
+    ("sqlite3", "Error", REFUSED, ": the journal"),
     ("larnn_service.errors", "StartupError", REFUSED, ""),
     ("builtins", "OSError", BAD_INPUT, ""),
 )

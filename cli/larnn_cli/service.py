@@ -14,7 +14,7 @@ import typer
 from larnn_cli.local import serving
 
 if TYPE_CHECKING:
-    from larnn_client import Client, Model
+    from larnn_client import AsyncClient, Client, Model
 
 PANEL = "Service"
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -73,19 +73,28 @@ class Service:
         """A client of that service. Raises LarnnError, StartupError."""
         from larnn_client import Client
 
-        urls = self.urls or [DEFAULT_URL]
-        for url in urls:
-            if not url.startswith(("http://", "https://")):
-                raise typer.BadParameter(
-                    f"{url!r}: write http://… or https://…", param_hint="--url"
-                )
-        tls = self._tls()
+        urls, tls = self._urls(), self._tls()
         with contextlib.ExitStack() as stack:
             if self.local:
                 urls = [stack.enter_context(serving())]
             yield stack.enter_context(
                 Client(*urls, key=self.key, tls=tls, retry_for=self.retry_for)
             )
+
+    def asynchronous(self) -> AsyncClient:
+        """An async client of that service, which runs elsewhere."""
+        from larnn_client import AsyncClient
+
+        return AsyncClient(*self._urls(), key=self.key, tls=self._tls(), retry_for=self.retry_for)
+
+    def _urls(self) -> list[str]:
+        urls = self.urls or [DEFAULT_URL]
+        for url in urls:
+            if not url.startswith(("http://", "https://")):
+                raise typer.BadParameter(
+                    f"{url!r}: write http://… or https://…", param_hint="--url"
+                )
+        return urls
 
     def _tls(self) -> ssl.SSLContext | None:
         if self.ca is None:

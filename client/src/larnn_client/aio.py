@@ -25,7 +25,16 @@ from larnn_client.errors import (
     Unreachable,
 )
 from larnn_client.inputs import context_json
-from larnn_client.messages import Binary, Models, Steps, classification, error, models
+from larnn_client.messages import (
+    Binary,
+    Models,
+    Opened,
+    Steps,
+    classification,
+    error,
+    models,
+    opened,
+)
 from larnn_client.pump import Pump, Wish
 from larnn_client.reading import AnswerReader, Emit
 from larnn_client.service import Service, reason, wait_at_least
@@ -105,6 +114,13 @@ class AsyncClient:
     async def models(self) -> Models:
         """What the service serves. Tries again as `classify` does."""
         return await self._persist("GET", "/models", models)
+
+    async def where(self, stream: str) -> Opened:
+        """Where a stream stands, by its id; what is `durable` of it moves without a chunk too.
+
+        Tries again as `classify` does. Raises Expired, Unknown.
+        """
+        return await self._persist("GET", f"/streams/{stream}", opened)
 
     async def _persist(
         self, method: str, path: str, read: Callable[[dict[str, Any]], T], **request: Any

@@ -117,6 +117,10 @@ class Client:
         """As AsyncClient.models."""
         return self._loop.run(self._client.models())
 
+    def where(self, stream: str) -> Opened:
+        """As AsyncClient.where."""
+        return self._loop.run(self._client.where(stream))
+
     def stream(
         self,
         *,
@@ -220,6 +224,18 @@ class Stream:
     def receive(self, timeout: float | None = None) -> Prediction:
         """The next prediction. Raises TimeoutError, and StreamClosed after the last one."""
         return self._loop.run(self._stream.receive(), timeout)
+
+    def keep_answers(self, since: int = 0) -> None:
+        """As AsyncStream.keep_answers."""
+        self._stream.keep_answers(since)
+
+    def acknowledge(self, position: int) -> None:
+        """As AsyncStream.acknowledge."""
+
+        async def acknowledge() -> None:
+            self._stream.acknowledge(position)
+
+        self._loop.run(acknowledge())
 
     def __iter__(self) -> Iterator[Prediction]:
         """Predictions until the stream is ended."""

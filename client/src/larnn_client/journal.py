@@ -11,8 +11,8 @@ from larnn_client.messages import Chunk, Steps
 class Journal:
     """The chunks of one stream, from the first that may have to be sent again.
 
-    Positions count steps: `durable` and `answered` ≤ `end`; `read` ≤ `answered`. A chunk is kept
-    until it is answered and durable.
+    Positions count steps: `durable` and `answered` ≤ `end`; `acknowledged` ≤ `read` ≤ `answered`.
+    A chunk is kept until it is answered and durable.
     """
 
     def __init__(self, position: int, *, consumed: int, max_steps: int) -> None:
@@ -21,6 +21,8 @@ class Journal:
         """The end of the last chunk whose answer has come."""
         self.read = position
         """The end of the last chunk whose answer the caller has taken."""
+        self.acknowledged = position
+        """The service need not keep the answers up to here: `read`, or as the caller says."""
         self.durable = position
         """The store holds the stream up to here, as far as this client was told."""
         self.end = position
@@ -39,7 +41,7 @@ class Journal:
     def append(self, steps: Steps, most: int | None = None) -> int:
         """Take the next steps [steps, channels], in chunks of at most so many; how many chunks.
         Raises BufferFull and then takes none."""
-        held = self.end - min(self.durable, self.read)
+        held = self.end - min(self.durable, self.acknowledged)
         if held + len(steps) > self._max_steps:
             what = "read the predictions" if self.read <= self.durable else "wait for a checkpoint"
             raise BufferFull(

@@ -52,6 +52,8 @@ class Pump:
         self.ended: int | None = None
         self.ending = False
         self.closed = False
+        self.keeps_since: int | None = None
+        """The service keeps answers from here on until `acknowledge`, not until they are read."""
         self._service = service
         self._wish = wish
         self._recovery = Recovery(service)
@@ -77,6 +79,8 @@ class Pump:
         assert self.journal is not None
         prediction = self.predictions.popleft()
         self.journal.read = prediction.position
+        if self.keeps_since is None:
+            self.journal.acknowledged = prediction.position
         self.unread -= 1
         return prediction
 
@@ -144,6 +148,8 @@ class Pump:
             self.journal = Journal(
                 start, consumed=opened.position, max_steps=self._wish.max_buffered_steps
             )
+            if self.keeps_since is not None:
+                self.journal.acknowledged = min(start, self.keeps_since)
         self.journal.resume(opened.position)
         self.opened = opened
         self._recovery.opened(opened)
@@ -178,10 +184,11 @@ class Pump:
 
     @property
     def _acked(self) -> int:
-        """What the caller has read, so that it can come back after a restart of its own; what has
-        come, where the service cannot keep so many answers."""
+        """What the caller has read or acknowledged, so that it can come back after a restart of its
+        own; what has come, where the service cannot keep so many answers and may forget them."""
         assert self.journal is not None
-        return self.journal.answered if self._recovery.pressed else self.journal.read
+        forgets = self._recovery.pressed and self.keeps_since is None
+        return self.journal.answered if forgets else self.journal.acknowledged
 
     @property
     def _to_end(self) -> bool:

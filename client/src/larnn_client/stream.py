@@ -142,6 +142,19 @@ class AsyncStream:
         await self._pump.until(lambda: bool(self._pump.predictions))
         return self._pump.take()
 
+    def keep_answers(self, since: int = 0) -> None:
+        """Before the stream is entered: the service shall keep the answers behind position `since`
+        until `acknowledge`, and not until they are read. For who puts answers into a store of its
+        own, and may die before it has."""
+        self._pump.keeps_since = since
+
+    def acknowledge(self, position: int) -> None:
+        """The caller has the answers up to `position` in its own store: the service need keep them
+        no longer. Raises ValueError for a position beyond `read`."""
+        if position > self.read:
+            raise ValueError(f"{position} is beyond the {self.read} steps whose answers were given")
+        self._journal.acknowledged = max(self._journal.acknowledged, position)
+
     async def __aiter__(self) -> AsyncIterator[Prediction]:
         """Predictions until the stream is ended."""
         with contextlib.suppress(StreamClosed):

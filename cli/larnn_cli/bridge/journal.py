@@ -1,0 +1,114 @@
+"""What a bridge to MQTT has taken from the broker and is not through with, in a file: SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from larnn_cli.bridge.records import Place, Record
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS messages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS packets (id INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS places (
+    key BLOB PRIMARY KEY, stream TEXT, position INTEGER NOT NULL, number INTEGER NOT NULL,
+    sequence INTEGER);
+CREATE TABLE IF NOT EXISTS answered (key BLOB PRIMARY KEY, number INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as the broker delivered it."""
+
+    packet: int
+    """The packet's id, by which it is acknowledged."""
+    again: bool
+    """Whether the broker says that it may have sent it before: DUP."""
+    topic: str
+    payload: bytes
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.topic.encode() + b"\0" + self.payload).digest()
+
+
+class Journal:
+    """The messages, numbered from 1 and never twice. Threads may share it.
+
+    What a method has written is on the disk when it returns. Raises sqlite3.Error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file.execute("PRAGMA synchronous = FULL")
+        self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._file.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Let another process have the file."""
+        with self._lock:
+            self._file.close()
+
+    def write(self, deliveries: Iterable[Delivery]) -> list[Record]:
+        """Keep messages; those that are new. One that comes again with the packet id and the bytes
+        with which it came last is not: its acknowledgement was lost."""
+        new: list[Record] = []
+        with self._lock, self._file:
+            self._file.execute("BEGIN")
+            for each in deliveries:
+                known = self._file.execute("SELECT digest FROM packets WHERE id = ?", [each.packet])
+                if each.again and known.fetchone() == (each.digest,):
+                    continue
+                key = each.topic.encode()
+                added = self._file.execute(
+                    "INSERT INTO messages (key, payload) VALUES (?, ?)", [key, each.payload]
+                )
+                self._file.execute(
+                    "INSERT OR REPLACE INTO packets VALUES (?, ?)", [each.packet, each.digest]
+                )
+                assert added.lastrowid is not None
+                new.append(Record(added.lastrowid, key, each.payload))
+        return new
+
+    def answered(self, records: Sequence[Record]) -> None:
+        """The broker has the answers to these."""
+        with self._lock, self._file:
+            self._file.execute("BEGIN")
+            self._file.executemany(
+                "INSERT OR REPLACE INTO answered VALUES (?, ?)",
+                [(record.key, record.offset) for record in records],
+            )
+
+    def settle(self, places: Mapping[bytes, Place], before: int) -> None:
+        """Keys have come so far; messages before that number are durable and answered."""
+        with self._lock, self._file:
+            self._file.execute("BEGIN")
+            self._file.executemany(
+                "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)",
+                [
+                    (key, place.stream, place.position, place.offset, place.sequence)
+                    for key, place in places.items()
+                ],
+            )
+            self._file.execute("DELETE FROM messages WHERE number < ?", [before])
+
+    def recover(self) -> tuple[dict[bytes, Place], dict[bytes, int], list[Record]]:
+        """Places and last answered numbers by key, and the messages to run again."""
+        with self._lock:
+            ask = self._file.execute
+            places = ask("SELECT key, stream, position, number, sequence FROM places")
+            answered = ask("SELECT key, number FROM answered")
+            messages = ask("SELECT number, key, payload FROM messages ORDER BY number")
+            return (
+                {key: Place(*place) for key, *place in places},
+                dict(answered),
+                [Record(*message) for message in messages],
+            )

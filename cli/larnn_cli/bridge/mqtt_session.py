@@ -1,0 +1,145 @@
+"""A session at an MQTT broker that outlives connections: QoS 1, acknowledged by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, topic_matches_sub
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from larnn_cli.bridge.description import Bridge
+from larnn_cli.bridge.journal import Delivery
+from larnn_export.data import DataError
+
+if TYPE_CHECKING:
+    from larnn_cli.bridge.mqtt import Broker
+
+LOGGER = logging.getLogger("larnn.bridge")
+UNACKNOWLEDGED = 200
+"""Messages that the broker sends before their acknowledgements."""
+FOR_EVER = 2**32 - 1
+NO_RETAINED = 2
+
+
+class SessionError(Exception):
+    """The broker refuses this bridge."""
+
+
+class Session:
+    """Begins when it is made; paho connects again by itself. Its thread calls into the loop."""
+
+    def __init__(self, broker: Broker, bridge: Bridge) -> None:
+        """Raises DataError where the answers would come in again as messages."""
+        example = bridge.topic.replace("+", "x").replace("#", "x")
+        if topic_matches_sub(bridge.topic, bridge.answers.replace("{topic}", example)):
+            raise DataError(f"the answers to {bridge.answers} would match the topic {bridge.topic}")
+        self._bridge = bridge
+        self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[None] = self._loop.create_future()
+        self._arrived: list[Delivery] = []
+        self._news = asyncio.Event()
+        self._publishing: dict[int, asyncio.Future[None]] = {}
+        self._client = client = Client(
+            CallbackAPIVersion.VERSION2,
+            broker.client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=True,
+        )
+        client.on_connect = self._connected
+        client.on_connect_fail = self._not_connected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._came
+        client.on_publish = self._published
+        client.max_inflight_messages_set(UNACKNOWLEDGED)
+        client.reconnect_delay_set(1, 5)
+        if broker.username is not None:
+            client.username_pw_set(broker.username, broker.password)
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = FOR_EVER
+        properties.ReceiveMaximum = UNACKNOWLEDGED
+        client.connect_async(broker.host, broker.port, clean_start=False, properties=properties)
+        client.loop_start()
+
+    def close(self) -> None:
+        """Leave; the broker keeps the session, and what comes for it."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self.failed.cancel()
+
+    async def deliveries(self) -> list[Delivery]:
+        """What has come since the last call; waits until something has."""
+        while not self._arrived:
+            self._news.clear()
+            await self._news.wait()
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """The broker need keep these no longer."""
+        for each in deliveries:
+            self._client.ack(each.packet, 1)
+
+    async def publish(self, answers: Sequence[tuple[str, bytes]]) -> None:
+        """Answers to the messages of topics, until the broker has all of them."""
+        waiting = []
+        for topic, body in answers:
+            info = self._client.publish(self._bridge.answers.replace("{topic}", topic), body, 1)
+            waiting.append(self._loop.create_future())
+            self._publishing[info.mid] = waiting[-1]
+        await asyncio.gather(*waiting)
+
+    def _connected(
+        self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, properties: Any
+    ) -> None:
+        if code.is_failure:
+            return self._fail(f"the broker refuses the connection: {code}")
+        LOGGER.info("connected; the broker %s", "knows us" if flags.session_present else "is new")
+        options = SubscribeOptions(qos=1, retainHandling=NO_RETAINED)
+        client.subscribe(self._bridge.topic, options=options)
+
+    def _not_connected(self, client: Client, data: Any) -> None:
+        LOGGER.warning("the broker does not answer at %s:%d", client.host, client.port)
+
+    def _subscribed(
+        self, client: Client, data: Any, mid: int, codes: list[ReasonCode], properties: Any
+    ) -> None:
+        if codes[0].is_failure or codes[0].value < 1:
+            self._fail(f"the broker does not give {self._bridge.topic} with QoS 1: {codes[0]}")
+
+    def _came(self, client: Client, data: Any, message: MQTTMessage) -> None:
+        if message.qos < 1:
+            LOGGER.debug("%s came with QoS 0: it may be lost", message.topic)
+        delivery = Delivery(message.mid, message.dup, message.topic, bytes(message.payload))
+        self._loop.call_soon_threadsafe(self._arrive, delivery)
+
+    def _arrive(self, delivery: Delivery) -> None:
+        self._arrived.append(delivery)
+        self._news.set()
+
+    def _published(
+        self, client: Client, data: Any, mid: int, code: ReasonCode, properties: Any
+    ) -> None:
+        if code.is_failure:
+            return self._fail(f"the broker refuses an answer: {code}")
+        self._loop.call_soon_threadsafe(self._out, mid)
+
+    def _out(self, mid: int) -> None:
+        future = self._publishing.pop(mid)
+        if not future.done():
+            future.set_result(None)
+
+    def _fail(self, why: str) -> None:
+        def fail() -> None:
+            if not self.failed.done():
+                self.failed.set_exception(SessionError(why))
+
+        self._loop.call_soon_threadsafe(fail)

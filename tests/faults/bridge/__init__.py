@@ -1,0 +1,1 @@
+"""Messages through a broker, a bridge and the service, each of which breaks."""

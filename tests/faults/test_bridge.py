@@ -1,0 +1,26 @@
+"""The proof of the bridge, bounded: hundreds of messages, and a kill on each side."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.benchmark import measured
+from tests.faults.bridge import mosquitto, tansu
+
+HERE = {"kafka": tansu.program(), "mqtt": mosquitto.program()}
+REQUIRED = {"kafka": "LARNN_KAFKA", "mqtt": "LARNN_MOSQUITTO"}
+
+
+@pytest.mark.parametrize("kind", ["kafka", "mqtt"])
+def test_kills_on_each_side_lose_no_step(kind: str, tmp_path: Path) -> None:
+    if HERE[kind] is None and os.environ.get(REQUIRED[kind]) != "required":
+        pytest.skip(f"no broker of {kind} is installed; {REQUIRED[kind]}=required fails instead")
+    arguments = (kind, "--messages", "400", "--devices", "8", "--kills", "1")
+    record = measured(tmp_path, *arguments, module="tests.faults.bridge")
+    found = record["verdict"]
+    assert found["messages"] == 400
+    for fault in ("lost", "twice", "different", "errors"):
+        assert found[fault] == 0
