@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from larnn_cli.answers import fields
 from larnn_cli.bridge.counts import Counts
 from larnn_cli.bridge.description import Bridge
-from larnn_cli.bridge.payloads import BadPayload, Floats, read
+from larnn_cli.bridge.item import Item, fitting, repeated, told_of
+from larnn_cli.bridge.payloads import BadPayload, read
 from larnn_cli.bridge.records import Answer, Place, Record
 from larnn_client import (
     AsyncClient,
@@ -47,21 +48,6 @@ class Asks:
     width: int
     """Numbers of a step."""
     counts: Counts
-
-
-@dataclass(eq=False)
-class Item:
-    """A record on its way."""
-
-    record: Record
-    answered: bool = False
-    """Its answer is on its way to the broker, or there."""
-    published: bool = False
-    """The broker has its answer."""
-    error: dict[str, str] | None = None
-    """Why it counts no step."""
-    place: Place | None = None
-    """Behind it, once it is answered on this connection."""
 
 
 class Lane:
@@ -217,7 +203,7 @@ class Lane:
             if repeated(found.sequence, self._sequence):
                 item.error = {"code": "repeated", "error": f"{found.sequence} has come before"}
                 return
-            steps = _fitting(found.steps, asks.width)
+            steps = fitting(found.steps, asks.width)
             end = stream.send(steps)
         except (BadPayload, BadInput, TooLarge) as error:
             item.error = told_of(error)
@@ -300,22 +286,3 @@ class Lane:
         self.place = Place(None, 0, self.place.offset, self.place.sequence)
         self._kept = 0
         self._settled.clear()
-
-
-def repeated(sequence: int | None, last: int | None) -> bool:
-    """Whether a message of that number has come before."""
-    return sequence is not None and last is not None and sequence <= last
-
-
-def told_of(error: Exception) -> dict[str, str]:
-    """An error as an answer tells it."""
-    return {
-        "code": getattr(error, "code", "") or "bad_payload",
-        "error": getattr(error, "detail", "") or str(error),
-    }
-
-
-def _fitting(steps: Floats, width: int) -> Floats:
-    if steps.ndim != 2 or steps.shape[1] != width:
-        raise BadPayload(f"the steps are {list(steps.shape)}; [steps, {width}] are asked for")
-    return steps

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from larnn_cli.bridge.lane import Asks, Item, Lane
+from larnn_cli.bridge.item import Item
+from larnn_cli.bridge.lane import Asks, Lane
 from larnn_cli.bridge.records import Answer, Place, Record
 
 
