@@ -28,6 +28,7 @@ from larnn_export.networks import RecurrentClassifier
 from larnn_export.questions import PUBLISHED
 from larnn_service.native import LEVEL, library
 
+QUICK = (PUBLISHED, "gru")
 STREAMS = 64
 STEPS = 128
 WARM_UP = 17
@@ -46,15 +47,16 @@ def memories(
 ) -> None:
     """Parameters, multiply-adds, state, steps/s of 64 streams and windows/s of /classify."""
     torch.set_num_threads(1)
+    presets = tuple(FAMILIES)
     if quick:
-        rounds, seconds = 1, 0.2
-    cells = [(preset, GRAPH) for preset in FAMILIES]
+        rounds, seconds, presets = 1, 0.2, QUICK
+    cells = [(preset, GRAPH) for preset in presets]
     cells += [(PUBLISHED, NATIVE)] if library() else []
     rows = [
         {
             "preset": preset,
             "operator": operator,
-            **_size(FAMILIES[preset].preset),
+            **size(FAMILIES[preset].preset),
             "steps_per_cpu_second": _ticks(FAMILIES[preset].preset, operator, rounds),
         }
         for preset, operator in cells
@@ -65,7 +67,8 @@ def memories(
     write(machine() | {"command": "memories", "rows": rows}, output)
 
 
-def _size(config: NetworkConfig) -> dict[str, Any]:
+def size(config: NetworkConfig) -> dict[str, Any]:
+    """Parameters that are learned, multiply-adds of a step, and bytes of the state."""
     network = RecurrentClassifier(config)
     learned = (each.numel() for each in network.parameters() if each.requires_grad)
     return {
@@ -96,8 +99,8 @@ def _windows(
     body = npy(signal(STEPS))
     found: list[list[Round]] = [[] for _ in cells]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        for preset, family in FAMILIES.items():
-            write_larnn(Path(folder), preset, family.preset)
+        for preset in dict.fromkeys(preset for preset, _ in cells):
+            write_larnn(Path(folder), preset, FAMILIES[preset].preset)
         servers = {
             operator: stack.enter_context(
                 serving(Path(folder), PUBLISHED, 2, more=LEVELS[operator])
@@ -112,7 +115,7 @@ def _windows(
                 asked = SameRequest(server.port, request, CONNECTIONS)
                 measured.append(measure(server, asked, seconds, 10**9))
         memory = resident_bytes(servers[GRAPH].pid)
-    print(f"the service with {len(FAMILIES)} networks: {memory / 2**20:.0f} MiB")
+    print(f"the service with {len(dict(cells))} networks: {memory / 2**20:.0f} MiB")
     for measured in found:
         yield {
             "windows_per_second": median(each.per_second for each in measured),
