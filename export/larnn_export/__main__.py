@@ -8,6 +8,7 @@ from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
 from larnn_export.questions_command import questions
+from larnn_export.robustness_command import robustness
 from larnn_export.search_command import search, table
 from larnn_export.stream_command import streams
 from larnn_export.tasks.commands import adding, imdb, mnist
@@ -21,6 +22,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(questions)
 app.command()(streams)
+app.command()(robustness)
 app.command()(search)
 app.command()(table)
 app.command()(gather)
