@@ -45,7 +45,8 @@ def robustness_section(record: dict[str, Any] | None) -> str:
 The test subjects' {record["recordings"]} recordings again, one stream each, changed as by a phone
 that is worn otherwise or measures in other units: as the numbers come, and where the client
 [says what they are](../../../docs/protocol.md#units-and-axes). The last rows have no person in
-them: there is no right answer, and no label says so. `python -m export robustness` measures it.
+them: there is no right answer, and no label says so. An answer is compared with the label of its
+own step. `python -m export robustness` measures it.
 
 {table(record["rows"])}
 

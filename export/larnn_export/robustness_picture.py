@@ -36,6 +36,6 @@ def draw_robustness(folder: Path, rows: list[dict[str, Any]]) -> None:
     axes.set_yticks(places, [row["row"] for row in shown], color=INK)
     axes.set(title="Steps answered right", xlim=(0, 1))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, -0.25), ncols=2)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     plain(axes)
     save(figure, folder / ROBUSTNESS_PICTURE)

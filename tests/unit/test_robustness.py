@@ -12,7 +12,7 @@ import pytest
 from larnn_export.changes import ROWS, Row
 from larnn_export.data.hapt import RAW_CHANNELS, TEST_SUBJECTS, load_recordings
 from larnn_export.robustness import ROBUSTNESS_FILE, measure
-from larnn_export.robustness_card import robustness_section
+from larnn_export.robustness_card import robustness_section, table
 from larnn_export.robustness_command import MODEL, robustness
 from larnn_export.robustness_picture import ROBUSTNESS_PICTURE
 from larnn_service.conversion.conversion import conversion
@@ -74,3 +74,14 @@ def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
     told = robustness_section(record)
     assert all(f"| {row.name} |" in told for row in ROWS)
     assert robustness_section(None) == ""
+
+
+def test_its_version_in_the_card_is_within_the_aim() -> None:
+    record = json.loads((VERSION / "checkpoint" / ROBUSTNESS_FILE).read_text())
+    assert [row["row"] for row in record["rows"]] == [row.name for row in ROWS]
+    plain = record["rows"][0]["as_it_comes"]["accuracy"]
+    for row in record["rows"]:
+        if row["told"] is not None:
+            assert row["told"]["accuracy"] == pytest.approx(plain, abs=0.001)
+    assert robustness_section(record) in (VERSION / "README.md").read_text()
+    assert table(record["rows"]) in (live.ROOT / "docs" / "training.md").read_text()
