@@ -82,13 +82,13 @@ class AsyncClient:
         logits: bool = False,
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        measured: Measured = AS_THE_MODEL,
+        measured: Measured | None = None,
     ) -> Classification:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
         own length; `outputs` names further outputs to give, `context` is what the model is told of
         all of them, `measured` in which units and axes they are. Tries again, elsewhere too, while
         nothing answers or the service is full."""
-        arrays, said = sequence_arrays(sequences), measured.fields
+        arrays, said = sequence_arrays(sequences), (measured or AS_THE_MODEL).fields
         request = _request(arrays, model, logits, outputs, context, said)
         told = await self._persist("POST", "/classify", dict, **request)
         described = await self._described(told.get("model", ""), told.get("version", 0))
@@ -149,7 +149,7 @@ class AsyncClient:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        measured: Measured = AS_THE_MODEL,
+        measured: Measured | None = None,
         binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
@@ -177,7 +177,7 @@ class AsyncClient:
             emit,
             tuple(outputs),
             context_json(context),
-            measured,
+            measured or AS_THE_MODEL,
             binary,
             max_in_flight,
             max_buffered_steps,

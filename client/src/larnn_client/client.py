@@ -15,7 +15,7 @@ from larnn_client.aio import AsyncClient
 from larnn_client.answers import Classification, Prediction
 from larnn_client.errors import StreamClosed
 from larnn_client.frames import one_or_several, portions
-from larnn_client.inputs import AS_THE_MODEL, Measured
+from larnn_client.inputs import Measured
 from larnn_client.messages import Binary, Models, Opened
 from larnn_client.reading import Emit
 from larnn_client.stream import AsyncStream
@@ -106,7 +106,7 @@ class Client:
         logits: bool = False,
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        measured: Measured = AS_THE_MODEL,
+        measured: Measured | None = None,
     ) -> Classification:
         """As AsyncClient.classify."""
         return self._loop.run(
@@ -134,7 +134,7 @@ class Client:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
-        measured: Measured = AS_THE_MODEL,
+        measured: Measured | None = None,
         binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
