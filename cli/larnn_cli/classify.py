@@ -12,6 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from larnn_cli import results
 from larnn_cli.context import Context, read_context
+from larnn_cli.measured import Axes, SampleRate, Units, measured
 from larnn_cli.recordings import Reader, Recording
 from larnn_cli.results import Result
 from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
@@ -43,6 +44,9 @@ def classify(
     array: Array = None,
     model: ModelName = None,
     context: Context = None,
+    units: Units = "",
+    axes: Axes = "",
+    sample_rate: SampleRate = None,
     url: Url = None,
     key: Key = None,
     ca: Ca = None,
@@ -63,13 +67,17 @@ def classify(
         served = chosen(client, model)
         reader = Reader(tuple(served.channels), array, tuple(by or ()), window, hop)
         recordings = [recording for file in files for recording in reader.read(file)]
+        said = measured((units, axes, sample_rate), files, reader, served)
         found: list[Result] = []
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("sequences", total=len(recordings))
             for batch in _batches(recordings):
                 answer = client.classify(
-                    [recording.steps for recording in batch], model=served.name, context=told
+                    [recording.steps for recording in batch],
+                    model=served.name,
+                    context=told,
+                    measured=said,
                 )
                 found += [
                     Result(

@@ -23,6 +23,7 @@ from larnn_export.data.description import (
 
 Floats = NDArray[np.float32]
 SUFFIXES = ".npz, .npy, .parquet, .csv, .tsv, .txt, .dat"
+TABLES = (".parquet", ".csv", ".tsv", ".txt", ".dat")
 UNREADABLE = OSError, ValueError, EOFError, MemoryError, BadZipFile, zlib.error
 """What numpy raises of files that are none of its own, cut, or damaged."""
 _LISTED = 16
@@ -79,9 +80,8 @@ class Reader:
 
     def _folder(self, path: Path) -> list[Recording]:
         from larnn_export.data.described import read_windows
-        from larnn_export.data.known import known_description
 
-        file = description_file(path) or known_description(path)
+        file = _described(path)
         if file is None:
             raise DataError(
                 f"{path} has no dataset.toml: write one (docs/own-data.md), or name the files"
@@ -124,7 +124,7 @@ class Reader:
         from larnn_export.data.recordings import stretches
         from larnn_export.data.tables import Table
 
-        description = self._description(path)
+        description = self.description(path)
         if description is None:
             table, reading, rate = Table(path), Reading(), 1.0
             channels = [ChannelColumn(name=name, unit="") for name in self.channels]
@@ -136,9 +136,12 @@ class Reader:
         for _, stretch in stretches(table, channels, reading, rate, edges):
             yield Recording(path, stretch.rows, stretch.values)
 
-    def _description(self, path: Path) -> Description | None:
-        """Beside the table, if it is of these channels."""
-        file = description_file(path.parent)
+    def description(self, path: Path) -> Description | None:
+        """What says what a folder's or a table's numbers are, if it is of these channels."""
+        if path.is_dir():
+            file = _described(path)
+        else:
+            file = description_file(path.parent) if path.suffix.lower() in TABLES else None
         description = None if file is None else read_description(file)
         if description and [one.name for one in description.channels] == list(self.channels):
             return description
@@ -151,6 +154,13 @@ class Reader:
                 of_window = slice(row, row + window)
                 rows = recording.rows[of_window]
                 yield Recording(recording.file, rows, recording.steps[of_window])
+
+
+def _described(folder: Path) -> Path | None:
+    """The description that lies there, or that of a known format."""
+    from larnn_export.data.known import known_description
+
+    return description_file(folder) or known_description(folder)
 
 
 def _listed(channels: Sequence[str]) -> str:

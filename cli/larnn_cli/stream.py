@@ -13,6 +13,7 @@ import typer
 from larnn_cli.answers import fields, line
 from larnn_cli.chunks import cut, from_lines, paced
 from larnn_cli.context import Context, read_context
+from larnn_cli.measured import Axes, SampleRate, Units, measured
 from larnn_cli.recordings import Floats, Reader
 from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
 from larnn_export.data import DataError
@@ -41,6 +42,9 @@ def stream(
     array: Array = None,
     model: ModelName = None,
     context: Context = None,
+    units: Units = "",
+    axes: Axes = "",
+    sample_rate: SampleRate = None,
     url: Url = None,
     key: Key = None,
     ca: Ca = None,
@@ -58,11 +62,19 @@ def stream(
         raise typer.BadParameter("a stream keeps what it was told", param_hint="--context")
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
-        chunks = _chunks(file, Reader(tuple(served.channels), array), chunk)
+        reader = Reader(tuple(served.channels), array)
+        said = measured((units, axes, sample_rate), [file], reader, served)
+        chunks = _chunks(file, reader, chunk)
         if served.sample_rate_hz and not full_speed and str(file) != "-":
             chunks = paced(chunks, served.sample_rate_hz)
         emit: Literal["last", "every"] = "every" if every else "last"
-        with client.stream(model=served.name, resume=resume, emit=emit, context=told) as opened:
+        with client.stream(
+            model=served.name,
+            resume=resume,
+            emit=emit,
+            context=told,
+            measured=said,
+        ) as opened:
             try:
                 for prediction in opened.predict(chunks, ahead=AHEAD if full_speed else 1):
                     _print(prediction, served, json)

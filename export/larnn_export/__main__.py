@@ -10,6 +10,7 @@ from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
 from larnn_export.memory_study.command import attention, reach, tasks
 from larnn_export.questions_command import questions
+from larnn_export.robustness_command import robustness
 from larnn_export.search_command import search, table
 from larnn_export.stream_command import streams
 from larnn_export.tasks.commands import adding, imdb, mnist
@@ -27,6 +28,7 @@ app.command()(streams)
 app.command()(tasks)
 app.command()(reach)
 app.command()(attention)
+app.command()(robustness)
 app.command()(search)
 app.command()(table)
 app.command()(gather)

@@ -18,6 +18,8 @@ from larnn_export.manifests import read_manifest
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
 from larnn_export.placing import CARD_FILE, CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
+from larnn_export.robustness import ROBUSTNESS_FILE
+from larnn_export.robustness_card import robustness_section
 from larnn_export.runs_table import command_of
 from larnn_export.stream_card import streams_section
 from larnn_export.stream_pictures import PICTURE_FILE
@@ -80,6 +82,7 @@ By test subject: {each}.
 {shown}
 
 {_from_rest(test.get("from_rest"))}{streams_section(manifest.metrics.get("streams"))}\
+{robustness_section(checkpoint.figures(kept, ROBUSTNESS_FILE))}\
 ## The network
 
 | | |

@@ -252,3 +252,29 @@ def test_who_answers_nothing_is_given_up(node: Driver) -> None:
 def test_of_several_addresses_it_takes_the_next(node: Driver, toy_url: str) -> None:
     told = node.do("models", url=["http://127.0.0.1:1", toy_url])
     assert told["default"] == "toy"
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_it_says_what_its_numbers_are(node: Driver, toy_url: str, binary: bool) -> None:
+    said = {"units": "left=mg", "axes": "left=-right,right=left", "sampleRateHz": 50}
+    sent = [[2, -1000], [-4, -3000], [6, 5000]]
+    options = OPTIONS | {"measured": said, "binary": binary}
+    told = node.do("stream", url=toy_url, signal=sent, edges=[0, 2, 3], ahead=1, options=options)
+    assert told["predictions"][-1]["logits"] == pytest.approx([-1, 4, 3], abs=1e-5)
+    assert told["opened"]["units"] == said["units"]
+    for sequences in ([sent], [sent, sent[:1]]):
+        asked = {"logits": True, "measured": said}
+        answer = node.do("classify", url=toy_url, sequences=sequences, options=asked)
+        assert answer["predictions"][0]["logits"] == pytest.approx([-1, 4, 3], abs=1e-5)
+    stream = node.do(
+        "open", url=toy_url, which={"measured": {"units": "mg"}}, name=f"measured {binary}"
+    )
+    refused = node.error(
+        "stream",
+        url=toy_url,
+        signal=sent,
+        edges=[0, 3],
+        ahead=1,
+        options={"resume": stream, "measured": {"units": "m/s²"}},
+    )
+    assert refused["code"] == "conflict"

@@ -38,7 +38,7 @@ from larnn_client.errors import (
     UnknownModel,
     Unreachable,
 )
-from larnn_client.inputs import Context, Frame, Input, Range
+from larnn_client.inputs import Context, Frame, Input, Measured, Range
 from larnn_client.messages import Model, Models, Opened
 from larnn_client.resample import Resampler
 from larnn_client.stream import AsyncStream
@@ -64,6 +64,7 @@ __all__ = [
     "Input",
     "Internal",
     "LarnnError",
+    "Measured",
     "Model",
     "Models",
     "Moved",

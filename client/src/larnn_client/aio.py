@@ -24,7 +24,7 @@ from larnn_client.errors import (
     ProtocolError,
     Unreachable,
 )
-from larnn_client.inputs import context_json
+from larnn_client.inputs import AS_THE_MODEL, Measured, context_json
 from larnn_client.messages import (
     Binary,
     Models,
@@ -91,12 +91,14 @@ class AsyncClient:
         logits: bool = False,
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        measured: Measured | None = None,
     ) -> Classification:
         """Classify sequences [batch, steps, channels], or a list of [steps, channels] each of its
-        own length; `outputs` names further outputs to give, `context` is what the model
-        is told of all of them. Tries again, elsewhere too, while nothing answers or the service is
-        full."""
-        request = _request(sequence_arrays(sequences), model, logits, outputs, context)
+        own length; `outputs` names further outputs to give, `context` is what the model is told of
+        all of them, `measured` in which units and axes they are. Tries again, elsewhere too, while
+        nothing answers or the service is full."""
+        arrays, said = sequence_arrays(sequences), (measured or AS_THE_MODEL).fields
+        request = _request(arrays, model, logits, outputs, context, said)
         told = await self._persist("POST", "/classify", dict, **request)
         described = await self._described(told.get("model", ""), told.get("version", 0))
         return classification(told, AnswerReader(described, outputs, "last", logits))
@@ -163,6 +165,7 @@ class AsyncClient:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        measured: Measured | None = None,
         binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
@@ -170,7 +173,8 @@ class AsyncClient:
         """A new stream, or that of the id `resume`, where `position` is how many steps of it have
         been sent and answered (as the service says, unless given). Enter it with `async with`.
         `outputs` names further outputs of the model to give with each answer. `context` is what the
-        model is told once, when the stream opens.
+        model is told once, when the stream opens. `measured` says in which units and axes the steps
+        are sent; a stream keeps it, and one that is resumed compares it.
 
         Chunks are sent up to `max_in_flight` ahead of the answers, and the service keeps the
         answers that are not read. Chunks and answers are binary frames where the service has
@@ -189,6 +193,7 @@ class AsyncClient:
             emit,
             tuple(outputs),
             context_json(context),
+            measured or AS_THE_MODEL,
             binary,
             max_in_flight,
             max_buffered_steps,
@@ -202,9 +207,10 @@ def _request(
     logits: bool,
     outputs: Sequence[str],
     context: Mapping[str, ArrayLike],
+    said: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Sequences of one length as npy, others as JSON."""
-    which = {} if model is None else {"model": model}
+    which: dict[str, Any] = {**said} if model is None else {"model": model, **said}
     told = context_json(context)
     if len({sequence.shape for sequence in sequences}) == 1:
         body = io.BytesIO()
@@ -219,7 +225,8 @@ def _request(
         return {"content": body.getvalue(), "params": params, "headers": headers}
     if any(map(is_int16, sequences)):
         raise BadInput("int16 sequences go in one length; make these float32, scaled", "bad_shape")
-    asked = {"sequences": [sequence.tolist() for sequence in sequences], "logits": logits} | which
+    numbers = [sequence.tolist() for sequence in sequences]
+    asked = {"sequences": numbers, "logits": logits} | which
     further = {"outputs": list(outputs), "context": told}
     return {"json": asked | {name: value for name, value in further.items() if value}}
 

@@ -15,6 +15,7 @@ from larnn_client.aio import AsyncClient
 from larnn_client.answers import Classification, Prediction
 from larnn_client.errors import StreamClosed
 from larnn_client.frames import one_or_several, portions
+from larnn_client.inputs import Measured
 from larnn_client.messages import Binary, Models, Opened
 from larnn_client.reading import Emit
 from larnn_client.stream import AsyncStream
@@ -105,11 +106,17 @@ class Client:
         logits: bool = False,
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        measured: Measured | None = None,
     ) -> Classification:
         """As AsyncClient.classify."""
         return self._loop.run(
             self._client.classify(
-                sequences, model=model, logits=logits, outputs=outputs, context=context
+                sequences,
+                model=model,
+                logits=logits,
+                outputs=outputs,
+                context=context,
+                measured=measured,
             )
         )
 
@@ -131,6 +138,7 @@ class Client:
         emit: Emit = "last",
         outputs: Sequence[str] = (),
         context: Mapping[str, ArrayLike] = MappingProxyType({}),
+        measured: Measured | None = None,
         binary: Binary = True,
         max_in_flight: int = 16,
         max_buffered_steps: int = 16_384,
@@ -144,6 +152,7 @@ class Client:
             emit=emit,
             outputs=outputs,
             context=context,
+            measured=measured,
             binary=binary,
             max_in_flight=max_in_flight,
             max_buffered_steps=max_buffered_steps,

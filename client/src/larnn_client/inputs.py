@@ -86,6 +86,28 @@ def read_context(described: Mapping[str, Any]) -> tuple[Context, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a caller's numbers are; what it does not say is as the model takes it.
+
+    The service converts units and axes, which are texts such as "m/s²,deg/s" and "acc=-x-y-z", and
+    refuses another rate. Their grammar is in docs/protocol.md.
+    """
+
+    units: str = ""
+    axes: str = ""
+    sample_rate_hz: float | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is said, as bodies and addresses have it."""
+        said = {"units": self.units, "axes": self.axes, "sample_rate_hz": self.sample_rate_hz}
+        return {name: value for name, value in said.items() if value not in ("", None)}
+
+
+AS_THE_MODEL = Measured()
+
+
 def context_json(context: Mapping[str, ArrayLike]) -> dict[str, Any]:
     """Numbers and arrays as JSON has them, float32 in as few digits as tell it. Raises BadInput."""
     return {name: _plain(name, value) for name, value in context.items()}

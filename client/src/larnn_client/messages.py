@@ -79,6 +79,10 @@ class Opened:
     labels: tuple[str, ...]
     outputs: tuple[Output, ...]
     """The answer first."""
+    units: str = ""
+    """In which steps are sent; empty where these are the model's."""
+    axes: str = ""
+    """As which they are sent, likewise."""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -166,6 +170,8 @@ def opened(message: dict[str, Any]) -> Opened:
         input=read_input(message, dict.fromkeys(message["channels"], "")),
         labels=tuple(message["labels"]),
         outputs=_outputs(message),
+        units=message.get("units", ""),
+        axes=message.get("axes", ""),
     )
 
 

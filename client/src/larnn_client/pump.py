@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from larnn_client.answers import Prediction
 from larnn_client.connection import Connection, Lost
 from larnn_client.errors import Expired, LarnnError, ProtocolError, StreamClosed
+from larnn_client.inputs import AS_THE_MODEL, Measured
 from larnn_client.journal import Journal
 from larnn_client.messages import END, Binary, Ended, Opened, Steps, encode
 from larnn_client.reading import AnswerReader, Emit
@@ -35,6 +36,7 @@ class Wish:
     """The names of further outputs."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """As JSON has it."""
+    measured: Measured = AS_THE_MODEL
     binary: Binary = True
     max_in_flight: int = 16
     """Chunks sent before their answers."""
@@ -219,6 +221,7 @@ class Pump:
 
     def _url(self) -> str:
         query = {"emit": self._wish.emit, "logits": str(self._wish.logits).lower()}
+        query |= self._wish.measured.fields  # compared where the stream has been told already
         if self._wish.outputs:
             query["outputs"] = ",".join(self._wish.outputs)
         resume = self.opened.stream if self.opened else self._wish.resume

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,8 @@ from pydantic import (
 
 from larnn_export.data.errors import DataError
 from larnn_export.reasons import field_errors
+from larnn_service.contract import Channel, Input
+from larnn_service.conversion.conversion import Conversion, conversion
 
 FILES = ("dataset.toml", "dataset.json")
 TESTS = ("test_subjects", "test_files", "test_rows", "test_fraction")
@@ -76,6 +79,10 @@ class Reading(_Strict):
     the values around it."""
     longest_gap: float = Field(0.5, gt=0, allow_inf_nan=False)
     """Seconds that may be missing or lie between two rows; beyond, a recording begins anew."""
+    units: str = ""
+    """In which the tables' numbers are, where the channels' units are to be others."""
+    axes: str = ""
+    """As which the sensors measured, where the channels are to be others."""
 
 
 class RowsWhere(_Strict):
@@ -135,6 +142,11 @@ class Description(Reading):
         return self
 
     @model_validator(mode="after")
+    def _units_and_axes_are_of_the_channels(self) -> Self:
+        made_of(self.channels, self)
+        return self
+
+    @model_validator(mode="after")
     def _the_test_is_told_once(self) -> Self:
         told = [name for name in TESTS if getattr(self, name)]
         if len(told) != 1:
@@ -160,6 +172,15 @@ class Description(Reading):
         except re.error as error:
             raise ValueError(f"path is no regular expression: {error}") from error
         return self
+
+
+def made_of(channels: Sequence[ChannelColumn], reading: Reading) -> Conversion | None:
+    """What makes a table's numbers those of the channels; None where they are. Raises ValueError
+    where the reading's units or axes cannot be."""
+    if not reading.units and not reading.axes:
+        return None
+    named = tuple(Channel(name=channel.name, unit=channel.unit) for channel in channels)
+    return conversion(Input(channels=named), "the description", reading.units, reading.axes)
 
 
 def description_file(path: Path) -> Path | None:

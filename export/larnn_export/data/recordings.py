@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_client.resample import interpolated
-from larnn_export.data.description import ChannelColumn, Reading
+from larnn_export.data.description import ChannelColumn, Reading, made_of
 from larnn_export.data.errors import DataError
 from larnn_export.data.tables import Table
 
@@ -43,7 +43,8 @@ def stretches(
     rate_hz: float,
     edges: Sequence[int],
 ) -> Iterator[tuple[int, Stretch]]:
-    """Each stretch, with the number of the part of the table that it lies in.
+    """Each stretch, with the number of the part of the table that it lies in; its values are in the
+    channels' units and axes.
 
     Parts begin at the rows `edges` (ascending, from 0). Missing values are refused, held or
     interpolated as `reading` says. Where rows have times they are put onto `rate_hz` steps a
@@ -51,6 +52,7 @@ def stretches(
     clock. Where values are missing for longer than the longest gap, or time jumps by more, a
     stretch ends. Raises DataError with the file, row and column.
     """
+    made = made_of(channels, reading)
     own = [index for index, channel in enumerate(channels) if not channel.source]
     others = _others(table, channels, reading)
     columns = [channels[index].column or channels[index].name for index in own]
@@ -66,7 +68,8 @@ def stretches(
             found = _at_rate({tuple(own): samples} | others, samples, reading, rate_hz)
         else:
             found = _runs(samples.values, samples.usable, samples.rows)
-        yield from ((part, stretch) for stretch in found)
+        for one in found:
+            yield part, one if made is None else Stretch(made(one.values), one.rows)
 
 
 def _others(

@@ -26,6 +26,9 @@ _PARAMETERS = [
     query("probabilities", "boolean", "likewise"),
     query("outputs", "string", "names of further outputs, between commas; likewise"),
     query("context", "string", "an object of JSON; likewise"),
+    query("units", "string", "in which the steps are, where these are not the model's; likewise"),
+    query("axes", "string", "as which the steps are, likewise"),
+    query("sample_rate_hz", "number", "of the steps; likewise"),
 ]
 
 

@@ -17,7 +17,7 @@ import msgspec
 from larnn_service.admission.byte_budget import Held
 from larnn_service.endpoints.channel import Channel
 from larnn_service.endpoints.exchange import Pipeline, request_id
-from larnn_service.endpoints.stream_opening import opened
+from larnn_service.endpoints.stream_opening import open_or_resume, opened
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
@@ -32,8 +32,6 @@ from larnn_service.telemetry.tags import tag
 from larnn_service.wire import subprotocols
 from larnn_service.wire.answer_arrays import encode_arrays
 from larnn_service.wire.answer_options import options_of
-from larnn_service.wire.arrays import version_asked
-from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head
 from larnn_service.wire.stream_answers import encode_prediction
@@ -97,12 +95,7 @@ class StreamSession:
             chosen = subprotocols.chosen(offered)
             self._tells_arrays = subprotocols.form(chosen).all_binary
             self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
-            if "stream" in query:
-                stream = await engine.resume(query["stream"], self.owner)
-            else:
-                model = engine.model(query.get("model"), version_asked(query))
-                start = start_of(model, read_query(query))
-                stream = await engine.open(model, owner=self.owner, state=start)
+            stream = await open_or_resume(engine, query, self.owner)
             self._call.concerns(*key(stream.model), stream.id)
             if self._over:
                 return
@@ -160,7 +153,7 @@ class StreamSession:
         assert self._stream is not None and self._decoder is not None
         stream = self._stream
         try:
-            asked = self._decoder.decode(message, is_text, stream.model)
+            asked = self._decoder.decode(message, is_text, stream.model, stream.conversion)
         except Exception as error:
             stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
             return answer(error)

@@ -64,7 +64,8 @@ class StreamSteps:
             name, version = key(stream.model)
             concerns(name, version, stream.id)
             most = self._max_chunk_steps
-            decode = partial(decode_steps, request.head, request.body, stream.model, most)
+            head, body = request.head, request.body
+            decode = partial(decode_steps, head, body, stream.model, most, stream.conversion)
             large = len(request.body) > LARGE
             asked = await self._decoding.result(decode) if large else decode()
             metrics, start = self._engine.streams.metrics, time.perf_counter()

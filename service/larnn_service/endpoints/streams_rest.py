@@ -17,6 +17,7 @@ from larnn_service.settings import Settings
 from larnn_service.wire.context import start_of
 from larnn_service.wire.http_schemas import OpenBody
 from larnn_service.wire.json_bodies import decode_json
+from larnn_service.wire.measured import Said, conversion_of
 from larnn_service.wire.stream_schemas import OpenedMessage
 
 _OPEN = msgspec.json.Decoder(OpenBody)
@@ -42,7 +43,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         asked = decode_json(_OPEN, body or b"{}")
         model, key = engine.model(asked.model, asked.version), own_key(request, idempotency_key)
         start = start_of(model, asked.context)
-        stream = await engine.open(model, key, request.state.owner, start)
+        wanted = conversion_of(model, Said(asked.units, asked.axes, asked.sample_rate_hz))
+        stream = await engine.open(model, key, request.state.owner, start, wanted)
         location = {"Location": f"{settings.root_path}/streams/{stream.id}"}
         return json_response(opened(engine, stream), 201, location)
 

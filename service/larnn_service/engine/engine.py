@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from weakref import ref
 
+from larnn_service.conversion.conversion import AS_THE_MODEL, Conversion
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
 from larnn_service.engine.batching.queue_entries import Outcome, result_of_row
@@ -145,11 +146,13 @@ class Engine:
         idempotency_key: str | None = None,
         owner: str = "",
         state: RowState | None = None,
+        conversion: Conversion | None = None,
     ) -> Stream:
-        """A new stream of this owner; `state` where its client gave context. Raises Full, Draining,
-        Unavailable."""
+        """A new stream of this owner; `state` where its client gave context, `conversion` where it
+        sends other numbers than the model takes. Raises Full, Draining, Unavailable."""
         self._check_draining()
-        begin = partial(beginning, model, state=state)
+        measured = AS_THE_MODEL if conversion is None else conversion.measured
+        begin = partial(beginning, model, state=state, measured=measured)
         return await self.streams.open(model, idempotency_key, begin, owner)
 
     async def resume(self, stream_id: str, owner: str = "") -> Stream:

@@ -26,6 +26,7 @@ from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.json_bodies import decode_json
+from larnn_service.wire.measured import Said, conversion_of, converted, said_in
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -61,9 +62,9 @@ class ClassifyDecoder:
             options = AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
             options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
             check = partial(check_sizes, settings=self._settings)
-            sequences = list(npy_sequences(body, model, check))
-            start = start_of(model, read_query(query))
-            return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
+            start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
+            batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
+            return ClassifyRequest(model, list(batch), options, head.accepts_npy, start)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
@@ -71,6 +72,12 @@ class ClassifyDecoder:
         )
         options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
         start, sequences = start_of(model, asked.context), self._sequences(asked, model)
+        if (said := Said(asked.units, asked.axes, asked.sample_rate_hz)).anything:
+            wanted = conversion_of(model, said)
+            sequences = [
+                converted(steps, wanted, model, f"sequences[{index}]")
+                for index, steps in enumerate(sequences)
+            ]
         return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:

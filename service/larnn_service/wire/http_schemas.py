@@ -29,6 +29,9 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     outputs: OutputNames = []
     probabilities: bool = True
     context: ContextBody = {}
+    units: str = ""
+    axes: str = ""
+    sample_rate_hz: float | None = None
 
 
 class ClassifyAnswer(Struct):
@@ -40,11 +43,14 @@ class ClassifyAnswer(Struct):
 
 
 class OpenBody(Struct, forbid_unknown_fields=True):
-    """Which model a new stream runs on, and with which context."""
+    """Which model a new stream runs on, with which context, and of which numbers."""
 
     model: str | None = None
     version: Version | None = None
     context: ContextBody = {}
+    units: str = ""
+    axes: str = ""
+    sample_rate_hz: float | None = None
 
 
 class WhichBody(Struct, forbid_unknown_fields=True):

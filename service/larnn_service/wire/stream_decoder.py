@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from larnn_service.conversion.conversion import Conversion
 from larnn_service.errors import BadMessage, TooLarge
 from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, chunk_steps
 from larnn_service.wire.json_bodies import decode_json
+from larnn_service.wire.measured import converted
 from larnn_service.wire.stream_schemas import FROM_CLIENT, ChunkMessage
 from larnn_service.wire.subprotocols import FORMS, form
 
@@ -42,8 +44,10 @@ class StreamDecoder:
             raise BadMessage(f"{subprotocol} carries no attention; explain goes with JSON answers")
         self._max_chunk_steps = max_chunk_steps
 
-    def decode(self, message: bytes, is_text: bool, model: Model) -> ChunkRequest | None:
-        """The chunk that the message holds, or None for the end.
+    def decode(
+        self, message: bytes, is_text: bool, model: Model, wanted: Conversion | None = None
+    ) -> ChunkRequest | None:
+        """The chunk that the message holds, its steps as `wanted` makes them, or None for the end.
 
         What is larger than any chunk is refused unread. Raises BadJson, BadMessage, BadShape,
         BadValue, EmptyChunk, TooLarge.
@@ -56,6 +60,8 @@ class StreamDecoder:
             offset, acked, steps = binary_chunk(
                 message, model, self._form.samples, self._form.all_binary, self._max_chunk_steps
             )
+            if wanted is not None:
+                steps = converted(steps, wanted, model, "steps")
             options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
             return ChunkRequest(offset, steps, options, acked)
         contract = model.manifest.contract
@@ -74,10 +80,7 @@ class StreamDecoder:
             )
         options = options.but(decoded)
         options.check(contract, model.manifest.name)
-        return ChunkRequest(
-            decoded.offset,
-            chunk_steps(decoded, model, self._max_chunk_steps),
-            options,
-            decoded.acked,
-            decoded.traceparent,
-        )
+        steps = chunk_steps(decoded, model, self._max_chunk_steps)
+        if wanted is not None:
+            steps = converted(steps, wanted, model, "steps")
+        return ChunkRequest(decoded.offset, steps, options, decoded.acked, decoded.traceparent)

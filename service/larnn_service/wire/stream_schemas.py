@@ -133,6 +133,10 @@ class OpenedMessage(Struct, tag="opened", tag_field="type"):
     labels: list[str]
     """Of its answer; none where that has values, or is raw."""
     outputs: list[OutputInfo]
+    units: str | UnsetType = UNSET
+    """In which steps are sent, where these are not the model's."""
+    axes: str | UnsetType = UNSET
+    """As which they are sent, likewise."""
 
 
 class PredictionMessage(Answer, kw_only=True, tag="prediction", tag_field="type"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from larnn_service.contract import Contract
+from larnn_service.conversion.conversion import Conversion
 from larnn_service.errors import BadMessage
 from larnn_service.interfaces import Floats, Model
 from larnn_service.wire.answer_arrays import npy_response, told_steps
@@ -14,6 +15,7 @@ from larnn_service.wire.answer_options import AnswerOptions, options_of
 from larnn_service.wire.arrays import chunk_steps, npy_steps
 from larnn_service.wire.http import NPY, Head, Response
 from larnn_service.wire.json_bodies import decode_json
+from larnn_service.wire.measured import converted
 from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest
 from larnn_service.wire.stream_schemas import Position, StepsBody
@@ -21,8 +23,11 @@ from larnn_service.wire.stream_schemas import Position, StepsBody
 _STEPS = msgspec.json.Decoder(StepsBody)
 
 
-def decode_steps(head: Head, body: bytes | bytearray, model: Model, limit: int) -> ChunkRequest:
-    """The chunk, of at most `limit` steps: JSON, or an array whose options the address has.
+def decode_steps(
+    head: Head, body: bytes | bytearray, model: Model, limit: int, wanted: Conversion | None = None
+) -> ChunkRequest:
+    """The chunk, of at most `limit` steps: JSON, or an array whose options the address has; its
+    steps as `wanted` makes them.
 
     Raises BadJson, BadMessage, BadShape, BadValue, EmptyChunk, TooLarge.
     """
@@ -38,7 +43,7 @@ def decode_steps(head: Head, body: bytes | bytearray, model: Model, limit: int) 
     if options.explain and head.accepts_npy:
         raise BadMessage(f"{NPY} carries no attention; explain goes with JSON answers")
     steps = npy_steps(body, model, limit) if head.sends_npy else chunk_steps(asked, model, limit)
-    return ChunkRequest(offset, steps, options, acked)
+    return ChunkRequest(offset, converted(steps, wanted, model, "steps"), options, acked)
 
 
 def encode_steps(

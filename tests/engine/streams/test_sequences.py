@@ -14,7 +14,7 @@ from tests.versions import Replica
 
 
 def part(steps: int, starts: bool = False) -> Part:
-    return Part("own", lambda _: np.ones((steps, 2), np.float32), starts)
+    return Part("own", lambda *_: np.ones((steps, 2), np.float32), starts)
 
 
 async def test_a_part_in_work_counts_and_one_that_waits_does_not(

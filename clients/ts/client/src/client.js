@@ -3,6 +3,7 @@
 import { flat } from "./chunk.js";
 import { contextJson } from "./context.js";
 import { BadInput, Internal, LarnnError, Lost, mayPass, ProtocolError } from "./errors.js";
+import { measuredFields } from "./measured.js";
 import { refusal } from "./messages.js";
 import { npy } from "./npy.js";
 import { Backoff } from "./recovery.js";
@@ -11,6 +12,7 @@ import { Stream } from "./stream.js";
 
 /** @typedef {import("./chunk.js").Steps} Steps */
 /** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("./measured.js").Measured} Measured */
 /** @typedef {import("./messages.js").Classification} Classification */
 /** @typedef {import("./messages.js").Models} Models */
 /** @typedef {import("./messages.js").Opened} Opened */
@@ -24,6 +26,7 @@ import { Stream } from "./stream.js";
  * @property {boolean} [logits] give logits too
  * @property {string[]} [outputs] further outputs to give
  * @property {Context} [context] what the model is told of all sequences
+ * @property {Measured} [measured] what their numbers are
  */
 
 const MAX_INTERNAL = 2;
@@ -48,8 +51,8 @@ export class Client {
    * @param {ClassifyOptions} [options]
    * @returns {Promise<Classification>}
    */
-  async classify(sequences, { model, logits = false, outputs = [], context } = {}) {
-    const told = context && contextJson(context);
+  async classify(sequences, { model, logits = false, outputs = [], context, measured } = {}) {
+    const [told, said] = [context && contextJson(context), measuredFields(measured)];
     const place = (/** @type {number} */ index) => `sequences[${index}]`;
     const flats = sequences.map((sequence, index) => flat(sequence, undefined, place(index)));
     const [first] = flats;
@@ -60,13 +63,14 @@ export class Client {
     if (!oneShape) {
       const rows = sequences.map((steps) => steps.map((step) => Array.from(step)));
       const further = outputs.length ? { outputs } : {};
-      const body = { sequences: rows, model, logits, context: told, ...further };
+      const body = { sequences: rows, model, logits, context: told, ...further, ...said };
       return this.#persist("/classify", json("POST", body));
     }
     const query = new URLSearchParams({ logits: String(logits) });
     if (model) query.set("model", model);
     if (outputs.length) query.set("outputs", outputs.join(","));
     if (told) query.set("context", JSON.stringify(told));
+    for (const [name, value] of Object.entries(said)) query.set(name, String(value));
     const shape = [flats.length, first.data.length / first.width, first.width];
     return this.#persist(`/classify?${query}`, {
       method: "POST",
@@ -113,12 +117,13 @@ export class Client {
   /**
    * Open a stream that no connection holds, to put a state in it. A `name` that only this caller
    * has makes it the same stream however often it is asked for.
-   * @param {{model?: string, version?: number, context?: Context}} which
+   * @param {{model?: string, version?: number, context?: Context, measured?: Measured}} which
    * @param {string} name
    * @returns {Promise<Opened>}
    */
-  open({ context, ...which }, name) {
-    const request = json("POST", { ...which, context: context && contextJson(context) });
+  open({ context, measured, ...which }, name) {
+    const told = context && contextJson(context);
+    const request = json("POST", { ...which, context: told, ...measuredFields(measured) });
     return this.#persist("/streams", {
       ...request,
       headers: { ...request.headers, "Idempotency-Key": name },

@@ -18,5 +18,6 @@ export { onWake } from "./wake.js";
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./chunk.js").Steps} Steps */
 /** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("./measured.js").Measured} Measured */
 /** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */

@@ -74,6 +74,8 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {string[]} labels
  * @property {Input} [input]
  * @property {Output[]} [outputs] the answer first
+ * @property {string} [units] in which steps are sent, where these are not the model's
+ * @property {string} [axes] as which they are sent, likewise
  */
 
 /**

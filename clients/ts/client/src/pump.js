@@ -5,12 +5,14 @@ import { contextJson } from "./context.js";
 import { Expired, LarnnError, ProtocolError, StreamClosed } from "./errors.js";
 import { frame, FrameReader } from "./frames.js";
 import { Journal } from "./journal.js";
+import { measuredFields } from "./measured.js";
 import { encode, END, width } from "./messages.js";
 import { News } from "./news.js";
 import { Recovery } from "./recovery.js";
 import { onWake } from "./wake.js";
 
 /** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("./measured.js").Measured} Measured */
 /** @typedef {import("./messages.js").Opened} Opened */
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./service.js").Service} Service */
@@ -29,6 +31,7 @@ import { onWake } from "./wake.js";
  * @property {boolean} [binary] float32 frames and binary answers instead of JSON, where the service
  *   has them
  * @property {Context} [context] of a new stream: what the model is told once
+ * @property {Measured} [measured] what its numbers are; compared where the stream is resumed
  * @property {number} [maxInFlight] chunks sent before their answers
  * @property {number} [maxBufferedSteps] steps that are not read, or not durable
  */
@@ -282,6 +285,8 @@ export class Pump {
     const query = new URLSearchParams({ emit: String(emit), logits: String(logits) });
     if (explain) query.set("explain", "true");
     if (outputs?.length) query.set("outputs", outputs.join(","));
+    const said = Object.entries(measuredFields(this.#wish.measured));
+    for (const [name, value] of said) query.set(name, String(value));
     const stream = this.opened?.stream ?? resume;
     if (stream) query.set("stream", stream);
     else if (model) query.set("model", model);

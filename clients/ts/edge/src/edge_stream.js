@@ -4,7 +4,7 @@ import { BufferFull, Chunk, flat, Moved, onWake, StreamClosed, Unreachable } fro
 
 import { Handover } from "./handover.js";
 import { Inbox } from "./inbox.js";
-import { DEFAULTS, isAway, isNotReached } from "./options.js";
+import { complete, isAway, isNotReached } from "./options.js";
 import { Past } from "./past.js";
 import { predictionOf } from "./prediction.js";
 
@@ -53,7 +53,7 @@ export class EdgeStream extends EventTarget {
     super();
     this.#client = client;
     this.#model = model;
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = complete(options);
     this.#past = new Past(model.initial(), this.#options.snapshotSteps);
     this.#handover = new Handover(client, model);
     this.#run();

@@ -15,7 +15,18 @@ import { Expired, mayPass, ProtocolError, StateLost, Unknown, Unreachable } from
  * @property {number} [maxBufferedSteps] steps since that state, or not read
  */
 
-export const DEFAULTS = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps: 16_384 };
+const DEFAULTS = { patience: 1_000, snapshotSteps: 250, maxBufferedSteps: 16_384 };
+
+/**
+ * All of them. Throws TypeError for what the service alone converts.
+ * @param {EdgeOptions} options
+ */
+export function complete(options) {
+  if ("measured" in options) {
+    throw new TypeError("steps that run here too are sent as the model takes them: not `measured`");
+  }
+  return { ...DEFAULTS, ...options };
+}
 
 /**
  * Whether the stream can go on here: the service is away, or has lost what this side still has.

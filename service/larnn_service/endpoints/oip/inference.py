@@ -11,8 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import INPUT, LENGTHS, MAX_VERSION
+from larnn_service.conversion.conversion import Conversion
 from larnn_service.endpoints.oip.contexts import read_starts
-from larnn_service.endpoints.oip.parameters import Parameters, SequencePart, Value, sequence_part
+from larnn_service.endpoints.oip.parameters import (
+    Parameters,
+    SequencePart,
+    Value,
+    said_in,
+    sequence_part,
+)
 from larnn_service.endpoints.oip.tensors import INT64, Tensor, input_datatype
 from larnn_service.engine.engine import Engine, Outputs
 from larnn_service.engine.models.registry import key
@@ -25,6 +32,7 @@ from larnn_service.tasks import Tasks, result_of
 from larnn_service.telemetry.calls import concerns
 from larnn_service.wire.arrays import check_chunk_size, checked
 from larnn_service.wire.classify import check_sizes
+from larnn_service.wire.measured import check_kept, conversion_of, converted
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,7 @@ class Inference:
         if (whole := x.shape[0] * x.shape[1]) > (most := self._settings.max_request_steps):
             raise TooLarge(f"{whole} steps with what is beyond the lengths; at most {most}")
         starts = read_starts(asked.inputs, model, len(x))
+        x = converted(x, conversion_of(model, said_in(asked.parameters)), model, INPUT)
         rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
 
         def then(outcome: Outputs | Exception) -> None:
@@ -129,7 +138,9 @@ class Inference:
             answer(error)
 
     async def _advance(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
-        def steps(model: Model) -> Floats:
+        said = said_in(asked.parameters)
+
+        def steps(model: Model, wanted: Conversion | None) -> Floats:
             check_outputs(asked.outputs, model)
             x, lengths = read_inputs(asked.inputs, model)
             if len(x) != 1:
@@ -140,7 +151,9 @@ class Inference:
                 tensor.name == LENGTHS for tensor in asked.inputs
             ):
                 raise BadMessage("context is given with sequence_start, and holds from there on")
-            return x[0, : lengths[0]]
+            if not part.starts:
+                check_kept(model, said, wanted)
+            return converted(x, wanted, model, INPUT)[0, : lengths[0]]
 
         def start(model: Model) -> RowState | None:
             starts = read_starts(asked.inputs, model, 1)
@@ -149,7 +162,16 @@ class Inference:
         model, advanced = await self._sequences.advance(
             asked.model,
             version_number(asked.version),
-            Part(part.name, steps, part.starts, part.ends, part.offset, part.acked, start),
+            Part(
+                part.name,
+                steps,
+                part.starts,
+                part.ends,
+                part.offset,
+                part.acked,
+                start,
+                partial(conversion_of, said=said),
+            ),
             owner,
         )
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from larnn_service.errors import BadMessage
+from larnn_service.wire.measured import Said
 
 Value = bool | int | float | str
 Parameters = Mapping[str, Value]
@@ -60,6 +61,17 @@ def sequence_part(parameters: Parameters) -> SequencePart | None:
             "sequence_start, sequence_end and offset need a sequence_id, not 0 or empty"
         )
     return None
+
+
+def said_in(parameters: Parameters) -> Said:
+    """Of the client's numbers: `units`, `axes`, `sample_rate_hz`. Raises BadMessage."""
+    units, axes = parameters.get("units", ""), parameters.get("axes", "")
+    hertz = parameters.get("sample_rate_hz")
+    if not (isinstance(units, str) and isinstance(axes, str)):
+        raise BadMessage("parameters units and axes: send a text")
+    if isinstance(hertz, bool | str):
+        raise BadMessage("parameter sample_rate_hz: send a number")
+    return Said(units, axes, hertz)
 
 
 def _flag(parameters: Parameters, name: str) -> bool:

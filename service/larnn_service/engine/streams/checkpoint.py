@@ -14,6 +14,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from larnn_service.contract import Contract
+from larnn_service.conversion.conversion import (
+    AS_THE_MODEL,
+    ConversionError,
+    Measured,
+    conversion,
+)
 from larnn_service.interfaces import Floats, Model, RowState
 from larnn_service.tensors import ContextDtype
 
@@ -44,6 +50,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Which taking over of the stream wrote this: the store knows the newest."""
     origin: str = ""
     """A mark of the stream that this one is a fork of; empty where it began at position 0."""
+    measured: Measured = AS_THE_MODEL
+    """How its client sends steps."""
 
     def moved(self, steps: int, outputs: Floats, state: RowState) -> Checkpoint:
         """After so many more steps."""
@@ -58,6 +66,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             self.ended,
             self.fence,
             self.origin,
+            self.measured,
         )
 
     def fork(self, name: str) -> Checkpoint:
@@ -78,7 +87,9 @@ def mark(stream: str) -> str:
     return hashlib.blake2s(stream.encode(), digest_size=8).hexdigest()
 
 
-def beginning(model: Model, name: str, state: RowState | None = None) -> Checkpoint:
+def beginning(
+    model: Model, name: str, state: RowState | None = None, measured: Measured = AS_THE_MODEL
+) -> Checkpoint:
     """A stream before its first step; `state` where its client gave context."""
     manifest = model.manifest
     return Checkpoint(
@@ -88,6 +99,7 @@ def beginning(model: Model, name: str, state: RowState | None = None) -> Checkpo
         position=0,
         outputs=np.empty((0, manifest.contract.columns), dtype=np.float32),
         state=model.initial if state is None else state,
+        measured=measured,
     )
 
 
@@ -109,6 +121,7 @@ class _Header(msgspec.Struct, array_like=True):
     ended: bool
     tensors: list[tuple[str, str, tuple[int, ...]]]
     origin: str = ""
+    measured: tuple[str, str] = AS_THE_MODEL
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -126,6 +139,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
             checkpoint.ended,
             [(name, tensor.dtype.str, tensor.shape) for name, tensor in tensors.items()],
             checkpoint.origin,
+            checkpoint.measured,
         )
     )
     arrays = map(np.ascontiguousarray, tensors.values())
@@ -161,6 +175,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
         ended=header.ended,
         fence=fence,
         origin=header.origin,
+        measured=Measured(*header.measured),
     )
 
 
@@ -188,3 +203,7 @@ def check(checkpoint: Checkpoint, contract: Contract) -> None:
     )
     if {name: (t.dtype, t.shape) for name, t in state.items()} != wanted:
         raise DamagedCheckpoint("its state is not of the model's tensors")
+    try:
+        conversion(contract.input, checkpoint.model, *checkpoint.measured)
+    except ConversionError as error:
+        raise DamagedCheckpoint("its units and axes are none of the model's") from error

@@ -73,7 +73,7 @@ class Streams:
         """A stream that begins as `begin` says, or at position 0, stored before it is returned.
 
         The same key again gives the same stream while it lives. Raises Full, Unavailable, and
-        Conflict where the key has opened one of another model, context or origin.
+        Conflict where the key has opened another one.
         """
         checkpoint = (begin or partial(beginning, model))(self.ids.new(owner))
         self.places.check_kept(checkpoint.outputs.nbytes)
@@ -89,7 +89,8 @@ class Streams:
             return await self.open(model, key, begin, owner)
         if stream.model.manifest.name != model.manifest.name:
             raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
-        if stream.checkpoint.origin != checkpoint.origin:
+        mine = stream.checkpoint
+        if (mine.origin, mine.measured) != (checkpoint.origin, checkpoint.measured):
             raise Conflict("this key has opened another stream; take a new key for each operation")
         if model.manifest.contract.context or stream.model.manifest.contract.context:
             async with stream.lock:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
+from larnn_service.conversion.conversion import Conversion
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
@@ -27,7 +28,7 @@ class Part:
 
     name: int | str
     """The client's; 5 and "5" are two sequences."""
-    steps: Callable[[Model], Floats]
+    steps: Callable[[Model, Conversion | None], Floats]
     """[steps, channels], as this model takes them; raises where it does not."""
     starts: bool = False
     ends: bool = False
@@ -36,6 +37,8 @@ class Part:
     acked: int | None = None
     start: Callable[[Model], RowState | None] = lambda model: None
     """The state before the first step where the client gave context; raises where it may not."""
+    conversion: Callable[[Model], Conversion | None] = lambda model: None
+    """What makes the client's numbers the model's; raises where that cannot be."""
 
 
 class Sequences:
@@ -57,11 +60,12 @@ class Sequences:
         async with self._turns.setdefault(name, asyncio.Lock()):
             if part.starts:
                 starting = self._engine.model(model, version)
-                steps = part.steps(starting)
-                stream = await self._start(starting, name, part, len(steps), owner)
+                wanted = part.conversion(starting)
+                steps = part.steps(starting, wanted)
+                stream = await self._start(starting, name, part, len(steps), wanted, owner)
             else:
                 stream = await self._find(name, part, owner)
-                steps = part.steps(stream.model)
+                steps = part.steps(stream.model, stream.conversion)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
                     f"sequence {quoted(part.name)!r} runs on version {stream.checkpoint.version}; "
@@ -74,15 +78,17 @@ class Sequences:
             # the next part goes on where this one ends, whether or not its client is still there
             return stream.model, await finished(result_of(begin))
 
-    async def _start(self, model: Model, key: str, part: Part, steps: int, owner: str) -> Stream:
+    async def _start(
+        self, model: Model, key: str, part: Part, steps: int, wanted: Conversion | None, owner: str
+    ) -> Stream:
         """A stream before its first step, or the one that the same request has started."""
         if part.offset not in (None, 0):
             raise BadValue(f"offset {part.offset}: a sequence starts at 0")
         state = part.start(model)
-        stream = await self._engine.open(model, key, owner, state)
+        stream = await self._engine.open(model, key, owner, state, wanted)
         if stream.checkpoint.ended:  # the name is free again
             await self._engine.streams.remove(stream.id)
-            stream = await self._engine.open(model, key, owner, state)
+            stream = await self._engine.open(model, key, owner, state, wanted)
         repeated = part.offset == 0 and stream.checkpoint.position <= steps
         if stream.checkpoint.position and not repeated:
             raise Conflict(

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from larnn_service.conversion.conversion import Conversion, conversion
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.real_time import RealTime
 from larnn_service.engine.streams.stream_lock import StreamLock
@@ -49,10 +50,15 @@ class Stream:
     timer: asyncio.TimerHandle | None = None
     """Writes the next checkpoint."""
     real_time: RealTime = field(init=False)
+    conversion: Conversion | None = field(init=False)
+    """Makes what its client sends the model's; the same for every version that it goes on with."""
 
     def __post_init__(self) -> None:
-        rate = self.model.manifest.contract.sample_rate_hz
-        self.real_time = RealTime(rate, self.last_used)
+        manifest = self.model.manifest
+        self.real_time = RealTime(manifest.contract.sample_rate_hz, self.last_used)
+        self.conversion = conversion(
+            manifest.contract.input, manifest.name, *self.checkpoint.measured
+        )
 
     @property
     def id(self) -> str:

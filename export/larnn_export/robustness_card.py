@@ -1,0 +1,55 @@
+"""The robustness table, for the card and the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """As Markdown: accuracy and confidence as the numbers come, and where a client says what they
+    are."""
+    lines = [
+        "| the phone's numbers | steps right | confidence | told | steps right when told |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        plain, told = row["as_it_comes"], row["told"]
+        said = ", ".join(f"`{name}={row[name]}`" for name in ("units", "axes") if row[name])
+        lines.append(
+            f"| {row['row']} | {_right(plain)} | {_confidence(plain)} | {said or '–'} | "
+            f"{'–' if told is None else _right(told)} |"
+        )
+    return "\n".join(lines)
+
+
+def _right(figures: dict[str, Any]) -> str:
+    if figures["accuracy"] is not None:
+        return f"{figures['accuracy']:.2%}"
+    if not figures["most_common"]:
+        return "no answer"
+    label = figures["most_common"].lower().replace("_", " ")
+    return f"none: {figures['share_of_most_common']:.0%} “{label}”"
+
+
+def _confidence(figures: dict[str, Any]) -> str:
+    return "–" if figures["confidence"] is None else f"{figures['confidence']:.2f}"
+
+
+def robustness_section(record: dict[str, Any] | None) -> str:
+    """Of what `python -m export robustness` wrote; empty where nothing was measured."""
+    if record is None:
+        return ""
+    return f"""\
+## In other hands
+
+The test subjects' {record["recordings"]} recordings again, one stream each, changed as by a phone
+that is worn otherwise or measures in other units: as the numbers come, and where the client
+[says what they are](../../../docs/protocol.md#units-and-axes). The last rows have no person in
+them: there is no right answer, and no label says so. An answer is compared with the label of its
+own step. `python -m export robustness` measures it.
+
+{table(record["rows"])}
+
+![steps right, as it comes and when told](checkpoint/robustness.png)
+
+"""

@@ -1,0 +1,1 @@
+"""From the numbers that a client has to those that a model takes: units, signs, order."""

@@ -1,0 +1,183 @@
+"""Units and axes in words: the map that they say, and what cannot be said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from larnn_service.conversion.conversion import ConversionError, Measured, conversion
+from larnn_service.conversion.units import UNITS, of_dimension, unit
+from larnn_service.inputs import Frame, Input, Range
+from larnn_service.outputs import Channel
+
+PHONE = Input(
+    channels=tuple(
+        Channel(name=f"{sensor}_{axis}", unit=own)
+        for sensor, own in (("acc", "g"), ("gyro", "rad/s"))
+        for axis in "xyz"
+    )
+)
+STEP = np.array([[1, 2, 3, 4, 5, 6]], np.float32)
+
+
+def said(units: str = "", axes: str = "", step: Input = PHONE) -> Measured | None:
+    found = conversion(step, "phone", units, axes)
+    return None if found is None else found.measured
+
+
+def made(units: str = "", axes: str = "") -> list[float]:
+    found = conversion(PHONE, "phone", units, axes)
+    assert found is not None
+    [step] = found(STEP).tolist()
+    return list(step)
+
+
+@pytest.mark.parametrize(
+    ("units", "step"),
+    [
+        ("m/s²", [1 / 9.80665, 2 / 9.80665, 3 / 9.80665, 4, 5, 6]),
+        ("acc=mg", [0.001, 0.002, 0.003, 4, 5, 6]),
+        ("acc_y=mg", [1, 0.002, 3, 4, 5, 6]),
+        ("acc_y=g,mg", [0.001, 2, 0.003, 4, 5, 6]),
+        ("gyro=deg/s", [1, 2, 3, *np.deg2rad([4, 5, 6])]),
+        ("°/s , m/s^2", [*np.array([1, 2, 3]) / 9.80665, *np.deg2rad([4, 5, 6])]),
+    ],
+)
+def test_numbers_are_converted_and_rounded_once(units: str, step: list[float]) -> None:
+    assert made(units) == np.array(step, np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("axes", "step"),
+    [
+        ("-x-y-z", [-1, -2, -3, -4, -5, -6]),
+        ("acc=-x-y-z", [-1, -2, -3, 4, 5, 6]),
+        ("gyro=-yxz", [1, 2, 3, -5, 4, 6]),
+        ("zxy,acc=x+y-z", [1, 2, -3, 6, 4, 5]),
+        ("acc_x=-acc_y,acc_y=acc_x", [-2, 1, 3, 4, 5, 6]),
+        ("acc_z=-acc_z", [1, 2, -3, 4, 5, 6]),
+        (
+            ",".join(
+                f"{a}_{i}={b}_{i}" for a, b in (("acc", "gyro"), ("gyro", "acc")) for i in "xyz"
+            ),
+            [4, 5, 6, 1, 2, 3],
+        ),
+    ],
+)
+def test_axes_say_which_number_each_channel_is(axes: str, step: list[float]) -> None:
+    assert made(axes=axes) == step
+
+
+def test_a_unit_is_said_of_the_channel_that_it_becomes() -> None:
+    assert made("acc=mg", "acc_x=gyro_x,gyro_x=acc_x")[:4] == pytest.approx(
+        [0.004, 0.002, 0.003, 1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("units", "axes"),
+    [("", ""), ("g", "xyz"), ("g,rad/s", ""), ("acc_x=g", "acc_x=acc_x"), (" ", " ")],
+)
+def test_what_changes_nothing_costs_nothing(units: str, axes: str) -> None:
+    assert conversion(PHONE, "phone", units, axes) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("m/s2", ""), ("acc_x=m/s^2,acc_y=m/s²,acc_z=m/s²", "xyz")),
+        (("", "acc=-yxz"), ("g", "acc_y=acc_x,acc_x=-acc_y")),
+        (("dps", "-x-y-z"), ("gyro=deg/s", "acc=-x-y-z,gyro=-x-y-z")),
+    ],
+)
+def test_what_says_the_same_is_the_same(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert said(*one) == said(*other) is not None
+
+
+signed = st.permutations("xyz").flatmap(
+    lambda axes: st.tuples(*(st.sampled_from([axis, f"-{axis}"]) for axis in axes))
+)
+
+
+@given(
+    st.sampled_from(["", *of_dimension("acceleration")]),
+    st.sampled_from(["", *of_dimension("angular velocity")]),
+    signed,
+    signed,
+)
+def test_what_is_told_says_the_same_again(acc: str, gyro: str, one: str, other: str) -> None:
+    units = ",".join(filter(None, (acc, gyro)))
+    found = conversion(PHONE, "phone", units, f"acc={''.join(one)},gyro={''.join(other)}")
+    again = found and conversion(PHONE, "phone", *found.measured)
+    if found is not None and again is not None:
+        assert again.measured == found.measured
+        np.testing.assert_array_equal(again(STEP), found(STEP))
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_each_unit_goes_there_and_back(name: str) -> None:
+    one = UNITS[name]
+    first = of_dimension(one.dimension)[0]
+    there = conversion(Input(channels=(Channel(name="a", unit=first),)), "it", name)
+    back = conversion(Input(channels=(Channel(name="a", unit=name),)), "it", first)
+    numbers = np.array([[-40.0], [0.0], [1.5]], np.float32)
+    changed = numbers if there is None else there(numbers)
+    returned = changed if back is None else back(changed)
+    np.testing.assert_allclose(returned, numbers, rtol=1e-5, atol=1e-4 if one.offset else 0)
+    np.testing.assert_allclose(changed, numbers * one.factor + one.offset, rtol=1e-6)
+
+
+def test_temperatures_have_an_offset() -> None:
+    kelvin = Input(channels=(Channel(name="t", unit="K"),))
+    fahrenheit = conversion(kelvin, "it", "°F")
+    assert fahrenheit is not None
+    assert fahrenheit(np.array([[32.0], [212.0]])).ravel() == pytest.approx([273.15, 373.15])
+    assert unit("degC") == unit("°C")
+
+
+def test_ranges_and_frames_have_one_unit() -> None:
+    electrodes = Input(range=Range(prefix="e", count=64, unit="µV"))
+    assert said("mV", step=electrodes) == Measured("mV")
+    assert said("mV", "e3=-e5,e5=e3", electrodes) == Measured("mV", "e3=-e5,e5=e3")
+    sound = Input(frame=Frame(samples=160, unit="Pa"))
+    assert said("mbar", step=sound) == Measured("mbar")
+    with pytest.raises(ConversionError, match="samples, which have no axes"):
+        conversion(sound, "sound", axes="-x-y-z")
+
+
+@pytest.mark.parametrize(
+    ("units", "axes", "says"),
+    [
+        ("furlong", "", "'furlong' is no unit that is known; phone takes m/s², cm/s², g, mg"),
+        ("acc=furlong", "", "no unit that is known; phone takes m/s², cm/s², g, mg, ft/s²$"),
+        ("T", "", "T is a unit of magnetic flux density, and no channel of phone is: .* g, rad/s"),
+        ("acc=deg/s", "", "angular velocity; acc_x of phone takes acceleration: m/s², cm/s², g"),
+        ("G", "", "G is a unit of magnetic flux density"),
+        ("m/s²,mg", "", "m/s² and mg are both units of acceleration; say one"),
+        ("bar=g", "", "'bar' is no channel of phone; it has acc_x, .* and the triples acc, gyro"),
+        ("", "xxz", "'xxz' is no signed permutation; write each of x, y and z once"),
+        ("", "acc=xy", "no signed permutation"),
+        ("", "acc=-x-y-w", "no signed permutation"),
+        ("", "acc_x=-acc_y", "the sent acc_y would be 2 channels, the sent acc_x none"),
+        ("", "acc_x=gyro", "'gyro' is a triple; name one of its channels"),
+        ("", "acc_x=0.5", "'0.5' is no channel of phone"),
+        ("", "xyz,zyx", "one item for all triples"),
+        ("", ",", "one item for all triples"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(units: str, axes: str, says: str) -> None:
+    with pytest.raises(ConversionError, match=says):
+        conversion(PHONE, "phone", units, axes)
+
+
+def test_a_unit_that_is_not_known_is_converted_from_none() -> None:
+    odd = Input(channels=(Channel(name="a", unit="counts"),))
+    assert said("a=counts", step=odd) is None
+    with pytest.raises(ConversionError, match="is in 'counts', into which no other unit"):
+        conversion(odd, "it", "a=V")
+    with pytest.raises(ConversionError, match="no channel NAME_x|no channels NAME_x"):
+        conversion(odd, "it", axes="-x-y-z")

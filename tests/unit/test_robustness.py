@@ -1,0 +1,87 @@
+"""The robustness table on a few steps of made-up people, by the published network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from larnn_export.changes import ROWS, Row
+from larnn_export.data.hapt import RAW_CHANNELS, TEST_SUBJECTS, load_recordings
+from larnn_export.robustness import ROBUSTNESS_FILE, measure
+from larnn_export.robustness_card import robustness_section, table
+from larnn_export.robustness_command import MODEL, robustness
+from larnn_export.robustness_picture import ROBUSTNESS_PICTURE
+from larnn_service.conversion.conversion import conversion
+from larnn_service.inputs import Input
+from tests import live, made_up_people
+
+VERSION = live.ROOT / MODEL
+STEP = Input(channels=RAW_CHANNELS)
+FEW = [row for row in ROWS if row.name in ("as recorded", "acceleration in m/s²", "zeros")]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.told], ids=lambda row: row.name)
+def test_what_is_told_undoes_the_change(row: Row) -> None:
+    signals = np.random.default_rng(0).normal(0, 1, (8, 6)).astype(np.float32)
+    changed = row.change(signals.copy(), np.random.default_rng(1))
+    found = conversion(STEP, "phone", row.units, row.axes)
+    assert found is not None and not np.allclose(changed, signals)
+    np.testing.assert_allclose(found(changed), signals, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_turns_are_rotations(axis: int) -> None:
+    """A left-handed frame would flip the sign of turning against acceleration."""
+    row = next(row for row in ROWS if row.name == f"turned by 90° about {'xyz'[axis]}")
+    turned = row.change(np.tile(np.eye(3, dtype=np.float32), 2), np.random.default_rng(0))
+    for sensor in np.split(turned, 2, axis=1):
+        assert np.linalg.det(sensor) == pytest.approx(1)
+        assert sensor[axis, axis] == 1
+
+
+def test_a_few_steps_of_two_recordings(tmp_path: Path) -> None:
+    people = load_recordings(made_up_people.write(tmp_path))
+    mine = [person for person in people if person.subject in TEST_SUBJECTS]
+    cut = [
+        replace(person, signals=person.signals[:steps], labels=person.labels[:steps])
+        for person, steps in zip(mine[:2], (500, 40), strict=True)
+    ]
+    plain, scaled, zeros = measure(VERSION, cut, rows=FEW)
+    assert plain["as_it_comes"]["steps"] == sum(len(r.labels) for r in cut)
+    assert plain["told"] is None and zeros["as_it_comes"]["accuracy"] is None
+    assert scaled["told"]["most_common"] == plain["as_it_comes"]["most_common"]
+    for name in ("accuracy", "confidence"):
+        assert scaled["told"][name] == pytest.approx(plain["as_it_comes"][name], rel=1e-3)
+        assert scaled["as_it_comes"][name] != plain["as_it_comes"][name]
+    [alone] = measure(VERSION, cut[:1], rows=FEW[:1])
+    [other] = measure(VERSION, cut[1:], rows=FEW[:1])
+    both = [alone["as_it_comes"], other["as_it_comes"]]
+    steps = [figures["steps"] for figures in both]
+    mean = np.average([figures["confidence"] for figures in both], weights=steps)
+    assert mean == pytest.approx(plain["as_it_comes"]["confidence"], rel=1e-5)
+
+
+def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
+    data = made_up_people.write(tmp_path / "data")
+    robustness(VERSION, data, recordings=1, steps=48, output=tmp_path / "told")
+    record = json.loads((tmp_path / "told" / ROBUSTNESS_FILE).read_text())
+    assert (record["recordings"], record["steps"]) == (1, 48)
+    assert (tmp_path / "told" / ROBUSTNESS_PICTURE).stat().st_size > 1000
+    told = robustness_section(record)
+    assert all(f"| {row.name} |" in told for row in ROWS)
+    assert robustness_section(None) == ""
+
+
+def test_its_version_in_the_card_is_within_the_aim() -> None:
+    record = json.loads((VERSION / "checkpoint" / ROBUSTNESS_FILE).read_text())
+    assert [row["row"] for row in record["rows"]] == [row.name for row in ROWS]
+    plain = record["rows"][0]["as_it_comes"]["accuracy"]
+    for row in record["rows"]:
+        if row["told"] is not None:
+            assert row["told"]["accuracy"] == pytest.approx(plain, abs=0.001)
+    assert robustness_section(record) in (VERSION / "README.md").read_text()
+    assert table(record["rows"]) in (live.ROOT / "docs" / "training.md").read_text()
