@@ -24,7 +24,7 @@ OF_THEMSELVES = {"README.md", "glossary.md"}
 @pytest.mark.parametrize("name", [n for n in PAGES if "/" not in n and n not in OF_THEMSELVES])
 def test_a_page_begins_with_whom_it_is_for_and_what_they_can_do_after_it(name: str) -> None:
     opening = page.read(name).split("\n\n")[1]
-    assert re.match(r"For [\s\S]+\. After (this page|five minutes) ", opening), opening
+    assert re.match(r"For [\s\S]+\. After (this page|five minutes)\s", opening), opening
 
 
 def _anchors(text: str) -> set[str]:
