@@ -15,13 +15,17 @@ from larnn_service.tensors import CarriedTensor, File
 
 def read_arrays(files: VersionFolder, contract: Contract) -> dict[str, NDArray[Any]]:
     """[*shape] of each tensor that a file is named for. Raises StartupError, ContractError."""
-    named: list[tuple[CarriedTensor, object]] = [(each, each.initial) for each in contract.state]
-    named += [(each, each.default) for each in contract.context]
     return {
         tensor.name: _array(files.verified(file), file, tensor)
-        for tensor, file in named
-        if isinstance(file, File)
+        for tensor, file in named_files(contract)
     }
+
+
+def named_files(contract: Contract) -> list[tuple[CarriedTensor, File]]:
+    """The tensors that a file is named for: of state, and of context, whose default it is."""
+    told: list[tuple[CarriedTensor, object]] = [(each, each.initial) for each in contract.state]
+    told += [(each, each.default) for each in contract.context]
+    return [(tensor, file) for tensor, file in told if isinstance(file, File)]
 
 
 def _array(data: bytes, file: File, tensor: CarriedTensor) -> NDArray[Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from larnn_service.backend.model_repository import load_model
 from larnn_service.backend.sources.cache import Cache
 from larnn_service.backend.sources.factory import open_cache
 from larnn_service.errors import StartupError
-from tests import toy
+from tests import carried, toy
 from tests.backend.sources.conftest import Folder
 
 LARGEST = 2**20
@@ -44,6 +45,17 @@ def test_one_version_alone_has_its_place_by_its_manifest(there: Folder, tmp_path
     there.put(toy.publish(tmp_path / "made", version=5), "somewhere")
     cache = open_cache(f"{there.address}/somewhere", tmp_path / "cache", LARGEST)
     assert cache.refresh() and versions(cache) == ["toy/5"]
+
+
+def test_every_file_that_a_manifest_names_comes(there: Folder, tmp_path: Path) -> None:
+    """Arrays of state and of context, too: what has come is loaded."""
+    folder = carried.publish(tmp_path / "made")
+    there.put(folder, "carried/1")
+    cache = open_cache(there.address, tmp_path / "cache", LARGEST)
+    assert cache.refresh()
+    arrays = sorted(path.name for path in (cache.root / "carried/1").glob("*.npy"))
+    assert arrays == sorted(path.name for path in folder.glob("*.npy")) and len(arrays) == 2
+    assert load_model(cache.root / "carried/1", "cpu").manifest.name == "carried"
 
 
 def test_a_version_that_changed_is_swapped_whole(there: Folder, tmp_path: Path) -> None:

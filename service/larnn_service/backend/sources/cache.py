@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
+from larnn_service.backend.initial_arrays import named_files
 from larnn_service.backend.model_files import VersionFolder
 from larnn_service.backend.sources.source import Found, Source
 from larnn_service.contract import MANIFEST_FILE, Manifest
@@ -140,7 +141,7 @@ def _files_of(manifest: Manifest) -> set[File]:
     found: list[File] = [file for graph in graphs for file in (graph, *graph.data)]
     if contract.vocabulary is not None and contract.vocabulary.tokenizer is not None:
         found.append(contract.vocabulary.tokenizer)
-    found += [tensor.initial for tensor in contract.state if isinstance(tensor.initial, File)]
+    found += [file for _, file in named_files(contract)]
     return {File(file=file.file, sha256=file.sha256) for file in found}
 
 
