@@ -174,6 +174,17 @@ def test_what_cannot_be_is_refused_with_what_can(units: str, axes: str, says: st
         conversion(PHONE, "phone", units, axes)
 
 
+@pytest.mark.parametrize("long", ["x" * 10_000, "x" * 10_000 + "=g", "acc_x=" + "y" * 10_000])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_error_repeats_little_of_a_long_text(long: str, place: int) -> None:
+    said = ("", long) if place else (long, "")
+    with pytest.raises(ConversionError) as told:
+        conversion(PHONE, "phone", *said)
+    assert len(str(told.value)) < 400
+    with pytest.raises(ConversionError, match="at most"):
+        conversion(PHONE, "phone", *(2 * text for text in said))
+
+
 def test_a_unit_that_is_not_known_is_converted_from_none() -> None:
     odd = Input(channels=(Channel(name="a", unit="counts"),))
     assert said("a=counts", step=odd) is None

@@ -67,7 +67,7 @@ def _turn(triple: tuple[int, ...], text: str, sources: Permutation, signs: Signs
 def _channel(name: str, names: Names) -> tuple[int, ...]:
     places = names.of(name, "axes")
     if len(places) > 1:
-        raise ConversionError(f"axes: {name!r} is a triple; name one of its channels")
+        raise ConversionError(f"axes: {name[:32]!r} is a triple; name one of its channels")
     return places
 
 

@@ -22,6 +22,10 @@ from larnn_service.inputs import Input
 from larnn_service.outputs import Floats
 
 
+LONGEST = 2**14
+"""Characters of either text: more than an address has."""
+
+
 class Measured(NamedTuple):
     """How a client's numbers differ from those that a model takes; empty where they do not.
 
@@ -63,6 +67,8 @@ def conversion(step: Input, who: str, units: str = "", axes: str = "") -> Conver
     """
     if not units and not axes:
         return None
+    if max(len(units), len(axes)) > LONGEST:
+        raise ConversionError(f"units and axes have at most {LONGEST} characters each")
     names = Names(step, who)
     sources, signs = axes_of(axes, names)
     found = units_of(units, names)

@@ -65,7 +65,7 @@ class Names:
             return triple
         groups = f", and the triples {', '.join(self.triples)}" if self.triples else ""
         raise ConversionError(
-            f"{said}: {name!r} is no channel of {self.who}; it has {self.listed}{groups}"
+            f"{said}: {name[:32]!r} is no channel of {self.who}; it has {self.listed}{groups}"
         )
 
     @property
