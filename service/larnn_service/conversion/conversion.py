@@ -21,7 +21,6 @@ from larnn_service.conversion.unit_texts import told_units, units_of
 from larnn_service.inputs import Input
 from larnn_service.outputs import Floats
 
-
 LONGEST = 2**14
 """Characters of either text: more than an address has."""
 
