@@ -9,11 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import live, toy, valkey, valkeys
 from tests.cli.command import Larnn
 from wheels import uplot
 
+# A busy machine is slow, not wrong.
+settings.register_profile("larnn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("larnn")
 os.environ["PYTHONPATH"] = os.pathsep.join(live.PACKAGES)  # for the processes that tests start
 with contextlib.suppress(SystemExit):  # without a network: then the tests of charts fail
     uplot.fetch()

@@ -48,7 +48,7 @@ from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.factory import open_store
-from larnn_service.engine.store.valkey.lane import Awaited
+from larnn_service.engine.store.valkey.awaited import Awaited
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import StartupError, Unavailable

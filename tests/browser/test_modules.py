@@ -178,7 +178,7 @@ def in_python(moves: list[Any]) -> list[Any]:
 
 
 def test_the_journal_is_the_client_librarys(page: Page) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
     @given(moves)
     def same(moves: list[Any]) -> None:
         assert call(page, "client/journal.js", IN_JAVASCRIPT, moves) == in_python(moves)

@@ -45,7 +45,7 @@ def client(proxy: Proxy) -> Iterator[Client]:
         yield client
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     plan=st.lists(faults, max_size=4),
     cut=cuts,
@@ -127,7 +127,7 @@ class Talk(RuleBasedStateMachine):
 
 def test_any_interleaving_of_calls_and_faults(proxy: Proxy, client: Client) -> None:
     Talk.proxy, Talk.client = proxy, client
-    limits = settings(max_examples=15, stateful_step_count=20, deadline=None)
+    limits = settings(max_examples=15, stateful_step_count=20)
     run_state_machine_as_test(Talk, settings=limits)
 
 

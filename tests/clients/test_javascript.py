@@ -48,7 +48,7 @@ def test_its_units() -> None:
     run("--test", "client/tests/")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=st.lists(faults, max_size=4), cut=cuts, ahead=st.integers(1, 6), binary=st.booleans())
 def test_any_faults_leave_each_answer_once_in_order(
     node: Driver, proxy: Proxy, plan: list[Fault], cut: list[int], ahead: int, binary: bool
@@ -78,7 +78,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(plan=st.lists(faults, max_size=3), moves=moves, binary=st.booleans())
 def test_any_interleaving_of_calls_and_faults(
     node: Driver, proxy: Proxy, plan: list[Fault], moves: list[tuple[str, int]], binary: bool

@@ -28,7 +28,7 @@ KINDS = {
     "lstm n48": {"family": "lstm", "hidden_size": 48},
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 lengths_of_rows = st.lists(st.integers(0, STEPS), min_size=2, max_size=19)
 seeds = st.integers(0, 1000)
 

@@ -59,7 +59,7 @@ def sessions(shape: str) -> tuple[RecurrentClassifier, dict[str, Any]]:
 
 @pytest.mark.parametrize("level", native_library.LEVELS)
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(lengths=lengths_of_rows, seed=st.integers(0, 1000))
 def test_each_level_equals_double_precision(
     shape: str, level: str, lengths: list[int], seed: int
@@ -71,7 +71,7 @@ def test_each_level_equals_double_precision(
     _compare(network, by_level[level], lengths, seed, BOUND)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(config=configs | lstms, lengths=lengths_of_rows, seed=st.integers(0, 1000))
 def test_any_shape_equals_double_precision(
     config: NetworkConfig, lengths: list[int], seed: int

@@ -60,9 +60,7 @@ bodies = st.fixed_dictionaries(
 GOOD = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 2], "data": [1, 2, 3, 4]}]}
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=bodies | json_values,
     tail=st.binary(max_size=20),
@@ -118,7 +116,7 @@ grpc_requests = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(request=grpc_requests)
 def test_every_message_is_read_or_refused(request: Any) -> None:
     """What a ModelInferRequest holds becomes arrays that fit, or an error of the service's own."""

@@ -28,7 +28,7 @@ steps_of_rows = st.lists(
     st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=4
 )
 gains = st.floats(-4, 4, width=32)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 @functools.cache

@@ -109,6 +109,6 @@ class FencesOfSqlite(Fences):
 
 
 TestMemory = Fences.TestCase
-TestMemory.settings = settings(max_examples=60, deadline=None)
+TestMemory.settings = settings(max_examples=60)
 TestSqlite = FencesOfSqlite.TestCase
-TestSqlite.settings = settings(max_examples=15, deadline=None)
+TestSqlite.settings = settings(max_examples=15)

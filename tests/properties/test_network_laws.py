@@ -38,7 +38,7 @@ KINDS = [
 QUEUED = [name for name in (*FAMILIES, "position", "one-head", "window-of-one") if queues(name)]
 
 each_kind = pytest.mark.parametrize(("kind", "name"), KINDS)
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=8)
 cuts = st.lists(st.integers(0, STEPS), max_size=5).map(sorted)
 lengths_of_rows = st.lists(st.integers(0, STEPS), min_size=1, max_size=5)
 seeds = st.integers(0, 1000)

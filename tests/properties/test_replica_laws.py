@@ -204,11 +204,11 @@ class Unfenced(Replicas):
 
 def test_without_the_check_of_fences_the_same_machine_fails() -> None:
     """The control. No shrinking: that it fails is enough."""
-    quick = settings(max_examples=200, deadline=None, phases=[Phase.generate], database=None)
+    quick = settings(max_examples=200, phases=[Phase.generate], database=None)
     quick = settings(quick, report_multiple_bugs=False)
     with pytest.raises((AssertionError, ServiceError)):  # it fails again where it ends
         run_state_machine_as_test(Unfenced, settings=quick)
 
 
 TestReplicas = Replicas.TestCase
-TestReplicas.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestReplicas.settings = settings(max_examples=60, stateful_step_count=40)

@@ -59,7 +59,7 @@ async def logits(sequences: Sequences, asked: Part, owner: str = "") -> Floats:
     return advanced.outputs
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cut=cuts, tries=st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=3), min_size=13))
 def test_sent_again_with_its_offset_it_is_answered_the_same(
     cut: list[int], tries: list[list[int]]
@@ -76,7 +76,7 @@ def test_sent_again_with_its_offset_it_is_answered_the_same(
     at_replicas(work)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cuts_of=st.lists(cuts, min_size=2, max_size=4))
 def test_requests_of_several_sequences_sent_at_once_keep_their_order(
     cuts_of: list[list[int]],

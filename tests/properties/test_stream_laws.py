@@ -58,7 +58,7 @@ def chunks(cut: list[int]) -> list[Chunk]:
     return [Chunk(a, SIGNAL[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=cuts)
 def test_any_cut_gives_the_logits_of_one_run(models: Models, cut: list[int]) -> None:
     async def work(engine: Engine) -> NDArray[np.float32]:
@@ -71,7 +71,7 @@ def test_any_cut_gives_the_logits_of_one_run(models: Models, cut: list[int]) -> 
     assert (in_engine(models, work) == TRUTH).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(moves=st.lists(st.tuples(st.integers(0, STEPS - 1), st.integers(1, 20)), max_size=25))
 def test_retries_overlaps_and_gaps_count_every_step_once(
     models: Models, moves: list[tuple[int, int]]
@@ -95,7 +95,7 @@ def test_retries_overlaps_and_gaps_count_every_step_once(
     in_engine(models, work)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cut_by_stream=st.lists(cuts, min_size=2, max_size=8))
 def test_streams_advanced_together_equal_streams_advanced_alone(
     models: Models, cut_by_stream: list[list[int]]
@@ -115,7 +115,7 @@ def test_streams_advanced_together_equal_streams_advanced_alone(
     in_engine(models, work)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_client_that_goes_away_mid_run_changes_nothing_or_all(
     models: Models, data: st.DataObject

@@ -13,7 +13,7 @@ import redis
 
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store
-from larnn_service.engine.store.valkey.lane import Awaited
+from larnn_service.engine.store.valkey.awaited import Awaited
 from larnn_service.errors import Unavailable
 from tests import valkey, valkeys
 from tests.engine.store.streams import checkpoint

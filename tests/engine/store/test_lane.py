@@ -15,8 +15,9 @@ from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import MovedError
 
 from larnn_service.engine.store.valkey.address import read
+from larnn_service.engine.store.valkey.awaited import NONE
 from larnn_service.engine.store.valkey.client import Valkey
-from larnn_service.engine.store.valkey.lane import NONE, TOGETHER, Command, Lane
+from larnn_service.engine.store.valkey.lane import TOGETHER, Command, Lane
 from tests import valkey, valkeys
 
 WITHIN = 60.0

@@ -15,7 +15,7 @@ import trustme
 
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head
-from larnn_service.engine.store.valkey.lane import NONE, Awaited
+from larnn_service.engine.store.valkey.awaited import NONE, Awaited
 from larnn_service.errors import StartupError
 from tests import valkey, valkeys
 from tests.docs import page

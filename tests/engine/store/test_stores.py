@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.store.memory import MemoryStore
-from larnn_service.engine.store.valkey.lane import NONE, Awaited
+from larnn_service.engine.store.valkey.awaited import NONE, Awaited
 from tests import valkeys
 from tests.engine.store.streams import checkpoint, create
 from tests.engine.streams.test_checkpoint import same

@@ -18,7 +18,8 @@ from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import TimeoutError as NotInTime
 
 from larnn_service.engine.store.valkey.address import Address
-from larnn_service.engine.store.valkey.lane import Awaited, Command, Lane
+from larnn_service.engine.store.valkey.awaited import Awaited
+from larnn_service.engine.store.valkey.lane import Command, Lane
 from larnn_service.engine.store.valkey.servers import connect
 
 PAUSE = 0.05

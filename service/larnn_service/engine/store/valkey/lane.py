@@ -15,39 +15,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
+from larnn_service.engine.store.valkey.awaited import Awaited
+
 TOGETHER = 128
 """Commands in one round trip at most."""
-_SHARE = 0.8
-"""Of the time that the server has: so long it waits for its replicas."""
-
-
-@dataclass(frozen=True)
-class Awaited:
-    """Which copies a write must have before it counts."""
-
-    replicas: int = 0
-    on_disk: bool = False
-    """WAITAOF: on the server's own disk, too."""
-
-    def command(self, timeout: float) -> list[Any]:
-        """To say behind writes, on their connection."""
-        milliseconds = max(1, round(timeout * _SHARE * 1000))
-        if self.on_disk:
-            return ["WAITAOF", 1, self.replicas, milliseconds]
-        return ["WAIT", self.replicas, milliseconds]
-
-    def lacking(self, answer: Any) -> RedisError | None:
-        """What is wrong with the answer to it."""
-        if isinstance(answer, Exception):
-            return answer if isinstance(answer, RedisError) else RedisError()
-        local, replicas = answer if self.on_disk else (1, answer)
-        if local >= 1 and replicas >= self.replicas:
-            return None
-        return TooFewReplicas(f"{replicas} of {self.replicas} replicas have what was written")
-
-
-NONE = Awaited()
-"""The server alone."""
 
 
 class TooFewReplicas(RedisError):
@@ -159,13 +130,23 @@ class Lane:
             answers = await pipeline.execute(raise_on_error=False)
         except Exception as error:
             return [_again(error) for _ in batch]
-        lacking = self._awaited.lacking(answers[-1]) if waits else None
+        lacking = _lacking(self._awaited, answers[-1]) if waits else None
         return [
             _again(lacking)
             if lacking and waiting.command.writes and not isinstance(answers[place], Exception)
             else answers[place]
             for waiting, place in zip(batch, places, strict=True)
         ]
+
+
+def _lacking(awaited: Awaited, answer: Any) -> RedisError | None:
+    """What is wrong with the answer to its command."""
+    if isinstance(answer, Exception):
+        return answer if isinstance(answer, RedisError) else RedisError()
+    local, replicas = answer if awaited.on_disk else (1, answer)
+    if local >= 1 and replicas >= awaited.replicas:
+        return None
+    return TooFewReplicas(f"{replicas} of {awaited.replicas} replicas have what was written")
 
 
 def _settle(asked: Iterable[_Waiting], answers: Sequence[Any]) -> None:

@@ -12,7 +12,8 @@ from redis.exceptions import (
 )
 
 from larnn_service.engine.store.valkey.address import CLUSTER, FORM, SENTINEL, Address
-from larnn_service.engine.store.valkey.lane import Awaited, TooFewReplicas
+from larnn_service.engine.store.valkey.awaited import Awaited
+from larnn_service.engine.store.valkey.lane import TooFewReplicas
 
 _AT = "LARNN_STORE: the server at {hosts} "
 _SENTENCES: list[tuple[type[Exception], str, str]] = [

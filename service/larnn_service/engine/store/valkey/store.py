@@ -16,8 +16,9 @@ from larnn_service.engine.store.health import StoreHealth
 from larnn_service.engine.store.interface import Head, Outcome, Survives
 from larnn_service.engine.store.valkey import scripts, start
 from larnn_service.engine.store.valkey.address import read
+from larnn_service.engine.store.valkey.awaited import NONE, Awaited
 from larnn_service.engine.store.valkey.client import Valkey
-from larnn_service.engine.store.valkey.lane import NONE, Awaited, Command
+from larnn_service.engine.store.valkey.lane import Command
 from larnn_service.engine.store.valkey.reasons import kind
 from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, encode
 from larnn_service.errors import Unavailable
