@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,16 @@ settings.load_profile("larnn")
 os.environ["PYTHONPATH"] = os.pathsep.join(live.PACKAGES)  # for the processes that tests start
 with contextlib.suppress(SystemExit):  # without a network: then the tests of charts fail
     uplot.fetch()
+
+
+@pytest.fixture(autouse=True)
+def no_log_behind_the_test() -> Iterator[None]:
+    """A start in the tests' own process sends its log to what pytest captures in this test."""
+    yield
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def test_a_finished_run_is_not_overwritten(runs: Path, data: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "elman"], "preset 'elman' is not one of larnn, lstm"),
+        (["--preset", "elman"], "preset 'elman' is not one of larnn, "),
         (["-n", "hidden_size=7"], "must be a multiple of heads"),
         (["-n", "hiden_size=8"], "expected name=value"),
         (["-t", "epochs=0"], "greater than or equal to 1"),

@@ -111,7 +111,7 @@ def test_classify_takes_it_beside_the_sequences(http: httpx.Client, large: bool)
         ({"gain": 1, "shift": [1] * 999}, "bad_shape", "context shift: more than the numbers"),
         ({"gain": "loud"}, "bad_value", "context gain: Expected `float`"),
         ({"gain": True}, "bad_value", "got `bool`; send float32 []"),
-        ({"gain": None}, "bad_value", "got `null`; send float32 []"),
+        ({"gain": None}, "bad_message", "gain"),
         ({"gain": 1e39}, "bad_value", "context gain: every value is a finite float32"),
         ({"gain": 1, "upside_down": 1}, "bad_value", "Expected `bool`, got `int`"),
         ([1], "bad_message", "context"),

@@ -12,7 +12,7 @@ import pytest
 
 from larnn_export.data import DataError, load
 from larnn_export.data.downloads import SIGNALS
-from larnn_export.data.hapt import load_recordings
+from larnn_export.data.hapt import NO_ACTIVITY, TRANSITION, load_recordings
 from larnn_export.data.uci_har import ENVIRONMENT
 
 
@@ -82,7 +82,8 @@ def test_so_is_hapt(form: str, tmp_path: Path) -> None:
     [recording] = load_recordings(FORMS[form](tmp_path / "here"))
     assert (recording.experiment, recording.subject) == (7, 4)
     np.testing.assert_array_equal(recording.signals, values)
-    assert recording.labels.tolist() == [-1] * 10 + [4] * 10 + [-1] * 20
+    expected = [NO_ACTIVITY] * 10 + [4] * 10 + [TRANSITION] * 10 + [NO_ACTIVITY] * 10
+    assert recording.labels.tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["nothing.zip", "broken.zip", "empty"])
