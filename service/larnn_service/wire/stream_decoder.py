@@ -60,8 +60,7 @@ class StreamDecoder:
             offset, acked, steps = binary_chunk(
                 message, model, self._form.samples, self._form.all_binary, self._max_chunk_steps
             )
-            if wanted is not None:
-                steps = converted(steps, wanted, model, "steps")
+            steps = converted(steps, wanted, model, "steps")
             options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
             return ChunkRequest(offset, steps, options, acked)
         contract = model.manifest.contract
@@ -80,7 +79,7 @@ class StreamDecoder:
             )
         options = options.but(decoded)
         options.check(contract, model.manifest.name)
-        steps = chunk_steps(decoded, model, self._max_chunk_steps)
-        if wanted is not None:
-            steps = converted(steps, wanted, model, "steps")
+        steps = converted(
+            chunk_steps(decoded, model, self._max_chunk_steps), wanted, model, "steps"
+        )
         return ChunkRequest(decoded.offset, steps, options, decoded.acked, decoded.traceparent)
