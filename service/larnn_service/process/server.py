@@ -23,6 +23,7 @@ from larnn_service.process.aside import Aside
 from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.memory import give_large_blocks_back
+from larnn_service.process.signals import wait_for
 from larnn_service.process.sockets import BACKLOG, bound
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks, do
@@ -126,7 +127,7 @@ class Server:
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._reload)
         thread.start()
-        ended.result()
+        wait_for(ended)
 
     def _serve(self, sockets: list[socket.socket] | None) -> None:
         try:

@@ -1,0 +1,46 @@
+"""No signal is missed by a process whose work is in another thread."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from tests.live import PACKAGES
+
+SIGNALS = 2_000
+CHILD = """
+import signal, sys, threading
+from concurrent.futures import Future
+from larnn_service.process.signals import wait_for
+
+ended, heard = Future(), threading.Semaphore(0)
+
+def work():
+    for number in range(int(sys.argv[1])):
+        print(number, flush=True)
+        heard.acquire()
+    ended.set_result(None)
+
+signal.signal(signal.SIGHUP, lambda *_: heard.release())
+threading.Thread(target=work, daemon=True).start()
+wait_for(ended)
+"""
+
+
+def test_a_signal_that_comes_while_the_last_is_acted_on_is_heard() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(SIGNALS)],
+        env={"PYTHONPATH": ":".join(PACKAGES)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    with child:
+        try:
+            for number in range(SIGNALS):
+                assert child.stdout.readline() == f"{number}\n"
+                child.send_signal(signal.SIGHUP)
+            assert child.wait(60) == 0
+        finally:
+            child.kill()
