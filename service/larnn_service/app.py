@@ -71,7 +71,7 @@ class Service:
         """Raises StartupError where it cannot serve."""
         self._settings = settings
         threads = LoadThreads(settings.load_timeout)
-        folder = _repository(settings, threads)
+        folder = open_repository(settings, threads)
         models = at_start(folder, settings.model, settings.versions, threads)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
@@ -200,7 +200,7 @@ def create_app(settings: Settings) -> Service:
     return Service(settings)
 
 
-def _repository(settings: Settings, threads: LoadThreads) -> Repository:
+def open_repository(settings: Settings, threads: LoadThreads) -> Repository:
     """The folder of the models, filled where they come from elsewhere. Raises StartupError."""
     open_folder = partial(
         Repository,

@@ -33,13 +33,18 @@ class FileSystem:
         self._files.get_file(f"{self._root}/{path}", str(to))
 
 
-def bucket(address: str) -> FileSystem:
-    """`s3://bucket/path`; endpoint, region and keys are those of AWS_… in the environment."""
+def buckets() -> Any:
+    """S3 as an fsspec file system; endpoint, region and keys are those of AWS_… in the
+    environment."""
     from obstore.fsspec import FsspecStore
 
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    files = FsspecStore("s3", client_options={"allow_http": True} if plain else None)
-    return FileSystem(files, address.removeprefix("s3://"))
+    return FsspecStore("s3", client_options={"allow_http": True} if plain else None)
+
+
+def bucket(address: str) -> FileSystem:
+    """`s3://bucket/path`."""
+    return FileSystem(buckets(), address.removeprefix("s3://"))
 
 
 def hub(address: str) -> FileSystem:
