@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 
-import pytest
 import yaml
 
 from larnn_service.settings import Settings
@@ -44,7 +43,7 @@ def test_the_secret_has_what_the_chart_reads() -> None:
     assert f"generic {VALUES['secret']} " in secret
 
 
-@pytest.mark.skipif(helm.program() is None, reason=f"{helm.PACKAGE} is not installed")
+@helm.needed
 def test_its_installation_renders() -> None:
     [install] = [command for command in COMMANDS if command.startswith("helm install")]
     _, _, name, chart, *options = shlex.split(install)
