@@ -77,7 +77,7 @@ def test_the_blocks_run(installed: Path, har_url: str, block: str, said: str) ->
 
 
 def test_every_option_is_told() -> None:
-    for file, typedef in (("pump.js", "StreamOptions"), ("service.js", "ServiceOptions")):
+    for file, typedef in (("stream_options.js", "StreamOptions"), ("service.js", "ServiceOptions")):
         source = (FOLDER / "client" / "src" / file).read_text()
         [_, block] = source.split(f"@typedef {{object}} {typedef}\n")
         for option in re.findall(
