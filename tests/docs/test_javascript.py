@@ -84,3 +84,9 @@ def test_every_option_is_told() -> None:
             r"@property \{[^}]+(?:\}[^}]*\})?\} \[(\w+)\]", block.split("*/")[0]
         ):
             assert f"`{option}`" in PAGE or option in PAGE, option
+
+
+def test_the_changelog_calls_the_packages_as_npm_does() -> None:
+    named = set(re.findall(r"`(@[\w-]+/[\w-]+)", (live.ROOT / "CHANGELOG.md").read_text()))
+    called = {json.loads((FOLDER / name / "package.json").read_text())["name"] for name in PACKAGES}
+    assert named == called
