@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     versions: int = Field(1, ge=1)
     """Versions of one model that serve side by side: those that were loaded last."""
     load_timeout: float = Field(60.0, gt=0)
-    """How long a version may take to be read, loaded and run for the first time."""
+    """How long a version may take to be read, loaded and run for the first time, and before that
+    the fetching of all that is new."""
     max_model: int = Field(2 * 2**30, ge=1)
     """Size of a version's files together."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"

@@ -49,6 +49,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Process]:
         yield process
 
 
+def test_the_probe_waits_for_as_long_as_a_load_may_take() -> None:
+    probe = CONTAINER["startupProbe"]
+    own = {each["name"]: each["value"] for each in CONTAINER["env"]}
+    assert probe["periodSeconds"] * probe["failureThreshold"] == int(own["LARNN_LOAD_TIMEOUT"])
+
+
 def test_a_version_is_served_by_the_name_of_its_service(served: live.Process) -> None:
     with httpx.Client(base_url=served.url, timeout=60) as client:
         client.headers["Host"] = f"{NAME}-predictor.default.svc.cluster.local"

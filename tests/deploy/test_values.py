@@ -100,6 +100,15 @@ def test_where_nobody_may_read_the_metrics_the_policy_opens_them_to_nobody(reade
     assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [[{"port": "http"}]]
 
 
+def test_a_pod_is_not_started_again_while_it_may_still_load() -> None:
+    objects = helm.objects(helm.template("--set", "startup.seconds=900"))
+    [pod] = [each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment"]
+    [container] = pod["containers"]
+    probe = container["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 900
+    assert {"name": "LARNN_LOAD_TIMEOUT", "value": "900"} in container["env"]
+
+
 def test_without_a_delay_nothing_sleeps() -> None:
     """Kubernetes before 1.33 refuses to sleep for no time."""
     assert "preStop" not in helm.template("--set", "drain.delay=0")

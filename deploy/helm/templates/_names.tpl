@@ -42,7 +42,7 @@ app.kubernetes.io/component: store
   "DRAIN_TIMEOUT" "drain.timeout" "DRAIN_DELAY" "drain.delay" "MODELS" "models.source"
   "MODELS_CACHE" "models.cacheSize" "MODEL" "models.default" "ROOT_PATH" "rootPath"
   "PROVIDER" "gpu.enabled" "OPERATORS" "operators" "ALLOWED_HOSTS" "allowedHosts"
-  "ALLOW_ANYONE" "allowAnyone" "API_KEYS" "secret" "STORE" "secret" }}
+  "ALLOW_ANYONE" "allowAnyone" "LOAD_TIMEOUT" "startup.seconds" "API_KEYS" "secret" "STORE" "secret" }}
 {{- $given := keys .Values.settings }}
 {{- range .Values.env }}
 {{- $given = append $given (trimPrefix "LARNN_" .name) }}
