@@ -87,7 +87,7 @@ def test_kserves_own_client_passes(tmp_path: Path, kserve: Path) -> None:
     """With the port for gRPC that docs/kubernetes.md adds."""
     script = str(Path(__file__).with_name("kserve_client.py"))
     with running(tmp_path, LARNN_GRPC_PORT="0") as served:
-        command = [kserve, script, served.url, served.grpc, NAME]
+        command = [str(kserve), script, served.url, served.grpc, NAME]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
