@@ -69,10 +69,10 @@ class Settings(BaseSettings):
     root_path: str = ""
     """Path of the service behind a proxy, as /name: requests may have it before their own."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Port of the metrics and of health, without keys; they are at the other port no more. Of
-    several processes each takes the next one."""
+    """Port of /metrics, which the other port then has no more, and of health, which both have; no
+    key is asked for here. Of several processes each takes the next one."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
-    """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
+    """Port of the Open Inference Protocol's gRPC; 0 takes a free one and logs it."""
     models: str = Field(default_factory=lambda: str(models_folder()))
     """Folder of exported models, <name>/<version>/model.json, or where to fetch one from:
     s3://bucket/path, hf://owner/name, models:/name@alias"""
@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     versions: int = Field(1, ge=1)
     """Versions of one model that serve side by side: those that were loaded last."""
     load_timeout: float = Field(60.0, gt=0)
-    """How long a version may take to be read, loaded and run for the first time."""
+    """How long a version may take to be read, loaded and run for the first time, and before that
+    the fetching of all that is new."""
     max_model: int = Field(2 * 2**30, ge=1)
     """Size of a version's files together."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"

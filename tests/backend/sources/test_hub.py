@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import live, toy
+from tests import live, tools, toy
 from tests.backend.sources.test_served import answers
 
 REVISION = "0" * 40
@@ -64,7 +64,7 @@ class Repository(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[str]:
-    pytest.importorskip("huggingface_hub")
+    tools.package("huggingface_hub")
     handler = type("Here", (Repository,), {"root": tmp_path / "made"})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever).start()
