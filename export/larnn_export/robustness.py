@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larnn_export.changes import ROWS, Floats, Row
-from larnn_export.data.hapt import NO_ACTIVITY, Recording
+from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
 from larnn_service.contract import INPUT, LENGTHS, Contract
@@ -102,7 +102,7 @@ def _count(
     counts.confidence += float((1 / shares.sum(axis=1)).sum())
     counts.labels.update({names[label]: int(n) for label, n in enumerate(np.bincount(said))})
     if true is not None:
-        asked = true != NO_ACTIVITY
+        asked = true >= 0
         counts.asked += int(asked.sum())
         counts.right += int((said == true[good])[asked[good]].sum())
 

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from larnn_export.changes import ROWS, Row
-from larnn_export.data.hapt import RAW_CHANNELS, TEST_SUBJECTS, load_recordings
+from larnn_export.data.hapt import (
+    NO_ACTIVITY,
+    RAW_CHANNELS,
+    TEST_SUBJECTS,
+    TRANSITION,
+    Recording,
+    load_recordings,
+)
+from larnn_export.data.uci_har import LABELS
 from larnn_export.robustness import ROBUSTNESS_FILE, measure
 from larnn_export.robustness_card import robustness_section, table
 from larnn_export.robustness_command import MODEL, robustness
@@ -63,6 +71,23 @@ def test_a_few_steps_of_two_recordings(tmp_path: Path) -> None:
     steps = [figures["steps"] for figures in both]
     mean = np.average([figures["confidence"] for figures in both], weights=steps)
     assert mean == pytest.approx(plain["as_it_comes"]["confidence"], rel=1e-5)
+
+
+@pytest.mark.parametrize("other", [NO_ACTIVITY, TRANSITION])
+def test_only_steps_of_an_activity_are_asked(other: int) -> None:
+    """Steps that follow without an activity change the share of right answers in nothing."""
+    signals = np.random.default_rng(0).normal(0, 1, (64, 6)).astype(np.float32)
+
+    def accuracy(labels: list[int]) -> float | None:
+        recording = Recording(1, 2, signals[: len(labels)], np.array(labels))
+        [row] = measure(VERSION, [recording], rows=FEW[:1])
+        found: float | None = row["as_it_comes"]["accuracy"]
+        return found
+
+    shares = [accuracy([label] * 32 + [other] * 32) for label in range(len(LABELS))]
+    assert shares == [accuracy([label] * 32) for label in range(len(LABELS))]
+    assert sum(share or 0 for share in shares) == pytest.approx(1)
+    assert accuracy([other] * 64) is None
 
 
 def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
