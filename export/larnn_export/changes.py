@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from larnn_export.data.uci_har import SAMPLE_RATE_HZ
+from larnn_service.conversion.units import STANDARD_GRAVITY
+
 Floats = NDArray[np.float32]
 Generator = np.random.Generator
 Change = Callable[[Floats, Generator], Floats]
 """[steps, 6] of acceleration in g and angular velocity in rad/s → the same steps, otherwise."""
-STANDARD_GRAVITY = 9.80665
-RATE_HZ = 50
 REST_NOISE_G, REST_NOISE_RAD = 0.003, 0.002
 """Of a phone's sensors that lie still, standard deviations."""
 CAR_G, CAR_RAD = 0.05, 0.03
@@ -72,7 +73,7 @@ def _at_rest(signals: Floats, random: Generator) -> Floats:
 def _in_a_car(signals: Floats, random: Generator) -> Floats:
     """Gravity along the phone's length, and vibrations."""
     shares = np.fft.rfft(random.normal(0, 1, signals.shape), axis=0)
-    hertz = np.fft.rfftfreq(len(signals), 1 / RATE_HZ)
+    hertz = np.fft.rfftfreq(len(signals), 1 / SAMPLE_RATE_HZ)
     shares[(hertz < 1) | (hertz > 15)] = 0
     moved = np.fft.irfft(shares, len(signals), axis=0)
     moved *= np.repeat([CAR_G, CAR_RAD], 3) / moved.std(axis=0)

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from larnn_export import checkpoint
 from larnn_export.accuracy import last_logits
 from larnn_export.data import DataError, Split
+from larnn_export.data.uci_har import INFO
 from larnn_export.networks import RecurrentClassifier
+from larnn_export.trained_on import known_to
 
 EVALUATION_FILE = "evaluation.json"
 RAW_EVALUATION_FILE = "evaluation-raw.json"
@@ -39,7 +41,8 @@ def evaluate(
     """Measure the run's network on the test set's windows and write RUN/FILE, with what `more`
     measures of it.
 
-    Raises DataError where the run was trained on other channels or labels.
+    Raises DataError where the run was trained on other channels or labels, or on people of UCI HAR
+    whose windows these are.
     """
     network = checkpoint.load_network(run)
     _, record = checkpoint.read(run, checkpoint.FINISHED)
@@ -47,6 +50,8 @@ def evaluate(
     for field in ("channels", "labels", "sample_rate_hz"):
         if getattr(learned, field) != getattr(test.info, field):
             raise DataError(f"{run} was trained on other data: its {field} differ from this data's")
+    if learned == INFO and (known := known_to(record, test.subjects.tolist())):
+        raise DataError(f"{run} was trained on people whose windows these are: {sorted(known)}")
     windows = torch.from_numpy(test.signals)
     predicted = last_logits(lambda x: network(x)[0], windows).argmax(1).numpy()
     of_weights = {"tensors_sha256": record["tensors_sha256"]}

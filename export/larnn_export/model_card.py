@@ -33,11 +33,13 @@ PICTURES = {
 ON_STREAMS = """\
 Beside each batch {rows} rows were streams: whole recordings of these people, their state carried
 on. Transitions between activities were in them and taught nothing: only steps that belong to an
-activity count in the loss. That streams are trained on was decided after the test subjects'
-recordings had been measured with a network that knew windows alone."""
+activity count in the loss. That streams are trained on was decided after the recordings of UCI
+HAR's test subjects had been measured with a LARNN that knew windows alone."""
+OF_HAR = """\
+UCI HAR's test subjects took part in the recipe, which was made for the LARNN."""
 DIAGNOSED = """\
-The test subjects took part in the recipe: long training, and cells that start with long memories
-and couple their gates, answer a diagnosis, sitting taken for standing, made on them as well."""
+Long training, and cells that start with long memories and couple their gates, answer a diagnosis of
+it, sitting taken for standing, made on them as well."""
 
 
 def write_card(version: Path, models: Path) -> Path:
@@ -52,7 +54,7 @@ def card(version: Path, models: Path) -> str:
     manifest, kept = read_manifest(version), version / CHECKPOINT_FOLDER
     record = json.loads((kept / f"{checkpoint.FINISHED}.json").read_text())
     info, test = _info(manifest, record), manifest.metrics["test"]
-    people = f"{len(test['per_subject'])} test subjects, {test['windows']:,} windows"
+    people = f"the test set: {len(test['per_subject'])} people, {test['windows']:,} windows"
     of_har = checkpoint.data_info(record) == INFO
     chose = "who took part in the recipe, see Training" if of_har else "which chose nothing"
     network = _rows(configure(manifest.network).in_use())
@@ -73,11 +75,11 @@ def card(version: Path, models: Path) -> str:
 {_folds_row(manifest.metrics["folds"])}\
 | {people}, {chose} | {test["accuracy"]:.2%} |
 
-| label | recall on the test subjects |
+| label | recall on the test set |
 |---|---|
 {recalls}
 
-By test subject: {each}.
+By person: {each}.
 
 {shown}
 
@@ -176,7 +178,9 @@ def _training(record: dict[str, Any], models: Path) -> str:
     if recipe.streams:
         lines.append(ON_STREAMS.format(rows=recipe.streams))
     if checkpoint.data_info(record) == INFO:
-        lines.append(DIAGNOSED)
+        lines.append(OF_HAR)
+        if record["network"]["family"] == "larnn":
+            lines.append(DIAGNOSED)
     return "\n".join(lines)
 
 

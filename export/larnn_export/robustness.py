@@ -15,10 +15,11 @@ from larnn_export.changes import ROWS, Floats, Row
 from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
+from larnn_export.stream_evaluation import CHUNK
+from larnn_export.stream_metrics import probabilities
 from larnn_service.contract import INPUT, LENGTHS, Contract
 from larnn_service.conversion.conversion import conversion
 
-CHUNK = 512
 ROBUSTNESS_FILE = "robustness.json"
 
 
@@ -97,9 +98,9 @@ def _count(
     good = np.isfinite(logits).all(axis=1)
     counts.steps += len(logits)
     counts.refused += int((~good).sum())
+    shares = probabilities(logits[good])
     said = logits[good].argmax(axis=1)
-    shares = np.exp(logits[good] - logits[good].max(axis=1, keepdims=True))
-    counts.confidence += float((1 / shares.sum(axis=1)).sum())
+    counts.confidence += float(shares.max(axis=1).sum())
     counts.labels.update({names[label]: int(n) for label, n in enumerate(np.bincount(said))})
     if true is not None:
         asked = true >= 0

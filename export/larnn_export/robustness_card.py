@@ -42,11 +42,14 @@ def robustness_section(record: dict[str, Any] | None) -> str:
     return f"""\
 ## In other hands
 
-The test subjects' {record["recordings"]} recordings again, one stream each, changed as by a phone
-that is worn otherwise or measures in other units: as the numbers come, and where the client
-[says what they are](../../../docs/protocol.md#units-and-axes). The last rows have no person in
-them: there is no right answer, and no label says so. An answer is compared with the label of its
-own step. `python -m export robustness` measures it.
+{record["recordings"]} whole recordings of {record["people"]} people whom it was not trained on, \
+one stream each, changed
+as by a phone that is worn otherwise or measures in other units: as the numbers come, and where the
+client [says what they are](../../../docs/protocol.md#units-and-axes). An answer is compared with
+the label of its own step. “Steps right” is of the steps that belong to an activity; “confidence”,
+the largest probability, is the mean over all steps that are answered, transitions and unlabelled
+ones too. The last rows have no person in them: there is no right answer, no label says so, and the
+share is of all steps. `python -m export robustness` measures it.
 
 {table(record["rows"])}
 

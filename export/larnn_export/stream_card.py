@@ -15,8 +15,9 @@ def streams_section(streams: dict[str, Any] | None) -> str:
     return f"""\
 ## In live streams
 
-The test subjects' {streams["recordings"]} whole recordings, one stream each from its first step to
-its last; {streams["steps"]:,} steps belong to one of the activities.
+{streams["recordings"]} whole recordings of {len(streams["per_subject"])} people whom it was not \
+trained on, one stream each from its
+first step to its last; {streams["steps"]:,} steps belong to one of the activities.
 
 | | |
 |---|---|

@@ -12,7 +12,7 @@ from rich.console import Console
 from larnn_export import checkpoint
 from larnn_export.carried import Labelled, labelled
 from larnn_export.data import DataError
-from larnn_export.data.hapt import TEST_SUBJECTS, load_recordings
+from larnn_export.data.hapt import load_recordings
 from larnn_export.folds import read_folds, recipe_of, require_folds_of
 from larnn_export.stream_card import seconds
 from larnn_export.stream_evaluation import (
@@ -23,6 +23,7 @@ from larnn_export.stream_evaluation import (
     together,
 )
 from larnn_export.stream_metrics import best_temperature
+from larnn_export.trained_on import unknown_to
 
 
 def streams(
@@ -61,18 +62,6 @@ def streams(
         f"(windows of 128 steps: {result['windowed_accuracy']:.2%}), macro F1 "
         f"{result['macro_f1']:.3f}, median delay {seconds(result['delay']['median_seconds'])}"
     )
-
-
-def unknown_to(run: Path, record: dict[str, Any], recordings: list[Labelled]) -> list[Labelled]:
-    """The recordings to measure a run on. A record that does not say whom the run was trained on
-    is of UCI HAR's own division. CheckpointError where the run knows everybody."""
-    everybody = {each.subject for each in recordings}
-    known = {*record.get("trained_on", everybody - {*TEST_SUBJECTS})}
-    people = {*record["training"]["held_out"]} or everybody - known
-    mine = [each for each in recordings if each.subject in people]
-    if not mine:
-        raise checkpoint.CheckpointError(f"{run} was trained on everybody who was recorded")
-    return mine
 
 
 def _kept(run: Path) -> dict[str, Any]:

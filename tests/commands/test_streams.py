@@ -14,7 +14,7 @@ from larnn_export.carried import Labelled
 from larnn_export.checkpoint import CheckpointError, load_network
 from larnn_export.data.hapt import TEST_SUBJECTS
 from larnn_export.publish import served
-from larnn_export.stream_command import unknown_to
+from larnn_export.trained_on import unknown_to
 from tests.commands.conftest import SHORT, SMALL, export, refusal
 
 STREAMS = ["-t", "streams=2"]
@@ -74,6 +74,16 @@ def test_whom_a_run_knows_is_taken_from_the_run(tmp_path: Path) -> None:
     assert measured([]) == {*TEST_SUBJECTS}
     with pytest.raises(CheckpointError, match="trained on everybody"):
         measured([], trained_on=[*range(1, 31)])
+
+
+def test_windows_of_people_whom_a_run_knows_are_not_its_test_set(
+    runs: Path, data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "one"
+    shutil.copytree(runs / "one", run)
+    file = run / "checkpoint.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"trained_on": [1, 2, 7, 9]}))
+    assert "whose windows these are: [7, 9]" in refusal("evaluate", run, "--data", data)
 
 
 def test_a_temperature_stays_with_its_weights(

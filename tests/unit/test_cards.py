@@ -50,6 +50,14 @@ def test_a_model_of_streams_says_what_it_began_with_and_what_its_people_chose() 
     assert "Transition-Aware" in text
 
 
+def test_only_a_larnn_is_said_to_answer_the_diagnosis_of_one() -> None:
+    for version in VERSIONS:
+        if (version / CHECKPOINT_FOLDER).is_dir():
+            text = " ".join(card(version, MODELS).split())
+            assert "took part in the recipe, which was made for the LARNN" in text
+            assert ("answer a diagnosis" in text) is version.parent.name.startswith("larnn")
+
+
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.parent.name)
 def test_a_card_and_a_manifest_tell_the_terms_of_the_data(version: Path) -> None:
     terms = read_manifest(version).data_terms

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from larnn_export.changes import ROWS, Row
 from larnn_export.data.hapt import (
@@ -94,11 +96,26 @@ def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
     data = made_up_people.write(tmp_path / "data")
     robustness(VERSION, data, recordings=1, steps=48, output=tmp_path / "told")
     record = json.loads((tmp_path / "told" / ROBUSTNESS_FILE).read_text())
-    assert (record["recordings"], record["steps"]) == (1, 48)
+    assert (record["recordings"], record["people"], record["steps"]) == (1, 1, 48)
+    kept = json.loads((VERSION / "checkpoint" / "checkpoint.json").read_text())
+    assert record["tensors_sha256"] == kept["tensors_sha256"]
     assert (tmp_path / "told" / ROBUSTNESS_PICTURE).stat().st_size > 1000
     told = robustness_section(record)
     assert all(f"| {row.name} |" in told for row in ROWS)
     assert robustness_section(None) == ""
+
+
+def test_a_part_and_people_whom_the_network_knows_are_refused(tmp_path: Path) -> None:
+    data = made_up_people.write(tmp_path / "data")
+    for part in ({"recordings": 1}, {"steps": 48}):
+        with pytest.raises(typer.BadParameter, match="add --output"):
+            robustness(VERSION, data, **part)
+    version = tmp_path / "larnn-har-raw" / "1"
+    shutil.copytree(VERSION, version)
+    file = version / "checkpoint" / "checkpoint.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"trained_on": [*range(1, 31)]}))
+    with pytest.raises(typer.BadParameter, match="trained on everybody"):
+        robustness(version, data, output=tmp_path / "told")
 
 
 def test_its_version_in_the_card_is_within_the_aim() -> None:
