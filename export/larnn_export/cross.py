@@ -20,7 +20,9 @@ from larnn_export import checkpoint
 from larnn_export.carried import Labelled
 from larnn_export.data import Split
 from larnn_export.evaluate import evaluate
-from larnn_export.memory_study.results import Record, Results
+from larnn_export.memory_study.contenders import LONG, STARTS
+from larnn_export.memory_study.results import VERSION, Record, Results
+from larnn_export.memory_study.study import sampler
 from larnn_export.paired import interval, spread
 from larnn_export.recipe import FOLDS, folds
 from larnn_export.stream_evaluation import run_streams, together
@@ -33,11 +35,10 @@ MEASURED = 0.3
 ON_STREAMS = ("epochs=6", "learning_rate=0.003", "batch_size=32", "streams=32")
 """Training fields of the second part of a run, which begins with the weights of the first."""
 LEARNING_RATES = (2e-3, 1e-2)
-MEMORIES = (0, 128)
-"""Starts of the gates that tuning tries: short memories, or long ones."""
+STATED = "longest_memory="
 
 CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "larnn-old": ("larnn", ()),
+    "larnn-old": ("larnn", (f"{STATED}{LONG}",)),
     "larnn": (
         "larnn",
         (
@@ -45,7 +46,7 @@ CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
             "heads=1",
             "window_size=32",
             "coupled_gates=false",
-            "longest_memory=0",
+            f"{STATED}0",
             "zero_attention=false",
         ),
     ),
@@ -53,8 +54,8 @@ CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lstm": ("lstm", ()),
     "gru": ("gru", ()),
 }
-"""A preset and what is changed of it. The first is the published form, the second that of recall;
-the third is the first without attention."""
+"""A preset and what is changed or stated of it: what is stated is not tuned. The first is the
+published form, the second that of recall; the third is the first without attention."""
 
 
 def division(people: Sequence[int], number: int) -> tuple[int, ...]:
@@ -99,20 +100,36 @@ class Cross:
                         yield record
 
     def _asked(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
-        preset, changes = CONTENDERS[contender]
+        network, windows, streams = self._recipe(contender)
         return {
+            "version": VERSION,
             "task": "uci-har",
+            "sizes": {"people": len({*self.data.subjects.tolist()})},
             "form": f"division-{number}",
             "contender": contender,
             "stage": "seed",
             "number": seed,
-            "setting": {"preset": preset, "network": [*changes, *self.network]},
-            "protocol": {
-                "training": self.training,
-                "trials": self.trials,
-                "measured_on": list(people),
-            },
+            "setting": {"network": network, "measured_on": list(people)},
+            "protocol": {"windows": windows, "streams": streams, "trials": self.trials},
         }
+
+    def _recipe(self, contender: str) -> tuple[Record, Record, Record]:
+        """The network's fields before tuning, and those of both parts of the training, but for the
+        seed."""
+        parts = [
+            configs(*self._fields(contender, {}), [*fields, *self.training], self.data)
+            for fields in ((), ON_STREAMS)
+        ]
+        windows, streams = (
+            part[1].model_dump(mode="json", exclude={"seed", "held_out"}) for part in parts
+        )
+        return parts[0][0].model_dump(mode="json"), windows, streams
+
+    def _fields(self, contender: str, tuned: dict[str, Any]) -> tuple[str, list[str]]:
+        """The preset, and what is changed of it."""
+        preset, changes = CONTENDERS[contender]
+        start = [f"{STATED}{tuned['longest_memory']}"] if "longest_memory" in tuned else []
+        return preset, [*changes, *start, *self.network]
 
     def _measured(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
         """Windows first, then streams too; measured on the division's people at the end of both."""
@@ -147,19 +164,13 @@ class Cross:
         }
 
     def _tuned(self, contender: str, number: int, people: tuple[int, ...]) -> dict[str, Any]:
-        """The rate and the gates' start that are best on a fifth of the other people."""
+        """What of the space is best on a fifth of the other people."""
         others = sorted({*self.data.subjects.tolist()} - {*people})
         held_out = folds(others)[number % FOLDS]
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=0)
-        )
-        space: dict[str, Any] = {
-            "learning_rate": FloatDistribution(*LEARNING_RATES, log=True),
-            "longest_memory": CategoricalDistribution(MEMORIES),
-        }
+        study = optuna.create_study(direction="maximize", sampler=sampler())
         for index in range(self.trials):
-            trial = study.ask(space)
+            trial = study.ask(space_of(contender))
             trainer = self._trainer(
                 contender,
                 self._folder(number) / f"{contender}-trial-{index}",
@@ -184,27 +195,31 @@ class Cross:
         training: list[str],
         without: tuple[int, ...] = (),
     ) -> Trainer:
-        preset, changes = CONTENDERS[contender]
-        start = [f"longest_memory={tuned['longest_memory']}"] if tuned else []
         rate = [f"learning_rate={tuned['learning_rate']}"] if "learning_rate" in tuned else []
         data = self.data.without_subjects(without)
         network, recipe = configs(
-            preset,
-            [*changes, *start, *self.network],
-            [*rate, *training, *self.training],
-            data,
+            *self._fields(contender, tuned), [*rate, *training, *self.training], data
         )
         recipe = recipe.model_copy(update={"held_out": held_out})
         recordings = self.recordings if recipe.streams else []
         return Trainer(network, recipe, data, run, recordings)
 
 
+def space_of(contender: str) -> dict[str, Any]:
+    """What is tuned of a network: its rate, and the start of its gates where none is stated."""
+    space: dict[str, Any] = {"learning_rate": FloatDistribution(*LEARNING_RATES, log=True)}
+    if not any(change.startswith(STATED) for change in CONTENDERS[contender][1]):
+        space["longest_memory"] = CategoricalDistribution(STARTS)
+    return space
+
+
 def summary(records: Sequence[Record], baseline: str) -> list[Record]:
     """A row for each network: mean and spread of each figure over divisions and seeds, and the
     difference from the baseline on the same divisions and seeds.
 
-    A division's difference is the mean over its seeds; the interval is over divisions, whose people
-    differ, so that more seeds do not make it look more certain than it is.
+    A division's difference is the mean over its seeds; the interval is over divisions, so that more
+    seeds do not make it look more certain than it is, and corrected for people whom divisions
+    share.
     """
     rows = []
     for contender in dict.fromkeys(record["contender"] for record in records):
@@ -215,7 +230,10 @@ def summary(records: Sequence[Record], baseline: str) -> list[Record]:
             row[figure] = spread(values) if len(values) > 1 else {"mean": values[0], "sd": None}
             differences = _by_division(mine, _of(records, baseline), figure)
             if contender != baseline and len(differences) > 1:
-                row[f"{figure}_difference"] = interval(differences)
+                first = next(iter(mine.values()))
+                measured_on = len(first["setting"]["measured_on"])
+                trained_on = first["sizes"]["people"] - measured_on
+                row[f"{figure}_difference"] = interval(differences, measured_on / trained_on)
         rows.append(row)
     return rows
 

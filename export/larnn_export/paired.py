@@ -58,8 +58,15 @@ def spread(values: Sequence[float]) -> Record:
     return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
 
 
-def interval(differences: Sequence[float]) -> Record:
-    """Mean and 95% interval of Student's t."""
-    mean, error = np.mean(differences), stats.sem(differences)
+def interval(differences: Sequence[float], ratio: float = 0.0) -> Record:
+    """Mean and 95% interval of Student's t.
+
+    Where each difference is of another division of the same data, its trainings share most of what
+    they learn from; `ratio` is how much is measured on, by how much is trained on, and widens the
+    interval: the variance of the mean is s²·(1/n + ratio), not s²/n (Nadeau and Bengio, Inference
+    for the generalization error, 2003).
+    """
+    mean, deviation = np.mean(differences), np.std(differences, ddof=1)
+    error = deviation * np.sqrt(1 / len(differences) + ratio)
     low, high = stats.t.interval(0.95, len(differences) - 1, mean, error) if error else (mean, mean)
     return {"mean": float(mean), "low": float(low), "high": float(high)}

@@ -2,7 +2,8 @@
 
 Each variant changes one thing of the published network and trains five times by its recipe: with
 another fifth of the training subjects held out, and another seed. A variant is compared with the
-published network on the same folds, over the folds and over the people held out in them.
+published network on the same folds: over the folds, corrected for what their trainings share, and
+over the people held out in them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from larnn_export.evaluate import evaluate
 from larnn_export.identity import require_same
 from larnn_export.networks import NetworkConfig
 from larnn_export.paired import interval, spread
-from larnn_export.recipe import TrainConfig
+from larnn_export.recipe import FOLDS, TrainConfig
 
 Record = dict[str, Any]
 HELD_OUT_FILE = "held-out.json"
@@ -102,6 +103,7 @@ def _row(name: str, mine: dict[int, Record], published: dict[int, Record]) -> Re
             for fold in shared
             for person, share in mine[fold]["per_subject"].items()
         }
-        row["over_folds"] = interval([accuracies[f] - published[f]["accuracy"] for f in shared])
+        gained = [accuracies[fold] - published[fold]["accuracy"] for fold in shared]
+        row["over_folds"] = interval(gained, 1 / (FOLDS - 1))
         row["over_people"] = interval([*people.values()])
     return row

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from larnn_export import checkpoint
-from larnn_export.cross import DIVISIONS, division, summary
+from larnn_export.cross import CONTENDERS, DIVISIONS, division, space_of, summary
 from larnn_export.memory_study.results import RESULTS_FILE
 from tests.commands.conftest import SHORT, export, refusal
 
@@ -29,8 +32,10 @@ def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path:
     assert (first := export(*command, "--divisions", "1")).exit_code == 0, first.output
     lines = (runs / RESULTS_FILE).read_text()
     record = json.loads(lines)
-    people = record["protocol"]["measured_on"]
+    people = record["setting"]["measured_on"]
     assert [*map(int, record["per_subject"])] == people and len(people) == 4
+    assert record["setting"]["network"]["hidden_size"] == 4
+    assert [record["protocol"][part]["streams"] for part in ("windows", "streams")] == [1, 1]
     _, kept = checkpoint.read(runs / "division-0" / "lstm-s0", checkpoint.FINISHED)
     assert not {*kept["trained_on"]} & {*people}
     _, trial = checkpoint.read(runs / "division-0" / "lstm-trial-0", checkpoint.FINISHED)
@@ -51,6 +56,8 @@ def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these(
             "number": seed,
             "windows": 0.9 + 0.01 * number + 0.001 * seed + better,
             "streams": 0.95,
+            "sizes": {"people": 30},
+            "setting": {"measured_on": [*range(9)]},
         }
         for contender, better in (("larnn-old", 0.0), ("lstm", -0.02))
         for number in range(3)
@@ -61,3 +68,29 @@ def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these(
     assert "windows_difference" not in old and old["runs"] == 6
     found = lstm["windows_difference"]
     assert all(abs(found[name] + 0.02) < 1e-9 for name in ("mean", "low", "high"))
+
+
+def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> None:
+    better = np.random.default_rng(0).normal(0.01, 0.005, 10)
+    records = [
+        {
+            "contender": contender,
+            "form": f"division-{number}",
+            "number": 0,
+            **dict.fromkeys(("windows", "streams"), 0.9 + gain),
+            "sizes": {"people": 30},
+            "setting": {"measured_on": [*range(9)]},
+        }
+        for contender, gains in (("larnn-old", [0.0] * 10), ("lstm", better))
+        for number, gain in enumerate(gains)
+    ]
+    found = summary(records, "larnn-old")[1]["streams_difference"]
+    half = 2.262157 * better.std(ddof=1) * (1 / 10 + 9 / 21) ** 0.5  # Student's t of nine
+    assert found["low"] == pytest.approx(better.mean() - half)
+    assert found["high"] == pytest.approx(better.mean() + half)
+
+
+def test_a_start_of_the_gates_that_is_stated_is_not_tuned() -> None:
+    tuned = {name for name in CONTENDERS if "longest_memory" in space_of(name)}
+    assert tuned == {"larnn-twin", "lstm", "gru"}
+    assert all("learning_rate" in space_of(name) for name in CONTENDERS)

@@ -12,13 +12,15 @@ from typer.testing import CliRunner
 from larnn_export import checkpoint
 from larnn_export.__main__ import app
 from larnn_export.families.config import HeadsConfig
-from larnn_export.memory_study.contenders import CONTENDERS
+from larnn_export.memory_study.contenders import CONTENDERS, LONG
 from larnn_export.memory_study.pictures import attention_of
 from larnn_export.memory_study.protocol import Protocol, network_for, size_of
-from larnn_export.memory_study.results import RESULTS_FILE
+from larnn_export.memory_study.results import RESULTS_FILE, Results, StudyError
+from larnn_export.memory_study.run import measure
 from larnn_export.memory_study.study import Study, weights_folder
 from larnn_export.memory_tasks import TASKS
 from larnn_export.memory_tasks.recall import AssociativeRecall
+from larnn_export.networks import RecurrentClassifier
 
 TASK = AssociativeRecall(pairs=2)
 SHORT = Protocol(parameters=3_000, updates=4, batch_size=8, tested=20, points=2)
@@ -57,7 +59,7 @@ def test_a_study_that_is_killed_goes_on(tmp_path: Path) -> None:
     file.write_text(lines[0] + lines[1][:100])  # killed while it wrote
     assert [each["contender"] for each in ran(tmp_path, ["lstm", "gru"])] == ["gru"]
     again = file.read_text().splitlines(keepends=True)
-    assert again[0] == lines[0]
+    assert again[0] == lines[0] and len(again) == 2
     of_cpu = "cpu_seconds_per_update"
     first, second = (json.loads(text[1]) | {of_cpu: 0} for text in (lines, again))
     assert first == second
@@ -89,6 +91,56 @@ def test_settings_are_tuned_with_one_budget_and_the_best_is_trained(tmp_path: Pa
         assert seed["setting"]["learning_rate"] == best["learning_rate"]
         assert seed["setting"]["network"] == best["network"]
     assert ran(tmp_path, ["larnn", "attention"], protocol=protocol) == []
+
+
+@pytest.mark.parametrize("name", ["larnn-old", "larnn-old-short", "larnn-long", "larnn", "gru"])
+def test_tuning_leaves_what_a_name_states(name: str, tmp_path: Path) -> None:
+    protocol = SHORT.model_copy(update={"updates": 1, "trials": 5, "trial_updates": 1})
+    ran(tmp_path, [name], protocol=protocol)
+    records = [json.loads(line) for line in (tmp_path / RESULTS_FILE).read_text().splitlines()]
+    tried = {each["setting"]["network"]["longest_memory"] for each in records}
+    stated = CONTENDERS[name].get("longest_memory")
+    assert tried == ({0, LONG} if stated is None else {stated})
+
+
+def test_looking_at_results_leaves_a_line_that_is_being_written(tmp_path: Path) -> None:
+    ran(tmp_path, ["gru"])
+    file = tmp_path / RESULTS_FILE
+    written = file.read_text() + '{"task": "rec'
+    file.write_text(written)
+    assert len(Results(tmp_path).records) == 1
+    assert file.read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [("protocol", {"clip_norm": 9.0}), ("sizes", {"gap": 3}), ("version", 1), ("version", None)],
+)
+def test_results_that_do_not_compare_are_refused_for_every_contender(
+    part: str, other: Any, tmp_path: Path
+) -> None:
+    ran(tmp_path, ["gru"])
+    file = tmp_path / RESULTS_FILE
+    record = json.loads(file.read_text())
+    if other is None:
+        del record[part]
+    else:
+        record[part] = record[part] | other if isinstance(other, dict) else other
+    file.write_text(json.dumps(record) + "\n")
+    for name in ("gru", "lstm"):
+        with pytest.raises(StudyError, match=rf"{part}.*ame another folder"):
+            ran(tmp_path, [name])
+
+
+def test_streams_are_measured_on_as_many_steps_as_episodes() -> None:
+    network = RecurrentClassifier(network_for(TASK, CONTENDERS["gru"], 500))
+    seen = []
+    network.register_forward_hook(lambda _, given, __: seen.append(given[0].shape[:2].numel()))
+    protocol = SHORT.model_copy(update={"chunk": 8})
+    for episodes in (512, 2_048):
+        seen.clear()
+        measure(network, TASK, protocol, 0, episodes)
+        assert sum(seen) == episodes * 4
 
 
 def test_a_folder_holds_one_protocol_and_what_is_asked_wrongly_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from scipy import stats
 
 from larnn_export import checkpoint
-from larnn_export.paired import paired
+from larnn_export.paired import interval, paired
 
 
 def run(folder: Path, seed: int, people: dict[str, float]) -> Path:
@@ -37,6 +38,18 @@ def test_pairs_are_of_one_seed_and_of_one_person(tmp_path: Path) -> None:
     width = stats.t.ppf(0.975, 2) * 0.01 / 3**0.5
     assert (seeds["low"], seeds["high"]) == pytest.approx((0.06 - width, 0.06 + width))
     assert people["low"] < 0 < people["high"]
+
+
+@pytest.mark.parametrize(("count", "ratio"), [(10, 9 / 21), (5, 1 / 4), (5, 0.0)])
+def test_an_interval_over_divisions_allows_for_what_they_share(count: int, ratio: float) -> None:
+    gained = [0.01 * (each % 3) for each in range(count)]
+    found = interval(gained, ratio)
+    scale = (1 / count + ratio) ** 0.5
+    half = stats.t.ppf(0.975, count - 1) * statistics.stdev(gained) * scale
+    middle = statistics.mean(gained)
+    assert (found["mean"], found["low"], found["high"]) == pytest.approx(
+        (middle, middle - half, middle + half)
+    )
 
 
 def test_unpaired_runs_are_refused(tmp_path: Path) -> None:

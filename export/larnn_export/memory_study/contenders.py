@@ -13,7 +13,7 @@ Fields = dict[str, Any]
 LONG = 128
 """Steps: the longest memory that the published gates start with."""
 STARTS = (0, LONG)
-"""Of the gates, that tuning tries: short memories, or long ones."""
+"""Of the gates, that tuning tries where a contender states none: short memories, or long ones."""
 
 _NEW: Fields = {
     "family": "larnn",
@@ -21,7 +21,6 @@ _NEW: Fields = {
     "heads": 1,
     "window_size": 32,
     "coupled_gates": False,
-    "longest_memory": 0,
     "zero_attention": False,
 }
 _OLD: Fields = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,6 @@ CURVE_SEED, TRIAL_SEED, TEST_SEED = 10**6, 2 * 10**6, 3 * 10**6
 """Of the episodes that draw the curve, choose a setting, and measure. Seeds of training are less,
 so that nothing is measured on what was learned from."""
 AT_ONCE = 250
-CHUNKS_MEASURED = 20
 
 
 class Setting(BaseModel):
@@ -86,10 +86,13 @@ def measure(
     network: RecurrentClassifier, task: MemoryTask, protocol: Protocol, seed: int, episodes: int
 ) -> tuple[float, float]:
     """The share of right answers and the mean loss on so many episodes that this seed gives, or on
-    streams of about as many steps."""
+    streams of as many steps: in whole chunks, and each two episodes long at least."""
     generator = torch.Generator().manual_seed(seed)
     if protocol.chunk:
-        answered = _of_streams(network.eval(), task, protocol, generator)
+        episode = task.draw(1, torch.Generator()).x.shape[1]
+        steps = max(episodes / protocol.batch_size, 2) * episode
+        chunks = math.ceil(steps / protocol.chunk)
+        answered = _of_streams(network.eval(), task, protocol, generator, chunks)
     else:
         drawn = (
             task.draw(min(AT_ONCE, episodes - first), generator)
@@ -101,11 +104,15 @@ def measure(
 
 
 def _of_streams(
-    network: RecurrentClassifier, task: MemoryTask, protocol: Protocol, generator: torch.Generator
+    network: RecurrentClassifier,
+    task: MemoryTask,
+    protocol: Protocol,
+    generator: torch.Generator,
+    chunks: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     streams = EndlessStreams(task, protocol.batch_size, generator)
     state: Tensors | None = None
-    for _ in range(CHUNKS_MEASURED):
+    for _ in range(chunks):
         outputs, answers, state = _answers(network, streams.next(protocol.chunk), state)
         yield outputs, answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from larnn_export import checkpoint
 from larnn_export.families import FAMILIES, NetworkConfig
 from larnn_export.memory_study.contenders import CONTENDERS, STARTS
 from larnn_export.memory_study.protocol import Protocol, network_for
-from larnn_export.memory_study.results import Record, Results
+from larnn_export.memory_study.results import VERSION, Record, Results
 from larnn_export.memory_study.run import (
     TEST_SEED,
     TRIAL_SEED,
@@ -26,6 +27,8 @@ from larnn_export.memory_tasks import MemoryTask
 from larnn_export.networks import RecurrentClassifier
 
 LEARNING_RATES = (1e-3, 3e-2)
+STARTUP_TRIALS = 3
+"""Settings that are drawn at random before Optuna proposes any."""
 TRIAL, SEED = "trial", "seed"
 """The stages of a study."""
 
@@ -60,10 +63,11 @@ class Study:
         """Proposed by Optuna from the trials before, judged by the loss on unseen episodes."""
         fields = CONTENDERS[contender]
         space: dict[str, Any] = {"learning_rate": FloatDistribution(*LEARNING_RATES, log=True)}
-        if "longest_memory" in FAMILIES[fields["family"]].own_fields:
+        own = FAMILIES[fields["family"]].own_fields
+        if "longest_memory" in own and "longest_memory" not in fields:
             space["longest_memory"] = CategoricalDistribution(STARTS)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+        study = optuna.create_study(sampler=sampler())
         for number in range(self.protocol.trials):
             trial = study.ask(space)
             setting = self._setting(
@@ -82,7 +86,9 @@ class Study:
 
     def _asked(self, contender: str, stage: str, number: int, setting: dict[str, Any]) -> Record:
         return {
+            "version": VERSION,
             "task": self.task.name,
+            "sizes": dataclasses.asdict(self.task),  # type: ignore[call-overload]
             "form": "streams" if self.protocol.chunk else "episodes",
             "contender": contender,
             "stage": stage,
@@ -116,6 +122,11 @@ class Study:
             )
         self.results.add(record)
         return record
+
+
+def sampler() -> optuna.samplers.TPESampler:
+    """Of settings: the first drawn at random, then by what the trials before say."""
+    return optuna.samplers.TPESampler(seed=0, n_startup_trials=STARTUP_TRIALS)
 
 
 def weights_folder(folder: Path, record: Record) -> Path:
