@@ -197,7 +197,7 @@ def test_where_attention_looks_is_drawn_and_only_of_a_network_that_has_any(tmp_p
 
 def test_what_a_window_can_answer_is_measured(tmp_path: Path) -> None:
     output = tmp_path / "reach.json"
-    command = ["reach", "--episodes", "4", "--output", str(output)]
+    command = ["reach", "--questions", "40", "--output", str(output)]
     assert CliRunner().invoke(app, command).exit_code == 0
     rows = json.loads(output.read_text())["rows"]
     assert [row["task"] for row in rows] == [task().name for task in TASKS.values()]

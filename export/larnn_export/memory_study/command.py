@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,8 @@ from larnn_export.training_command import configured
 
 WINDOWS = (1, 8, 32)
 """Steps back that `reach` tries."""
+SOME = 100
+"""Episodes that tell how many questions one has."""
 TaskName = Annotated[str, typer.Option(help=f"one of: {', '.join(TASKS)}")]
 Sizes = Annotated[
     list[str] | None, typer.Option("--size", "-s", help="a size of the task, name=value")
@@ -72,24 +75,27 @@ def tasks(
 
 
 def reach(
-    episodes: Annotated[int, typer.Option(min=1, help="of each task")] = 100,
+    questions: Annotated[int, typer.Option(min=1, help="of each task, about")] = 2_000,
     output: Annotated[
         Path | None, typer.Option(help="write the figures as JSON, and a picture beside")
     ] = None,
 ) -> None:
-    """What each task asks of a memory: the best share of right answers of a perfect memory that
-    reaches so many steps back, in episodes and in endless streams.
+    """What each task asks of a memory: the share of right answers that a perfect memory reaches
+    which holds so many steps, in episodes and in endless streams.
 
     Beside the JSON it draws an episode of each."""
     from larnn_export.memory_study.pictures import draw_tasks
 
     rows, every = [], [task() for task in TASKS.values()]
     for task in every:
-        drawn = task.draw(episodes, torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        some = task.draw(SOME, generator)
+        episodes = math.ceil(questions * SOME / int(some.asked.sum()))
+        drawn = task.draw(episodes, generator)
         steps = drawn.x.shape[1]
-        streams = EndlessStreams(task, 4, torch.Generator().manual_seed(0))
-        stream = streams.next(2 * steps * max(episodes // 8, 1))
-        row = {"task": task.name, "steps": steps, "floor": task.floor}
+        stream = EndlessStreams(task, 4, generator).next(steps * math.ceil(episodes / 4 + 1))
+        row = {"task": task.name, "steps": steps, "questions": int(drawn.asked.sum())}
+        row["floor"] = task.floor
         row |= {f"window_{k}": within_reach(task, drawn, k) for k in WINDOWS}
         row["all"] = within_reach(task, drawn)
         row["stream_window_32"] = within_reach(task, stream, 32)

@@ -18,14 +18,15 @@ NOISE = 0.2
 class Induction(MemoryTask):
     """Channels: 16 symbols, one-hot and noisy; a flag at the steps that ask.
 
-    A quarter of the steps ask whose symbol came before in the episode.
+    A quarter of the steps ask whose symbol came before in the episode, but for one that came at the
+    step before: what followed it would be itself. So the answer is any symbol but the one shown.
     """
 
     steps: int = 64
 
     channels = SYMBOLS + 1
     outputs = SYMBOLS
-    floor = 1 / SYMBOLS
+    floor = 1 / (SYMBOLS - 1)
     ceiling = 0.98
 
     @property
@@ -38,7 +39,7 @@ class Induction(MemoryTask):
         same = (symbols[:, :, None] == symbols[:, None, :]) & (ages[:, None] > ages)
         last = torch.where(same, ages, -1).amax(dim=2)  # where the symbol came last, or -1
         chosen = torch.rand(count, self.steps, generator=generator) < 0.25
-        asked = chosen & (last >= 0)
+        asked = chosen & (last >= 0) & (last < ages - 1)
         answers = symbols.gather(1, (last + 1).clamp(max=self.steps - 1))
         noise = NOISE * torch.randn(count, self.steps, SYMBOLS, generator=generator)
         x = torch.cat([one_hot(symbols, SYMBOLS) + noise, asked[..., None].float()], dim=-1)
@@ -46,7 +47,7 @@ class Induction(MemoryTask):
 
     def possible(self, seen: Seen) -> tuple[float, ...]:
         symbols = seen[:, :SYMBOLS].argmax(axis=1)
-        before = np.flatnonzero(symbols[:-1] == symbols[-1])
+        before = np.flatnonzero(symbols[:-2] == symbols[-1])
         if not len(before):
-            return tuple(range(SYMBOLS))
+            return tuple(symbol for symbol in range(SYMBOLS) if symbol != symbols[-1])
         return (float(symbols[before[-1] + 1]),)

@@ -62,7 +62,10 @@ class MemoryTask(ABC):
 
     @abstractmethod
     def possible(self, seen: Seen) -> tuple[float, ...]:
-        """The answers that the steps seen leave possible, all equally likely; one is decided."""
+        """The answers that the steps seen leave possible, to guess evenly among; one is decided.
+
+        A part of what was told counts as nothing, so that this says less than there may be to see.
+        """
 
     def loss(self, outputs: Tensor, answers: Tensor) -> Tensor:
         """Of outputs [questions, outputs] for answers [questions]."""
@@ -79,7 +82,11 @@ class MemoryTask(ABC):
 
 def within_reach(task: MemoryTask, episodes: Episodes, reach: int | None = None) -> float:
     """The share of right answers of one who remembers the last `reach` steps perfectly, the
-    question's own among them, or all of them: what no window of so many steps can surpass."""
+    question's own among them, or all of them, and guesses evenly what these do not decide.
+
+    A window of so many steps can reach it. It can reach a little more where a part of what was
+    told lies in it, as the end of a gesture or of a pulse does.
+    """
     chances = []
     for x, asked, answers in zip(episodes.x, episodes.asked, episodes.answers, strict=True):
         steps = x.numpy()
