@@ -154,6 +154,17 @@ def test_a_folder_holds_one_protocol_and_what_is_asked_wrongly_is_told(tmp_path:
         "name one of ['gap', 'pairs']": [*command, "-s", "couples=2"],
         "greater than or equal to 1": [*command, "-p", "updates=0"],
         "must be 1 or more": [*command, "-s", "pairs=0"],
+        "marked must be at most steps, 3": ["tasks", "--task", "copying", "-s", "steps=3"],
+        "steps must be 2 or more": [
+            "attention",
+            "run",
+            "a.png",
+            "--task",
+            "adding",
+            "-s",
+            "steps=1",
+        ],
+        "steps must be 8 or more": ["tasks", "--task", "induction", "-s", "steps=7"],
     }
     for told, words in refused.items():
         result = CliRunner().invoke(app, words)

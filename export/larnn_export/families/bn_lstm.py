@@ -20,9 +20,9 @@ from larnn_export.families.config import (
     NetworkConfig,
 )
 from larnn_export.families.family import Family
-from larnn_export.families.gates import as_written, write_gates
-from larnn_export.families.loop import Tensors, over_time
-from larnn_export.families.parts import BatchNorm, at_length, hidden_and_cell, start_gates
+from larnn_export.families.gates import run_loop, write_loop
+from larnn_export.families.loop import Tensors
+from larnn_export.families.parts import BatchNorm, hidden_and_cell, start_gates
 from larnn_service.contract import StateTensor
 
 FIRST_SCALE = 0.1
@@ -61,18 +61,13 @@ class BNLSTMLayer(nn.Module):
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""
-
-        def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
-            hidden, cell = carry
-            gates = inputs[0] + self.norm_hh(self.linear_hh(hidden))
-            i, f, g, o = gates.chunk(4, dim=-1)
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-            hidden = o.sigmoid() * self.cell_norm(cell).tanh()
-            return (hidden, cell), (hidden, cell)
-
-        hidden, cell = state
-        hiddens, cells = over_time(step, state, (self.norm_ih(self.linear_ih(x)),))
-        return hiddens, (at_length(hidden, hiddens, lengths), at_length(cell, cells, lengths))
+        return run_loop(
+            self.norm_ih(self.linear_ih(x)),
+            lambda hidden: self.norm_hh(self.linear_hh(hidden)),
+            lambda cell: self.cell_norm(cell).tanh(),
+            state,
+            lengths,
+        )
 
 
 def write_bn_lstm(
@@ -81,28 +76,14 @@ def write_bn_lstm(
     """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
     scale_x, shift_x = affine(layer.norm_ih)
     scale_h, shift_h = affine(layer.norm_hh)
-    from_x = as_written(layer.linear_ih.weight.double() * scale_x[:, None])
-    from_h = as_written(layer.linear_hh.weight.double() * scale_h[:, None])
-    bias = as_written(shift_x + shift_h)
+    from_x = layer.linear_ih.weight.double() * scale_x[:, None]
+    from_h = layer.linear_hh.weight.double() * scale_h[:, None]
 
-    body = Pen(pen, prefix=f"{x}_step_")
-    gates = body.gemm("h", from_h, "from_x_t")
-    cell, o = write_gates(body, layer.config.hidden_size, gates, "c")
-    hidden = body.write("Mul", o, body.write("Tanh", body.norm(cell, layer.cell_norm)))
-    hiddens, cells = (
-        pen.time_major(collected)
-        for collected in pen.scan(
-            body,
-            "bn_lstm_step",
-            carried=[(state["hidden"], "h", hidden), (state["cell"], "c", cell)],
-            scanned=[(pen.time_major(pen.linear(x, from_x, bias)), "from_x_t")],
-            collected=[hidden, cell],
-        )
-    )
-    return hiddens, {
-        "hidden": pen.at_length(state["hidden"], hiddens, lengths),
-        "cell": pen.at_length(state["cell"], cells, lengths),
-    }
+    def squash(body: Pen, cell: str) -> str:
+        return body.write("Tanh", body.norm(cell, layer.cell_norm))
+
+    weights = (from_x, from_h, shift_x + shift_h)
+    return write_loop(pen, "bn_lstm_step", x, weights, squash, state, lengths)
 
 
 FAMILY = Family(

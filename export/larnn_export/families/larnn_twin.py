@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from larnn_export.families.builder import Pen
 from larnn_export.families.config import LongestMemory, NetworkConfig
 from larnn_export.families.family import Family
-from larnn_export.families.gates import as_written, write_gates
-from larnn_export.families.loop import Tensors, over_time
-from larnn_export.families.parts import at_length, hidden_and_cell, start_gates
+from larnn_export.families.gates import run_loop, write_loop
+from larnn_export.families.loop import Tensors
+from larnn_export.families.parts import hidden_and_cell, start_gates
 from larnn_service.contract import StateTensor
 
 
@@ -58,41 +58,20 @@ class TwinLayer(nn.Module):
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""
         weight, recurrent, bias = self.gate_parameters()
-
-        def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
-            hidden, cell = carry
-            i, f, g, o = (inputs[0] + F.linear(hidden, recurrent)).chunk(4, dim=-1)
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-            hidden = o.sigmoid() * F.elu(cell)
-            return (hidden, cell), (hidden, cell)
-
-        hiddens, cells = over_time(step, state, (F.linear(x, weight, bias),))
-        hidden, cell = state
-        return hiddens, (at_length(hidden, hiddens, lengths), at_length(cell, cells, lengths))
+        from_x = F.linear(x, weight, bias)
+        return run_loop(from_x, lambda h: F.linear(h, recurrent), F.elu, state, lengths)
 
 
 def write_twin(
     pen: Pen, layer: TwinLayer, x: str, state: dict[str, str], lengths: str
 ) -> tuple[str, dict[str, str]]:
     """x [batch, steps, n] → hidden states [batch, steps, n] and the next state by name."""
-    weight, recurrent, bias = map(as_written, layer.gate_parameters())
-    from_x = pen.linear(x, weight, bias)
-    body = Pen(pen, prefix=f"{x}_step_")
-    gates = body.gemm("h", recurrent, "from_x_t")
-    cell, o = write_gates(body, layer.config.hidden_size, gates, "c")
-    hidden = body.write("Mul", o, body.write("Elu", cell))
-    collected = pen.scan(
-        body,
-        "twin_step",
-        carried=[(state["hidden"], "h", hidden), (state["cell"], "c", cell)],
-        scanned=[(pen.time_major(from_x), "from_x_t")],
-        collected=[hidden, cell],
-    )
-    hiddens, cells = map(pen.time_major, collected)
-    return hiddens, {
-        "hidden": pen.at_length(state["hidden"], hiddens, lengths),
-        "cell": pen.at_length(state["cell"], cells, lengths),
-    }
+    weights = layer.gate_parameters()
+
+    def squash(body: Pen, cell: str) -> str:
+        return body.write("Elu", cell)
+
+    return write_loop(pen, "twin_step", x, weights, squash, state, lengths)
 
 
 FAMILY = Family(

@@ -20,8 +20,9 @@ from larnn_export.families.config import (
     NetworkConfig,
 )
 from larnn_export.families.family import Family
-from larnn_export.families.loop import Tensors, over_time
-from larnn_export.families.parts import at_length, hidden_and_cell, start_gates
+from larnn_export.families.gates import run_loop
+from larnn_export.families.loop import Tensors
+from larnn_export.families.parts import hidden_and_cell, start_gates
 from larnn_service.contract import NEXT_ROWS, ROWS, StateTensor
 
 
@@ -48,19 +49,9 @@ class LSTMLayer(nn.Module):
 
     def forward(self, x: Tensor, state: Tensors, lengths: Tensor | None) -> tuple[Tensor, Tensors]:
         """x [batch, steps, n] → hidden states [batch, steps, n] and the state after `lengths`."""
-
-        def step(carry: Tensors, inputs: Tensors) -> tuple[Tensors, Tensors]:
-            hidden, cell = carry
-            i, f, g, o = (inputs[0] + self.linear_hh(hidden)).chunk(4, dim=-1)
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-            hidden = o.sigmoid() * cell.tanh()
-            return (hidden, cell), (hidden, cell)
-
-        hidden, cell = state
         if lengths is None:
-            return self._fast(x, hidden, cell)
-        hiddens, cells = over_time(step, state, (self.linear_ih(x),))
-        return hiddens, (at_length(hidden, hiddens, lengths), at_length(cell, cells, lengths))
+            return self._fast(x, *state)
+        return run_loop(self.linear_ih(x), self.linear_hh, torch.tanh, state, lengths)
 
     def _fast(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensors]:
         """The library's own loop, which keeps no cell state but the last."""

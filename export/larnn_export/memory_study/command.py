@@ -117,8 +117,8 @@ def attention(
     from larnn_export.memory_study.pictures import attention_of, draw_attention
 
     try:
-        network = load_network(run)
-        draw_attention(*attention_of(network, task_named(task, size or []), seed), output)
+        asked = task_named(task, size or [])
+        draw_attention(*attention_of(load_network(run), asked, seed), output)
     except (ValueError, CheckpointError) as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
@@ -17,6 +16,7 @@ from larnn_export.graph.attention import attention_graph
 from larnn_export.memory_study.results import Record
 from larnn_export.memory_tasks import MemoryTask
 from larnn_export.networks import RecurrentClassifier
+from larnn_export.onnx_run import Session
 from larnn_export.pictures import INK, plain, save
 from larnn_service.contract import ATTENTION, INPUT, LENGTHS, Channel, Contract, Input
 from larnn_service.outputs import classes
@@ -83,10 +83,8 @@ def attention_of(
     feed = {tensor.name: tensor.initial_array(len(steps)) for tensor in network.state_tensors()}
     feed[INPUT] = episode.x.expand(len(steps), -1, -1).numpy()
     feed[LENGTHS] = steps + 1
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    taken = {given.name for given in session.get_inputs()}
+    taken = {given.name for given in graph.graph.input}
+    session = Session(graph.SerializeToString())
     [weights] = session.run([ATTENTION], {name: feed[name] for name in feed.keys() & taken})
     return weights, steps
 

@@ -27,6 +27,10 @@ class AddingAsked(MemoryTask):
     floor = 2 * TOLERANCE - TOLERANCE**2
     """Of the best constant, 1: the sum of two numbers is within the tolerance of it so often."""
 
+    def __post_init__(self) -> None:
+        if self.steps < 2:
+            raise ValueError("steps must be 2 or more: two are marked")
+
     @property
     def name(self) -> str:
         return f"adding-{self.steps}"

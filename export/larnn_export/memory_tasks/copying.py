@@ -24,6 +24,10 @@ class SelectiveCopying(MemoryTask):
     outputs = SYMBOLS
     floor = 1 / SYMBOLS
 
+    def __post_init__(self) -> None:
+        if self.marked > self.steps:
+            raise ValueError(f"marked must be at most steps, {self.steps}")
+
     @property
     def name(self) -> str:
         return f"copying-{self.marked}-of-{self.steps}"

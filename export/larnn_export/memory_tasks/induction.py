@@ -10,6 +10,8 @@ import torch
 from larnn_export.memory_tasks.task import Episodes, MemoryTask, Seen, one_hot
 
 SYMBOLS = 16
+LEAST = 8
+"""Steps of an episode."""
 NOISE = 0.2
 """Of each channel of a symbol: two are taken for each other about twice in ten thousand times."""
 
@@ -28,6 +30,10 @@ class Induction(MemoryTask):
     outputs = SYMBOLS
     floor = 1 / (SYMBOLS - 1)
     ceiling = 0.98
+
+    def __post_init__(self) -> None:
+        if self.steps < LEAST:
+            raise ValueError(f"steps must be {LEAST} or more, so that symbols come again")
 
     @property
     def name(self) -> str:
