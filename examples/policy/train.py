@@ -15,7 +15,7 @@ from larnn_export.own_network import publish_module
 from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output
 
-HIDDEN, CARTS, STEPS, ROUNDS, UPDATES = 16, 24, 100, 5, 40
+HIDDEN, CARTS, STEPS, ROUNDS, UPDATES = 16, 16, 50, 4, 30
 SEEN = (0, 2)
 """Of the state: position and angle."""
 
@@ -59,7 +59,7 @@ def trained() -> Policy:
     torch.manual_seed(0)
     torch.set_num_threads(1)  # so small a network gains nothing by more
     random, policy = np.random.default_rng(0), Policy()
-    optimiser = torch.optim.Adam(policy.parameters(), lr=0.01)
+    optimiser = torch.optim.Adam(policy.parameters(), lr=0.03)
     xs, forces = [], []
     for share in np.linspace(0, 1, ROUNDS):
         x, force = driven(policy, random, share)

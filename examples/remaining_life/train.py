@@ -12,7 +12,7 @@ from larnn_export.own_network import publish_module
 from larnn_service.contract import Channel, Contract, Input, StateTensor
 from larnn_service.outputs import Output
 
-MACHINES, UPDATES, HIDDEN = 32, 100, 16
+MACHINES, UPDATES, HIDDEN = 16, 40, 16
 
 
 class RemainingLife(nn.Module):

@@ -25,7 +25,7 @@ def test_it_is_trained_served_and_tells(tmp_path: Path) -> None:
     assert off is not None, last
     assert float(off[1]) < 8
     card = (tmp_path / "models/remaining-life/1/README.md").read_text()
-    assert "samples of 32 sequences" in card
+    assert "samples of 16 sequences" in card
     assert (tmp_path / "docs/pictures/remaining-life.png").read_bytes().startswith(b"\x89PNG")
 
 
