@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +64,11 @@ def delays(stream: Stream) -> list[float | None]:
     return found
 
 
-def probabilities(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Softmax of logits over the temperature."""
+def probabilities(logits: NDArray[Any], temperature: float = 1.0) -> NDArray[Any]:
+    """Softmax of logits over the temperature, in the type that they have."""
     scaled = logits / temperature
     powers = np.exp(scaled - scaled.max(-1, keepdims=True))
-    shares: Floats = powers / powers.sum(-1, keepdims=True)
+    shares: NDArray[Any] = powers / powers.sum(-1, keepdims=True)
     return shares
 
 

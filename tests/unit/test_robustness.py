@@ -107,9 +107,9 @@ def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
 
 def test_a_part_and_people_whom_the_network_knows_are_refused(tmp_path: Path) -> None:
     data = made_up_people.write(tmp_path / "data")
-    for part in ({"recordings": 1}, {"steps": 48}):
+    for recordings, steps in ((1, None), (None, 48)):
         with pytest.raises(typer.BadParameter, match="add --output"):
-            robustness(VERSION, data, **part)
+            robustness(VERSION, data, recordings, steps)
     version = tmp_path / "larnn-har-raw" / "1"
     shutil.copytree(VERSION, version)
     file = version / "checkpoint" / "checkpoint.json"
