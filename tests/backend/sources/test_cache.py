@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from larnn_service.backend.model_repository import load_model
 from larnn_service.backend.sources.cache import Cache
 from larnn_service.backend.sources.factory import open_cache
+from larnn_service.backend.sources.source import Found
 from larnn_service.errors import StartupError
 from tests import carried, toy
 from tests.backend.sources.conftest import Folder
@@ -19,8 +22,22 @@ from tests.backend.sources.conftest import Folder
 LARGEST = 2**20
 
 
+@dataclass
+class Disk:
+    """A source that is a folder, where no bucket is needed."""
+
+    root: Path
+
+    def files(self) -> dict[str, Found]:
+        files = (path for path in self.root.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.root)): Found(path.stat().st_size, "") for path in files}
+
+    def fetch(self, path: str, place: Path) -> None:
+        shutil.copyfile(self.root / path, place)
+
+
 def versions(cache: Cache) -> list[str]:
-    return sorted(str(path.relative_to(cache.root)) for path in cache.root.glob("*/*"))
+    return sorted(str(path.relative_to(cache.root)) for path in cache.root.glob("[!.]*/*"))
 
 
 def test_a_bucket_fills_a_folder(there: Folder, tmp_path: Path) -> None:
@@ -89,6 +106,31 @@ def test_what_is_not_as_its_manifest_says_never_appears(
         cache.refresh(first=True)
     assert versions(cache) == ([] if damage == "size" else ["toy/1"])
     assert not [path for path in cache.root.glob(".*") if path.is_dir()], "nothing is left of it"
+
+
+@pytest.mark.parametrize("hidden", [".fetch-1a2b", ".snapshot"])
+@pytest.mark.parametrize("killed", ["while it was fetched", "before its rename", "between renames"])
+def test_what_a_killed_process_left_counts_for_nothing(
+    tmp_path: Path, killed: str, hidden: str
+) -> None:
+    """A kill lets no cleaning run: the temporary folder stays, with the version in it."""
+    source = Disk(tmp_path / "source")
+    toy.publish(source.root)
+    cache = Cache(tmp_path / "cache", source, "disk", LARGEST)
+    cache.refresh()
+    left, place = cache.root / hidden, cache.root / "toy/1"
+    left.mkdir()
+    if killed == "between renames":
+        shutil.copytree(place, left / "version")
+        place.rename(left / "before")
+    else:
+        place.rename(left / "version")
+        if killed == "while it was fetched":
+            (left / "version/model.onnx").unlink()
+    assert Cache(cache.root, source, "disk", LARGEST).refresh(first=True)
+    assert versions(cache) == ["toy/1"] and load_model(place, "cpu").manifest.name == "toy"
+    assert left.exists() is (hidden == ".snapshot"), "folders of others stay"
+    assert not Cache(cache.root, source, "disk", LARGEST).refresh(first=True)
 
 
 @pytest.mark.parametrize("address", ["s3://models/nothing", "s3://no-such-bucket/x"])

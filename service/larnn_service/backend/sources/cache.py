@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _MARKS = ".marks.json"
 """In a version's folder: what its source said of each file."""
+_BEGUN = ".fetch-"
+"""What the name of a folder begins with, while a version is fetched into it."""
 Marks = dict[str, Found]
 
 
@@ -51,10 +53,17 @@ class Cache:
             raise StartupError(f"LARNN_MODELS={self._address}: there is no {MANIFEST_FILE}")
         self.root.mkdir(parents=True, exist_ok=True)
         with self._alone():
+            self._tidy()
             return self._take(sorted(places), listed, first)
 
+    def _tidy(self) -> None:
+        """Remove what a process that was killed has left: nobody else is at work here."""
+        for left in self.root.glob(f"{_BEGUN}*/"):
+            shutil.rmtree(left)
+
     def _take(self, places: list[PurePosixPath], listed: Marks, first: bool) -> bool:
-        known = {folder: _marks_of(folder) for folder in self.root.glob("*/*") if folder.is_dir()}
+        found = self.root.glob("[!.]*/*")  # `*` alone matches hidden ones, too
+        known = {folder: _marks_of(folder) for folder in found if folder.is_dir()}
         wrong: list[StartupError] = []
         kept: set[Path] = set()
         changed = False
@@ -78,7 +87,7 @@ class Cache:
 
     def _fetch(self, place: PurePosixPath, marks: Marks) -> Path:
         """A version's folder, with the files that its manifest names, and no others."""
-        with TemporaryDirectory(dir=self.root, prefix=".") as made:
+        with TemporaryDirectory(dir=self.root, prefix=_BEGUN) as made:
             folder = Path(made) / "version"
             folder.mkdir()
             self._get(place, MANIFEST_FILE, folder, marks)
