@@ -54,6 +54,7 @@ from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import StartupError, Unavailable
 from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
+from larnn_service.tasks import regularly
 from larnn_service.telemetry import otel
 from larnn_service.transport.asgi import serve_http, serve_websocket
 from larnn_service.wire.http import Head, Response, below
@@ -71,8 +72,9 @@ class Service:
         """Raises StartupError where it cannot serve."""
         self._settings = settings
         threads = LoadThreads(settings.load_timeout)
-        folder = _repository(settings, threads)
-        models = at_start(folder, settings.model, settings.versions, threads)
+        fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
+        folder = _repository(settings, fetching)
+        models = at_start(folder, settings.model, settings.versions, threads, fetching)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
             manifest, backend = model.manifest, model.backend
@@ -172,9 +174,10 @@ class Service:
                 self.refusal = error
                 raise
         engine.start()
-        regular = [asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))]
-        if settings.models_poll is not None:
-            regular.append(asyncio.create_task(_follow_models(engine, settings.models_poll)))
+        resting = min(settings.idle_timeout / 4, 15.0)
+        regular = [asyncio.create_task(regularly(resting, partial(_rest_idle_streams, engine)))]
+        if (interval := settings.models_poll) is not None:
+            regular.append(asyncio.create_task(regularly(interval, engine.control.follow)))
         self.when_started()
         yield
         for task in regular:
@@ -200,7 +203,7 @@ def create_app(settings: Settings) -> Service:
     return Service(settings)
 
 
-def _repository(settings: Settings, threads: LoadThreads) -> Repository:
+def _repository(settings: Settings, fetching: LoadThreads) -> Repository:
     """The folder of the models, filled where they come from elsewhere. Raises StartupError."""
     open_folder = partial(
         Repository,
@@ -212,14 +215,19 @@ def _repository(settings: Settings, threads: LoadThreads) -> Repository:
     )
     if not is_address(settings.models):
         return open_folder(Path(settings.models))
-    cache = open_cache(settings.models, settings.models_cache.expanduser(), settings.max_model)
+    root = settings.models_cache.expanduser()
+    cache = open_cache(settings.models, root, settings.max_model, settings.fetch_timeout)
     folder = open_folder(cache.root, refresh=cache.refresh)
     try:
-        threads.now(partial(cache.refresh, first=True), f"fetching {settings.models}")
+        refresh = partial(cache.refresh, first=True)
+        refused = fetching.now(refresh, f"fetching {settings.models}")
     except StartupError as error:
         if not folder.names():
             raise
         logger.error("what was fetched before serves: %s", error)
+    else:
+        if refused and not folder.names():
+            raise StartupError(min(refused.values()))
     return folder
 
 
@@ -273,16 +281,8 @@ def _streams(settings: Settings, models: Models) -> Streams:
     )
 
 
-async def _follow_models(engine: Engine, interval: float) -> None:
-    while True:
-        await asyncio.sleep(interval)
-        await engine.control.follow()
-
-
-async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:
-    while True:
-        await asyncio.sleep(min(idle_timeout / 4, 15.0))
-        with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
-            await engine.streams.store.health.check()
-            await engine.streams.rest_idle()
-        engine.control.release()
+async def _rest_idle_streams(engine: Engine) -> None:
+    with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
+        await engine.streams.store.health.check()
+        await engine.streams.rest_idle()
+    engine.control.release()

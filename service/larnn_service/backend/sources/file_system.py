@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from larnn_service.backend.sources.source import Found
 
+_LONGEST = 3_600.0
+"""Seconds that a request to a bucket may take, with its body: obstore's own 30 end large files."""
 _MARKS = ("e_tag", "blob_id")
 """What obstore calls S3's ETag, and the Hub's name of a blob."""
 
@@ -33,12 +36,14 @@ class FileSystem:
         self._files.get_file(f"{self._root}/{path}", str(to))
 
 
-def bucket(address: str) -> FileSystem:
-    """`s3://bucket/path`; endpoint, region and keys are those of AWS_… in the environment."""
+def bucket(address: str, within: float) -> FileSystem:
+    """`s3://bucket/path`; endpoint, region and keys are those of AWS_… in the environment.
+    `within`: seconds that one request may take."""
     from obstore.fsspec import FsspecStore
 
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    files = FsspecStore("s3", client_options={"allow_http": True} if plain else None)
+    timeout = timedelta(seconds=min(within, _LONGEST))
+    files = FsspecStore("s3", client_options={"allow_http": plain, "timeout": timeout})
     return FileSystem(files, address.removeprefix("s3://"))
 
 
