@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,8 +68,8 @@ logger = logging.getLogger(__name__)
 class Service:
     """The service as an ASGI application, and what our own transport asks of it."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises StartupError where it cannot serve."""
+    def __init__(self, settings: Settings, metrics_apart: bool = False) -> None:
+        """As `create_app`."""
         self._settings = settings
         threads = LoadThreads(settings.load_timeout)
         fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
@@ -95,8 +95,8 @@ class Service:
             Infer(inference, settings, decoding),
         ]
         self._routes = Routes(endpoints)
-        self.when_started: Callable[[], None] = lambda: None
-        """Called once, when the service is warm."""
+        self.when_started: Callable[[], Awaitable[None]] = partial(asyncio.sleep, 0)
+        """Called once, when the service is warm; may raise StartupError."""
         self.refusal: StartupError | None = None
         """Why it did not start."""
         app = FastAPI(
@@ -113,10 +113,12 @@ class Service:
         one_worker = OneWorker(settings)
         app.include_router(health.router(engine))
         self.metrics_port: MetricsPort | None = None
-        if settings.metrics_port is None:
-            app.include_router(metrics.router(self.metrics, one_worker))
-        else:
+        if metrics_apart:
             self.metrics_port = MetricsPort(engine, self.pipeline)
+        else:
+            app.include_router(metrics.router(self.metrics, one_worker))
+            if settings.metrics_port is not None:
+                logger.warning("only python -m service opens LARNN_METRICS_PORT: /metrics is here")
         app.include_router(model_admin.router(engine, operators, one_worker))
         app.include_router(shedding.router(engine, operators, one_worker))
         app.include_router(streams_rest.router(engine, settings))
@@ -167,18 +169,18 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         engine, settings = self.engine, self._settings
-        if self.grpc is not None:
-            try:
+        try:
+            if self.grpc is not None:
                 await self.grpc.start()
-            except StartupError as error:
-                self.refusal = error
-                raise
+            await self.when_started()
+        except StartupError as error:
+            self.refusal = error
+            raise
         engine.start()
         resting = min(settings.idle_timeout / 4, 15.0)
         regular = [asyncio.create_task(regularly(resting, partial(_rest_idle_streams, engine)))]
         if (interval := settings.models_poll) is not None:
             regular.append(asyncio.create_task(regularly(interval, engine.control.follow)))
-        self.when_started()
         yield
         for task in regular:
             task.cancel()
@@ -198,9 +200,10 @@ class Service:
                 await engine.streams.store.close()
 
 
-def create_app(settings: Settings) -> Service:
-    """The service as an ASGI application. Raises StartupError where it cannot serve."""
-    return Service(settings)
+def create_app(settings: Settings, metrics_apart: bool = False) -> Service:
+    """The service as an ASGI application. `metrics_apart`: whoever runs it opens a port for its
+    `metrics_port`, which has /metrics then. Raises StartupError where it cannot serve."""
+    return Service(settings, metrics_apart)
 
 
 def _repository(settings: Settings, fetching: LoadThreads) -> Repository:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 import secrets
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -69,8 +70,8 @@ class Settings(BaseSettings):
     root_path: str = ""
     """Path of the service behind a proxy, as /name: requests may have it before their own."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Port of the metrics and of health, without keys; they are at the other port no more. Of
-    several processes each takes the next one."""
+    """Port of /metrics, /healthz and /readyz without keys; 0 takes a free one and logs it.
+    /metrics is then there alone. The first of several processes takes it, each other the next."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
     """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
     models: str = Field(default_factory=lambda: str(models_folder()))
@@ -275,6 +276,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "max_connection_age sends streams to other replicas: name a store that they share"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ports_are_different(self) -> Settings:
+        names = ("port", "metrics_port", "grpc_port", "worker_port")
+        for first, second in combinations(names, 2):
+            if (port := getattr(self, first)) and port == getattr(self, second):
+                raise ValueError(f"{first} and {second} are both {port}: each needs its own")
         return self
 
     @model_validator(mode="after")
