@@ -237,7 +237,8 @@ class Settings(BaseSettings):
     @field_validator("served_as")
     @classmethod
     def _a_name_is_one(cls, name: str) -> str:
-        return TypeAdapter(ModelName).validate_python(name)
+        """Empty it is none, as where a chart or a file of variables leaves it so."""
+        return name and TypeAdapter(ModelName).validate_python(name)
 
     @field_validator("models", mode="before")
     @classmethod
