@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ _MARKS = ("e_tag", "blob_id")
 class FileSystem:
     """A folder of such a file system."""
 
-    def __init__(self, files: Any, root: str) -> None:
-        """`files`: an fsspec file system; `root`: a path in it."""
-        self._files, self._root = files, root.strip("/")
+    def __init__(self, files: Any, address: str, resolve: Callable[[str], str] = str) -> None:
+        """`files`: an fsspec file system; `address`: a path in it, as `resolve` makes it one of
+        those that are listed."""
+        self._files, self._address, self._resolve = files, address, resolve
+        self._root = ""
 
     def files(self) -> dict[str, Found]:
         """What it lists now, not what it listed before."""
         self._files.invalidate_cache()
+        self._root = self._resolve(self._address).strip("/")
         listed = self._files.find(self._root, detail=True)
         return {
             path.removeprefix(self._root).lstrip("/"): Found(int(info["size"]), _mark(info))
@@ -52,7 +56,11 @@ def hub(address: str) -> FileSystem:
     from huggingface_hub import HfFileSystem
 
     files = HfFileSystem()
-    return FileSystem(files, files.resolve_path(address.removeprefix("hf://")).unresolve())
+
+    def resolve(path: str) -> str:  # it asks the Hub
+        return str(files.resolve_path(path).unresolve())
+
+    return FileSystem(files, address.removeprefix("hf://"), resolve)
 
 
 def _mark(info: dict[str, Any]) -> str:
