@@ -77,15 +77,18 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Reposi
     """It has toy/1."""
     pytest.importorskip("huggingface_hub")
     toy.publish(tmp_path / "made")
-    handler = type("Here", (Repository,), {"root": tmp_path / "made"})
-    handler.asked, handler.answers = threading.Event(), threading.Event()
-    handler.answers.set()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+
+    class Here(Repository):
+        root = tmp_path / "made"
+        asked, answers = threading.Event(), threading.Event()
+
+    Here.answers.set()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Here) as server:
         threading.Thread(target=server.serve_forever).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-        yield handler
-        handler.answers.set()
+        yield Here
+        Here.answers.set()
         server.shutdown()
 
 

@@ -58,7 +58,7 @@ class Fetch:
             try:
                 files.verified(file)
             except StartupError as error:
-                raise NotWhole(str(error)) from error
+                raise NotWhole(str(error).removeprefix(f"{folder}/")) from error
         return {name: self.marks[name] for name in names}
 
     def _get(self, name: str, folder: Path) -> None:
