@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     """Versions of one model that serve side by side: those that were loaded last."""
     load_timeout: float = Field(60.0, gt=0)
     """How long a version may take to be read, loaded and run for the first time."""
-    fetch_timeout: float = Field(600.0, gt=0)
+    fetch_timeout: float = Field(240.0, gt=0)
     """How long models may take to be fetched from where they are, all together."""
     max_model: int = Field(2 * 2**30, ge=1)
     """Size of a version's files together."""
