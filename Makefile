@@ -52,7 +52,7 @@ compose-test: $(DEV_READY)
 	$(DEV) -m pytest -m deploy $(ARGS)
 
 ray-test: $(DEV_READY)
-	$(DEV) -m pip install -q 'ray[serve]'
+	$(DEV) -m pip install -q 'ray[data,serve]'
 	$(DEV) -m pytest -m ray -W default $(ARGS)
 
 check: $(DEV_READY)

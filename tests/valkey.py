@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 
 import redis
 
+from tests.until import until as ask_until
+
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
-WITHIN = 60.0
-"""Seconds; the machine may be busy."""
 SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
 """Every write is on the disk before it is answered, as the cluster has it."""
 
@@ -96,13 +95,14 @@ class Server:
 
 
 def until(holds: Callable[[], bool], otherwise: str) -> None:
-    """Ask until it does."""
-    deadline = time.monotonic() + WITHIN
-    while True:
+    """Ask until it does; a server that does not answer is asked again."""
+
+    def asked() -> bool:
         with contextlib.suppress(redis.RedisError):
-            if holds():
-                return
-        assert time.monotonic() < deadline, otherwise
+            return holds()
+        return False
+
+    ask_until(asked, otherwise)
 
 
 @contextlib.contextmanager

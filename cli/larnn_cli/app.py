@@ -51,6 +51,8 @@ app.command(rich_help_panel=ASK)(classify)
 app.command(rich_help_panel=ASK)(stream)
 BRIDGE = "From a broker's topics (MQTT, Kafka) through streams, and the answers back."
 borrow(app, "bridge", "larnn_cli.bridge.command", None, BRIDGE, ASK)
+SCORE = "Run recordings in Parquet, here or on S3, and write the answers to Parquet."
+borrow(app, "score", "larnn_cli.score.command", None, SCORE, ASK)
 
 EXPORT = "larnn_export.__main__"
 for name, command, text in (

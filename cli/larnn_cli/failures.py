@@ -19,6 +19,7 @@ SOURCES = {
     **dict.fromkeys(("matplotlib", "safetensors", "torch"), TRAINING),
     "aiokafka": "it comes with larnn[kafka], see docs/bridge.md",
     **dict.fromkeys(("paho", "prometheus_client"), "it comes with larnn[mqtt], see docs/bridge.md"),
+    **dict.fromkeys(("fsspec", "pyarrow"), "it comes with larnn[score], see docs/score.md"),
     "polars": "pip install polars",
     "benchmarks": "run it in the project's folder: python -m cli bench",
 }

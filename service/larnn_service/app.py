@@ -73,7 +73,7 @@ class Service:
         self._settings = settings
         threads = LoadThreads(settings.load_timeout)
         fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
-        folder = _repository(settings, fetching)
+        folder = open_repository(settings, fetching)
         models = at_start(folder, settings.model, settings.versions, threads, fetching)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
@@ -206,7 +206,7 @@ def create_app(settings: Settings, metrics_apart: bool = False) -> Service:
     return Service(settings, metrics_apart)
 
 
-def _repository(settings: Settings, fetching: LoadThreads) -> Repository:
+def open_repository(settings: Settings, fetching: LoadThreads) -> Repository:
     """The folder of the models, filled where they come from elsewhere. Raises StartupError."""
     open_folder = partial(
         Repository,

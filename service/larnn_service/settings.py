@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     """Port of /metrics, /healthz and /readyz without keys; 0 takes a free one and logs it.
     /metrics is then there alone. The first of several processes takes it, each other the next."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
-    """Port of the Open Inference Protocol's gRPC doors; 0 takes a free one and logs it."""
+    """Port of the Open Inference Protocol's gRPC; 0 takes a free one and logs it."""
     models: str = Field(default_factory=lambda: str(models_folder()))
     """Folder of exported models, <name>/<version>/model.json, or where to fetch one from:
     s3://bucket/path, hf://owner/name, models:/name@alias"""

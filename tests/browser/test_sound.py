@@ -66,24 +66,40 @@ STOPS_AT_ONCE = """async (Microphone) => {
   await beginning;
   return "stopped";
 }"""
+STARTS_AGAIN = """async (Microphone) => {
+  const microphone = new Microphone(16000);
+  const [first, second] = [[], []];
+  const beginning = microphone.start((piece) => first.push(piece));
+  if (STOPPED) await microphone.stop();
+  await new Promise((resolve) => microphone.start((piece) => {
+    second.push(piece);
+    resolve();
+  }));
+  await beginning;
+  await microphone.stop();
+  return first.length;
+}"""
+"""The first start is not over when the second one begins: it takes nothing."""
 IS_REFUSED = """(Microphone) =>
   new Microphone(1).start(() => {}).then(() => "begun", ({ name }) => name)"""
 
 
 @pytest.mark.parametrize(
-    ("job", "told", "contexts"),
+    ("job", "told", "tracks", "contexts"),
     [
-        (HEARS_AND_STOPS, "stopped", ["closed"]),
-        (STOPS_AT_ONCE, "stopped", ["closed"]),
-        (IS_REFUSED, "NotSupportedError", []),
+        (HEARS_AND_STOPS, "stopped", 1, 1),
+        (STOPS_AT_ONCE, "stopped", 1, 0),
+        (STARTS_AGAIN.replace("STOPPED", "true"), 0, 2, 1),
+        (STARTS_AGAIN.replace("STOPPED", "false"), 0, 2, 1),
+        (IS_REFUSED, "NotSupportedError", 1, 0),
     ],
-    ids=["heard", "at once", "refused"],
+    ids=["heard", "at once", "again", "twice", "refused"],
 )
 def test_a_microphone_leaves_nothing_open(
-    har_url: str, open_page: OpenPage, job: str, told: str, contexts: list[str]
+    har_url: str, open_page: OpenPage, job: str, told: str | int, tracks: int, contexts: int
 ) -> None:
     page = open_page(f"{har_url}/healthz", expected=ICON)  # no policy against `new Function`
-    assert page.evaluate(WATCHED, job) == [told, ["ended"], contexts]
+    assert page.evaluate(WATCHED, job) == [told, ["ended"] * tracks, ["closed"] * contexts]
 
 
 def test_the_worklet_gives_every_sample(har_url: str, open_page: OpenPage) -> None:

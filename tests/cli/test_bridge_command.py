@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from larnn_cli.bridge.counts import Counts
+from tests import tools
 from tests.cli.command import Larnn
 
 
@@ -29,7 +30,7 @@ def test_it_says_what_the_service_does_not_have(
 
 
 def test_a_broker_that_is_not_there_is_told(larnn: Larnn, toy_url: str, tmp_path: Path) -> None:
-    pytest.importorskip("aiokafka")
+    tools.package("aiokafka")
     file = tmp_path / "bridge.toml"
     file.write_text('topic = "in"\nanswers = "out"\n')
     done = larnn("bridge", "kafka", file, "--url", toy_url, "--broker", "127.0.0.1:1")

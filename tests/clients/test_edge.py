@@ -21,6 +21,7 @@ from larnn_client import Client
 from tests import live
 from tests.client.proxy import Fault, proxied
 from tests.clients.node import Driver, driver, packages
+from tests.until import until
 
 MODELS = live.ROOT / "models"
 BOUND = 1e-5
@@ -174,8 +175,10 @@ def test_an_attempt_that_was_given_up_and_arrives_late_takes_nothing_away(
         proxy.cut()
         assert node.do("edgeSend", steps=steps[20:40])["position"] == 40
         assert node.do("edgeReturned", times=1) == [40]
-        while node.do("edgeSend", steps=steps[40:60])["edge"]:
-            pass
+        until(
+            lambda: not node.do("edgeSend", steps=steps[40:60])["edge"],
+            "it does not go back to the service",
+        )
         proxy.release()
         assert node.do("edgeReturned", times=2)[0] == 40
         node.do("edgeSend", steps=steps[60:80])

@@ -121,6 +121,14 @@ def test_samples_that_were_refused_are_not_lost(node: Driver, toy_url: str) -> N
     assert told["ended"] == STEPS
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_step_that_is_begun_is_filled_with_zeros(node: Driver, toy_url: str, count: int) -> None:
+    told = node.do("fill", url=toy_url, samples=[1.0] * count, options={"logits": True})
+    odd = count % 2
+    assert told["told"] == [0, odd, odd, 0], "the toy has two channels"
+    assert told["logits"][-1] == [(count + 1) // 2, count // 2, (count + 1) // 2]
+
+
 @pytest.mark.parametrize("binary", [False, True])
 def test_much_sound_at_once_goes_in_several_chunks(
     node: Driver, toy_url: str, binary: bool

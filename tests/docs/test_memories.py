@@ -11,6 +11,8 @@ from larnn_export.families import FAMILIES
 from larnn_export.questions import PUBLISHED
 from larnn_service.native import library
 from tests.benchmark import measured
+from tests.docs import page as pages
+from tests.docs import shell
 
 TEXT = (page.DOCS / "memories.md").read_text()
 
@@ -20,6 +22,12 @@ def test_every_picture_exists() -> None:
     assert pictures
     for picture in pictures:
         assert (page.DOCS / picture).is_file(), picture
+
+
+def test_the_network_of_words_is_asked_as_written(har_url: str, tmp_path: Path) -> None:
+    [asked] = [block.text for block in pages.blocks(TEXT) if block.text.startswith("curl")]
+    told = shell.run(asked.replace("localhost:8000", har_url), tmp_path / "bin")
+    assert '"model":"rra-imdb"' in told and '"label":"' in told
 
 
 def test_families_of_one_size_are_compared() -> None:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks import page as results
 from larnn_service.telemetry.tags import tag
 from tests import live, toy
-from tests.docs import page
+from tests.docs import page, shell
 
 TEXT = page.read("operations.md")
 BLOCKS = page.blocks(TEXT)
@@ -61,6 +61,14 @@ def expressions() -> list[str]:
     rules = yaml.safe_load(RULES.read_text())
     panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     return panels + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+def test_a_version_is_loaded_as_written(har_url: str, tmp_path: Path) -> None:
+    [load] = re.findall(r"^curl -X POST .*/load$", TEXT, re.M)
+    told = shell.run(load.replace("localhost:8000", har_url), tmp_path / "bin")
+    assert '"state":"serving"' in told
+    metrics = httpx.get(f"{har_url}/metrics", timeout=60).text
+    assert 'larnn_model_loads_total{model="larnn-har",outcome="loaded"}' in metrics
 
 
 def test_dashboard_and_alerts_ask_for_what_there_is() -> None:

@@ -22,6 +22,7 @@ from tests.backend.test_model_repository import resign
 from tests.server.chunks import chunk
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
+from tests.until import until
 
 CLIENTS, CHUNKS = 8, 30
 FIRST, OTHER = [1.0, 2.0], [3.0, 4.0]
@@ -89,14 +90,13 @@ def test_chunks_sent_ahead_take_so_many_places_of_a_run(
             for offset in range(CHUNKS):
                 step = OTHER if offset else FIRST
                 talk.socket.send(chunk(offset, [step], acked=0))
-        while service.steps_in_work() < CLIENTS:
-            pass
+        until(lambda: service.steps_in_work() >= CLIENTS, "not every client's chunk is in work")
         service.firsts.set()
         for talk in talks:
             assert talk.hear()["position"] == 1
-        while service.steps_in_work() != min(places, CLIENTS):
-            pass
-        assert all(service.steps_in_work() == min(places, CLIENTS) for _ in range(10))
+        most = min(places, CLIENTS)
+        until(lambda: service.steps_in_work() == most, "other chunks are in work")
+        assert all(service.steps_in_work() == most for _ in range(10))
         service.others.set()
         for talk in talks:
             assert [talk.hear()["position"] for _ in range(2, CHUNKS + 1)] == [
@@ -118,8 +118,7 @@ def test_a_live_stream_that_is_late_takes_no_turns(
             flood.socket.send(chunk(offset, [step], acked=0))
         for offset in range(3):
             late.socket.send(chunk(offset, [FIRST], acked=0))
-        while service.steps_in_work() < 2:
-            pass
+        until(lambda: service.steps_in_work() >= 2, "the chunks are not in work")
         service.firsts.set()
         assert [talk.hear()["position"] for talk in (flood, late)] == [1, 1]
         if rate == NONE_IS_LIVE:  # the flood has the only place, until its run is over

@@ -15,6 +15,7 @@ from tests import live
 from tests.faults.everyone import everyone, signals, toy_logits
 from tests.faults.resuming import Resuming
 from tests.server.test_stream import Talk
+from tests.until import until
 
 
 def test_old_connections_are_closed_behind_their_checkpoints(
@@ -24,8 +25,10 @@ def test_old_connections_are_closed_behind_their_checkpoints(
     with live.running(**settings, max_connection_age=0.5) as url:
 
         def until_all_have_gone() -> None:
-            while "larnn_connections 0.0" not in httpx.get(f"{url}/metrics", timeout=60).text:
-                pass
+            until(
+                lambda: "larnn_connections 0.0" in httpx.get(f"{url}/metrics", timeout=60).text,
+                "connections stay",
+            )
 
         clients = [Resuming(signal, [url]) for signal in signals(20)]
         every = asyncio.run(everyone(clients, until_all_have_gone))

@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said_in_its_shape(client: httpx.Client) -> None:
     assert answer.json()["code"] == "bad_json"
     missing = client.get("/v2/no-such-door")
     assert missing.status_code == 404
-    assert "GET /docs lists the doors" in missing.json()["error"]
+    assert "GET /docs lists the endpoints" in missing.json()["error"]
 
 
 def tensor(**changes: Any) -> dict[str, Any]:

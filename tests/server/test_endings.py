@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from tests import endless, live
 from tests.server.raw import request
+from tests.until import until
 
 DRAIN = 2.0
 MARGIN = 20.0
@@ -57,16 +58,21 @@ def ask(service: live.Process, path: str, body: object = None) -> None:
 
 
 def wait_for_waiting_steps(service: live.Process, steps: int) -> None:
-    while f"{WAITING}{steps:.1f}" not in httpx.get(f"{service.url}/metrics", timeout=60).text:
-        pass
+    told = f"{WAITING}{steps:.1f}"
+    until(
+        lambda: told in httpx.get(f"{service.url}/metrics", timeout=60).text,
+        f"there are not {steps} waiting steps",
+    )
 
 
 def wait_for_work(process: int) -> None:
     """Until a thread beside the main one has worked for a while, and works on."""
-    while True:
-        others = [each for each in psutil.Process(process).threads() if each.id != process]
-        if any(each.user_time > 0.3 for each in others):
-            return
+
+    def works() -> bool:
+        threads = psutil.Process(process).threads()
+        return any(each.user_time > 0.3 for each in threads if each.id != process)
+
+    until(works, "no thread has work")
 
 
 def one_run_never_ends(service: live.Process, models: Path, kept: contextlib.ExitStack) -> None:
@@ -146,8 +152,7 @@ def test_it_ends_though_the_event_loop_stands_still(service: live.Process) -> No
         with contextlib.suppress(httpx.TimeoutException):
             client.post("/classify", json={"sequences": [TOO_LARGE]})
         with contextlib.suppress(httpx.TimeoutException):
-            while client.get("/healthz"):
-                pass
+            until(lambda: not client.get("/healthz"), "the event loop goes on")
     service.popen.terminate()
     assert service.popen.wait(2 * DRAIN + MARGIN) == 1
     assert service.popen.stderr is not None

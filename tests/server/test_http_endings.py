@@ -32,6 +32,7 @@ from tests.server.raw import (
     with_logits,
 )
 from tests.server.test_metrics import sample
+from tests.until import until
 
 REQUESTS = "larnn_http_request_duration_seconds_count"
 
@@ -111,19 +112,20 @@ def test_who_hangs_up_is_counted_and_leaves_nothing(
         part.sendall(request(GOOD)[:30])
     with connected(client) as half:
         half.sendall(request(b" " * 40_000, size=50_000))
-        while waiting("larnn_waiting_bytes") < 20_000:
-            pass
-    while waiting("larnn_waiting_bytes") > 0:
-        pass
+        until(lambda: waiting("larnn_waiting_bytes") >= 20_000, "half a body does not count")
+    until(lambda: waiting("larnn_waiting_bytes") == 0, "bytes of those that went away count")
     with held_runs(monkeypatch) as (begun, _), connected(client) as whole:
         whole.sendall(request(GOOD))
         assert begun.wait(100)
-        assert sample(client, "larnn_waiting_steps", model="toy") == 1
+        assert waiting_steps(client) == 1
         whole.close()
-        while sample(client, "larnn_waiting_steps", model="toy") > 0:
-            pass
-    while (gone(""), gone("toy")) != (before[0] + 1, before[1] + 1):
-        pass
+        until(lambda: waiting_steps(client) == 0, "steps of who went away wait")
+    after = before[0] + 1, before[1] + 1
+    until(lambda: (gone(""), gone("toy")) == after, "those that went away are not counted")
+
+
+def waiting_steps(client: httpx.Client) -> float:
+    return sample(client, "larnn_waiting_steps", model="toy")
 
 
 def left(*kinds: type) -> int:
@@ -141,8 +143,7 @@ def leaving_nothing() -> Iterator[None]:
     try:
         before = left(*kinds)
         yield
-        while left(*kinds) > before:
-            pass
+        until(lambda: left(*kinds) <= before, "something is left")
     finally:
         gc.enable()
 
@@ -239,8 +240,7 @@ def test_a_drain_that_takes_too_long_is_told(
         for each in (one, other):
             each.sendall(request(GOOD))
         assert begun.wait(100)
-        while sample(client, "larnn_waiting_steps", model="toy") < 2:
-            pass
+        until(lambda: waiting_steps(client) >= 2, "two requests do not wait")
         stopping.start()
         told = [until_closed(each) for each in (one, other)]
     stopping.join(100)

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from tests import live, small_disk, valkey
+from tests.until import until
 
 FULL = {"status": "not ready", "store": "SQLite: database or disk is full"}
 
@@ -29,8 +30,7 @@ def service(models: Path, store: str, **more: Any) -> Iterator[httpx.Client]:
 
 def until_ready(client: httpx.Client) -> None:
     """It is, as soon as the store answers."""
-    while client.get("/readyz").status_code != 200:
-        pass
+    until(lambda: client.get("/readyz").is_success, "it does not get ready")
     assert client.post("/streams").status_code == 201
 
 
@@ -89,8 +89,9 @@ def test_a_server_that_went_away_is_told_without_its_address(
         with service(toy_models, address) as client:
             assert client.get("/readyz").json() == {"status": "ready"}
             server.kill()
-            while client.get("/readyz").status_code == 200:  # nothing else asked for the store
-                pass
+            until(  # nothing else asked for the store
+                lambda: client.get("/readyz").status_code != 200, "it says that it is ready"
+            )
             is_unready(client, {"status": "not ready", "store": "Valkey: ConnectionError"})
             server.start()  # without a password: what is sent is refused no more
             with redis.Redis.from_url(server.url) as operator:

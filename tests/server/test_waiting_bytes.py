@@ -18,6 +18,7 @@ from larnn_service.settings import Settings
 from tests import live
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
+from tests.until import until
 
 LIMIT = 2**20
 MOST = 900_000
@@ -50,9 +51,9 @@ def half_a_body(client: httpx.Client, *headers: str) -> Iterator[None]:
         announced = f"Content-Length: {MOST + 1}"
         lines = ("POST /classify HTTP/1.1", "Host: localhost", announced, *headers, "", "")
         holder.sendall("\r\n".join(lines).encode() + b" " * MOST)
-        until(client, MOST)
+        until_waiting(client, MOST)
         yield
-    until(client, 0)
+    until_waiting(client, 0)
 
 
 @contextlib.contextmanager
@@ -60,15 +61,17 @@ def half_a_message(client: httpx.Client, url: str) -> Iterator[None]:
     with connect(live.websocket_url(url), compression=None, close_timeout=0) as holder:
         holder.recv()
         holder.socket.sendall(FRAME + b" " * MOST)
-        until(client, MOST)
+        until_waiting(client, MOST)
         yield
-    until(client, 0)
+    until_waiting(client, 0)
 
 
-def until(client: httpx.Client, size: int) -> None:
+def until_waiting(client: httpx.Client, size: int) -> None:
     """The service counts so many, but for those that are free."""
-    while not size - 2**15 <= sample(client, "larnn_waiting_bytes") <= size:
-        pass
+    until(
+        lambda: size - 2**15 <= sample(client, "larnn_waiting_bytes") <= size,
+        f"there are not {size} waiting bytes",
+    )
 
 
 def test_a_body_without_room_is_refused_before_it_is_read(client: httpx.Client) -> None:
@@ -129,7 +132,7 @@ def test_what_is_answered_waits_no_more(client: httpx.Client, url: str) -> None:
             assert talk.chunk(turn * len(STEPS), STEPS)["type"] == "prediction"
         own.socket.sendall(struct.pack(">BBHI", 0x81, 0xFE, 3, 0) + json.dumps("?").encode())
         assert talk.hear()["code"] == "bad_message"
-        until(client, 0)
+        until_waiting(client, 0)
 
 
 def test_a_limit_below_one_body_is_refused() -> None:

@@ -22,6 +22,7 @@ from tests import live
 from tests.server.chunks import HANDSHAKE, STEPS, binary, chunk, in_bytes, in_fragments, masked
 from tests.server.raw import GOOD, answers, connected, held_runs, request, until_closed
 from tests.server.test_stream import BINARY, Talk
+from tests.until import until
 
 JSON_MESSAGES = [
     chunk(0),
@@ -271,8 +272,7 @@ def test_a_connection_that_is_lost_leaves_nothing(
                 talk.hear()
                 talk.say(chunk(0))
                 leaves(talk)
-        while left() > before:
-            pass
+        until(lambda: left() <= before, "something is left")
     finally:
         gc.enable()
 

@@ -23,6 +23,7 @@ from larnn_service.process.sockets import locked
 from tests import endless, live, toy
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
+from tests.until import until
 
 COUNT = "larnn_http_request_duration_seconds_count"
 STEPS = "/streams/{stream_id}/steps"
@@ -42,6 +43,12 @@ class Workers:
     def own(self, path: str) -> list[httpx.Response]:
         """What each says at its own port."""
         return [httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60) for port in self.ports]
+
+    def ready(self) -> bool:
+        """Whether each says so at its own port."""
+        with contextlib.suppress(httpx.TransportError):
+            return all(answer.is_success for answer in self.own("/readyz"))
+        return False
 
     def alive(self) -> list[psutil.Process]:
         found = []
@@ -109,13 +116,9 @@ def test_a_killed_worker_is_replaced_and_its_streams_live_on(workers: Workers) -
     before = workers.alive()
     for process in before[:1]:
         process.kill()
-    while len(now := workers.alive()) < 2 or now == before:
-        pass
+    until(lambda: len(now := workers.alive()) >= 2 and now != before, "it is not replaced")
     assert steps(workers.url, stream, 1)["logits"] == [2, 4, 2]
-    while True:  # the new one is ready at the dead one's own port
-        with contextlib.suppress(httpx.TransportError):
-            if all(answer.status_code == 200 for answer in workers.own("/readyz")):
-                break
+    until(workers.ready, "the new one is not ready at the dead one's own port")
 
 
 def test_all_drain_on_sigterm_and_close_their_streams(workers: Workers) -> None:
@@ -153,13 +156,9 @@ def hasty(own_models: Path, tmp_path: Path, request: pytest.FixtureRequest) -> I
 def test_a_worker_that_hangs_is_replaced(hasty: Workers) -> None:
     first, second = hasty.alive()
     first.suspend()
-    while first in (now := hasty.alive()) or len(now) < 2:
-        pass
-    assert second in now
-    while True:  # at the port of the one that hung, too
-        with contextlib.suppress(httpx.TransportError):
-            if all(answer.status_code == 200 for answer in hasty.own("/readyz")):
-                break
+    until(lambda: first not in (now := hasty.alive()) and len(now) >= 2, "it is not replaced")
+    assert second in hasty.alive()
+    until(hasty.ready, "none is ready at the port of the one that hung")
     assert hasty.process.stop() == 0
 
 
@@ -183,8 +182,11 @@ def test_whoever_kills_the_parent_leaves_no_worker(workers: Workers) -> None:
 def test_sighup_reloads_every_worker(workers: Workers, own_models: Path) -> None:
     toy.publish(own_models, version=2)
     workers.process.popen.send_signal(signal.SIGHUP)
-    while [model.json()["models"][0]["version"] for model in workers.own("/models")] != [2, 2]:
-        pass
+
+    def versions() -> list[int]:
+        return [told.json()["models"][0]["version"] for told in workers.own("/models")]
+
+    until(lambda: versions() == [2, 2], "not every worker has loaded it")
 
 
 def test_doors_of_one_process_are_its_own_ports(workers: Workers) -> None:

@@ -6,8 +6,8 @@ import { createInterface } from "node:readline";
 
 import { Client } from "../client/src/index.js";
 
-const jobs = { classify, models, open, stream, talk, leave, feed, many, more, edge, begin, offline };
-Object.assign(jobs, { edgeOpen, edgeSend, edgeReturned, edgeEnd });
+const jobs = { classify, models, open, stream, talk, leave, feed, fill, many, more };
+Object.assign(jobs, { edge, begin, offline, edgeOpen, edgeSend, edgeReturned, edgeEnd });
 let allowed = 0; // chunks that each of `many` streams may have sent
 let wakes = [];
 let held; // the EdgeStream of `edgeOpen`
@@ -111,6 +111,19 @@ async function feed({ url, signal, pieces, options }) {
   }
   while (stream.unread) predictions.push(await stream.receive());
   return { predictions, refused, ended: await stream.end() };
+}
+
+/** Samples whose last step is filled with zeros: how many are left, and how many zeros it takes. */
+async function fill({ url, samples, options }) {
+  const stream = await new Client(url).stream(options);
+  const told = [stream.finish()];
+  stream.feed(Float32Array.from(samples));
+  told.push(stream.left, stream.finish(), stream.left);
+  const predictions = [];
+  while (stream.unread) predictions.push(await stream.receive());
+  await stream.end();
+  assert.throws(() => (stream.finish(), stream.feed(new Float32Array(1))), { name: "StreamClosed" });
+  return { told, logits: predictions.map(({ logits }) => logits) };
 }
 
 /** Many streams of the same chunks, which go on as far as `more` allows. */

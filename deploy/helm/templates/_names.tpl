@@ -20,6 +20,10 @@ app.kubernetes.io/component: store
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{- define "larnn.scheme" -}}
+{{ ternary "https" "http" (hasKey .Values.settings "TLS_CERT") }}
+{{- end }}
+
 {{- /* One variable of the container. */ -}}
 {{- define "larnn.setting" -}}
 - name: LARNN_{{ index . 0 }}
@@ -30,4 +34,22 @@ app.kubernetes.io/component: store
 - name: LARNN_{{ index . 0 }}
   valueFrom:
     secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}
+{{- end }}
+
+{{- /* Settings that the chart writes itself have values of its own, which other objects follow. */ -}}
+{{- define "larnn.checked" -}}
+{{- $own := dict "PORT" "port" "METRICS_PORT" "metricsPort" "GRPC_PORT" "grpc.port"
+  "DRAIN_TIMEOUT" "drain.timeout" "DRAIN_DELAY" "drain.delay" "MODELS" "models.source"
+  "MODELS_CACHE" "models.cacheSize" "MODEL" "models.default" "ROOT_PATH" "rootPath"
+  "PROVIDER" "gpu.enabled" "OPERATORS" "operators" "ALLOWED_HOSTS" "allowedHosts"
+  "ALLOW_ANYONE" "allowAnyone" "LOAD_TIMEOUT" "startup.seconds" "API_KEYS" "secret" "STORE" "secret" }}
+{{- $given := keys .Values.settings }}
+{{- range .Values.env }}
+{{- $given = append $given (trimPrefix "LARNN_" .name) }}
+{{- end }}
+{{- range $name := $given }}
+{{- with get $own $name }}
+{{- fail (printf "the chart writes LARNN_%s itself: give the value %s, and not settings or env" $name .) }}
+{{- end }}
+{{- end }}
 {{- end }}

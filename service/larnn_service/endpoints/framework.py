@@ -34,7 +34,7 @@ Admit = Callable[[Head], str]
 def surround(app: FastAPI, pipeline: Pipeline, admit: Admit | None = None) -> None:
     """Put every route of the framework behind the gate, and measure and answer what it raises.
 
-    `admit`: the gate's for all doors, or for those that the application has alone.
+    `admit`: the gate's for all endpoints, or for those that the application has alone.
     """
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -36,7 +36,7 @@ BODIES = (*REQUESTS, ClassifyAnswer, OpenedMessage, PredictionMessage, Problem)
 
 
 def takes(body: type[Struct], example: Any, **other_types: Any) -> dict[str, Any]:
-    """OpenAPI for a door that decodes its own body."""
+    """OpenAPI for an endpoint that decodes its own body."""
     content = {"application/json": {"schema": reference(body), "example": example}, **other_types}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -60,7 +60,7 @@ def query(name: str, kind: str, what: str) -> dict[str, Any]:
 def gives(
     body: type[Struct], *statuses: int, success: int = 200, npy: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI for a door's answer, and the errors it may give instead; `npy`: it gives arrays
+    """OpenAPI for an endpoint's answer, and the errors it may give instead; `npy`: it gives arrays
     too, of this."""
     problem = {"description": "what is wrong", "content": content(Problem, "problem+json")}
     told = content(body, "json") | ({} if npy is None else {NPY: npy_schema(f"arrays {npy}")})

@@ -1,4 +1,4 @@
-"""An example of each answer, for the OpenAPI document; the doors have those of what they take."""
+"""Examples of answers, for the OpenAPI document; endpoints have those of what they take."""
 
 from __future__ import annotations
 

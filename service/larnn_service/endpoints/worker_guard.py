@@ -1,4 +1,4 @@
-"""Doors that speak of one process, where several share a port."""
+"""Endpoints that speak of one process, where several share a port."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from larnn_service.settings import Settings
 
 
 class OneWorker:
-    """A dependency of such doors. Raises Conflict where the request's port leads to any of several
-    processes."""
+    """A dependency of such endpoints. Raises Conflict where the request's port leads to any of
+    several processes."""
 
     def __init__(self, settings: Settings) -> None:
         self._workers, self._shared = settings.workers, settings.port

@@ -1,4 +1,4 @@
-"""Bodies that come compressed (RFC 9110, 8.4): gzip and deflate, within the limit of their door."""
+"""Compressed bodies (RFC 9110, 8.4): gzip and deflate, within the limit of their endpoint."""
 
 from __future__ import annotations
 

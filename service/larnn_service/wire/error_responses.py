@@ -89,7 +89,7 @@ def no_such_door(method: str, path: str, status: int, headers: Headers = ()) -> 
     """The response of `status` 404 or 405 to a request that no endpoint takes."""
     code = "method_not_allowed" if status == 405 else "not_found"
     title = http.HTTPStatus(status).phrase
-    detail = f"{quoted(method)} {quoted(path)}: {title}; GET /docs lists the doors"
+    detail = f"{quoted(method)} {quoted(path)}: {title}; GET /docs lists the endpoints"
     return problem(status, code, detail, path, headers)
 
 

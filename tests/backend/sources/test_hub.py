@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from larnn_service.backend.sources.factory import open_cache
-from tests import live, toy
+from tests import live, tools, toy
 from tests.backend.sources.test_served import answers
 
 REVISION = "0" * 40
@@ -75,7 +75,7 @@ class Repository(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Repository]]:
     """It has toy/1."""
-    pytest.importorskip("huggingface_hub")
+    tools.package("huggingface_hub")
     toy.publish(tmp_path / "made")
 
     class Here(Repository):

@@ -9,6 +9,7 @@ import httpx
 
 from tests import live, toy
 from tests.backend.sources.conftest import Folder
+from tests.until import until
 
 
 def answers(url: str) -> int:
@@ -26,8 +27,7 @@ def test_a_bucket_is_served_and_followed(there: Folder, tmp_path: Path) -> None:
     with live.process(models_poll=0.2, **settings) as service:
         assert answers(service.url) == 1
         there.put(tmp_path / "made/toy/2", "toy/2")
-        while answers(service.url) != 2:
-            pass
+        until(lambda: answers(service.url) == 2, "the new version was not found")
         assert service.stop() == 0
     with live.process(**settings) as service:
         for name in ("model.json", "model.onnx"):

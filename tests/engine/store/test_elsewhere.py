@@ -17,6 +17,7 @@ from larnn_service.engine.store.valkey.awaited import Awaited
 from larnn_service.errors import Unavailable
 from tests import valkey, valkeys
 from tests.engine.store.streams import checkpoint
+from tests.until import WITHIN
 
 pytestmark = pytest.mark.usefixtures("valkey_program")
 
@@ -70,7 +71,7 @@ async def create(store: Store, name: str, key: str | None = None) -> int:
 
 async def _until_it_serves(store: Store) -> None:
     """It is tried again each second."""
-    async with asyncio.timeout(valkey.WITHIN):
+    async with asyncio.timeout(WITHIN):
         while await store.health.check():
             with contextlib.suppress(Unavailable):
                 await store.head("whoever asks")

@@ -26,7 +26,7 @@ from paho.mqtt.properties import Properties
 
 from benchmarks.server import free_port
 from tests.client.proxy import Proxy, proxied
-from tests.valkey import until
+from tests.until import until
 
 DESCRIPTION = """
 topic = "signals/+"

@@ -23,7 +23,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.server import free_port
 from tests.client.proxy import Proxy, proxied
-from tests.valkey import until
+from tests.until import until
 
 STILL = 1.0
 SOURCE, ANSWERS = "signals", "labels"

@@ -16,8 +16,8 @@ import { Stream } from "./stream.js";
 /** @typedef {import("./messages.js").Classification} Classification */
 /** @typedef {import("./messages.js").Models} Models */
 /** @typedef {import("./messages.js").Opened} Opened */
-/** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */
+/** @typedef {import("./stream_options.js").StreamOptions} StreamOptions */
 
 /**
  * What `classify` may be told.
@@ -109,7 +109,6 @@ export class Client {
     if (options.context && options.resume !== undefined) {
       throw new TypeError("`context` is given when a stream opens: it stays with it");
     }
-    contextJson(options.context ?? {});
     this.#service.WebSocket();
     return new Stream(this.#service, options);
   }

@@ -19,5 +19,5 @@ export { onWake } from "./wake.js";
 /** @typedef {import("./chunk.js").Steps} Steps */
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("./measured.js").Measured} Measured */
-/** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").ServiceOptions} ServiceOptions */
+/** @typedef {import("./stream_options.js").StreamOptions} StreamOptions */

@@ -1,40 +1,19 @@
 // What holds a stream's connection: connects, sends, receives, and begins again where it broke.
 
 import { Connection } from "./connection.js";
-import { contextJson } from "./context.js";
 import { Expired, LarnnError, ProtocolError, StreamClosed } from "./errors.js";
-import { frame, FrameReader } from "./frames.js";
-import { Journal } from "./journal.js";
-import { measuredFields } from "./measured.js";
-import { encode, END, width } from "./messages.js";
+import { FrameReader } from "./frames.js";
+import { width } from "./messages.js";
 import { News } from "./news.js";
+import { Outbox } from "./outbox.js";
 import { Recovery } from "./recovery.js";
+import { StreamPath } from "./stream_options.js";
 import { onWake } from "./wake.js";
 
-/** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("./measured.js").Measured} Measured */
 /** @typedef {import("./messages.js").Opened} Opened */
 /** @typedef {import("./messages.js").Prediction} Prediction */
 /** @typedef {import("./service.js").Service} Service */
-
-/**
- * @typedef {object} StreamOptions
- * @property {string} [model] what to run; the service's default unless given
- * @property {number} [version] with `model`: the one that answers unless given
- * @property {string} [resume] the id of a stream to go on with, instead of a new one
- * @property {number} [position] with `resume`: how many of its steps the caller has the answers of
- * @property {boolean} [logits] give logits too
- * @property {"last" | "every" | number} [emit] an answer for each chunk's last step, also one for
- *   every step, or also one for every n-th
- * @property {string[]} [outputs] further outputs of the model to give with each answer
- * @property {boolean} [explain] say where the network looked
- * @property {boolean} [binary] float32 frames and binary answers instead of JSON, where the service
- *   has them
- * @property {Context} [context] of a new stream: what the model is told once
- * @property {Measured} [measured] what its numbers are; compared where the stream is resumed
- * @property {number} [maxInFlight] chunks sent before their answers
- * @property {number} [maxBufferedSteps] steps that are not read, or not durable
- */
+/** @typedef {import("./stream_options.js").StreamOptions} StreamOptions */
 
 /**
  * @typedef {object} Told
@@ -44,26 +23,23 @@ import { onWake } from "./wake.js";
 
 export class Pump {
   /** @type {Opened | undefined} */ opened;
-  /** @type {Journal | undefined} */ journal;
   /** @type {Prediction[]} */ predictions = [];
   /** @type {number | undefined} */ ended;
   unread = 0;
-  ending = false;
   #service;
   #wish;
+  #path;
   #told;
   #recovery;
+  #outbox;
   /** @type {LarnnError | undefined} */ #failure;
   /** @type {Connection | undefined} */ #connection;
-  #sentAt = /** @type {Map<number, number>} */ (new Map());
-  #talking = false; // not before `opened`: it says where to begin
-  #endSent = false;
-  #endSentHere = false; // on this connection
   #away = false;
   #resumeAt = 0; // when to connect again
   #news = new News();
 
   /**
+   * Throws BadInput for a context that is none.
    * @param {Service} service
    * @param {StreamOptions} wish
    * @param {Told} told what is told of the connections
@@ -71,8 +47,20 @@ export class Pump {
   constructor(service, wish, told) {
     this.#service = service;
     this.#wish = wish;
+    this.#path = new StreamPath(wish);
     this.#told = told;
     this.#recovery = new Recovery(service);
+    this.#outbox = new Outbox(wish, this.#recovery);
+  }
+
+  /** What was sent, answered and read. Throws StreamClosed before the stream is open. */
+  get journal() {
+    return this.#outbox.journal;
+  }
+
+  /** Whether the caller sends no more. */
+  get ending() {
+    return this.#outbox.ending;
   }
 
   /**
@@ -81,16 +69,17 @@ export class Pump {
    * @param {number} [most]
    */
   send(data, most) {
-    const journal = this.#begun();
+    this.check();
+    const { journal } = this;
     this.unread += journal.append(data, width(/** @type {Opened} */ (this.opened)), most);
-    this.#flush();
+    this.#outbox.flush();
     return journal.end;
   }
 
   /** The next prediction, which the caller reads: also one that came before the stream failed. */
   take() {
     const prediction = this.predictions.shift();
-    if (prediction && this.journal) {
+    if (prediction) {
       this.journal.read = prediction.position;
       this.unread -= 1;
     }
@@ -100,8 +89,8 @@ export class Pump {
   /** Send no more, and `end` when all is answered. */
   end() {
     this.check();
-    this.ending = true;
-    this.#flush();
+    this.#outbox.ending = true;
+    this.#outbox.flush();
   }
 
   /** Whoever waits is told that the stream is closed. */
@@ -166,7 +155,8 @@ export class Pump {
 
   async #oneConnection() {
     this.#recovery.begins();
-    const connection = new Connection(this.#service, this.#url(), Boolean(this.#wish.binary));
+    const url = this.#service.url(this.#recovery.address, this.#path.of(this.opened?.stream));
+    const connection = new Connection(this.#service, url, Boolean(this.#wish.binary));
     this.#connection = connection;
     try {
       const opened = await connection.receive();
@@ -174,7 +164,7 @@ export class Pump {
         throw new ProtocolError("the service did not begin with `opened`");
       }
       connection.reader = new FrameReader(opened.opened, this.#wish);
-      this.#begin(opened.opened);
+      this.#begin(connection, opened.opened);
       while (this.ended === undefined) {
         const message = await connection.receive();
         if (message.type === "ended") this.ended = message.position;
@@ -184,59 +174,32 @@ export class Pump {
       }
     } finally {
       this.#connection = undefined;
-      this.#talking = false;
+      this.#outbox.pause();
       connection.abort();
     }
   }
 
-  /** @param {Opened} opened */
-  #begin(opened) {
-    const { position = opened.position, maxBufferedSteps: maxSteps } = this.#wish;
-    this.journal ??= new Journal(position, { consumed: opened.position, maxSteps });
-    const sends = this.journal.resume(opened.position);
+  /**
+   * @param {Connection} connection
+   * @param {Opened} opened
+   */
+  #begin(connection, opened) {
+    const sends = this.#outbox.begin(connection, opened);
     this.opened = opened;
     this.#recovery.opened(opened);
     if (this.journal.settled) this.#recovery.succeeded();
-    this.#sentAt.clear();
-    this.#talking = true;
-    this.#endSentHere = false;
     this.#told.opened({ ...opened, ...sends });
-    this.#flush();
+    this.#outbox.flush();
     this.#news.tell();
   }
 
   /** @param {Prediction} prediction */
   #settle(prediction) {
-    const { position, durable } = prediction;
-    if (this.#begun().settle(position, durable)) {
-      const sent = this.#sentAt.get(position) ?? NaN;
-      this.predictions.push({ ...prediction, latency: performance.now() - sent });
-    }
-    this.#sentAt.delete(position);
+    this.check();
+    const latency = this.#outbox.settle(prediction.position, prediction.durable);
+    if (latency !== undefined) this.predictions.push({ ...prediction, latency });
     this.#recovery.succeeded();
-    this.#flush();
-  }
-
-  /** Send what there is, as far as the window goes. */
-  #flush() {
-    const connection = this.#connection;
-    if (!connection || !this.#talking || this.#endSentHere) return;
-    const journal = this.#begun();
-    for (let chunk; (chunk = journal.next(this.#window)); ) {
-      const had = this.#recovery.pressed ? journal.answered : journal.read;
-      const acked = Math.min(had, chunk.offset);
-      this.#sentAt.set(chunk.end, performance.now());
-      connection.send(connection.binary ? frame(chunk, acked) : encode(chunk, acked));
-    }
-    if (this.ending && journal.settled) {
-      this.#endSent = this.#endSentHere = true; // it must not overtake a chunk to be sent again
-      connection.send(END);
-    }
-  }
-
-  /** Chunks in flight; one alone where the service cannot keep so many answers. */
-  get #window() {
-    return this.#recovery.pressed ? 1 : (this.#wish.maxInFlight ?? 16);
+    this.#outbox.flush();
   }
 
   /** @param {unknown} error */
@@ -260,10 +223,7 @@ export class Pump {
    * @param {unknown} error
    */
   #hadEnded(error) {
-    const { journal } = this;
-    if (error instanceof Expired && this.#endSent && journal?.answered === journal?.end) {
-      this.ended = journal?.end;
-    }
+    if (error instanceof Expired && this.#outbox.mayHaveEnded) this.ended = this.journal.end;
     return this.ended !== undefined;
   }
 
@@ -271,27 +231,5 @@ export class Pump {
   #fail(error) {
     this.#failure =
       error instanceof LarnnError ? error : new LarnnError(`the stream's task failed: ${error}`);
-  }
-
-  #begun() {
-    this.check();
-    if (!this.journal) throw new StreamClosed("the stream is not open");
-    return this.journal;
-  }
-
-  #url() {
-    const { model, version, context, resume, emit = "last", outputs, explain } = this.#wish;
-    const { logits = false } = this.#wish;
-    const query = new URLSearchParams({ emit: String(emit), logits: String(logits) });
-    if (explain) query.set("explain", "true");
-    if (outputs?.length) query.set("outputs", outputs.join(","));
-    const said = Object.entries(measuredFields(this.#wish.measured));
-    for (const [name, value] of said) query.set(name, String(value));
-    const stream = this.opened?.stream ?? resume;
-    if (stream) query.set("stream", stream);
-    else if (model) query.set("model", model);
-    if (!stream && version) query.set("version", String(version));
-    if (!stream && context) query.set("context", JSON.stringify(contextJson(context)));
-    return this.#service.url(this.#recovery.address, `/stream?${query}`);
   }
 }

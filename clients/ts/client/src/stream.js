@@ -10,8 +10,8 @@ import { Pump } from "./pump.js";
 /** @typedef {import("./chunk.js").Steps} Steps */
 /** @typedef {import("./messages.js").Opened} Opened */
 /** @typedef {import("./messages.js").Prediction} Prediction */
-/** @typedef {import("./pump.js").StreamOptions} StreamOptions */
 /** @typedef {import("./service.js").Service} Service */
+/** @typedef {import("./stream_options.js").StreamOptions} StreamOptions */
 
 /**
  * Made by `Client.stream`. Where it fails for good, its error is thrown by every call, after the
@@ -63,27 +63,27 @@ export class Stream extends EventTarget {
 
   /** Steps sent, over the stream's whole life. */
   get position() {
-    return this.#journal.end;
+    return this.#pump.journal.end;
   }
 
   /** Steps whose answers have come. */
   get answered() {
-    return this.#journal.answered;
+    return this.#pump.journal.answered;
   }
 
   /** Steps whose predictions `receive` has given: `position` for who resumes the stream. */
   get read() {
-    return this.#journal.read;
+    return this.#pump.journal.read;
   }
 
   /** Steps that the service's store holds, as far as this client was told. */
   get durable() {
-    return this.#journal.durable;
+    return this.#pump.journal.durable;
   }
 
   /** Steps held back: not read, or not durable. */
   get held() {
-    return this.#journal.held;
+    return this.#pump.journal.held;
   }
 
   /** Chunks whose predictions `receive` has not given yet. */
@@ -117,6 +117,23 @@ export class Stream extends EventTarget {
     const end = steps.length ? this.#pump.send(steps, mostSteps(wide)) : undefined;
     this.#framer.keep(rest);
     return end;
+  }
+
+  /** Samples that were fed and make no step yet. */
+  get left() {
+    return this.#framer?.rest ?? 0;
+  }
+
+  /**
+   * Fill the step that `feed` has begun with zeros, and send it; how many zeros, 0 where none is
+   * begun. `end` does not do it: what makes no step was never heard. Throws as `send` does.
+   */
+  finish() {
+    const { left } = this;
+    if (!left) return 0;
+    const missing = width(this.opened) - left;
+    this.feed(new Float32Array(missing));
+    return missing;
   }
 
   /** The next prediction, one for each chunk. Throws StreamClosed after the last one. */
@@ -172,10 +189,5 @@ export class Stream extends EventTarget {
   #checkOpen() {
     this.#pump.check();
     if (this.#pump.ending) throw new StreamClosed("the stream is ended; open another one");
-  }
-
-  get #journal() {
-    if (!this.#pump.journal) throw new StreamClosed("the stream is not open yet; await ready()");
-    return this.#pump.journal;
   }
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { BadInput, Client } from "../src/index.js";
 import { contextJson } from "../src/context.js";
+import { StreamPath } from "../src/stream_options.js";
 
 test("context is numbers and arrays, typed ones too", () => {
   const given = { gain: 2, up: true, shift: new Float32Array([0.5, 1]), at: [[1n], new Int8Array([2])] };
@@ -27,4 +28,14 @@ for (const [what, value] of [
 test("a stream that is resumed keeps its context", async () => {
   const resumed = new Client("http://localhost:1").stream({ resume: "ID", context: { gain: 1 } });
   await assert.rejects(resumed, /it stays with it/);
+});
+
+test("every connection of a stream tells the context that was given", () => {
+  const gain = new Float32Array([0.5, 1]);
+  const path = new StreamPath({ model: "toy", context: { gain } });
+  const first = path.of();
+  assert.match(first, /context=%7B%22gain%22%3A%5B0.5%2C1%5D%7D/);
+  gain.fill(NaN); // the caller goes on with its own array
+  assert.equal(path.of(), first);
+  assert.doesNotMatch(path.of("ID"), /context|model/);
 });

@@ -14,9 +14,12 @@ export class Inbox {
   answered = 0;
   /** Steps whose answers were read. */
   read = 0;
+  /** Steps that the service's store holds, as far as it told. */
+  durable = 0;
   /** Chunks whose predictions were not read. */
   unread = 0;
   news = new News();
+  /** @type {Map<number, number>} */ #sentAt = new Map();
 
   /** Throws what ended the stream for good. */
   check() {
@@ -29,11 +32,30 @@ export class Inbox {
     this.news.tell();
   }
 
-  /** @param {EdgePrediction} prediction the next one */
+  /** @param {number} end of a chunk that the caller has sent now */
+  expect(end) {
+    this.#sentAt.set(end, performance.now());
+    this.unread += 1;
+  }
+
+  /** Milliseconds since then. @param {number} end of the chunk */
+  waited(end) {
+    return performance.now() - (this.#sentAt.get(end) ?? NaN);
+  }
+
+  /**
+   * Take the next one; false where these steps were answered before.
+   * @param {EdgePrediction} prediction
+   */
   put(prediction) {
-    this.answered = prediction.position;
+    const { position, durable } = prediction;
+    if (position <= this.answered) return false;
+    this.answered = position;
+    this.durable = Math.max(this.durable, durable);
+    this.#sentAt.delete(position);
     this.#came.push(prediction);
     this.news.tell();
+    return true;
   }
 
   /** The next prediction. Throws StreamClosed after the last one. */

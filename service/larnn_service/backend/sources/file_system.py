@@ -40,15 +40,19 @@ class FileSystem:
         self._files.get_file(f"{self._root}/{path}", str(to))
 
 
-def bucket(address: str, within: float) -> FileSystem:
-    """`s3://bucket/path`; endpoint, region and keys are those of AWS_… in the environment.
-    `within`: seconds that one request may take."""
+def buckets(within: float = _LONGEST) -> Any:
+    """S3 as an fsspec file system; endpoint, region and keys are those of AWS_… in the
+    environment. `within`: seconds that one request may take."""
     from obstore.fsspec import FsspecStore
 
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
     timeout = timedelta(seconds=min(within, _LONGEST))
-    files = FsspecStore("s3", client_options={"allow_http": plain, "timeout": timeout})
-    return FileSystem(files, address.removeprefix("s3://"))
+    return FsspecStore("s3", client_options={"allow_http": plain, "timeout": timeout})
+
+
+def bucket(address: str, within: float) -> FileSystem:
+    """`s3://bucket/path`; `within` as of `buckets`."""
+    return FileSystem(buckets(within), address.removeprefix("s3://"))
 
 
 def hub(address: str) -> FileSystem:

@@ -38,7 +38,7 @@ Asked = asyncio.Queue[asyncio.Task[Message] | None]
 
 
 class Doors:
-    """Every call behind its door."""
+    """Every call of gRPC, behind the gate."""
 
     def __init__(self, calls: Calls, gate: Gate, engine: Engine, settings: Settings) -> None:
         self._calls = calls

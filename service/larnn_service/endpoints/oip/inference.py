@@ -75,7 +75,7 @@ def versions_of(engine: Engine, name: str, version: str) -> list[Model]:
 
 
 class Inference:
-    """The door's inside."""
+    """What is behind the endpoint."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine

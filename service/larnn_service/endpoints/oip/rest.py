@@ -1,4 +1,4 @@
-"""/v2: the Open Inference Protocol over HTTP. The server's doors and the repository's."""
+"""/v2: the Open Inference Protocol over HTTP. The server's endpoints and the repository's."""
 
 from __future__ import annotations
 

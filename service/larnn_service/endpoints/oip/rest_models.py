@@ -1,4 +1,4 @@
-"""/v2/models/NAME and /v2/models/NAME/versions/VERSION: a model's doors over HTTP."""
+"""/v2/models/NAME and /v2/models/NAME/versions/VERSION: a model's endpoints over HTTP."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
 
 
 def says(body: type[msgspec.Struct], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI for what a door answers, with 200 unless told."""
+    """OpenAPI for what an endpoint answers, with 200 unless told."""
     answer = {"description": body.__doc__ or "", "content": content(body, "json")}
     return dict.fromkeys(statuses or (200,), answer)
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI for the errors that a door may give."""
+    """OpenAPI for the errors that an endpoint may give."""
     problem = {"description": "what is wrong", "content": content(InferError, "json")}
     return dict.fromkeys(statuses, problem)

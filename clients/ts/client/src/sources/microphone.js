@@ -29,10 +29,7 @@ export async function listen(node, take) {
 /** This machine's microphone. */
 export class Microphone {
   #rate;
-  #wanted = false;
-  /** @type {MediaStream | undefined} */ #media;
-  /** @type {AudioContext | undefined} */ #context;
-  /** @type {(() => void) | undefined} */ #deafen;
+  /** @type {Capture | undefined} of the last start */ #capture;
 
   /** @param {number} rate samples a second, as the model takes them; the browser resamples */
   constructor(rate) {
@@ -41,24 +38,47 @@ export class Microphone {
 
   /**
    * Ask the person, and begin; in answer to a touch. Throws what the browser says where there is
-   * nothing to hear, and leaves nothing open.
+   * nothing to hear, and leaves nothing open. A start that has begun before is stopped.
    * @param {(samples: Float32Array) => void} take as for `listen`
    */
   async start(take) {
-    this.#wanted = true;
-    try {
-      this.#media = await navigator.mediaDevices.getUserMedia({ audio: QUALITY });
-      this.#context = new AudioContext({ sampleRate: this.#rate });
-      this.#deafen = await listen(this.#context.createMediaStreamSource(this.#media), take);
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
-    if (!this.#wanted) await this.stop(); // it was stopped before it had begun
+    const before = this.#capture;
+    const capture = (this.#capture = new Capture());
+    await Promise.all([before?.close(), capture.open(this.#rate, take)]);
   }
 
   /** Let go of the microphone, and of the worklet: nothing is taken after it. */
   async stop() {
+    await this.#capture?.close();
+  }
+}
+
+/** What one start opens, and its end lets go of, in whatever order the browser gets to them. */
+class Capture {
+  #wanted = true;
+  /** @type {MediaStream | undefined} */ #media;
+  /** @type {AudioContext | undefined} */ #context;
+  /** @type {(() => void) | undefined} */ #deafen;
+
+  /**
+   * @param {number} rate
+   * @param {(samples: Float32Array) => void} take
+   */
+  async open(rate, take) {
+    try {
+      this.#media = await navigator.mediaDevices.getUserMedia({ audio: QUALITY });
+      if (!this.#wanted) return await this.close();
+      this.#context = new AudioContext({ sampleRate: rate });
+      this.#deafen = await listen(this.#context.createMediaStreamSource(this.#media), take);
+    } catch (error) {
+      const wanted = this.#wanted; // what was stopped has no error to tell
+      await this.close();
+      if (wanted) throw error;
+    }
+    if (!this.#wanted) await this.close(); // it was stopped before it had begun
+  }
+
+  async close() {
     this.#wanted = false;
     this.#deafen?.();
     for (const track of this.#media?.getTracks() ?? []) track.stop();
