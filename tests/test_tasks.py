@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from larnn_service.tasks import Tasks, finished, outcome_of, result_of
+from larnn_service.errors import StartupError
+from larnn_service.tasks import Tasks, finished, outcome_of, regularly, result_of
 
 
 async def never() -> None:
@@ -38,6 +39,23 @@ async def test_an_error_that_a_task_lets_out_is_logged(caplog: pytest.LogCapture
     for _ in range(2):
         await asyncio.sleep(0)
     assert "a background task failed" in caplog.text
+
+
+async def test_what_is_done_regularly_goes_on_whatever_it_raises(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    raised = [OSError(116, "stale"), StartupError("no model"), KeyError("what nobody expected")]
+    done = asyncio.Event()
+
+    async def work() -> None:
+        if raised:
+            raise raised.pop()
+        done.set()
+
+    task = asyncio.create_task(regularly(0, work))
+    await done.wait()
+    task.cancel()
+    assert caplog.text.count("has failed") == 3 and "what nobody expected" in caplog.text
 
 
 async def test_an_answer_is_awaited_and_its_work_let_go() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,7 @@ from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import StartupError, Unavailable
 from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
+from larnn_service.tasks import regularly
 from larnn_service.telemetry import otel
 from larnn_service.transport.asgi import serve_http, serve_websocket
 from larnn_service.wire.http import Head, Response, below
@@ -67,12 +68,13 @@ logger = logging.getLogger(__name__)
 class Service:
     """The service as an ASGI application, and what our own transport asks of it."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises StartupError where it cannot serve."""
+    def __init__(self, settings: Settings, metrics_apart: bool = False) -> None:
+        """As `create_app`."""
         self._settings = settings
         threads = LoadThreads(settings.load_timeout)
-        folder = open_repository(settings, threads)
-        models = at_start(folder, settings.model, settings.versions, threads)
+        fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
+        folder = open_repository(settings, fetching)
+        models = at_start(folder, settings.model, settings.versions, threads, fetching)
         self.engine = engine = Engine(models, _streams(settings, models), settings)
         for model in models.loaded().values():
             manifest, backend = model.manifest, model.backend
@@ -93,8 +95,8 @@ class Service:
             Infer(inference, settings, decoding),
         ]
         self._routes = Routes(endpoints)
-        self.when_started: Callable[[], None] = lambda: None
-        """Called once, when the service is warm."""
+        self.when_started: Callable[[], Awaitable[None]] = partial(asyncio.sleep, 0)
+        """Called once, when the service is warm; may raise StartupError."""
         self.refusal: StartupError | None = None
         """Why it did not start."""
         app = FastAPI(
@@ -111,10 +113,12 @@ class Service:
         one_worker = OneWorker(settings)
         app.include_router(health.router(engine))
         self.metrics_port: MetricsPort | None = None
-        if settings.metrics_port is None:
-            app.include_router(metrics.router(self.metrics, one_worker))
-        else:
+        if metrics_apart:
             self.metrics_port = MetricsPort(engine, self.pipeline)
+        else:
+            app.include_router(metrics.router(self.metrics, one_worker))
+            if settings.metrics_port is not None:
+                logger.warning("only python -m service opens LARNN_METRICS_PORT: /metrics is here")
         app.include_router(model_admin.router(engine, operators, one_worker))
         app.include_router(shedding.router(engine, operators, one_worker))
         app.include_router(streams_rest.router(engine, settings))
@@ -165,17 +169,18 @@ class Service:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         engine, settings = self.engine, self._settings
-        if self.grpc is not None:
-            try:
+        try:
+            if self.grpc is not None:
                 await self.grpc.start()
-            except StartupError as error:
-                self.refusal = error
-                raise
+            await self.when_started()
+        except StartupError as error:
+            self.refusal = error
+            raise
         engine.start()
-        regular = [asyncio.create_task(_rest_idle_streams(engine, settings.idle_timeout))]
-        if settings.models_poll is not None:
-            regular.append(asyncio.create_task(_follow_models(engine, settings.models_poll)))
-        self.when_started()
+        resting = min(settings.idle_timeout / 4, 15.0)
+        regular = [asyncio.create_task(regularly(resting, partial(_rest_idle_streams, engine)))]
+        if (interval := settings.models_poll) is not None:
+            regular.append(asyncio.create_task(regularly(interval, engine.control.follow)))
         yield
         for task in regular:
             task.cancel()
@@ -195,12 +200,13 @@ class Service:
                 await engine.streams.store.close()
 
 
-def create_app(settings: Settings) -> Service:
-    """The service as an ASGI application. Raises StartupError where it cannot serve."""
-    return Service(settings)
+def create_app(settings: Settings, metrics_apart: bool = False) -> Service:
+    """The service as an ASGI application. `metrics_apart`: whoever runs it opens a port for its
+    `metrics_port`, which has /metrics then. Raises StartupError where it cannot serve."""
+    return Service(settings, metrics_apart)
 
 
-def open_repository(settings: Settings, threads: LoadThreads) -> Repository:
+def open_repository(settings: Settings, fetching: LoadThreads) -> Repository:
     """The folder of the models, filled where they come from elsewhere. Raises StartupError."""
     open_folder = partial(
         Repository,
@@ -212,14 +218,19 @@ def open_repository(settings: Settings, threads: LoadThreads) -> Repository:
     )
     if not is_address(settings.models):
         return open_folder(Path(settings.models))
-    cache = open_cache(settings.models, settings.models_cache.expanduser(), settings.max_model)
+    root = settings.models_cache.expanduser()
+    cache = open_cache(settings.models, root, settings.max_model, settings.fetch_timeout)
     folder = open_folder(cache.root, refresh=cache.refresh)
     try:
-        threads.now(partial(cache.refresh, first=True), f"fetching {settings.models}")
+        refresh = partial(cache.refresh, first=True)
+        refused = fetching.now(refresh, f"fetching {settings.models}")
     except StartupError as error:
         if not folder.names():
             raise
         logger.error("what was fetched before serves: %s", error)
+    else:
+        if refused and not folder.names():
+            raise StartupError(min(refused.values()))
     return folder
 
 
@@ -273,16 +284,8 @@ def _streams(settings: Settings, models: Models) -> Streams:
     )
 
 
-async def _follow_models(engine: Engine, interval: float) -> None:
-    while True:
-        await asyncio.sleep(interval)
-        await engine.control.follow()
-
-
-async def _rest_idle_streams(engine: Engine, idle_timeout: float) -> None:
-    while True:
-        await asyncio.sleep(min(idle_timeout / 4, 15.0))
-        with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
-            await engine.streams.store.health.check()
-            await engine.streams.rest_idle()
-        engine.control.release()
+async def _rest_idle_streams(engine: Engine) -> None:
+    with contextlib.suppress(Unavailable):  # they stay in memory; the store's log says why
+        await engine.streams.store.health.check()
+        await engine.streams.rest_idle()
+    engine.control.release()

@@ -6,6 +6,7 @@ import ipaddress
 import re
 import secrets
 from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -69,8 +70,8 @@ class Settings(BaseSettings):
     root_path: str = ""
     """Path of the service behind a proxy, as /name: requests may have it before their own."""
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Port of /metrics, which the other port then has no more, and of health, which both have; no
-    key is asked for here. Of several processes each takes the next one."""
+    """Port of /metrics, /healthz and /readyz without keys; 0 takes a free one and logs it.
+    /metrics is then there alone. The first of several processes takes it, each other the next."""
     grpc_port: int | None = Field(None, ge=0, le=65535)
     """Port of the Open Inference Protocol's gRPC; 0 takes a free one and logs it."""
     models: str = Field(default_factory=lambda: str(models_folder()))
@@ -88,8 +89,9 @@ class Settings(BaseSettings):
     versions: int = Field(1, ge=1)
     """Versions of one model that serve side by side: those that were loaded last."""
     load_timeout: float = Field(60.0, gt=0)
-    """How long a version may take to be read, loaded and run for the first time, and before that
-    the fetching of all that is new."""
+    """How long a version may take to be read, loaded and run for the first time."""
+    fetch_timeout: float = Field(240.0, gt=0)
+    """How long models may take to be fetched from where they are, all together."""
     max_model: int = Field(2 * 2**30, ge=1)
     """Size of a version's files together."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
@@ -235,7 +237,8 @@ class Settings(BaseSettings):
     @field_validator("served_as")
     @classmethod
     def _a_name_is_one(cls, name: str) -> str:
-        return TypeAdapter(ModelName).validate_python(name)
+        """Empty it is none, as where a chart or a file of variables leaves it so."""
+        return name and TypeAdapter(ModelName).validate_python(name)
 
     @field_validator("models", mode="before")
     @classmethod
@@ -274,6 +277,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "max_connection_age sends streams to other replicas: name a store that they share"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _ports_are_different(self) -> Settings:
+        names = ("port", "metrics_port", "grpc_port", "worker_port")
+        for first, second in combinations(names, 2):
+            if (port := getattr(self, first)) and port == getattr(self, second):
+                raise ValueError(f"{first} and {second} are both {port}: each needs its own")
         return self
 
     @model_validator(mode="after")

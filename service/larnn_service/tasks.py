@@ -38,6 +38,16 @@ class Tasks:
             logger.error("a background task failed", exc_info=error)
 
 
+async def regularly(interval: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Do the work every so many seconds. What it raises is logged, and it is done again."""
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await work()
+        except Exception:
+            logger.exception("what is done every %g s has failed", interval)
+
+
 async def finished(work: Coroutine[Any, Any, T]) -> T:
     """Await work that is not broken off: who is cancelled meanwhile goes when it has ended."""
     task = asyncio.ensure_future(work)

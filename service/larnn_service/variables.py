@@ -10,19 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 PREFIX = "LARNN_"
-_TESTS = (
-    "BROWSER",
-    "DOCKER",
-    "KAFKA",
-    "KSERVE",
-    "LONGEST_CUT",
-    "MOSQUITTO",
-    "NODE",
-    "PEERS",
-    "TOOLS",
-)
-ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS", "KERNELS_LEVEL", *_TESTS))
-"""Names that the command line, training, the native library, tests and benchmarks read."""
+ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS", "KERNELS_LEVEL"))
+"""Names that the command line, training and the native library read."""
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://\S+", re.I)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from larnn_service.backend.model_repository import Repository
+from larnn_service.backend.sources.source import Refused
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import at_start
 from larnn_service.engine.store.memory import MemoryStore
@@ -36,8 +37,12 @@ async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
     toy.publish(tmp_path)
     engines: list[Engine] = []
 
-    def engine(store: MemoryStore | None = None, versions: int = 1) -> Engine:
-        models = at_start(Repository(tmp_path, "cpu"), "toy", versions)
+    def engine(
+        store: MemoryStore | None = None,
+        versions: int = 1,
+        refresh: Callable[[], Refused] = dict,
+    ) -> Engine:
+        models = at_start(Repository(tmp_path, "cpu", refresh=refresh), "toy", versions)
         streams = Streams(
             store or MemoryStore(),
             StreamIds("of all"),

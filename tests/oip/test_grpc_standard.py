@@ -99,4 +99,9 @@ def test_a_new_certificate_is_taken_from_the_files(toy_models: Path, tmp_path: P
             np.testing.assert_array_equal(infer(client, [WINDOW]), [TOTALS])
             client.close()
             shown.append(ssl.get_server_certificate((host, int(port))))
+        process.popen.terminate()
+        assert process.popen.stderr is not None
+        log = process.popen.stderr.read()
+        told = [line for line in log.splitlines() if "gRPC's certificate" in line]
+        assert ["files now" in line for line in told] == [True, False], "once, not for each client"
     assert shown[0] != shown[1] == shown[2]

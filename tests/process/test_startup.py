@@ -27,6 +27,38 @@ def refused(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+LOST = """
+import contextlib, signal, time
+from larnn_service.process.startup import refusals
+
+class Swallows:
+    def __del__(self):
+        signal.raise_signal(signal.{signal})
+
+with refusals():
+    {lost}
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("SIGINT", "Swallows()"),
+        (
+            "SIGTERM",
+            "with contextlib.suppress(BaseException): signal.raise_signal(signal.{signal})",
+        ),
+    ],
+    ids=["in a finalizer", "in a library"],
+)
+def test_a_signal_ends_a_start_whatever_becomes_of_its_exception(name: str, lost: str) -> None:
+    program = LOST.replace("{lost}", lost).replace("{signal}", name)
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(live.PACKAGES)}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, timeout=120)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "variables"),
     [
@@ -51,6 +83,9 @@ def test_every_line_of_a_start_is_json_and_names_odd_variables(toy_models: Path)
     with live.started([sys.executable, "-m", "service", "--port", "0"], variables, live.ROOT) as it:
         assert it.stop() == 0
     lines = [json.loads(line)["message"] for line in it.log]
-    assert lines[0].startswith("LARNN_MAX_STREAM is no setting")
-    assert lines[1].startswith("LARNN_PORT is Kubernetes' word")
+    odd = [line.partition(", ")[0] for line in lines if line.startswith(tuple(LINK))]
+    assert odd == [
+        "LARNN_MAX_STREAM is no setting of this service",
+        "LARNN_PORT is Kubernetes' word of a Service",
+    ]
     assert any("running on" in line for line in lines)

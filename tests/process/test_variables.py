@@ -51,6 +51,15 @@ def test_whoever_starts_it_is_told() -> None:
     assert "enableServiceLinks" in told[2] and "no setting" in told[1]
 
 
+def test_a_name_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LARNN_SERVED_AS", "LARNN_MODEL", "LARNN_ROOT_PATH"):
+        monkeypatch.setenv(name, "")
+    settings = Settings()
+    assert (settings.served_as, settings.model, settings.root_path) == ("", "", "")
+    with pytest.raises(ValidationError):
+        Settings(served_as="No Name")
+
+
 @pytest.mark.parametrize("path", ["larnn", "/a b", "/a//b", "/é"])
 def test_a_path_before_ours_is_a_path(path: str) -> None:
     with pytest.raises(ValidationError, match="say /name"):

@@ -3,16 +3,24 @@ metrics, a new certificate, and time to be taken out of the balance."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
+from pydantic import ValidationError
 from websockets.sync.client import connect
 
+from larnn_service.errors import StartupError
+from larnn_service.process.aside import CONNECTIONS
+from larnn_service.process.server import Server
+from larnn_service.settings import Settings
 from tests import live
 from tests.server.raw import GOOD
 from tests.server.test_access import KEYS, PHONE, bearer
@@ -61,6 +69,39 @@ def test_metrics_have_a_port_of_their_own_without_keys(behind: live.Process) -> 
     rebound = {"Host": "rebound.example"}
     assert httpx.get(f"{behind.metrics}/metrics", headers=rebound).is_success  # it needs keys
     assert httpx.get(f"{behind.url}/metrics", headers=bearer(PHONE)).status_code == 404
+
+
+def test_the_port_of_metrics_has_room_for_scrapers_alone(behind: live.Process) -> None:
+    """Who comes then has the place of the one that has been idle for longest."""
+    host, port = behind.metrics.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as opened:
+        sockets = []
+        for _ in range(CONNECTIONS + 1):
+            one = opened.enter_context(socket.create_connection((host, int(port)), 60))
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert one.recv(2**16).startswith(b"HTTP/1.1 200")
+            sockets.append(one)
+        assert sockets[0].recv(2**16) == b"", "it was closed"
+        sockets[1].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sockets[1].recv(2**16).startswith(b"HTTP/1.1 200")
+
+
+def test_the_port_of_metrics_is_open_before_that_is_said(
+    behind: live.Process, toy_models: Path
+) -> None:
+    """If somebody else has it, the service does not start."""
+    said = ["metrics on" in line for line in behind.log]
+    assert said.index(True) < len(behind.log) - 1, "the last line says that it runs"
+    taken = int(behind.metrics.rpartition(":")[2])
+    with pytest.raises(StartupError, match=f"{taken} cannot be listened on"):
+        Server(Settings(metrics_port=taken, models=toy_models, model="toy"))
+
+
+@pytest.mark.parametrize("names", [*combinations(["port", "metrics_port", "grpc_port"], 2)])
+def test_ports_are_different(names: tuple[str, str]) -> None:
+    with pytest.raises(ValidationError, match=f"{names[0]} and {names[1]} are both 9000"):
+        Settings.model_validate(dict.fromkeys(names, 9000))
+    assert Settings.model_validate(dict.fromkeys(names, 0)), "free ones"
 
 
 def test_after_sigterm_it_goes_on_and_is_not_ready(toy_models: Path) -> None:

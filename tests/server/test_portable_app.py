@@ -131,6 +131,15 @@ def test_binary_answers_too(url: str) -> None:
         assert Talk(socket).say({"type": "end"}) == {"type": "ended", "position": 2}
 
 
+def test_metrics_stay_where_nobody_opens_their_port(
+    toy_models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(Settings(models=toy_models, model="toy", metrics_port=9_000))
+    assert "LARNN_METRICS_PORT: /metrics is here" in caplog.text
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert "larnn_ready 1.0" in client.get("/metrics").text
+
+
 @pytest.mark.parametrize("host", [under_uvicorn, under_hypercorn], ids=["uvicorn", "hypercorn"])
 def test_streams_are_stored_when_the_server_ends(
     host: Any, toy_models: Path, tmp_path: Path

@@ -27,7 +27,9 @@ def load(name: str | None, version: int | None, threads: int) -> Model:
     """
     settings = Settings(concurrency=threads)
     within = LoadThreads(settings.load_timeout)
-    models = at_start(open_repository(settings, within), settings.model, settings.versions, within)
+    fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
+    repository = open_repository(settings, fetching)
+    models = at_start(repository, settings.model, settings.versions, within)
     try:
         return models.wanted(name, version)
     except ServiceError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from larnn_service.contract import MANIFEST_FILE
 
+Key = tuple[str, int]
+"""A model's name, and a version of it."""
 Places = dict[str, dict[int, Path]]
 """The folder of each version, by the model's name."""
 

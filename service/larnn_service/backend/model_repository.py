@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from larnn_service.backend.first_run import run_first
 from larnn_service.backend.initial_arrays import read_arrays
-from larnn_service.backend.layout import Places, by_name, without_name
+from larnn_service.backend.layout import Key, Places, by_name, without_name
 from larnn_service.backend.model_files import VersionFolder
 from larnn_service.backend.onnx_backend import Graph, OnnxAttention, OnnxBackend, Provider
+from larnn_service.backend.sources.source import Refused
 from larnn_service.backend.tokenizer import SentencePieceTokenizer
 from larnn_service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest, Vocabulary
 from larnn_service.errors import StartupError
@@ -23,9 +24,15 @@ from larnn_service.interfaces import Model, Tokenizer
 MAX_BYTES = 2**31
 """Of the files of one version together, where nothing else is said: what one ONNX file may have."""
 
+Stamps = frozenset[tuple[str, int, int, int]]
+"""Of a version's files their names, sizes, times and numbers: others where a file is another."""
+
 
 class Repository:
-    """The folder models/<name>/<version>/, as it is now: nothing is kept of it."""
+    """The folder models/<name>/<version>/, as it is now: nothing is kept of it.
+
+    What the folder raises is StartupError, whatever its file system says.
+    """
 
     def __init__(
         self,
@@ -36,18 +43,31 @@ class Repository:
         max_bytes: int = MAX_BYTES,
         run_within: float = math.inf,
         served_as: str = "",
-        refresh: Callable[[], bool] = lambda: False,
+        refresh: Callable[[], Refused] = dict,
     ) -> None:
         """Each model that is loaded is ready for `runs` concurrent runs; others as `load_model`.
 
         `served_as`: the name of the only model, where it is not the manifest's. `refresh` makes the
-        folder as its source is, and says whether it changed; it raises StartupError.
+        folder as its source is, and says what it could not; it raises StartupError.
         """
-        self.root, self.refresh = root, refresh
+        self.root, self._refresh = root, refresh
         self._max_bytes, self._served_as = max_bytes, served_as
         self._load = partial(
             load_model, provider=provider, runs=runs, max_bytes=max_bytes, run_within=run_within
         )
+
+    def refresh(self) -> Refused:
+        """The folder is as its source is now, but for these. Raises StartupError."""
+        refused = self._refresh().items()
+        return {(self._served_as or name, version): why for (name, version), why in refused}
+
+    def stamps(self) -> dict[Key, Stamps]:
+        """Every version, whole or not, and what tells whether its files have changed."""
+        return {
+            (name, version): _stamps(folder)
+            for name, versions in self._places().items()
+            for version, folder in versions.items()
+        }
 
     def names(self) -> list[str]:
         """Every model with a version, whole or not."""
@@ -81,6 +101,12 @@ class Repository:
         return folder.parent.parent == self.root
 
     def _places(self) -> Places:
+        try:
+            return self._found()
+        except OSError as error:
+            raise StartupError(f"{self.root}: cannot be read ({error.strerror})") from error
+
+    def _found(self) -> Places:
         """Raises StartupError where the setting of a name is for several models."""
         if alone := without_name(self.root):
             manifests = [_manifest(VersionFolder(f, self._max_bytes), named=False) for f in alone]
@@ -129,6 +155,15 @@ def load_model(
     with _blamed(folder / graph.file):
         run_first(backend, attention, contract, contract.initial_state(arrays))
     return Model(manifest, backend, attention, _tokenizer(files, contract.vocabulary), arrays)
+
+
+def _stamps(folder: Path) -> Stamps:
+    """None where the folder cannot be read: as a version it is refused, and the others go on."""
+    try:
+        found = [(path.name, path.stat()) for path in folder.iterdir()]
+    except OSError:
+        return frozenset()
+    return frozenset((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in found)
 
 
 @contextlib.contextmanager

@@ -31,8 +31,8 @@ class MetricsPort:
         return None
 
     def is_reserved(self, head: Head) -> bool:
-        """Each is for health and management."""
-        return True
+        """None is kept back: all are for health and metrics."""
+        return False
 
     def takes_websocket(self, head: Head) -> bool:
         """There is none."""

@@ -8,11 +8,15 @@ import socket
 import ssl
 from functools import partial
 
-from larnn_service.process.sockets import BACKLOG
+from larnn_service.process.sockets import BACKLOG, listen
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import Hub
 
 logger = logging.getLogger(__name__)
+
+
+CONNECTIONS = 64
+"""Open at once: a few scrapers and probes come here, and nobody with work."""
 
 
 class Aside:
@@ -24,7 +28,8 @@ class Aside:
         self._server: asyncio.Server | None = None
 
     async def open(self, context: ssl.SSLContext | None) -> None:
-        """Listen."""
+        """Listen. Raises StartupError."""
+        listen([self._socket])
         self._server = await asyncio.get_running_loop().create_server(
             partial(HttpConnection, self._hub), sock=self._socket, ssl=context, backlog=BACKLOG
         )

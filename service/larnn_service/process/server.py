@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import uvicorn
 
 from larnn_service.app import create_app
-from larnn_service.process.aside import Aside
+from larnn_service.process.aside import CONNECTIONS, Aside
 from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.memory import give_large_blocks_back
@@ -44,7 +45,8 @@ FILES = 128
 def limits(settings: Settings) -> Limits:
     """What clients may hold of the transport; as many connections as there can be open files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    room = max(files - FILES - RESERVE, 1)
+    aside = 0 if settings.metrics_port is None else CONNECTIONS + RESERVE
+    room = max(files - FILES - RESERVE - aside, 1)
     if room < settings.max_connections:
         logger.warning("%d open files leave room for %d connections", files, room)
     return Limits(
@@ -75,8 +77,11 @@ class Server:
         """Raises StartupError."""
         check_exposure(settings)
         check_tls(settings)
-        self.app = app = create_app(settings)
-        self.hub = hub = Hub(app, limits(settings))
+        apart = settings.metrics_port
+        own = None if apart is None else bound(settings.host, apart, shared=False)
+        self.app = app = create_app(settings, metrics_apart=own is not None)
+        most = limits(settings)
+        self.hub = hub = Hub(app, most)
         self.when_ready: Callable[[], None] = lambda: None
         """Called once it is warm; what has connected to a listening socket is served from now."""
         self._settings = settings
@@ -85,10 +90,9 @@ class Server:
         self._stopping = self._ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._aside: Aside | None = None
-        if app.metrics_port is not None:
-            assert settings.metrics_port is not None
-            own = bound(settings.host, settings.metrics_port, shared=False)
-            self._aside = Aside(Hub(app.metrics_port, limits(settings)), own)
+        if own is not None and app.metrics_port is not None:
+            own_hub = Hub(app.metrics_port, replace(most, max_connections=CONNECTIONS))
+            self._aside = Aside(own_hub, own)
         app.when_started = self._started
         if app.grpc is None:  # whose connections nobody counts
             app.engine.alone = lambda: len(hub.connections) == 1
@@ -159,10 +163,10 @@ class Server:
         else:
             self._soon(self.stop)
 
-    def _started(self) -> None:
+    async def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self._aside is not None:
-            self._tasks.start(self._aside.open(self.config.ssl))
+            await self._aside.open(self.config.ssl)
         self.when_ready()
 
     def _reload(self, *_: object) -> None:

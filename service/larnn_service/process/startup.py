@@ -20,6 +20,8 @@ from larnn_service.telemetry import logs
 logger = logging.getLogger(__name__)
 
 _FORMAT = "--log-format"
+SOON = 2.0
+"""Seconds from a signal to the end of a process that does not serve yet."""
 
 
 def read_settings(flags: list[str]) -> Settings:
@@ -43,11 +45,22 @@ def _asks_for_json(flags: Sequence[str]) -> bool:
     return asked == "json"
 
 
+def _end(*_: object) -> None:
+    """Leave what is at work, such as the loading of models, and end with status 0.
+
+    An exception may be lost: in a library that catches all, or where a handler runs in a callback
+    of Python's own. What is left of the process then ends by the alarm.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, SOON)
+    sys.exit(0)
+
+
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
     """Says why the service does not start, and ends quietly on a signal."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, _end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
     try:
         yield

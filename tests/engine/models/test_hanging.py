@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from larnn_service.backend.model_repository import Repository
+from larnn_service.backend.layout import Key
+from larnn_service.backend.model_repository import Repository, Stamps
+from larnn_service.backend.sources.source import Refused
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models import load_threads
 from larnn_service.engine.models.load_threads import LoadThreads
@@ -34,28 +36,29 @@ class SlowDisk(Repository):
     def __init__(self, root: Path) -> None:
         super().__init__(root, "cpu")
         self.hang: dict[tuple[str, int], threading.Event] = {}
-        self.folder = threading.Event()
+        self.folder, self.source = threading.Event(), threading.Event()
         self.folder.set()
+        self.source.set()
 
     def load(self, name: str, version: int) -> Model:
         if (gate := self.hang.get((name, version))) is not None:
             gate.wait()
         return super().load(name, version)
 
-    def names(self) -> list[str]:
-        self.folder.wait()
-        return super().names()
+    def refresh(self) -> Refused:
+        self.source.wait()
+        return {}
 
-    def versions(self, name: str) -> list[int]:
+    def stamps(self) -> dict[Key, Stamps]:
         self.folder.wait()
-        return super().versions(name)
+        return super().stamps()
 
 
 @pytest.fixture
 def disk(own_models: Path) -> Iterator[SlowDisk]:
     disk = SlowDisk(own_models)
     yield disk
-    for gate in [disk.folder, *disk.hang.values()]:
+    for gate in [disk.folder, disk.source, *disk.hang.values()]:
         gate.set()
     for thread in threading.enumerate():
         if thread.name == load_threads.NAME:
@@ -66,8 +69,14 @@ def disk(own_models: Path) -> Iterator[SlowDisk]:
 def engine_on() -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
-    def engine(repository: Repository, within: float, store: SharedStore | None = None) -> Engine:
-        models = at_start(repository, "toy", 1, LoadThreads(within))
+    def engine(
+        repository: Repository,
+        within: float,
+        store: SharedStore | None = None,
+        fetch_within: float = 60,
+    ) -> Engine:
+        fetching = LoadThreads(fetch_within, "LARNN_FETCH_TIMEOUT")
+        models = at_start(repository, "toy", 1, LoadThreads(within), fetching)
         ids = StreamIds("of all")
         streams = Streams(store or SharedStore(), ids, models, Places(10), idle_timeout=60)
         engines.append(Engine(models, streams, Settings(concurrency=1)))
@@ -147,6 +156,22 @@ async def test_a_folder_that_hangs_is_told_and_what_runs_goes_on(
     assert logits.tolist() == [3, 3, 3]
     disk.folder.set()
     assert await states(engine) == {("toy", 1): "serving"}
+
+
+async def test_a_source_that_hangs_keeps_nothing_else_from_being_loaded(
+    disk: SlowDisk,
+    own_models: Path,
+    engine_on: Callable[..., Engine],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = engine_on(disk, 60, fetch_within=0.05)
+    toy.publish(own_models, version=2)
+    disk.source.clear()
+    with pytest.raises(BadModel, match="fetching models took longer than LARNN_FETCH_TIMEOUT"):
+        await engine.control.load("toy")
+    await engine.control.follow()
+    assert "nothing new is fetched: fetching models took longer" in caplog.text
+    assert engine.model("toy").manifest.version == 2
 
 
 def test_at_start_what_hangs_is_told(disk: SlowDisk) -> None:

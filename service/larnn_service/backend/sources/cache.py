@@ -2,158 +2,195 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
+import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from pydantic import ValidationError
-
-from larnn_service.backend.initial_arrays import named_files
-from larnn_service.backend.model_files import VersionFolder
-from larnn_service.backend.sources.source import Found, Source
-from larnn_service.contract import MANIFEST_FILE, Manifest
+from larnn_service.backend.layout import Key, by_name
+from larnn_service.backend.sources.fetch import Fetch, Marks, NotWhole
+from larnn_service.backend.sources.lock import alone
+from larnn_service.backend.sources.source import Found, Refused, Source, said
+from larnn_service.contract import MANIFEST_FILE
 from larnn_service.errors import StartupError
-from larnn_service.tensors import File
 
 logger = logging.getLogger(__name__)
 
 _MARKS = ".marks.json"
-"""In a version's folder: what its source said of each file."""
+"""In a version's folder: the place that it is from, and what the source said of each file."""
 _BEGUN = ".fetch-"
-"""What the name of a folder begins with, while a version is fetched into it."""
-Marks = dict[str, Found]
+"""What the name of a folder begins with, while versions are fetched into it."""
+_Had = dict[Key, tuple[str, Marks]]
+"""What that file says, of each version that is there."""
+
+
+@dataclass
+class _Seen:
+    """A place whose version is not in the folder."""
+
+    marks: Marks
+    key: Key
+    """As its manifest says; without one as the place is called."""
+    why: str = ""
+    """Why it is not to be had."""
+    lasting: bool = False
+    """As long as its files are these."""
+
+    def fails(self, error: StartupError) -> None:
+        self.why, self.lasting = str(error), isinstance(error, NotWhole)
 
 
 class Cache:
     """The folder models/<name>/<version>/ that a source fills."""
 
-    def __init__(self, root: Path, source: Source, address: str, max_bytes: int) -> None:
-        """`max_bytes`: of a version's files together."""
+    def __init__(
+        self, root: Path, source: Source, address: str, max_bytes: int, within: float = math.inf
+    ) -> None:
+        """`max_bytes`: of a version's files together. `within`: seconds, after which a refresh
+        begins no further file."""
         self.root = root
-        self._source, self._address, self._max_bytes = source, address, max_bytes
+        self._source, self._address = source, address
+        self._max_bytes, self._within = max_bytes, within
+        self._seen: dict[PurePosixPath, _Seen] = {}
+        self._refused: Refused = {}
 
-    def refresh(self, first: bool = False) -> bool:
-        """Fetch what the source has and the folder has not. Whether anything changed.
+    def refresh(self, first: bool = False) -> Refused:
+        """Fetch what the source has and the folder has not. What could not be had, and why: it
+        keeps no other version away, and what is not whole is fetched again when it has changed.
 
         Versions that the source has no more stay while streams may rest on them, until the next
         start, which is the `first`. Raises StartupError where the source does not answer, or has no
-        model, and where a version is not as its manifest says: the others are fetched before.
+        model, and where the folder cannot be used.
         """
+        until = time.monotonic() + self._within
+        fetches = self._listed(until)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with alone(self.root, until):
+                self._tidy()
+                refused = self._take(fetches, first)
+        except OSError as error:
+            raise StartupError(f"LARNN_MODELS_CACHE, {self.root}: {said(error)}") from error
+        for key, why in refused.items():
+            if self._refused.get(key) != why:
+                logger.error("a version is not fetched: %s", why)
+        self._refused = refused
+        return refused
+
+    def _listed(self, until: float) -> list[Fetch]:
         try:
             listed = self._source.files()
         except Exception as error:  # of whichever library: each has its own
-            raise StartupError(f"LARNN_MODELS={self._address}: {_said(error)}") from error
-        places = [path.parent for path in map(PurePosixPath, listed) if path.name == MANIFEST_FILE]
-        if not places:
+            raise StartupError(f"LARNN_MODELS={self._address}: {said(error)}") from error
+        places: defaultdict[PurePosixPath, Marks] = defaultdict(dict)
+        for path, found in listed.items():
+            places[PurePosixPath(path).parent][PurePosixPath(path).name] = found
+        fetches = [
+            Fetch(self._source, place, marks, self._max_bytes, until)
+            for place, marks in sorted(places.items())
+            if MANIFEST_FILE in marks
+        ]
+        if not fetches:
             raise StartupError(f"LARNN_MODELS={self._address}: there is no {MANIFEST_FILE}")
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            self._tidy()
-            return self._take(sorted(places), listed, first)
+        return fetches
 
     def _tidy(self) -> None:
         """Remove what a process that was killed has left: nobody else is at work here."""
         for left in self.root.glob(f"{_BEGUN}*/"):
             shutil.rmtree(left)
 
-    def _take(self, places: list[PurePosixPath], listed: Marks, first: bool) -> bool:
-        found = self.root.glob("[!.]*/*")  # `*` alone matches hidden ones, too
-        known = {folder: _marks_of(folder) for folder in found if folder.is_dir()}
-        wrong: list[StartupError] = []
-        kept: set[Path] = set()
-        changed = False
-        for place in places:
-            marks = {
-                path.name: found
-                for path, found in ((PurePosixPath(p), f) for p, f in listed.items())
-                if path.parent == place
-            }
-            same = [folder for folder, had in known.items() if had and had.items() <= marks.items()]
-            try:
-                kept.add(same[0] if same else self._fetch(place, marks))
-                changed = changed or not same
-            except StartupError as error:
-                wrong.append(error)
-        for gone in (known.keys() - kept) if first and not wrong else ():
-            shutil.rmtree(gone)
-        if wrong:
-            raise wrong[0]
-        return changed
-
-    def _fetch(self, place: PurePosixPath, marks: Marks) -> Path:
-        """A version's folder, with the files that its manifest names, and no others."""
+    def _take(self, fetches: list[Fetch], first: bool) -> Refused:
+        marks = {fetch.place: fetch.marks for fetch in fetches}
+        self._seen = {
+            place: seen
+            for place, seen in self._seen.items()
+            if marks.get(place) == seen.marks and (seen.lasting or not seen.why)
+        }
+        had, refused = self._had(), Refused()
+        places: defaultdict[Key, list[tuple[Fetch, Path]]] = defaultdict(list)
         with TemporaryDirectory(dir=self.root, prefix=_BEGUN) as made:
-            folder = Path(made) / "version"
-            folder.mkdir()
-            self._get(place, MANIFEST_FILE, folder, marks)
-            files = VersionFolder(folder, self._max_bytes)
-            try:
-                manifest = Manifest.model_validate_json(files.read(MANIFEST_FILE))
-            except ValidationError as error:
-                field = ".".join(map(str, error.errors()[0]["loc"]))
-                raise self._wrong(place, f"{MANIFEST_FILE}: {field or 'no JSON'}") from error
-            wanted = sorted(_files_of(manifest), key=lambda file: file.file)
-            if sum(marks[f.file].size for f in wanted if f.file in marks) > self._max_bytes:
-                raise self._wrong(place, f"larger than LARNN_MAX_MODEL={self._max_bytes}")
-            for file in wanted:
-                self._get(place, file.file, folder, marks)
-                files.verified(file)
-            told = {name: marks[name] for name in {MANIFEST_FILE, *(f.file for f in wanted)}}
-            (folder / _MARKS).write_text(json.dumps(told))
-            return self._swap(folder, self.root / manifest.name / str(manifest.version))
+            for number, fetch in enumerate(fetches):
+                folder = Path(made) / str(number)
+                key, why = self._look(fetch, folder, had)
+                if why:
+                    refused[key] = self._said(fetch, why)
+                else:
+                    places[key].append((fetch, folder))
+            for key, found in places.items():
+                fetch, folder = found[0]
+                if len(found) > 1:
+                    both = " and ".join(str(fetch.place) for fetch, _ in found)
+                    why = f"both are {key[0]}/{key[1]}; leave one of them"
+                    refused[key] = f"LARNN_MODELS={self._address}: {both}: {why}"
+                elif why := self._fetch(fetch, key, folder):
+                    refused[key] = self._said(fetch, why)
+        for gone in (had.keys() - places.keys()) if first and not refused else ():
+            shutil.rmtree(self._folder(gone))
+        return refused
 
-    def _get(self, place: PurePosixPath, name: str, folder: Path, marks: Marks) -> None:
-        if name not in marks:
-            raise self._wrong(place, f"{name} is not there")
+    def _look(self, fetch: Fetch, folder: Path, had: _Had) -> tuple[Key, str]:
+        """Which version is at this place, and why it is not to be had."""
+        if (seen := self._seen.get(fetch.place)) is not None:
+            return seen.key, seen.why
+        for key, (place, marks) in had.items():
+            if place == str(fetch.place) and marks.items() <= fetch.marks.items():
+                return key, ""
+        seen = self._seen[fetch.place] = _Seen(fetch.marks, _called(fetch.place))
         try:
-            self._source.fetch(str(place / name), folder / name)
-        except Exception as error:
-            raise self._wrong(place, f"{name}: {_said(error)}") from error
+            manifest = fetch.manifest(folder)
+            seen.key = manifest.name, manifest.version
+        except StartupError as error:
+            seen.fails(error)
+        return seen.key, seen.why
 
-    def _swap(self, folder: Path, place: Path) -> Path:
-        """The folder takes the place of what was there. Files that somebody reads stay readable."""
+    def _fetch(self, fetch: Fetch, key: Key, folder: Path) -> str:
+        """The version, unless the folder has it. Why it is not to be had."""
+        if (seen := self._seen.get(fetch.place)) is None:
+            return ""
+        try:
+            marks = fetch.whole(folder)
+        except StartupError as error:
+            seen.fails(error)
+            return seen.why
+        (folder / _MARKS).write_text(json.dumps([str(fetch.place), marks]))
+        place = self._folder(key)
         place.parent.mkdir(exist_ok=True)
-        if place.exists():
-            place.rename(folder.parent / "before")
+        if place.exists():  # files that somebody reads stay readable
+            place.rename(f"{folder}-before")
         folder.rename(place)
-        logger.info("%s/%s is fetched from %s", place.parent.name, place.name, self._address)
-        return place
+        logger.info("%s/%d is fetched from %s", *key, self._address)
+        del self._seen[fetch.place]
+        return ""
 
-    def _wrong(self, place: PurePosixPath, why: str) -> StartupError:
-        return StartupError(f"LARNN_MODELS={self._address}: {place}: {why}")
+    def _said(self, fetch: Fetch, why: str) -> str:
+        return f"LARNN_MODELS={self._address}: {fetch.place}: {why}"
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Several processes may share the folder."""
-        with open(self.root / ".lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _folder(self, key: Key) -> Path:
+        return self.root / key[0] / str(key[1])
+
+    def _had(self) -> _Had:
+        found = by_name(self.root).items()
+        return {
+            (name, version): _marks(folder)
+            for name, versions in found
+            for version, folder in versions.items()
+        }
 
 
-def _marks_of(folder: Path) -> Marks:
+def _marks(folder: Path) -> tuple[str, Marks]:
     try:
-        told = json.loads((folder / _MARKS).read_text())
-        return {name: Found(*each) for name, each in told.items()}
-    except (OSError, ValueError, TypeError):
-        return {}
+        place, told = json.loads((folder / _MARKS).read_text())
+        return place, {name: Found(*each) for name, each in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return "", {}
 
 
-def _files_of(manifest: Manifest) -> set[File]:
-    """Every file that the service reads of a version, beside the manifest."""
-    contract = manifest.contract
-    graphs = [graph for graph in (manifest.graph, manifest.attention) if graph is not None]
-    found: list[File] = [file for graph in graphs for file in (graph, *graph.data)]
-    if contract.vocabulary is not None and contract.vocabulary.tokenizer is not None:
-        found.append(contract.vocabulary.tokenizer)
-    found += [file for _, file in named_files(contract)]
-    return {File(file=file.file, sha256=file.sha256) for file in found}
-
-
-def _said(error: Exception) -> str:
-    """The first line of what a library says."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
+def _called(place: PurePosixPath) -> Key:
+    """Name and version by the path; no version is 0."""
+    number = place.name if place.name.isascii() and place.name.isdecimal() else ""
+    return (place.parent.name, int(number)) if number else (place.name, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from larnn_service.backend.sources.registry import Registered
 from larnn_service.backend.sources.source import Source
 from larnn_service.errors import StartupError
 
-_KINDS: dict[str, tuple[str, Callable[[str], Source]]] = {
+_KINDS: dict[str, tuple[str, Callable[[str, float], Source]]] = {
     "s3://": ("s3", bucket),
-    "hf://": ("hf", hub),
-    "models:/": ("mlflow", Registered),
+    "hf://": ("hf", lambda address, _: hub(address)),
+    "models:/": ("mlflow", lambda address, _: Registered(address)),
 }
-"""By the beginning of an address the extra that it needs, and what makes its source."""
+"""By the beginning of an address the extra that it needs, and what makes its source
+of it and of the seconds that a fetch may take."""
 
 
 def is_address(models: str) -> bool:
@@ -25,12 +27,12 @@ def is_address(models: str) -> bool:
     return models.startswith(tuple(_KINDS))
 
 
-def open_cache(address: str, folder: Path, max_bytes: int) -> Cache:
-    """The cache of this address below the folder. Raises StartupError."""
+def open_cache(address: str, folder: Path, max_bytes: int, within: float = math.inf) -> Cache:
+    """The cache of this address below the folder; otherwise as `Cache`. Raises StartupError."""
     kind = next(kind for kind in _KINDS if address.startswith(kind))
     extra, make = _KINDS[kind]
     try:
-        source = make(address)
+        source = make(address, within)
     except ImportError as error:
         raise StartupError(
             f"LARNN_MODELS={address} needs packages that are not installed: "
@@ -41,4 +43,4 @@ def open_cache(address: str, folder: Path, max_bytes: int) -> Cache:
     except Exception as error:
         raise StartupError(f"LARNN_MODELS={address}: {error}") from error
     own = hashlib.sha256(address.encode()).hexdigest()[:16]
-    return Cache(folder / own, source, address, max_bytes)
+    return Cache(folder / own, source, address, max_bytes, within)

@@ -99,6 +99,9 @@ class _Certificate:
     def __init__(self, key: Path, chain: Path) -> None:
         self._files = key, chain
         self._seen = self._read()
+        self._said = ""
+        """What was wrong with the files that were seen last: it is logged once, and not for each
+        connection."""
 
     def now(self) -> Any:
         """The first configuration."""
@@ -112,9 +115,13 @@ class _Certificate:
                 return None
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(self._files[1], self._files[0])
-        except (OSError, ssl.SSLError):  # half of it is written
+        except (OSError, ssl.SSLError) as error:  # such as half of it is written
+            if (why := str(error)) != self._said:
+                self._said = why
+                logger.error("gRPC's certificate stays as it was: %s", why)
             return None
-        self._seen = found
+        self._seen, self._said = found, ""
+        logger.info("gRPC's certificate is that of the files now")
         return self.now()
 
     def _read(self) -> tuple[bytes, bytes]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from larnn_service.backend.model_repository import Repository
+from larnn_service.backend.layout import Key
+from larnn_service.backend.model_repository import Repository, Stamps
+from larnn_service.backend.sources.source import Refused
 from larnn_service.contract import Contract
-from larnn_service.engine.models.registry import Key, Models, key
+from larnn_service.engine.models.registry import Models, key
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import (
     BadModel,
     Conflict,
+    Internal,
     ServiceError,
-    StartupError,
     UnknownModel,
     quoted,
 )
@@ -57,13 +61,21 @@ class ModelControl:
         self._streams = streams
         self._changing = asyncio.Lock()
         self._refused: dict[Key, str] = {}
-        self._followed = set(models.loaded())
-        """The versions that the folder had when it was last followed."""
+        self._unfetched: Refused = {}
+        self._followed = models.stamps
+        """The versions that the folder has had, as they were when they were last looked at."""
 
     async def index(self, name: str | None = None) -> list[VersionState]:
-        """Every version in the folder, and every one that runs; those of one model where named."""
+        """Every version in the folder, and every one that runs; those of one model where named.
+
+        Raises Internal where the folder cannot be read: the log alone names it.
+        """
         self.release()
-        on_disk = await self._models.look(_on_disk)
+        try:
+            on_disk = (await self._models.look(_stamps)).keys()
+        except BadModel as error:
+            logger.error("the models are not listed: %s", error.detail)
+            raise Internal() from error
         running = self._models.loaded()
         streams = Counter(key(stream.model) for stream in self._streams)
         return [
@@ -79,27 +91,37 @@ class ModelControl:
         where it is not whole or takes too long, Conflict where it runs already from another graph:
         then what has served until now goes on.
         """
+        await self._refresh()
         async with self._changing:
-            self.release()
-            await self._refresh()
-            versions = await self._models.look(lambda folder: folder.versions(name))
-            if not versions or version not in (None, *versions):
+            now = await self._models.look(_stamps)
+            there = {of for model, of in now if model == name}
+            unfetched = {of: why for (model, of), why in self._unfetched.items() if model == name}
+            version = max({*there, *unfetched}, default=0) if version is None else version
+            if version in unfetched:
+                raise BadModel(unfetched[version])
+            if version not in there:
                 raise UnknownModel(
-                    f"the models folder has no {_said(name, version)}; GET /models lists it"
+                    f"the models folder has no {_said(name, version or None)}; GET /models lists it"
                 )
-            version = versions[-1] if version is None else version
-            try:
-                model = await self._models.read(name, version)
-            except ServiceError as error:
-                self._refused[name, version] = error.detail
-                self._streams.metrics.loads.labels(name, "refused").inc()
-                raise
-            self._refused.pop((name, version), None)
-            self._models.serve(model)
-            self._streams.metrics.loads.labels(name, "loaded").inc()
-            self.release()
-            logger.info("%s/%d serves on %s", name, version, model.backend.provider)
-            return model
+            return await self._take((name, version), now)
+
+    async def _take(self, found: Key, now: Mapping[Key, Stamps]) -> Model:
+        """This version serves. `now`: what the folder has. Raises as `load`."""
+        self.release()
+        self._followed[found] = now[found]
+        try:
+            model = await self._models.read(*found)
+        except ServiceError as error:
+            if not isinstance(error, BadModel):  # it may go next time
+                del self._followed[found]
+            self._refuse(found, error.detail)
+            raise
+        self._refused.pop(found, None)
+        self._models.serve(model)
+        self._streams.metrics.loads.labels(found[0], "loaded").inc()
+        self.release()
+        logger.info("%s/%d serves on %s", *found, model.backend.provider)
+        return model
 
     async def unload(self, name: str, version: int | None = None) -> None:
         """Let a version take no new work, all of the model's unless named. Raises UnknownModel."""
@@ -115,35 +137,64 @@ class ModelControl:
 
         What cannot be loaded is logged, and what has served until now goes on.
         """
-        try:
-            await self._refresh()
-            names = await self._models.look(Repository.names)
-        except ServiceError as error:
-            return logger.error("nothing is reloaded: %s", error.detail)
-        for name in sorted({*names, *self._models}):
-            try:
-                await (self.load(name) if name in names else self.unload(name))
-            except ServiceError as error:
-                logger.error("%s is not reloaded: %s", name, error.detail)
+        if not (now := await self._look()):
+            return logger.error("nothing is reloaded: the models folder has no version")
+        await self._take_newest(now, now.keys())
+        for name in self._models.keys() - {name for name, _ in now}:
+            with contextlib.suppress(UnknownModel):  # somebody else has unloaded it
+                await self.unload(name)
 
     async def follow(self) -> None:
-        """Reload where the folder, or the source that fills it, is not as it was last."""
-        try:
-            changed = await self._refresh()
-            now = await self._models.look(_on_disk)
-        except ServiceError as error:
-            return logger.error("the models are not looked at: %s", error.detail)
-        if changed or now != self._followed:
-            self._followed = now
-            await self.reload()
+        """Load what has come to the folder, or has changed there, since it was last followed.
 
-    async def _refresh(self) -> bool:
-        """The folder as its source is now, and whether that changed it. Raises BadModel, and Full
-        where it takes too long."""
+        What is gone stays: a listing may fail, and a version come back.
+        """
+        now = await self._look()
+        await self._take_newest(now, {key for key in now if now[key] != self._followed.get(key)})
+
+    async def _look(self) -> dict[Key, Stamps]:
+        """What the folder has, as its source is now; nothing where it cannot be read."""
         try:
-            return await self._models.look(lambda folder: folder.refresh())
-        except StartupError as error:
-            raise BadModel(str(error)) from error
+            await self._refresh()
+        except ServiceError as error:
+            logger.error("nothing new is fetched: %s", error.detail)
+        try:
+            return await self._models.look(_stamps)
+        except ServiceError as error:
+            logger.error("the models are not looked at: %s", error.detail)
+            return {}
+
+    async def _take_newest(self, now: Mapping[Key, Stamps], changed: Collection[Key]) -> None:
+        """Of each model's versions that changed the highest that can be loaded, if no other one is
+        above it; what answers now is replaced by none that is older."""
+        self._followed.update({key: now[key] for key in changed})
+        for name in sorted({name for name, _ in changed}):
+            answering = self._models[name].manifest.version if name in self._models else 0
+            refused = False
+            for version in sorted((of for model, of in now if model == name), reverse=True):
+                found = name, version
+                if found not in changed and found in self._refused:
+                    continue
+                if found not in changed or (refused and version <= answering):
+                    break
+                try:
+                    async with self._changing:
+                        await self._take(found, now)
+                    break
+                except ServiceError as error:
+                    refused = True
+                    logger.error("%s/%d is not loaded: %s", name, version, error.detail)
+
+    async def _refresh(self) -> None:
+        """The folder as its source is now. Raises BadModel where that does not answer."""
+        unfetched = await self._models.refresh()
+        for found in unfetched.items() - self._unfetched.items():
+            self._refuse(*found)
+        self._unfetched = unfetched
+
+    def _refuse(self, found: Key, why: str) -> None:
+        self._refused[found] = why
+        self._streams.metrics.loads.labels(found[0], "refused").inc()
 
     async def migrate(self, name: str, version: int | None = None) -> int:
         """Move the model's streams, those of one version where named, to the one that answers.
@@ -178,7 +229,7 @@ class ModelControl:
         if version == current:
             return []
         with_streams = {key(stream.model) for stream in self._streams}
-        candidates = sorted(await self._models.look(_on_disk) | self._models.loaded().keys())
+        candidates = sorted((await self._models.look(_stamps)).keys() | self._models.loaded())
         sources = []
         for candidate in candidates:
             if candidate[0] != name or candidate[1] == current:
@@ -208,8 +259,8 @@ class ModelControl:
                 if running is None
                 else running.manifest
             )
-        except StartupError as error:
-            return f"everything ({error})"
+        except BadModel as error:
+            return f"everything ({error.detail})"
         mine = manifest.contract
         fields = Contract.model_fields
         return next((f for f in fields if getattr(mine, f) != getattr(contract, f)), None)
@@ -227,8 +278,8 @@ class ModelControl:
         return VersionState(name, version, state, answers, streams, on_disk, reason)
 
 
-def _on_disk(folder: Repository) -> set[Key]:
-    return {(name, version) for name in folder.names() for version in folder.versions(name)}
+def _stamps(folder: Repository) -> dict[Key, Stamps]:
+    return folder.stamps()
 
 
 def _said(name: str, version: int | None) -> str:

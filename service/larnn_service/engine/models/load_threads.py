@@ -32,9 +32,9 @@ class Late(StartupError):
 class LoadThreads:
     """Each piece of work has a daemon thread of its own, and a deadline."""
 
-    def __init__(self, within: float = math.inf) -> None:
-        """Seconds for each piece of work, or infinitely many."""
-        self._within = None if within == math.inf else within
+    def __init__(self, within: float = math.inf, setting: str = "LARNN_LOAD_TIMEOUT") -> None:
+        """Seconds for each piece of work, or infinitely many; `setting`: where they are from."""
+        self._within, self._setting = None if within == math.inf else within, setting
         self._places = asyncio.Semaphore(AT_WORK)
         self._left: list[threading.Thread] = []
 
@@ -75,4 +75,4 @@ class LoadThreads:
         return thread, result
 
     def _late(self, what: str) -> Late:
-        return Late(f"{what} took longer than LARNN_LOAD_TIMEOUT, {self._within:g} s: given up")
+        return Late(f"{what} took longer than {self._setting}, {self._within:g} s: given up")

@@ -8,14 +8,15 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from larnn_service.backend.model_repository import Repository
+from larnn_service.backend.layout import Key
+from larnn_service.backend.model_repository import Repository, Stamps
+from larnn_service.backend.sources.source import Refused
 from larnn_service.contract import GraphFile
 from larnn_service.engine.models.load_threads import Late, LoadThreads
 from larnn_service.errors import BadModel, Conflict, Full, StartupError, UnknownModel
 from larnn_service.interfaces import Model
 
 T = TypeVar("T")
-Key = tuple[str, int]
 BUNDLED = "larnn-har"
 """The default model of a folder that has several."""
 
@@ -35,11 +36,15 @@ class Models(Mapping[str, Model]):
         default: str,
         keep: int = 1,
         threads: LoadThreads | None = None,
+        fetching: LoadThreads | None = None,
+        stamps: Mapping[Key, Stamps] | None = None,
     ) -> None:
         """`keep`: how many versions of one model may serve side by side. `threads`: for whatever
-        the repository is asked."""
+        the repository is asked, `fetching` for what it asks its source. `stamps`: of the versions
+        that it had when these were loaded."""
         self._repository = repository
-        self._threads = threads or LoadThreads()
+        self._threads, self._fetching = threads or LoadThreads(), fetching or LoadThreads()
+        self.stamps = dict(stamps or {})
         self.default = default
         self._keep = keep
         self._serving: dict[str, dict[int, Model]] = {}
@@ -126,11 +131,22 @@ class Models(Mapping[str, Model]):
             return running
 
     async def look(self, work: Callable[[Repository], T]) -> T:
-        """What is in the folder, by the repository. Raises Full where that takes too long."""
+        """What is in the folder, by the repository. Raises BadModel, and Full where that takes too
+        long."""
         try:
             return await self._threads.run(partial(work, self._repository), "the models folder")
         except Late as error:
             raise Full(f"{error}; try again", retry_after=1) from error
+        except StartupError as error:
+            raise BadModel(str(error)) from error
+
+    async def refresh(self) -> Refused:
+        """The folder is as its source is now, but for these. Raises BadModel where the source does
+        not answer."""
+        try:
+            return await self._fetching.run(self._repository.refresh, "fetching models")
+        except StartupError as error:
+            raise BadModel(str(error)) from error
 
     async def _load(self, name: str, version: int) -> Model:
         load = partial(self._repository.load, name, version)
@@ -177,7 +193,11 @@ def _graphs(model: Model) -> tuple[GraphFile, GraphFile | None]:
 
 
 def at_start(
-    repository: Repository, default: str, keep: int, threads: LoadThreads | None = None
+    repository: Repository,
+    default: str,
+    keep: int,
+    threads: LoadThreads | None = None,
+    fetching: LoadThreads | None = None,
 ) -> Models:
     """The newest versions of every model serve. Without a `default` the only one there is answers
     a request that names none, or BUNDLED.
@@ -186,12 +206,22 @@ def at_start(
     """
     threads = threads or LoadThreads()
     root = repository.root
-    default, newest = threads.now(lambda: _newest(repository, default, keep), "the models folder")
+    what = "the models folder"
+    stamps = threads.now(repository.stamps, what)
+    default, newest = threads.now(lambda: _newest(repository, default, keep), what)
     serving = [
         threads.now(partial(repository.load, name, version), f"{root}: loading {name}/{version}")
         for name, version in newest
     ]
-    return Models(repository, serving, default=default, keep=keep, threads=threads)
+    return Models(
+        repository,
+        serving,
+        default=default,
+        keep=keep,
+        threads=threads,
+        fetching=fetching,
+        stamps=stamps,
+    )
 
 
 def _newest(repository: Repository, default: str, keep: int) -> tuple[str, list[Key]]:
