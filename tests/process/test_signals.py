@@ -12,7 +12,7 @@ SIGNALS = 2_000
 CHILD = """
 import signal, sys, threading
 from concurrent.futures import Future
-from larnn_service.process.signals import wait_for
+from larnn_service.signals import wait_for
 
 ended, heard = Future(), threading.Semaphore(0)
 

@@ -24,9 +24,9 @@ from larnn_service.process.aside import CONNECTIONS, Aside
 from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.memory import give_large_blocks_back
-from larnn_service.process.signals import wait_for
 from larnn_service.process.sockets import BACKLOG, bound
 from larnn_service.settings import Settings
+from larnn_service.signals import wait_for
 from larnn_service.tasks import Tasks, do
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import RESERVE, Hub, Limits

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from larnn_service.errors import StartupError
+from larnn_service.signals import wait_for
 from larnn_service.tasks import do
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class LoadThreads:
         """What comes of the work; blocks. `what`: its name in an error. Raises Late."""
         thread, result = self._start(work, what)
         try:
-            return result.result(self._within)
+            return wait_for(result, self._within)
         except TimeoutError:
             self._left.append(thread)
             raise self._late(what) from None

@@ -1,20 +1,29 @@
-"""Waiting in the main thread, so that no signal is missed."""
+"""Waiting so that no signal is missed."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import socket
+import threading
+import time
 from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
-def wait_for(ended: Future[None]) -> None:
-    """Wait until it has a result, while the handlers of signals run here.
+def wait_for(ended: Future[T], within: float | None = None) -> T:
+    """What it is given. In the main thread the handlers of signals run meanwhile.
 
     A lock does not do: Python runs a handler in the main thread, and nothing wakes that where the
     signal comes just before it begins to wait for the lock, or to another thread. The byte that
-    each signal leaves in a socket stays until it is read. Raises what `ended` was given.
+    each signal leaves in a socket stays until it is read. Raises what `ended` was given, and
+    TimeoutError after `within` seconds.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return ended.result(within)
+    until = None if within is None else time.monotonic() + within
     here, there = socket.socketpair()
     with here, there:
         there.setblocking(False)
@@ -22,10 +31,12 @@ def wait_for(ended: Future[None]) -> None:
         try:
             ended.add_done_callback(lambda _: _wake(there))
             while not ended.done():
+                if until is not None:
+                    here.settimeout(max(until - time.monotonic(), 0.001))
                 here.recv(4096)
         finally:
             signal.set_wakeup_fd(before)
-    ended.result()
+    return ended.result()
 
 
 def _wake(there: socket.socket) -> None:
