@@ -234,6 +234,7 @@ def _grpc_server(
     if settings.grpc_port is None:
         return None
     try:
+        from larnn_service.endpoints.oip.grpc_arrival import Arrival
         from larnn_service.endpoints.oip.grpc_methods import Calls
         from larnn_service.endpoints.oip.grpc_server import GrpcServer
         from larnn_service.endpoints.oip.grpc_servicer import Doors
@@ -243,7 +244,8 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install 'larnn[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    return GrpcServer(Doors(calls, gate, engine, settings), engine, settings)
+    arrival = Arrival(settings)
+    return GrpcServer(Doors(calls, gate, engine, arrival), engine, arrival, settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

@@ -132,10 +132,9 @@ def handshake(*headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def half_a_grpc_message(target: Target) -> None:
+async def half_a_grpc_message(path: bytes, target: Target) -> None:
     """A call whose message announces 4 MiB, and stops a byte before its end."""
     assert target.grpc is not None
-    path = b"/inference.GRPCInferenceService/ModelInfer"
     fields = [
         (b":method", b"POST"),
         (b":scheme", b"http"),
@@ -209,7 +208,9 @@ ATTACKS = (
     Attack("half a body", 2, endless(request("/classify", b"{", size=100)), 400),
     Attack("half a handshake", 2, endless(handshake()[:-4]), 400),
     Attack("handshakes that nobody can read", 2, endless(handshake("X: " + "x" * 9000))),
-    Attack("half a gRPC message", 2, half_a_grpc_message),
+    Attack("half a gRPC message", 2, partial(half_a_grpc_message, b"/inference.GRPCInferenceService/ModelInfer")),
+    Attack("half a gRPC message of health", 2, partial(half_a_grpc_message, b"/grpc.health.v1.Health/Watch")),
+    Attack("half a gRPC message of reflection", 2, partial(half_a_grpc_message, b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
     Attack("silent gRPC connections", 2, silent_grpc, 200),
     Attack("large numbers in a shape", 3, refused(INFER, SHAPE.encode()), 4),
     Attack("a NaN at the end", 3, refused("/classify", NAN), 4),
