@@ -64,13 +64,14 @@ class StreamDecoder:
             options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
             return ChunkRequest(offset, steps, options, acked)
         contract = model.manifest.contract
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * contract.input.width, TOKEN)
+        beside = BESIDE + self._max_chunk_steps * TOKEN
+        most = max(beside, BESIDE + self._max_chunk_steps * NUMBER * contract.input.width)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
                 f"the most that may be, takes no more than {most}"
             )
-        decoded = decode_json(FROM_CLIENT, message)
+        decoded = decode_json(FROM_CLIENT, message, beside)
         if not isinstance(decoded, ChunkMessage):
             return None
         if self._form.samples is not None:

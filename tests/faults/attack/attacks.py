@@ -178,6 +178,8 @@ SHAPE = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": BIG, "
 ROWS = "[" + ",".join(["[1, 2]"] * 200_000)
 NAN = ('{"sequences": [' + ROWS + ", [NaN, 1]]]}").encode()
 EMPTY = ('{"sequences": [' + ",".join(["[[]]"] * 300_000) + "]}").encode()
+NULLS = b'{"inputs": [' + b",".join([b'[{"a": null}]'] * 9_000) + b"]}"
+DEEP = b'{"inputs": ' + b'{"a": [' * 15_000 + b"null" + b"]}" * 15_000 + b"}"
 NAMED = b'{"%s": 1}' % (b"x" * MIB)
 NPY = (
     b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 1, 2), }"
@@ -215,6 +217,8 @@ ATTACKS = (
     Attack("large numbers in a shape", 3, refused(INFER, SHAPE.encode()), 4),
     Attack("a NaN at the end", 3, refused("/classify", NAN), 4),
     Attack("empty rows", 3, refused("/classify", EMPTY), 4),
+    Attack("nulls, wide", 3, refused(INFER, NULLS), 4),
+    Attack("nulls, deep", 3, refused(INFER, DEEP), 4),
     Attack("a long field name", 3, refused("/classify", NAMED), 4),
     Attack("truth as a size of an array", 3, refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
     Attack("brackets", 3, refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
