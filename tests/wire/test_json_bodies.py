@@ -65,7 +65,7 @@ def test_a_large_text_has_few_arrays_and_little_beside_them(beside: int) -> None
 
 
 def test_nulls_are_found_in_as_many_fields_as_a_body_has() -> None:
-    inputs = [
+    inputs: list[dict[str, Any]] = [
         {"name": f"x{n}", "datatype": "FP32", "shape": [1], "data": [0], "parameters": None}
         for n in range(15)
     ]
