@@ -154,6 +154,27 @@ def test_the_open_inference_protocol_takes_them_as_parameters(client: httpx.Clie
     assert near(ended.json()["outputs"][0]["data"], 3)
 
 
+@pytest.mark.parametrize("again", [{}, {"units": "mg"}, {"axes": "left=-left"}, TOLD])
+def test_an_ended_sequence_begins_anew_in_any_units(
+    client: httpx.Client, again: dict[str, str]
+) -> None:
+    name = f"anew {sorted(again)} {again.get('units')}"
+
+    def infer(**parameters: Any) -> httpx.Response:
+        x = {"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "data": [1, 1]}
+        body = {"inputs": [x], "parameters": {"sequence_id": name} | parameters}
+        return client.post("/v2/models/toy/infer", json=body)
+
+    assert infer(sequence_start=True, sequence_end=True, units="m/s²").status_code == 200
+    gone = infer(**again)
+    assert gone.status_code == 410, gone.text
+    begun = infer(sequence_start=True, **again)
+    assert begun.status_code == 200, begun.text
+    assert begun.json()["parameters"]["position"] == 1
+    other = infer(sequence_start=True, units="cm/s²")
+    assert other.status_code == 409, other.text
+
+
 def test_a_restart_keeps_them(own_models: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'streams.db'}"
     with live.running(models=own_models, model="toy", store=store) as url:

@@ -16,7 +16,7 @@ from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
 from larnn_service.engine.streams.chunk import Advanced, Chunk
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.errors import BadValue, Conflict, UnknownStream, quoted
+from larnn_service.errors import BadValue, Conflict, Expired, UnknownStream, quoted
 from larnn_service.interfaces import Floats, Model, RowState
 from larnn_service.tasks import finished, result_of
 from larnn_service.telemetry.calls import concerns
@@ -65,7 +65,7 @@ class Sequences:
                 stream = await self._start(starting, name, part, len(steps), wanted, owner)
             else:
                 stream = await self._find(name, part, owner)
-                steps = part.steps(stream.model, stream.conversion)
+                steps = _steps(part, stream)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
                     f"sequence {quoted(part.name)!r} runs on version {stream.checkpoint.version}; "
@@ -85,10 +85,16 @@ class Sequences:
         if part.offset not in (None, 0):
             raise BadValue(f"offset {part.offset}: a sequence starts at 0")
         state = part.start(model)
-        stream = await self._engine.open(model, key, owner, state, wanted)
-        if stream.checkpoint.ended:  # the name is free again
+        begin = partial(self._engine.open, model, key, owner, state, wanted)
+        try:
+            stream = await begin()
+        except Conflict:
+            stream = await self._find(key, part, owner)
+            if not stream.checkpoint.ended:
+                raise
+        if stream.checkpoint.ended:  # the name is free again, whatever it was opened with
             await self._engine.streams.remove(stream.id)
-            stream = await self._engine.open(model, key, owner, state, wanted)
+            stream = await begin()
         repeated = part.offset == 0 and stream.checkpoint.position <= steps
         if stream.checkpoint.position and not repeated:
             raise Conflict(
@@ -106,3 +112,15 @@ class Sequences:
                 "sequence_start with its first request"
             )
         return await self._engine.resume(stream_id, owner)
+
+
+def _steps(part: Part, stream: Stream) -> Floats:
+    """The part's steps; of a sequence that has ended it is said so, rather than how it began."""
+    try:
+        return part.steps(stream.model, stream.conversion)
+    except Conflict:
+        if stream.checkpoint.ended:
+            raise Expired(
+                f"sequence {quoted(part.name)!r} has ended: send sequence_start to begin it anew"
+            ) from None
+        raise
