@@ -84,7 +84,7 @@ class Service:
         self._decoding = decoding = Decoding()
         self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
-        inference = Inference(engine, settings)
+        inference = Inference(engine, settings, decoding)
         operators = Operators(settings)
         repository = ModelRepository(engine, operators)
         endpoints: list[Endpoint] = [

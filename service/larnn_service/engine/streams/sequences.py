@@ -6,7 +6,7 @@ The name is the stream's key in the store, so a sequence goes on at any replica 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
@@ -28,14 +28,14 @@ class Part:
 
     name: int | str
     """The client's; 5 and "5" are two sequences."""
-    steps: Callable[[Model, Conversion | None], Floats]
+    steps: Callable[[Model, Conversion | None], Awaitable[Floats]]
     """[steps, channels], as this model takes them; raises where it does not."""
     starts: bool = False
     ends: bool = False
     offset: int | None = None
     """Steps sent before. Without it a part goes on where the sequence is, also when sent again."""
     acked: int | None = None
-    start: Callable[[Model], RowState | None] = lambda model: None
+    start: Callable[[Model], Awaitable[RowState | None]] | None = None
     """The state before the first step where the client gave context; raises where it may not."""
     conversion: Callable[[Model], Conversion | None] = lambda model: None
     """What makes the client's numbers the model's; raises where that cannot be."""
@@ -61,11 +61,11 @@ class Sequences:
             if part.starts:
                 starting = self._engine.model(model, version)
                 wanted = part.conversion(starting)
-                steps = part.steps(starting, wanted)
+                steps = await part.steps(starting, wanted)
                 stream = await self._start(starting, name, part, len(steps), wanted, owner)
             else:
                 stream = await self._find(name, part, owner)
-                steps = _steps(part, stream)
+                steps = await _steps(part, stream)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
                     f"sequence {quoted(part.name)!r} runs on version {stream.checkpoint.version}; "
@@ -84,7 +84,7 @@ class Sequences:
         """A stream before its first step, or the one that the same request has started."""
         if part.offset not in (None, 0):
             raise BadValue(f"offset {part.offset}: a sequence starts at 0")
-        state = part.start(model)
+        state = None if part.start is None else await part.start(model)
         begin = partial(self._engine.open, model, key, owner, state, wanted)
         try:
             stream = await begin()
@@ -114,10 +114,10 @@ class Sequences:
         return await self._engine.resume(stream_id, owner)
 
 
-def _steps(part: Part, stream: Stream) -> Floats:
+async def _steps(part: Part, stream: Stream) -> Floats:
     """The part's steps; of a sequence that has ended it is said so, rather than how it began."""
     try:
-        return part.steps(stream.model, stream.conversion)
+        return await part.steps(stream.model, stream.conversion)
     except Conflict:
         if stream.checkpoint.ended:
             raise Expired(
