@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -180,6 +181,7 @@ NAN = ('{"sequences": [' + ROWS + ", [NaN, 1]]]}").encode()
 EMPTY = ('{"sequences": [' + ",".join(["[[]]"] * 300_000) + "]}").encode()
 NULLS = b'{"inputs": [' + b",".join([b'[{"a": null}]'] * 9_000) + b"]}"
 DEEP = b'{"inputs": ' + b'{"a": [' * 15_000 + b"null" + b"]}" * 15_000 + b"}"
+BOMB = gzip.compress(b" " * (64 * MIB))
 NAMED = b'{"%s": 1}' % (b"x" * MIB)
 NPY = (
     b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 1, 2), }"
@@ -199,6 +201,8 @@ ATTACKS = (
     Attack("requests behind one another", 1, endless(b"", request("/classify", GOOD) * 100), 8),
     Attack("a body of 1 GiB for an operator", 1, endless(request("/models/toy/load", b"", size=2**30), b" " * 10_000)),
     Attack("a body of 1 GiB for a stream", 1, endless(request("/streams", b"", size=2**30), b" " * 10_000)),
+    Attack("gzip bombs", 1, refused("/classify", BOMB, "Content-Encoding: gzip"), 8),
+    Attack("gzip bombs for a stream", 1, refused("/streams", BOMB, "Content-Encoding: gzip"), 8),
     Attack("bodies that are never whole", 1, endless(request("/classify", b" " * MIB, size=2 * MIB))),
     Attack("messages that are never whole", 1, endless(handshake() + frame(b" " * MIB, size=2 * MIB))),
     Attack("fragments of no byte", 1, endless(handshake() + frame(b"", 1, fin=False), frame(b"", 0, fin=False) * 1000), 8),
