@@ -26,7 +26,7 @@ from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.json_bodies import decode_json
-from larnn_service.wire.measured import Said, conversion_of, converted, said_in
+from larnn_service.wire.measured import Said, check_unsaid, conversion_of, converted, said_in
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -65,6 +65,7 @@ class ClassifyDecoder:
             start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
             batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
             return ClassifyRequest(model, list(batch), options, head.accepts_npy, start)
+        check_unsaid(query, "JSON says it inside")
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(

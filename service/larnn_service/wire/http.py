@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from larnn_service.wire.number_texts import whole_number
+
 Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Headers = ((b"content-type", b"application/json"),)
 NPY = "application/x-npy"
@@ -40,8 +42,7 @@ class Head:
     @property
     def content_length(self) -> int:
         """What the request announces, 0 where it announces nothing."""
-        text = self.headers.get("content-length", "")
-        return int(text[:20]) if text.isascii() and text.isdigit() else 0
+        return whole_number(self.headers.get("content-length", "")) or 0
 
 
 def below(root_path: str, path: str) -> str:

@@ -35,6 +35,7 @@ from larnn_service.wire.arrays import check_chunk_size, checked
 from larnn_service.wire.classify import check_sizes
 from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.measured import check_kept, conversion_of, converted
+from larnn_service.wire.number_texts import whole_number
 
 T = TypeVar("T")
 
@@ -71,10 +72,9 @@ def version_number(version: str) -> int | None:
     """Of an address or a field; None where it is empty. Raises UnknownModel."""
     if not version:
         return None
-    known = version.isascii() and version.isdecimal() and len(version) <= len(str(MAX_VERSION))
-    if not known or int(version) > MAX_VERSION:
+    if (number := whole_number(version)) is None or number > MAX_VERSION:
         raise UnknownModel(f"there is no version {quoted(version)}; versions are numbers")
-    return int(version)
+    return number
 
 
 def versions_of(engine: Engine, name: str, version: str) -> list[Model]:

@@ -27,6 +27,7 @@ from larnn_service.wire.answer_arrays import little_endian
 from larnn_service.wire.http import Response
 from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
+from larnn_service.wire.measured import check_unsaid
 
 _INFER = msgspec.json.Decoder(InferBody)
 _EXAMPLE = {
@@ -72,6 +73,7 @@ class Infer:
 def _decode(request: Request, inference: Inference) -> tuple[InferBody, Asked]:
     """The body, and what it asks for. Its numbers are read when it is known what is taken."""
     name, version = request.parameters["name"], request.parameters.get("version", "")
+    check_unsaid(request.head.query, "say it in the parameters")
     head, data = binary_tensors.split(request.head, request.body)
     if data and not head:
         contract = inference.model(name, version).manifest.contract
