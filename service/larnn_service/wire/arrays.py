@@ -236,15 +236,16 @@ def binary_chunk(
     `acks`, then these samples, little-endian."""
     width = _width(model)
     head = _OFFSET_AND_ACKED if acks else _OFFSET
-    if len(frame) < head.size or (len(frame) - head.size) % (samples.itemsize * width):
+    count, rest = divmod(len(frame) - head.size, samples.itemsize * width)
+    if count < 0 or rest:
         what = "a uint64 offset and a uint64 acked" if acks else "a uint64 offset"
         raise BadMessage(
             f"a frame of {len(frame)} bytes; send {what}, then steps of "
             f"{width} {samples.name} values each, little-endian"
         )
     offset, *acked = head.unpack_from(frame)
-    check_chunk_size((len(frame) - head.size) // (samples.itemsize * width), limit)
-    steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(-1, width)
+    check_chunk_size(count, limit)
+    steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(count, width)
     return offset, acked[0] if acked else None, _measured(steps, model, "steps")
 
 

@@ -47,7 +47,7 @@ def decode_steps(
     if options.explain and head.accepts_npy:
         raise BadMessage(f"{NPY} carries no attention; explain goes with JSON answers")
     steps = npy_steps(body, model, limit) if head.sends_npy else chunk_steps(asked, model, limit)
-    return ChunkRequest(offset, converted(steps, wanted, model, "steps"), options, acked)
+    return ChunkRequest(offset, converted(steps, wanted, model, "steps"), acked, options)
 
 
 def encode_steps(

@@ -154,10 +154,7 @@ class Inference:
         def then(outcome: Outputs | Exception) -> None:
             if isinstance(outcome, Exception):
                 return answer(outcome)
-            columns = np.zeros((*x.shape[:2], model.manifest.contract.columns), np.float32)
-            for row, told in zip(columns, outcome, strict=True):
-                row[: len(told)] = told
-            answer(Inferred(model, _asked(asked.outputs, model, columns)))
+            answer(Inferred(model, _asked(asked.outputs, model, _columns(outcome, x.shape[1]))))
 
         return self._engine.classify(model, rows, then, every_step=True, starts=read.starts)
 
@@ -233,6 +230,16 @@ def check_outputs(names: list[str], model: Model) -> None:
             f"output {quoted(min(unknown))}: the model gives {', '.join(there_are)} alone; its "
             "state stays here, and goes on where requests carry a sequence_id"
         )
+
+
+def _columns(rows: Outputs, steps: int) -> Floats:
+    """[rows, steps, columns] of rows [steps of each, columns], zero behind the shorter ones."""
+    if len(rows) == 1 and len(rows[0]) == steps:
+        return rows[0][None]
+    columns = np.zeros((len(rows), steps, rows[0].shape[1]), np.float32)
+    for row, told in zip(columns, rows, strict=True):
+        row[: len(told)] = told
+    return columns
 
 
 def _asked(names: list[str], model: Model, columns: Floats) -> dict[str, NDArray[Any]]:

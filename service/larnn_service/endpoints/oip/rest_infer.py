@@ -73,7 +73,8 @@ class Infer:
 def _decode(request: Request, inference: Inference) -> tuple[InferBody, Asked]:
     """The body, and what it asks for. Its numbers are read when it is known what is taken."""
     name, version = request.parameters["name"], request.parameters.get("version", "")
-    check_unsaid(request.head.query, "say it in the parameters")
+    if request.head.query:
+        check_unsaid(request.head.query, "say it in the parameters")
     head, data = binary_tensors.split(request.head, request.body)
     if data and not head:
         contract = inference.model(name, version).manifest.contract
