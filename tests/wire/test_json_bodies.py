@@ -75,6 +75,14 @@ def test_nulls_are_found_in_as_many_fields_as_a_body_has() -> None:
     assert [each.parameters for each in body.inputs] == [{}] * 15 + [{"other": 1}]
 
 
+@pytest.mark.parametrize("text", ['nothing but {"null": null} and more ', "x"])
+def test_long_texts_may_have_nulls_beside_them(text: str) -> None:
+    texts = [text * 3_000] * (LARGE // (3_000 * len(text)) + 1)
+    body = msgspec.json.encode({"texts": texts, "sequences": None, "model": None})
+    assert len(body) > LARGE
+    assert decode_json(msgspec.json.Decoder(ClassifyBody), body).texts == texts
+
+
 @pytest.mark.parametrize("text", [b"null", b"[null]", b'"null"', b" null "])
 def test_a_text_that_is_no_object_is_refused(text: bytes) -> None:
     for decoder in DECODERS:

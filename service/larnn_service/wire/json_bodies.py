@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache, partial
+from itertools import islice
 from types import UnionType
 from typing import Any, TypeVar, get_args
 
@@ -33,6 +34,7 @@ _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = re.compile(rb"\s*\{")
+_FIELD = re.compile(rb'"\s*:')
 
 
 def decode_json(
@@ -57,8 +59,11 @@ def decode_json(
 
 
 def _decode(decoder: msgspec.json.Decoder[T], text: bytes | bytearray) -> T:
-    if _has_null(text) and (len(text) <= LARGE or text.count(b'":') <= _MOST):
-        text = _WithoutNulls().of(text, decoder.type)
+    if _has_null(text):
+        if len(text) <= LARGE:
+            text = _WithoutNulls().of(text, decoder.type, _DEEPEST)
+        elif not any(islice(_FIELD.finditer(text), _MOST, None)):  # long texts, in few fields
+            text = _WithoutNulls().of(text, decoder.type, 1)
     return decoder.decode(text)
 
 
@@ -89,11 +94,11 @@ class _WithoutNulls:
     def __init__(self) -> None:
         self._left = _MOST
 
-    def of(self, text: bytes | bytearray, kind: Any) -> bytes | bytearray:
-        """Of the text of such a body."""
+    def of(self, text: bytes | bytearray, kind: Any, levels: int) -> bytes | bytearray:
+        """Of the text of such a body, so many levels deep."""
         if not _OBJECT.match(text):
             return text
-        return self._object(text, _optional_fields(kind), _DEEPEST - 1)
+        return self._object(text, _optional_fields(kind), levels - 1)
 
     def _object(
         self, text: bytes | bytearray, names: frozenset[str] | None, deeper: int
