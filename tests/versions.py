@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import onnx
 
+from larnn_service.chunk import Chunk
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.lifecycle import VersionState
 from larnn_service.engine.store.interface import Survives
 from larnn_service.engine.store.memory import MemoryStore
-from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.stream import Stream
 from tests import awaited, toy
 

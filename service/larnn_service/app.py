@@ -86,7 +86,7 @@ class Service:
         self._decoding = decoding = Decoding()
         self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
-        inference = Inference(engine, settings)
+        inference = Inference(engine, settings, decoding)
         operators = Operators(settings)
         repository = ModelRepository(engine, operators)
         endpoints: list[Endpoint] = [
@@ -245,6 +245,7 @@ def _grpc_server(
     if settings.grpc_port is None:
         return None
     try:
+        from larnn_service.endpoints.oip.grpc_arrival import Arrival
         from larnn_service.endpoints.oip.grpc_methods import Calls
         from larnn_service.endpoints.oip.grpc_server import GrpcServer
         from larnn_service.endpoints.oip.grpc_servicer import Doors
@@ -254,7 +255,8 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install 'larnn[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    return GrpcServer(Doors(calls, gate, engine, settings), engine, settings)
+    arrival = Arrival(settings)
+    return GrpcServer(Doors(calls, gate, engine, arrival), engine, arrival, settings)
 
 
 def _streams(settings: Settings, models: Models) -> Streams:

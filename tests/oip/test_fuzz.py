@@ -122,7 +122,7 @@ def test_every_message_is_read_or_refused(request: Any) -> None:
     """What a ModelInferRequest holds becomes arrays that fit, or an error of the service's own."""
     model = Model(MANIFEST, Sums())
     try:
-        x, lengths = read_inputs(grpc_convert.asked(request).inputs, model)
+        x, lengths = read_inputs(grpc_convert.asked(request).inputs, model, lambda *_: None)
     except ServiceError:
         return
     assert x.dtype == np.float32 and x.shape[2] == 2

@@ -50,8 +50,11 @@ def at_replicas(work: Callable[[list[Sequences]], Awaitable[T]]) -> T:
 
 def part(start: int, end: int, offset: int | None = None, name: int | str = 7) -> Part:
     """Steps of the signal; the first of them start the sequence, the last end it."""
-    steps = SIGNAL[start:end]
-    return Part(name, lambda *_: steps, starts=start == 0, ends=end == STEPS, offset=offset)
+
+    async def steps(*_: object) -> Floats:
+        return SIGNAL[start:end]
+
+    return Part(name, steps, starts=start == 0, ends=end == STEPS, offset=offset)
 
 
 async def logits(sequences: Sequences, asked: Part, owner: str = "") -> Floats:
@@ -160,7 +163,7 @@ def test_a_sequence_stays_on_its_version() -> None:
 
 def test_steps_that_are_refused_start_nothing() -> None:
     async def work(replicas: list[Sequences]) -> None:
-        def refuse(*_: object) -> Floats:
+        async def refuse(*_: object) -> Floats:
             raise BadValue("not finite")
 
         with pytest.raises(BadValue):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from larnn_service.backend.model_repository import Repository
+from larnn_service.chunk import Chunk
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import Models, at_start
 from larnn_service.engine.store.memory import MemoryStore
-from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import Gap

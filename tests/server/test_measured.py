@@ -154,6 +154,69 @@ def test_the_open_inference_protocol_takes_them_as_parameters(client: httpx.Clie
     assert near(ended.json()["outputs"][0]["data"], 3)
 
 
+@pytest.mark.parametrize("name", ["units", "axes", "sample_rate_hz"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/classify", {"sequences": [[[1, 2]]]}),
+        ("/streams", {}),
+        ("/streams/fork", None),
+        (
+            "/v2/models/toy/infer",
+            {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "data": [1, 2]}]},
+        ),
+    ],
+)
+def test_an_address_that_is_not_read_is_refused(
+    client: httpx.Client, path: str, body: Any, name: str
+) -> None:
+    if path.endswith("fork"):
+        path = f"/streams/{client.post('/streams').json()['stream']}/fork"
+    answer = client.post(path, json=body, params={name: "50" if name == "sample_rate_hz" else "g"})
+    assert answer.status_code in (400, 422), answer.text
+    assert f"in the address: {name} is not read here; " in answer.text
+
+
+@pytest.mark.parametrize("npy", [False, True])
+def test_the_address_of_a_chunk_says_what_its_stream_has(client: httpx.Client, npy: bool) -> None:
+    stream = client.post("/streams", json=TOLD).json()["stream"]
+    body = io.BytesIO()
+    np.save(body, SENT.astype(np.float32))
+
+    def steps(**said: str) -> httpx.Response:
+        path = f"/streams/{stream}/steps"
+        if not npy:
+            return client.post(path, json={"offset": 0, "steps": SENT.tolist()}, params=said)
+        kind = {"Content-Type": "application/x-npy"}
+        return client.post(path, content=body.getvalue(), headers=kind, params=said | {"offset": 0})
+
+    for other in ({"units": "mg"}, {"axes": "left=-left"}):
+        assert steps(**other).status_code == 409
+    assert steps(sample_rate_hz="49").status_code == 422
+    assert steps(**TOLD, sample_rate_hz="50").json()["position"] == 3
+
+
+@pytest.mark.parametrize("again", [{}, {"units": "mg"}, {"axes": "left=-left"}, TOLD])
+def test_an_ended_sequence_begins_anew_in_any_units(
+    client: httpx.Client, again: dict[str, str]
+) -> None:
+    name = f"anew {sorted(again)} {again.get('units')}"
+
+    def infer(**parameters: Any) -> httpx.Response:
+        x = {"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "data": [1, 1]}
+        body = {"inputs": [x], "parameters": {"sequence_id": name} | parameters}
+        return client.post("/v2/models/toy/infer", json=body)
+
+    assert infer(sequence_start=True, sequence_end=True, units="m/s²").status_code == 200
+    gone = infer(**again)
+    assert gone.status_code == 410, gone.text
+    begun = infer(sequence_start=True, **again)
+    assert begun.status_code == 200, begun.text
+    assert begun.json()["parameters"]["position"] == 1
+    other = infer(sequence_start=True, units="cm/s²")
+    assert other.status_code == 409, other.text
+
+
 def test_a_restart_keeps_them(own_models: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'streams.db'}"
     with live.running(models=own_models, model="toy", store=store) as url:

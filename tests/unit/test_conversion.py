@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -118,6 +120,83 @@ def test_what_is_told_says_the_same_again(acc: str, gyro: str, one: str, other: 
         assert found is None
 
 
+@st.composite
+def described(draw: st.DrawFn) -> tuple[Input, str, str]:
+    """Steps whose channels have any names, and what somebody may say of them."""
+    stems = st.text("ac,=+- _.", max_size=3)
+    names: list[str] = []
+    for stem in draw(st.lists(stems, min_size=1, max_size=3, unique=True)):
+        names += draw(st.sampled_from([[stem], [stem + axis for axis in "xyz"]]))
+    owns = st.sampled_from(["g", "m/s²", "K", "counts", ""])
+    channels = [Channel(name=name, unit=draw(owns)) for name in dict.fromkeys(names)]
+    called = st.sampled_from([*names, *(name[:-1].rstrip("_-. ") for name in names)])
+    turned = signed.map("".join)
+    source = st.builds(lambda sign, name: sign + name, st.sampled_from(["", "-", "+"]), called)
+    axes = st.one_of(
+        turned, st.builds(lambda one, other: f"{one}={other}", called, turned | source)
+    )
+    swapped = st.builds(lambda one, other: f"{one}=-{other},{other}={one}", called, called)
+    unit_names = st.sampled_from(["g", "mg", "m/s²", "°C", "K", "counts"])
+    units = unit_names | st.builds(lambda name, one: f"{name}={one}", called, unit_names)
+    said_units = ",".join(draw(st.lists(units, max_size=3)))
+    said_axes = ",".join(draw(st.lists(axes | swapped, max_size=3)))
+    return Input(channels=tuple(channels)), said_units, said_axes
+
+
+@given(described())
+def test_whatever_is_accepted_reads_back_as_the_same_map(about: tuple[Input, str, str]) -> None:
+    step, units, axes = about
+    try:
+        found = conversion(step, "it", units, axes)
+    except ConversionError:
+        return
+    if found is not None:
+        again = conversion(step, "it", *found.measured)
+        assert again is not None
+        assert again.measured == found.measured
+        np.testing.assert_array_equal(again.sources, found.sources)
+        np.testing.assert_array_equal(again.factors, found.factors)
+        np.testing.assert_array_equal(again.offsets, found.offsets)
+
+
+def of_names(*names: str) -> Input:
+    return Input(channels=tuple(Channel(name=name, unit="g") for name in names))
+
+
+XYZ = ("acc_x", "acc_y", "acc_z")
+
+
+@pytest.mark.parametrize(
+    ("step", "axes", "told"),
+    [
+        (of_names("x", "y", "z"), "-yxz", "x=-y,y=x"),
+        (of_names("x", "y", "z", *XYZ), "-yxz", "acc=-yxz,x=-y,y=x"),
+        (of_names("acc", *XYZ), "-yxz", "acc_x=-acc_y,acc_y=acc_x"),
+        (of_names("acc-x", "acc-y", "acc-z", *XYZ), "x-yz", "acc-y=-acc-y,acc_y=-acc_y"),
+        (of_names("acc x", "acc y"), "acc x=-acc y, acc y = + acc x", "acc x=-acc y,acc y=acc x"),
+        (of_names("a=bx", "a=by", "a=bz"), "-yxz", None),
+        (of_names("acc-x", "acc-y", "acc-z", *XYZ), "acc=-yxz", None),
+        (of_names("a", "b"), "a=-a,a=a", None),
+        (of_names(*XYZ), "acc=-yxz,acc=xyz", None),
+    ],
+)
+def test_axes_are_told_by_names_that_are_one_things(
+    step: Input, axes: str, told: str | None
+) -> None:
+    if told is None:
+        with pytest.raises(ConversionError):
+            conversion(step, "it", axes=axes)
+    else:
+        assert said(axes=axes, step=step) == Measured("", told)
+
+
+def test_what_is_told_is_no_longer_than_what_may_be_said() -> None:
+    many = of_names(*(f"sensor{n}_{axis}" for n in range(1_200) for axis in "xyz"))
+    assert said(axes="x-yz", step=of_names(*XYZ)) is not None
+    with pytest.raises(ConversionError, match="at most"):
+        conversion(many, "it", axes="x-yz")
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_each_unit_goes_there_and_back(name: str) -> None:
     one = UNITS[name]
@@ -167,6 +246,8 @@ def test_ranges_and_frames_have_one_unit() -> None:
         ("", "acc_x=0.5", "'0.5' is no channel of phone"),
         ("", "xyz,zyx", "one item for all triples"),
         ("", ",", "one item for all triples"),
+        ("acc_x=g,acc_x=mg", "", "acc_x: say one thing of it"),
+        ("acc=g,acc=mg", "", "acc_x, acc_y, acc_z: say one thing of it"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(units: str, axes: str, says: str) -> None:
@@ -192,3 +273,16 @@ def test_a_unit_that_is_not_known_is_converted_from_none() -> None:
         conversion(odd, "it", "a=V")
     with pytest.raises(ConversionError, match="no channel NAME_x|no channels NAME_x"):
         conversion(odd, "it", axes="-x-y-z")
+
+
+def test_no_long_text_is_remembered() -> None:
+    """A unit's text is its client's, and what is remembered of all of them is bounded."""
+    tracemalloc.start()
+    try:
+        for index in range(1_100):
+            with pytest.raises(ConversionError, match="is no unit that is known"):
+                conversion(PHONE, "phone", f"{index}{'x' * 10_000}")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2**20

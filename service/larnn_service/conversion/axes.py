@@ -31,29 +31,31 @@ def axes_of(text: str, names: Names) -> tuple[Permutation, Signs]:
         raise ConversionError(f"axes: the steps of {names.who} are samples, which have no axes")
     if sum("=" not in item for item in items) > 1:
         raise ConversionError("axes: one item for all triples, or TRIPLE=… and CHANNEL=… for each")
-    for item in sorted(items, key=lambda item: "=" in item):
-        name, _, value = item.rpartition("=")
-        value = value.replace("+", "").replace(" ", "")
-        if not name:
-            if not names.triples:
-                raise ConversionError(
-                    f"axes: {names.who} has no channels NAME_x, NAME_y, NAME_z; say "
-                    f"CHANNEL=-CHANNEL of {names.listed}"
-                )
-            for triple in names.triples.values():
-                _turn(triple, value, sources, signs)
+    special = []
+    for item in items:
+        name, _, value = (part.strip() for part in item.rpartition("="))
+        if name:
+            special.append((name, value))
             continue
-        places = names.of(name, "axes")
+        if not names.triples:
+            raise ConversionError(
+                f"axes: {names.who} has no channels NAME_x, NAME_y, NAME_z; say "
+                f"CHANNEL=-CHANNEL of {names.listed}"
+            )
+        for triple in names.triples:
+            _turn(triple, value, sources, signs)
+    for places, value in names.each_of(special, "axes"):
         if len(places) > 1:
             _turn(places, value, sources, signs)
         else:
-            [source] = _channel(value.removeprefix("-"), names)
-            sources[places[0]], signs[places[0]] = source, -1 if value.startswith("-") else 1
+            sources[places[0]] = _channel(value.lstrip("+-").strip(), names)
+            signs[places[0]] = -1 if value.startswith("-") else 1
     _check_permutation(sources, names)
     return sources, signs
 
 
 def _turn(triple: tuple[int, ...], text: str, sources: Permutation, signs: Signs) -> None:
+    text = text.replace("+", "").replace(" ", "")
     match = _TRIPLE.fullmatch(text)
     if match is None or {*match.groups()[1::2]} != {*AXES}:
         raise ConversionError(
@@ -64,11 +66,11 @@ def _turn(triple: tuple[int, ...], text: str, sources: Permutation, signs: Signs
         sources[place], signs[place] = triple[AXES.index(axis)], -1 if sign else 1
 
 
-def _channel(name: str, names: Names) -> tuple[int, ...]:
+def _channel(name: str, names: Names) -> int:
     places = names.of(name, "axes")
     if len(places) > 1:
         raise ConversionError(f"axes: {name[:32]!r} is a triple; name one of its channels")
-    return places
+    return places[0]
 
 
 def _check_permutation(sources: Permutation, names: Names) -> None:
@@ -87,15 +89,14 @@ def told_axes(sources: Permutation, signs: Signs, names: Names) -> str:
     """The one text for this map; empty where it changes nothing."""
     moved = (sources != np.arange(len(sources))) | (signs < 0)
     items = []
-    for name, triple in names.triples.items():
+    for name, triple in names.named.items():
         places = list(triple)
         if moved[places].any() and {*sources[places]} == {*triple}:
             axes = (AXES[triple.index(source)] for source in sources[places])
             each = zip(signs[places], axes, strict=True)
             items.append(f"{name}=" + "".join(("-" if s < 0 else "") + axis for s, axis in each))
             moved[places] = False
-    items += [
-        f"{names.channels[place]}={'-' if signs[place] < 0 else ''}{names.channels[sources[place]]}"
-        for place in np.flatnonzero(moved)
-    ]
+    for place in np.flatnonzero(moved):
+        one, other = (names.told(int(each), "axes") for each in (place, sources[place]))
+        items.append(f"{one}={'-' if signs[place] < 0 else ''}{other}")
     return ",".join(items)

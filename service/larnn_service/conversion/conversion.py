@@ -66,14 +66,14 @@ def conversion(step: Input, who: str, units: str = "", axes: str = "") -> Conver
     """
     if not units and not axes:
         return None
-    if max(len(units), len(axes)) > LONGEST:
-        raise ConversionError(f"units and axes have at most {LONGEST} characters each")
+    _check_length(units, axes)
     names = Names(step, who)
     sources, signs = axes_of(axes, names)
     found = units_of(units, names)
     measured = Measured(told_units(found, names), told_axes(sources, signs, names))
     if measured == AS_THE_MODEL:
         return None
+    _check_length(*measured)
     factors, offsets = np.ones(step.width), np.zeros(step.width)
     for index, one in enumerate(found):
         if one is not None:
@@ -82,3 +82,9 @@ def conversion(step: Input, who: str, units: str = "", axes: str = "") -> Conver
             factors[index] = one.factor / own.factor
             offsets[index] = (one.offset - own.offset) / own.factor
     return Conversion(measured, sources, signs * factors, offsets)
+
+
+def _check_length(units: str, axes: str) -> None:
+    """Raises ConversionError where a text is too long: as it came, or as it is told."""
+    if max(len(units), len(axes)) > LONGEST:
+        raise ConversionError(f"units and axes have at most {LONGEST} characters each")

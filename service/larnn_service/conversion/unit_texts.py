@@ -20,8 +20,7 @@ def units_of(text: str, names: Names) -> Found:
     """The unit in which each channel is sent. Raises ConversionError."""
     items = [item.strip().rpartition("=") for item in text.split(",")] if text.strip() else []
     found: Found = [None] * len(names.channels)
-    special = [(names.of(name.strip(), "units"), value) for name, _, value in items if name]
-    special.sort(key=lambda each: -len(each[0]))
+    special = [(name.strip(), value) for name, _, value in items if name]
     everywhere = range(len(names.channels))
     dimensions: dict[str, str] = {}
     for value in (value for name, _, value in items if not name):
@@ -40,7 +39,7 @@ def units_of(text: str, names: Names) -> Found:
             )
         for place in places:
             found[place] = said
-    for named, value in special:
+    for named, value in names.each_of(special, "units"):
         for place in named:
             found[place] = _fitting(value, names, place)
     return [
@@ -96,5 +95,5 @@ def told_units(found: Sequence[Unit | None], names: Names) -> str:
         if len(sent) == 1:
             items += [said.name for said in sent if said is not None]
             left = {p: said for p, said in left.items() if said.dimension != dimension}
-    items += [f"{names.channels[place]}={said.name}" for place, said in left.items()]
+    items += [f"{names.told(place, 'units')}={said.name}" for place, said in left.items()]
     return ",".join(items)

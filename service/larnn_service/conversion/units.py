@@ -55,6 +55,8 @@ _TABLE: dict[str, dict[str, float | tuple[float, float]]] = {
 }
 _SPELLINGS = {"°": "deg", "dps": "deg/s", "bpm": "1/min", "degC": "°C", "degF": "°F"}
 """Further ones that programs write."""
+_LONGEST = 32
+"""Characters of a unit in any spelling: longer texts are not remembered."""
 
 
 class Unit(NamedTuple):
@@ -80,9 +82,13 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
 """All that are known, by name."""
 
 
-@lru_cache(maxsize=1024)
 def unit(text: str) -> Unit | None:
     """The unit that a text names, in any usual spelling; None where it names none of them."""
+    return None if len(text) > _LONGEST else _unit_of(text)
+
+
+@lru_cache(maxsize=1024)
+def _unit_of(text: str) -> Unit | None:
     name = text.strip().replace("\N{GREEK SMALL LETTER MU}", "µ")
     name = name.replace("^2", "²").replace("s2", "s²").replace("°/", "deg/")
     name = _SPELLINGS.get(name, name)

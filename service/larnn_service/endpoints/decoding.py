@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from larnn_service.tasks import Tasks
@@ -30,11 +31,20 @@ class Decoding:
 
         `failed` gets what `decode` and `run` raise.
         """
+        return self.begin_with(partial(self.result, decode), run, failed)
+
+    def begin_with(
+        self,
+        decode: Callable[[], Awaitable[T]],
+        run: Callable[[T], Abandon],
+        failed: Callable[[Exception], None],
+    ) -> Abandon:
+        """The same of what is decoded in several steps."""
         running: list[Abandon] = []
 
         async def work() -> None:
             try:
-                running.append(run(await self.result(decode)))
+                running.append(run(await decode()))
             except Exception as error:
                 failed(error)
 

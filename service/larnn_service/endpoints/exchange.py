@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from larnn_service.admission.byte_budget import Held
 from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.decoding import Decoding
+from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
-from larnn_service.wire.content_encoding import decoded, is_encoded
+from larnn_service.wire.content_encoding import is_encoded
 from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import Head, Response
 
@@ -171,15 +172,16 @@ class Exchange:
         body, self._body = self._body, b""
         if not is_encoded(self._head):
             return self._begin(body)
-        plain = partial(decoded, self._head, body, self._endpoint.max_body)
+        assert self._held is not None
+        decoding, limit = self._pipeline.decoding, self._endpoint.max_body
+        about = self._head, bytearray(body), limit, self._held, decoding.result
         token = CALL.set(self._call)
-        self._abandon = self._pipeline.decoding.begin(plain, self._begin_decoded, self.answer)
+        self._abandon = decoding.begin_with(
+            partial(decompressed, *about), self._begin_decompressed, self.answer
+        )
         CALL.reset(token)
 
-    def _begin_decoded(self, body: bytes | bytearray) -> Callable[[], object]:
-        """The body is decompressed, and counts as what it is now."""
-        assert self._held is not None
-        self._held.set(len(body))
+    def _begin_decompressed(self, body: bytearray) -> Callable[[], object]:
         self._begin(body)
         return lambda: None
 

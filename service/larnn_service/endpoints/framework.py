@@ -23,6 +23,7 @@ from larnn_service.telemetry.calls import CALL, Call, failed
 from larnn_service.wire import http
 from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import Head, head_of
+from larnn_service.wire.measured import check_unsaid
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Admission:
 
         try:
             owner = self._admit(head)
+            check_unsaid(head.query, "say it in the body that opens a stream")
         except ServiceError as error:
             failed(error.code)
             return await starlette(response_of(error, scope["path"]))(scope, receive, told)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.errors import TooLarge
-from larnn_service.wire.content_encoding import decoded, is_encoded
-from larnn_service.wire.http import head_of
+from larnn_service.wire.content_encoding import PIECE, is_encoded, pieces
+from larnn_service.wire.http import Head, head_of
 
+Aside = Callable[[Callable[[], Any]], Awaitable[Any]]
 SMALL = 2**16
 """Bytes of a body that names a few things and holds no numbers."""
 LARGEST_OPENING = 2**17
@@ -36,9 +40,22 @@ async def read_body(request: Request, limit: int) -> bytes:
         body += part
     if not is_encoded(head):
         return bytes(body)
-    plain = await asyncio.to_thread(decoded, head, body, limit)
+    return bytes(await decompressed(head, body, limit, held, asyncio.to_thread))
+
+
+async def decompressed(
+    head: Head, body: bytearray, limit: int, held: Held, aside: Aside
+) -> bytearray:
+    """The body as it was before it was compressed, which each piece makes room for before it is
+    there; `aside` makes one in a thread. Raises BadMessage, TooLarge, Full."""
+    plain, more = bytearray(), pieces(head, body, limit)
+    piece: bytes | None = b""
+    while piece is not None:
+        plain += piece
+        held.set(len(body) + len(plain) + min(PIECE, limit - len(plain)))
+        piece = await aside(partial(next, more, None))
     held.set(len(plain))
-    return bytes(plain)
+    return plain
 
 
 def _too_large(limit: int) -> TooLarge:

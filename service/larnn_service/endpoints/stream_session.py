@@ -20,7 +20,7 @@ from larnn_service.endpoints.exchange import Pipeline, request_id
 from larnn_service.endpoints.stream_opening import open_or_resume, opened
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.chunk import Advanced
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import Draining, Expired, Internal, Moved, ServiceError
 from larnn_service.interfaces import Model
@@ -162,11 +162,10 @@ class StreamSession:
             return
         if self._model is not stream.model:
             self._concerns(stream)
-        chunk = Chunk(asked.offset, asked.steps, asked.acked)
         then = partial(self._encode, stream, asked, time.perf_counter(), answer)
         if self._pipeline.metrics.traces is None:
-            return self._engine.advance(stream, chunk, then, explain=asked.options.explain)
-        self._advance_traced(stream, asked, chunk, then)
+            return self._engine.advance(stream, asked, then, explain=asked.options.explain)
+        self._advance_traced(stream, asked, then)
 
     def _concerns(self, stream: Stream) -> None:
         """The stream is of another version since the last chunk, or this is the first."""
@@ -180,7 +179,6 @@ class StreamSession:
         self,
         stream: Stream,
         asked: ChunkRequest,
-        chunk: Chunk,
         then: Callable[[Advanced | Exception], None],
     ) -> None:
         traces = self._pipeline.metrics.traces
@@ -200,7 +198,7 @@ class StreamSession:
             then(told)
 
         with span.current():
-            self._engine.advance(stream, chunk, ended, explain=asked.options.explain)
+            self._engine.advance(stream, asked, ended, explain=asked.options.explain)
 
     def _encode(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from weakref import ref
 
+from larnn_service.chunk import Chunk
 from larnn_service.conversion.conversion import AS_THE_MODEL, Conversion
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
@@ -18,7 +19,6 @@ from larnn_service.engine.models.registry import Models, key
 from larnn_service.engine.streams import snapshot
 from larnn_service.engine.streams.advancer import Advancer, Answer
 from larnn_service.engine.streams.checkpoint import beginning
-from larnn_service.engine.streams.chunk import Chunk
 from larnn_service.engine.streams.fair_queue import Pacer
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, quoted
-from larnn_service.wire.stream_schemas import Emit, StepsBody
+from larnn_service.wire.number_texts import whole_number
+from larnn_service.wire.stream_schemas import MOST_EMIT, Emit, StepsBody
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NOTHING = (None, None, None, None, None)
@@ -74,11 +73,16 @@ def options_of(query: Mapping[str, str]) -> AnswerOptions:
     """What an address says of all answers. Raises BadMessage."""
     logits, explain = flag(query, "logits", False), flag(query, "explain", False)
     probabilities = flag(query, "probabilities", True)
-    try:
-        emit = msgspec.convert(query.get("emit", "last"), Emit, strict=False)
-    except msgspec.ValidationError:
-        raise BadMessage("in the address: emit is last, every or a number of steps") from None
-    return AnswerOptions(logits, emit, explain, outputs_of(query), probabilities)
+    return AnswerOptions(logits, _emit(query), explain, outputs_of(query), probabilities)
+
+
+def _emit(query: Mapping[str, str]) -> Emit:
+    text = query.get("emit", "last")
+    if text in ("last", "every"):
+        return "last" if text == "last" else "every"
+    if not 1 <= (steps := whole_number(text) or 0) <= MOST_EMIT:
+        raise BadMessage("in the address: emit is last, every or a number of steps")
+    return steps
 
 
 def flag(query: Mapping[str, str], name: str, default: bool) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import UnsetType
 from numpy.typing import NDArray
 
+from larnn_service.contract import MAX_VERSION
 from larnn_service.errors import (
     BadMessage,
     BadShape,
@@ -26,7 +27,8 @@ from larnn_service.finite import all_finite
 from larnn_service.interfaces import Floats, Model, Steps
 from larnn_service.wire.json_numbers import read_numbers
 from larnn_service.wire.json_pieces import FINITE, SequenceReader
-from larnn_service.wire.stream_schemas import StepsBody, Version
+from larnn_service.wire.number_texts import whole_number
+from larnn_service.wire.stream_schemas import StepsBody
 
 _FLOAT32, _INT16 = np.dtype("<f4"), np.dtype("<i2")
 _LARGEST_AXIS = 2**31
@@ -56,10 +58,9 @@ def version_asked(query: Mapping[str, str]) -> int | None:
     """The version in an address. Raises BadMessage."""
     if (text := query.get("version")) is None:
         return None
-    try:
-        return msgspec.convert(text, Version, strict=False)
-    except msgspec.ValidationError:
-        raise BadMessage("in the address: version is a whole number, at least 1") from None
+    if not 1 <= (found := whole_number(text) or 0) <= MAX_VERSION:
+        raise BadMessage("in the address: version is a whole number, at least 1")
+    return found
 
 
 def json_sequences(
@@ -235,15 +236,16 @@ def binary_chunk(
     `acks`, then these samples, little-endian."""
     width = _width(model)
     head = _OFFSET_AND_ACKED if acks else _OFFSET
-    if len(frame) < head.size or (len(frame) - head.size) % (samples.itemsize * width):
+    count, rest = divmod(len(frame) - head.size, samples.itemsize * width)
+    if count < 0 or rest:
         what = "a uint64 offset and a uint64 acked" if acks else "a uint64 offset"
         raise BadMessage(
             f"a frame of {len(frame)} bytes; send {what}, then steps of "
             f"{width} {samples.name} values each, little-endian"
         )
     offset, *acked = head.unpack_from(frame)
-    check_chunk_size((len(frame) - head.size) // (samples.itemsize * width), limit)
-    steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(-1, width)
+    check_chunk_size(count, limit)
+    steps = np.frombuffer(frame, dtype=samples, offset=head.size).reshape(count, width)
     return offset, acked[0] if acked else None, _measured(steps, model, "steps")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from larnn_service.wire.context import read_query, start_of
 from larnn_service.wire.http import Head, Response
 from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
 from larnn_service.wire.json_bodies import decode_json
-from larnn_service.wire.measured import Said, conversion_of, converted, said_in
+from larnn_service.wire.measured import Said, check_unsaid, conversion_of, converted, said_in
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
@@ -56,15 +56,16 @@ class ClassifyDecoder:
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
-        logits, probabilities = flag(query, "logits", False), flag(query, "probabilities", True)
         if head.sends_npy:
-            model = self._model_of(query.get("model"), version_asked(query))
-            options = AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
+            model, options = self._model_of(query.get("model"), version_asked(query)), _said(query)
             options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
             check = partial(check_sizes, settings=self._settings)
             start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
             batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
             return ClassifyRequest(model, list(batch), options, head.accepts_npy, start)
+        if query:
+            check_unsaid(query, "JSON says it inside")
+            _said(query)  # refused where it cannot be, though the body counts
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
@@ -97,6 +98,12 @@ class ClassifyDecoder:
         tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
         check_sizes([len(steps) for steps in tokens], settings, "texts")
         return tokens
+
+
+def _said(query: Mapping[str, str]) -> AnswerOptions:
+    """What an address says of all answers. Raises BadMessage."""
+    logits, probabilities = flag(query, "logits", False), flag(query, "probabilities", True)
+    return AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
 
 
 def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
+
+from larnn_service.wire.number_texts import whole_number
 
 Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Headers = ((b"content-type", b"application/json"),)
 NPY = "application/x-npy"
 """An array as `numpy.save` writes it."""
+_MADE = "larnn.head"
+"""Where a scope keeps its head."""
 
 
 class Head:
@@ -26,12 +31,12 @@ class Head:
         """Whether the client sends its body only when it is told to go on."""
         return self.headers.get("expect", "").lower() == "100-continue"
 
-    @property
+    @cached_property
     def sends_npy(self) -> bool:
         """Whether the body is an array."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower() == NPY
 
-    @property
+    @cached_property
     def accepts_npy(self) -> bool:
         """Whether the client asks for arrays in the place of JSON."""
         kinds = self.headers.get("accept", "").lower().split(",")
@@ -40,8 +45,7 @@ class Head:
     @property
     def content_length(self) -> int:
         """What the request announces, 0 where it announces nothing."""
-        text = self.headers.get("content-length", "")
-        return int(text[:20]) if text.isascii() and text.isdigit() else 0
+        return whole_number(self.headers.get("content-length", "")) or 0
 
 
 def below(root_path: str, path: str) -> str:
@@ -51,14 +55,18 @@ def below(root_path: str, path: str) -> str:
     return path
 
 
-def head_of(scope: Mapping[str, Any]) -> Head:
-    """The head of an ASGI scope of HTTP or a websocket."""
+def head_of(scope: MutableMapping[str, Any]) -> Head:
+    """The head of an ASGI scope of HTTP or a websocket, made once."""
+    known: Head | None = scope.get(_MADE)
+    if known is not None:
+        return known
     headers = {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in reversed(scope["headers"])
     }
     query = scope.get("query_string", b"").decode("latin-1")
-    return Head(scope.get("method", "GET"), scope["path"], query, headers)
+    head = scope[_MADE] = Head(scope.get("method", "GET"), scope["path"], query, headers)
+    return head
 
 
 class Response(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache, partial
+from itertools import islice
 from types import UnionType
 from typing import Any, TypeVar, get_args
 
@@ -16,13 +17,15 @@ import msgspec
 
 from larnn_service.errors import BadJson, BadMessage, BadValue, ServiceError, quoted
 from larnn_service.wire.json_pieces import FINITE, first_not_finite
-from larnn_service.wire.large_json import LARGE, decode_large
+from larnn_service.wire.large_json import LARGE, MOST_BESIDE, decode_large
 
 T = TypeVar("T")
 _MARK = b"\xef\xbb\xbf"
 _NULL = b"null"
 _DEEPEST = 4
-"""Objects in each other in which null is looked for: no body has more."""
+"""Objects and arrays in each other in which null is looked for: no body has more."""
+_MOST = 1_024
+"""Fields and items of a text in which null is looked for, and to which it is looked through."""
 _FEW = 32
 """Letters that are looked at alone: a text of words has many."""
 _SHORT = 2**14
@@ -30,14 +33,21 @@ _SHORT = 2**14
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT = re.compile(rb"\s*\{")
+_FIELD = re.compile(rb'"\s*:')
 
 
-def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
-    """The typed body. Raises BadJson, BadMessage, BadValue, TooLarge."""
+def decode_json(
+    decoder: msgspec.json.Decoder[T], body: bytes | bytearray, beside: int = MOST_BESIDE
+) -> T:
+    """The typed body; `beside`: bytes that a large one may have beside its numbers.
+
+    Raises BadJson, BadMessage, BadValue, TooLarge.
+    """
     text = body[len(_MARK) :] if body.startswith(_MARK) else body
     try:
         if len(text) > LARGE:
-            return decode_large(partial(_decode, decoder), text)
+            return decode_large(partial(_decode, decoder), text, beside)
         return _decode(decoder, text)
     except msgspec.ValidationError as error:
         match = _PLACE.match(str(error))
@@ -50,8 +60,10 @@ def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
 
 def _decode(decoder: msgspec.json.Decoder[T], text: bytes | bytearray) -> T:
     if _has_null(text):
-        kind: Any = decoder.type
-        text = _without_nulls(text, _optional_fields(kind), _DEEPEST)
+        if len(text) <= LARGE:
+            text = _WithoutNulls().of(text, decoder.type, _DEEPEST)
+        elif not any(islice(_FIELD.finditer(text), _MOST, None)):  # long texts, in few fields
+            text = _WithoutNulls().of(text, decoder.type, 1)
     return decoder.decode(text)
 
 
@@ -75,27 +87,51 @@ def _optional_fields(kind: Any) -> frozenset[str] | None:
     return frozenset(f.encode_name for f in fields if not f.required) if structs else None
 
 
-def _without_nulls(text: bytes | bytearray, names: frozenset[str] | None, deepest: int) -> bytes:
-    """An object without the fields that are null, of these names where some are given."""
-    kept = {
-        name: _inside(value, deepest - 1)
-        for name, value in _FIELDS.decode(text).items()
-        if bytes(value) != _NULL or (names is not None and name not in names)
-    }
-    return msgspec.json.encode(kept)
+class _WithoutNulls:
+    """A text without the fields that are null. Of more fields and items than any body has, those
+    behind the first ones stay as they are: what they cost is bounded, and they are refused."""
 
+    def __init__(self) -> None:
+        self._left = _MOST
 
-def _inside(value: msgspec.Raw, deepest: int) -> msgspec.Raw:
-    """The same of a field's objects. Arrays of numbers stay as they are."""
-    text = bytes(value)
-    if _NULL not in text or not deepest:
-        return value
-    if text.startswith(b"{"):
-        return msgspec.Raw(_without_nulls(text, None, deepest))
-    if text.startswith(b"[") and b"{" in text:
-        items = [_inside(item, deepest) for item in _ITEMS.decode(text)]
-        return msgspec.Raw(msgspec.json.encode(items))
-    return value
+    def of(self, text: bytes | bytearray, kind: Any, levels: int) -> bytes | bytearray:
+        """Of the text of such a body, so many levels deep."""
+        if not _OBJECT.match(text):
+            return text
+        return self._object(text, _optional_fields(kind), levels - 1)
+
+    def _object(
+        self, text: bytes | bytearray, names: frozenset[str] | None, deeper: int
+    ) -> bytes | bytearray:
+        """Without those of these names, where some are given."""
+        fields = _FIELDS.decode(text)
+        if not self._takes(len(fields)):
+            return text
+        kept = {
+            name: self._inside(value, deeper)
+            for name, value in fields.items()
+            if bytes(value) != _NULL or (names is not None and name not in names)
+        }
+        return msgspec.json.encode(kept)
+
+    def _inside(self, value: msgspec.Raw, deeper: int) -> msgspec.Raw:
+        """The same of a field's objects. Arrays of numbers stay as they are."""
+        text = bytes(value)
+        if not deeper or not self._left or _NULL not in text:
+            return value
+        if text.startswith(b"{"):
+            return msgspec.Raw(self._object(text, None, deeper - 1))
+        if not text.startswith(b"[") or b"{" not in text:
+            return value
+        items = _ITEMS.decode(text)
+        if not self._takes(len(items)):
+            return value
+        return msgspec.Raw(msgspec.json.encode([self._inside(i, deeper - 1) for i in items]))
+
+    def _takes(self, count: int) -> bool:
+        """Whether so many more may be looked at."""
+        self._left = max(self._left - count, 0)
+        return self._left > 0
 
 
 def _malformed(text: bytes | bytearray, error: Exception) -> ServiceError:

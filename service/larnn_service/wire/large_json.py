@@ -18,6 +18,8 @@ LARGE = 2**17
 """Bytes from which on a text is taken apart, and best not in the event loop."""
 MOST_BESIDE = 2**20
 """Bytes that a text may have beside its numbers."""
+MOST_ARRAYS = 2**10
+"""Fields of a text that hold arrays."""
 WINDOW = 2**16
 """Bytes looked at in one call."""
 _SHORT = 2**10
@@ -30,37 +32,41 @@ _LONGEST_MARK = 32
 _MARK = re.compile(rb'"\\u0000(\d{1,9})"')
 
 
-def decode_large(decode: Callable[[bytes], T], text: bytes | bytearray) -> T:
+def decode_large(
+    decode: Callable[[bytes], T], text: bytes | bytearray, beside: int = MOST_BESIDE
+) -> T:
     """The typed text. Its fields of the type `Raw` refer to the text's own memory.
 
-    Raises TooLarge, and what `decode` raises.
+    `beside`: bytes that it may have beside its numbers. Raises TooLarge, and what `decode` raises.
     """
-    rest, arrays = _split(text)
+    rest, arrays = _split(text, beside)
     decoded = decode(rest)
     _restore(decoded, arrays)
     return decoded
 
 
-def _split(text: bytes | bytearray) -> tuple[bytes, list[memoryview]]:
+def _split(text: bytes | bytearray, beside: int) -> tuple[bytes, list[memoryview]]:
     """The text with a mark in place of each long array of numbers, and these arrays."""
     rest, whole = bytearray(), memoryview(text)
     arrays: list[memoryview] = []
-    place = kept = 0
+    place = kept = found = 0
     while place < len(text):
         field = _FIELD.search(text, place, place + WINDOW)
         if field is None:
             # What stands at the end of a window may be the beginning of such a field.
             place = len(text) if place + WINDOW >= len(text) else place + WINDOW - 64
         else:
-            start = field.end()
+            start, found = field.end(), found + 1
             place = _end_of_array(text, start)
             if place - start > _SHORT:
                 rest += whole[kept:start]
                 rest += b'"\\u0000%d"' % len(arrays)
                 arrays.append(whole[start:place])
                 kept = place
-        if len(rest) + place - kept > MOST_BESIDE:
-            raise TooLarge(f"more than {MOST_BESIDE} bytes of the JSON are no numbers; send less")
+        if len(rest) + place - kept > beside:
+            raise TooLarge(f"more than {beside} bytes of the JSON are no numbers; send less")
+        if found > MOST_ARRAYS:
+            raise TooLarge(f"more than {MOST_ARRAYS} fields of the JSON are arrays; send less")
     rest += whole[kept:]
     return bytes(rest), arrays
 

@@ -14,6 +14,7 @@ from larnn_service.conversion.conversion import Conversion, ConversionError, con
 from larnn_service.errors import BadMessage, Conflict, quoted
 from larnn_service.interfaces import Model, Steps
 from larnn_service.wire.arrays import checked
+from larnn_service.wire.number_texts import number
 
 _SAME_RATE = 0.01
 """By how much, relatively, sensors of the same rate differ."""
@@ -34,12 +35,17 @@ class Said(NamedTuple):
 
 def said_in(query: Mapping[str, str]) -> Said:
     """What an address says. Raises BadMessage."""
-    text = query.get("sample_rate_hz")
-    try:
-        hertz = None if text is None else float(text)
-    except ValueError:
-        raise BadMessage("in the address: sample_rate_hz is a number") from None
+    hertz, text = None, query.get("sample_rate_hz")
+    if text is not None and (hertz := number(text)) is None:
+        raise BadMessage("in the address: sample_rate_hz is a number")
     return Said(query.get("units", ""), query.get("axes", ""), hertz)
+
+
+def check_unsaid(query: Mapping[str, str], instead: str) -> None:
+    """Raises BadMessage where an address says what is not read there."""
+    for name in Said._fields:
+        if name in query:
+            raise BadMessage(f"in the address: {name} is not read here; {instead}")
 
 
 def conversion_of(model: Model, said: Said) -> Conversion | None:
@@ -71,6 +77,8 @@ def check_kept(model: Model, said: Said, kept: Conversion | None) -> None:
     nothing goes on as it began. Raises as `conversion_of`."""
     if not said.anything:
         return
+    if kept is not None and (said.units, said.axes) == kept.measured:
+        said = said._replace(units="", axes="")
     found = conversion_of(model, said)
     if (said.units or said.axes) and _text(found) != _text(kept):
         raise Conflict(

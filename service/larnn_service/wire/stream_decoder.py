@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from larnn_service.chunk import Chunk
 from larnn_service.conversion.conversion import Conversion
 from larnn_service.errors import BadMessage, TooLarge
-from larnn_service.interfaces import Model, Steps
+from larnn_service.interfaces import Model
 from larnn_service.wire.answer_options import AnswerOptions
 from larnn_service.wire.arrays import binary_chunk, chunk_steps
 from larnn_service.wire.json_bodies import decode_json
@@ -18,13 +17,10 @@ NUMBER, TOKEN, BESIDE = 32, 96, 2**12
 """Bytes that a number of a chunk, a token of its text, and all the rest of it may take in JSON."""
 
 
-class ChunkRequest(msgspec.Struct, frozen=True, eq=False):
-    """Steps [steps, channels] of a stream, `offset` of them sent before, and what to answer."""
+class ChunkRequest(Chunk, frozen=True, eq=False):
+    """A chunk, and what to answer."""
 
-    offset: int
-    steps: Steps
-    options: AnswerOptions
-    acked: int | None = None
+    options: AnswerOptions = AnswerOptions()
     traceparent: str | None = None
 
 
@@ -43,6 +39,8 @@ class StreamDecoder:
         if self._form.all_binary and options.explain:
             raise BadMessage(f"{subprotocol} carries no attention; explain goes with JSON answers")
         self._max_chunk_steps = max_chunk_steps
+        self._checked: Model | None = None
+        """Can answer as the address asks."""
 
     def decode(
         self, message: bytes, is_text: bool, model: Model, wanted: Conversion | None = None
@@ -61,16 +59,17 @@ class StreamDecoder:
                 message, model, self._form.samples, self._form.all_binary, self._max_chunk_steps
             )
             steps = converted(steps, wanted, model, "steps")
-            options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
-            return ChunkRequest(offset, steps, options, acked)
+            self._check(options, model)
+            return ChunkRequest(offset, steps, acked, options)
         contract = model.manifest.contract
-        most = BESIDE + self._max_chunk_steps * max(NUMBER * contract.input.width, TOKEN)
+        beside = BESIDE + self._max_chunk_steps * TOKEN
+        most = max(beside, BESIDE + self._max_chunk_steps * NUMBER * contract.input.width)
         if len(message) > most:
             raise TooLarge(
                 f"the message has {len(message)} bytes; a chunk of {self._max_chunk_steps} steps, "
                 f"the most that may be, takes no more than {most}"
             )
-        decoded = decode_json(FROM_CLIENT, message)
+        decoded = decode_json(FROM_CLIENT, message, beside)
         if not isinstance(decoded, ChunkMessage):
             return None
         if self._form.samples is not None:
@@ -78,8 +77,17 @@ class StreamDecoder:
                 f"under {self._subprotocol} a chunk is a binary frame; only `end` is text"
             )
         options = options.but(decoded)
-        options.check(contract, model.manifest.name)
+        self._check(options, model)
         steps = converted(
             chunk_steps(decoded, model, self._max_chunk_steps), wanted, model, "steps"
         )
-        return ChunkRequest(decoded.offset, steps, options, decoded.acked, decoded.traceparent)
+        return ChunkRequest(decoded.offset, steps, decoded.acked, options, decoded.traceparent)
+
+    def _check(self, options: AnswerOptions, model: Model) -> None:
+        """Raises BadMessage where the model cannot answer so; those of the address are asked
+        about once."""
+        if options is self._options and model is self._checked:
+            return
+        options.check(model.manifest.contract, model.manifest.name, self._form.all_binary)
+        if options is self._options:
+            self._checked = model

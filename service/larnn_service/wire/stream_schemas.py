@@ -9,9 +9,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from larnn_service.contract import MAX_VERSION
 
-Position = Annotated[int, Meta(ge=0, le=2**62)]
+MOST_POSITION = 2**62
+Position = Annotated[int, Meta(ge=0, le=MOST_POSITION)]
 Version = Annotated[int, Meta(ge=1, le=MAX_VERSION)]
-Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
+MOST_EMIT = 2**31 - 1
+Emit = Literal["last", "every"] | Annotated[int, Meta(ge=1, le=MOST_EMIT)]
 """Answer for a chunk's last step, for each one too, or for those whose position is a multiple."""
 
 

@@ -15,10 +15,11 @@ from larnn_service.wire.answer_options import AnswerOptions, options_of
 from larnn_service.wire.arrays import chunk_steps, npy_steps
 from larnn_service.wire.http import NPY, Head, Response
 from larnn_service.wire.json_bodies import decode_json
-from larnn_service.wire.measured import converted
+from larnn_service.wire.measured import check_kept, converted, said_in
+from larnn_service.wire.number_texts import whole_number
 from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest
-from larnn_service.wire.stream_schemas import Position, StepsBody
+from larnn_service.wire.stream_schemas import MOST_POSITION, StepsBody
 
 _STEPS = msgspec.json.Decoder(StepsBody)
 
@@ -29,8 +30,11 @@ def decode_steps(
     """The chunk, of at most `limit` steps: JSON, or an array whose options the address has; its
     steps as `wanted` makes them.
 
-    Raises BadJson, BadMessage, BadShape, BadValue, EmptyChunk, TooLarge.
+    Raises BadJson, BadMessage, BadShape, BadValue, EmptyChunk, TooLarge, and Conflict where the
+    address says other units or axes than the stream has.
     """
+    if head.query:
+        check_kept(model, said_in(head.query), wanted)
     if head.sends_npy:
         options, offset = options_of(head.query), _position(head.query, "offset")
         if offset is None:
@@ -43,7 +47,7 @@ def decode_steps(
     if options.explain and head.accepts_npy:
         raise BadMessage(f"{NPY} carries no attention; explain goes with JSON answers")
     steps = npy_steps(body, model, limit) if head.sends_npy else chunk_steps(asked, model, limit)
-    return ChunkRequest(offset, converted(steps, wanted, model, "steps"), options, acked)
+    return ChunkRequest(offset, converted(steps, wanted, model, "steps"), acked, options)
 
 
 def encode_steps(
@@ -66,7 +70,6 @@ def encode_steps(
 def _position(query: Mapping[str, str], name: str) -> int | None:
     if (text := query.get(name)) is None:
         return None
-    try:
-        return msgspec.convert(text, Position, strict=False)
-    except msgspec.ValidationError:
-        raise BadMessage(f"in the address: {name} is a whole number, at least 0") from None
+    if (found := whole_number(text)) is None or found > MOST_POSITION:
+        raise BadMessage(f"in the address: {name} is a whole number, at least 0")
+    return found

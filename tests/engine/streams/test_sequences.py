@@ -9,12 +9,15 @@ import numpy as np
 
 from larnn_service.engine.streams.chunk import Advanced
 from larnn_service.engine.streams.sequences import Part, Sequences
-from larnn_service.interfaces import Model
+from larnn_service.interfaces import Floats, Model
 from tests.versions import Replica
 
 
 def part(steps: int, starts: bool = False) -> Part:
-    return Part("own", lambda *_: np.ones((steps, 2), np.float32), starts)
+    async def given(*_: object) -> Floats:
+        return np.ones((steps, 2), np.float32)
+
+    return Part("own", given, starts)
 
 
 async def test_a_part_in_work_counts_and_one_that_waits_does_not(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gzip
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -132,10 +133,9 @@ def handshake(*headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def half_a_grpc_message(target: Target) -> None:
+async def half_a_grpc_message(path: bytes, target: Target) -> None:
     """A call whose message announces 4 MiB, and stops a byte before its end."""
     assert target.grpc is not None
-    path = b"/inference.GRPCInferenceService/ModelInfer"
     fields = [
         (b":method", b"POST"),
         (b":scheme", b"http"),
@@ -179,6 +179,9 @@ SHAPE = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": BIG, "
 ROWS = "[" + ",".join(["[1, 2]"] * 200_000)
 NAN = ('{"sequences": [' + ROWS + ", [NaN, 1]]]}").encode()
 EMPTY = ('{"sequences": [' + ",".join(["[[]]"] * 300_000) + "]}").encode()
+NULLS = b'{"inputs": [' + b",".join([b'[{"a": null}]'] * 9_000) + b"]}"
+DEEP = b'{"inputs": ' + b'{"a": [' * 15_000 + b"null" + b"]}" * 15_000 + b"}"
+BOMB = gzip.compress(b" " * (64 * MIB))
 NAMED = b'{"%s": 1}' % (b"x" * MIB)
 NPY = (
     b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 1, 2), }"
@@ -198,6 +201,8 @@ ATTACKS = (
     Attack("requests behind one another", 1, endless(b"", request("/classify", GOOD) * 100), 8),
     Attack("a body of 1 GiB for an operator", 1, endless(request("/models/toy/load", b"", size=2**30), b" " * 10_000)),
     Attack("a body of 1 GiB for a stream", 1, endless(request("/streams", b"", size=2**30), b" " * 10_000)),
+    Attack("gzip bombs", 1, refused("/classify", BOMB, "Content-Encoding: gzip"), 8),
+    Attack("gzip bombs for a stream", 1, refused("/streams", BOMB, "Content-Encoding: gzip"), 8),
     Attack("bodies that are never whole", 1, endless(request("/classify", b" " * MIB, size=2 * MIB))),
     Attack("messages that are never whole", 1, endless(handshake() + frame(b" " * MIB, size=2 * MIB))),
     Attack("fragments of no byte", 1, endless(handshake() + frame(b"", 1, fin=False), frame(b"", 0, fin=False) * 1000), 8),
@@ -209,11 +214,15 @@ ATTACKS = (
     Attack("half a body", 2, endless(request("/classify", b"{", size=100)), 400),
     Attack("half a handshake", 2, endless(handshake()[:-4]), 400),
     Attack("handshakes that nobody can read", 2, endless(handshake("X: " + "x" * 9000))),
-    Attack("half a gRPC message", 2, half_a_grpc_message),
+    Attack("half a gRPC message", 2, partial(half_a_grpc_message, b"/inference.GRPCInferenceService/ModelInfer")),
+    Attack("half a gRPC message of health", 2, partial(half_a_grpc_message, b"/grpc.health.v1.Health/Watch")),
+    Attack("half a gRPC message of reflection", 2, partial(half_a_grpc_message, b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
     Attack("silent gRPC connections", 2, silent_grpc, 200),
     Attack("large numbers in a shape", 3, refused(INFER, SHAPE.encode()), 4),
     Attack("a NaN at the end", 3, refused("/classify", NAN), 4),
     Attack("empty rows", 3, refused("/classify", EMPTY), 4),
+    Attack("nulls, wide", 3, refused(INFER, NULLS), 4),
+    Attack("nulls, deep", 3, refused(INFER, DEEP), 4),
     Attack("a long field name", 3, refused("/classify", NAMED), 4),
     Attack("truth as a size of an array", 3, refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
     Attack("brackets", 3, refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),

@@ -9,6 +9,7 @@ from larnn_service.endpoints.oip.schemas import InferAnswer, InferBody, InputTen
 from larnn_service.endpoints.oip.tensors import DTYPES, input_datatype
 from larnn_service.errors import BadMessage, BadShape, quoted
 from larnn_service.wire.http import Head, Response
+from larnn_service.wire.number_texts import whole_number
 
 HEADER = "Inference-Header-Content-Length"
 
@@ -18,8 +19,7 @@ def split(head: Head, body: bytes | bytearray) -> tuple[bytes | bytearray, memor
     length = head.headers.get(HEADER.lower())
     if length is None:
         return body, memoryview(b"")
-    number = int(length) if length.isascii() and length.isdecimal() and len(length) < 10 else -1
-    if not 0 <= number <= len(body):
+    if (number := whole_number(length)) is None or number > len(body):
         raise BadMessage(f"{HEADER}: it is the size in bytes of the JSON that the body begins with")
     return body[:number], memoryview(body)[number:]
 

@@ -23,6 +23,8 @@ from larnn_service.wire.answer_arrays import little_endian
 
 MOST_AXES = 9
 """Of a shape: one more than any that is looked at."""
+NUMBER = 8
+"""Bytes that count for each number of contents."""
 _CONTENTS = {
     FP32: "fp32_contents",
     "FP64": "fp64_contents",
@@ -60,11 +62,11 @@ def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
     if raw is not None:
         if tensor.HasField("contents"):
             raise BadMessage(f"input {name}: send contents or raw_input_contents, not both")
-        read = partial(from_bytes, name, datatype, raw)
+        size, read = len(raw), partial(from_bytes, name, datatype, raw)
     else:
         numbers = getattr(tensor.contents, _CONTENTS.get(datatype, "fp32_contents"))
-        read = partial(from_numbers, name, datatype, numbers)
-    return Tensor(name, datatype, tuple(tensor.shape[:MOST_AXES]), read)
+        size, read = NUMBER * len(numbers), partial(from_numbers, name, datatype, numbers)
+    return Tensor(name, datatype, tuple(tensor.shape[:MOST_AXES]), size, read)
 
 
 def _parameters(message: Any) -> dict[str, Value]:

@@ -3,60 +3,80 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
 
-from larnn_service.endpoints.oip.grpc_status import Context
+from larnn_service.endpoints.oip.grpc_arrival import Arrival, handler, host_of
+from larnn_service.endpoints.oip.grpc_status import Context, refusing
 from larnn_service.engine.engine import Engine
 
-SERVICE: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"]
 LOOK = 1.0
 """Seconds between two looks for whoever watches."""
+LONGEST = 3_600.0
+"""Seconds for which anybody watches: who is still there calls again."""
 MOST_WATCHING = 1_000
+MOST_OF_A_HOST = 100
 _STATUS = health_pb2.HealthCheckResponse
 
 
 class Health:
     """The whole server's name is empty; the protocol's service has the same answer."""
 
-    def __init__(self, engine: Engine, services: set[str]) -> None:
+    def __init__(self, engine: Engine, services: set[str], arrival: Arrival) -> None:
         """`services`: names that may be asked for."""
-        self._engine, self._services = engine, {"", *services}
+        self._engine, self._services, self._arrival = engine, {"", *services}, arrival
         self._closing = asyncio.Event()
-        self._watching = 0
+        self._watching: Counter[str] = Counter()
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """By the call's name."""
+        methods = SERVICE.methods_by_name
+        return {
+            "Check": handler(methods["Check"], self._check),
+            "Watch": handler(methods["Watch"], self._watch),
+        }
 
     def close(self) -> None:
         """Nobody watches any more."""
         self._closing.set()
 
-    async def Check(self, request: Any, context: Context) -> Any:  # noqa: N802
+    async def _check(self, _: Any, context: Context) -> Any:
         """Whether it is able now. A name that nobody serves is NOT_FOUND."""
-        if request.service not in self._services:
+        async with refusing(context):
+            service = (await self._arrival.open_message(context)).service
+        if service not in self._services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         await self._engine.streams.store.health.check()
-        return _STATUS(status=self._now(request.service))
+        return _STATUS(status=self._now(known=True))
 
-    async def Watch(self, request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: N802
+    async def _watch(self, _: Any, context: Context) -> AsyncIterator[Any]:
         """The same, and each change of it."""
-        if self._watching >= MOST_WATCHING:
+        host = host_of(context)
+        if self._watching.total() >= MOST_WATCHING or self._watching[host] >= MOST_OF_A_HOST:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch; use Check")
-        self._watching += 1
+        self._watching[host] += 1
         try:
-            told = None
-            while True:
-                if (now := self._now(request.service)) != told:
+            async with refusing(context):
+                known = (await self._arrival.open_message(context)).service in self._services
+            told, until = None, asyncio.get_running_loop().time() + LONGEST
+            while asyncio.get_running_loop().time() < until:
+                if (now := self._now(known)) != told:
                     told = now
                     yield _STATUS(status=now)
                 if await self._is_closing():
                     return
         finally:
-            self._watching -= 1
+            self._watching[host] -= 1
+            if not self._watching[host]:
+                del self._watching[host]
 
-    def _now(self, service: str) -> int:
-        if service not in self._services:
+    def _now(self, known: bool) -> int:
+        if not known:
             return int(_STATUS.SERVICE_UNKNOWN)
         return int(_STATUS.SERVING if self._engine.ready else _STATUS.NOT_SERVING)
 

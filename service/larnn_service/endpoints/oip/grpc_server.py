@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from larnn_service.endpoints.oip import grpc_health
+from larnn_service.endpoints.oip import grpc_health, grpc_reflection
+from larnn_service.endpoints.oip.grpc_arrival import Arrival
 from larnn_service.endpoints.oip.grpc_servicer import SERVICE, Doors
 from larnn_service.engine.engine import Engine
 from larnn_service.errors import StartupError
@@ -33,13 +32,16 @@ IDLE = 300_000
 PING = 20_000
 """Milliseconds between two pings, and until an unanswered one ends the connection."""
 
+_SERVICES = (SERVICE, grpc_health.SERVICE, grpc_reflection.SERVICE)
+
 
 class GrpcServer:
     """Opened and closed with the service."""
 
-    def __init__(self, doors: Doors, engine: Engine, settings: Settings) -> None:
+    def __init__(self, doors: Doors, engine: Engine, arrival: Arrival, settings: Settings) -> None:
         self._doors = doors
-        self._health = grpc_health.Health(engine, {SERVICE.full_name})
+        self._health = grpc_health.Health(engine, {SERVICE.full_name}, arrival)
+        self._reflection = grpc_reflection.Reflection(_SERVICES, arrival)
         self._settings = settings
 
     async def start(self) -> None:
@@ -61,11 +63,13 @@ class GrpcServer:
                 ("grpc.http2.max_ping_strikes", 0),  # a client may ping as often as it likes
             ]
         )
-        doors = grpc.method_handlers_generic_handler(SERVICE.full_name, self._doors.handlers())
-        self._server.add_generic_rpc_handlers((doors,))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        described = (SERVICE.full_name, grpc_health.SERVICE, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(described, self._server)
+        for service, handlers in (
+            (SERVICE, self._doors.handlers()),
+            (grpc_health.SERVICE, self._health.handlers()),
+            (grpc_reflection.SERVICE, self._reflection.handlers()),
+        ):
+            generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
+            self._server.add_generic_rpc_handlers((generic,))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             port = self._listen(f"{host}:{settings.grpc_port}")

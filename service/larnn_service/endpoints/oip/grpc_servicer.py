@@ -7,21 +7,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.protobuf.message_factory import GetMessageClass
 from tritonclient.grpc import service_pb2 as pb
 
 from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.oip import grpc_convert
+from larnn_service.endpoints.oip.grpc_arrival import Arrival, handler, whole
 from larnn_service.endpoints.oip.grpc_methods import Calls, Message
 from larnn_service.endpoints.oip.grpc_status import STATUS, Context, refuse
 from larnn_service.engine.engine import Engine
-from larnn_service.errors import BadMessage, Draining, Internal, ServiceError, TooSlow
-from larnn_service.settings import Settings
+from larnn_service.errors import Draining, Internal, ServiceError
 from larnn_service.telemetry.calls import CALL, Call, failed
 
 logger = logging.getLogger(__name__)
@@ -40,13 +37,9 @@ Asked = asyncio.Queue[asyncio.Task[Message] | None]
 class Doors:
     """Every call of gRPC, behind the gate."""
 
-    def __init__(self, calls: Calls, gate: Gate, engine: Engine, settings: Settings) -> None:
+    def __init__(self, calls: Calls, gate: Gate, engine: Engine, arrival: Arrival) -> None:
         self._calls = calls
-        self._arrival_timeout = settings.arrival_timeout
-        self._arriving = asyncio.Semaphore(
-            max(settings.max_waiting_bytes // settings.max_message, 1)
-        )
-        """So many messages come at a time: until one is whole, nobody can count it."""
+        self._arrival = arrival
         self._gate = gate
         self._engine = engine
         self._metrics = engine.streams.metrics
@@ -54,8 +47,10 @@ class Doors:
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         """By the call's name. A call that is not among them is UNIMPLEMENTED."""
-        one_answer = {name: _handler(name, self._answering(name)) for name in self._calls.by_name}
-        return one_answer | {CONVERSATION: _handler(CONVERSATION, self._converse)}
+        behaviors: dict[str, Any] = {name: self._answering(name) for name in self._calls.by_name}
+        behaviors |= {CONVERSATION: self._converse}
+        methods = SERVICE.methods_by_name
+        return {name: handler(methods[name], behavior) for name, behavior in behaviors.items()}
 
     def close(self) -> None:
         """End every conversation, after the answers to what it has asked."""
@@ -63,13 +58,14 @@ class Doors:
 
     def _answering(self, name: str) -> Callable[[Message, Context], Awaitable[Message]]:
         call = self._calls.by_name[name]
+        arrived = self._arrival.open_message if name in OPEN else self._arrival.message
 
         async def answer(_: Message, context: Context) -> Message:
             with self._observed(name) as outcome:
                 try:
                     owner = "" if name in OPEN else self._admit(context)
                     with self._gate.at_work(owner) as held:
-                        request = await self._message(context)
+                        request = await arrived(context)
                         held.set(request.ByteSize())
                         return await call(request, owner)
                 except Exception as error:
@@ -77,17 +73,6 @@ class Doors:
             await refuse(context, outcome.error)
 
         return answer
-
-    async def _message(self, context: Context) -> Message:
-        """The message of a call, which is read when its caller is known. Raises TooSlow."""
-        try:
-            async with asyncio.timeout(self._arrival_timeout), self._arriving:
-                request = await context.read()
-        except TimeoutError:
-            raise TooSlow("the message came too slowly; send it again") from None
-        if request is grpc.aio.EOF:
-            raise BadMessage("a call has one message")
-        return _whole(request)
 
     def _admit(self, context: Context) -> str:
         """The caller's name. Raises Unauthorized, Full."""
@@ -144,7 +129,7 @@ class Doors:
         with self._observed(CONVERSATION) as outcome:
             try:
                 with self._gate.bytes.held() as held:
-                    held.set(_whole(request).ByteSize())
+                    held.set(whole(request).ByteSize())
                     async with pacer.ahead() if ahead else pacer.first():
                         inferred = await self._calls.infer(request, owner)
                 return pb.ModelStreamInferResponse(infer_response=inferred)
@@ -169,35 +154,6 @@ class Outcome:
     """What came of a call."""
 
     error: ServiceError | None = None
-
-
-def _handler(name: str, behavior: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    method = SERVICE.methods_by_name[name]
-    kind = (  # not unary: grpc would read the message before the caller's key
-        grpc.stream_stream_rpc_method_handler
-        if method.server_streaming
-        else grpc.stream_unary_rpc_method_handler
-    )
-    return kind(
-        behavior,
-        request_deserializer=partial(_parsed, GetMessageClass(method.input_type)),
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
-    )
-
-
-def _parsed(kind: Any, data: bytes) -> Message | BadMessage:
-    """The message, or why it is none: what this raised, grpc would answer in its own way."""
-    try:
-        return kind.FromString(data)
-    except DecodeError:
-        return BadMessage(f"the message is no protobuf of the type {kind.DESCRIPTOR.name}")
-
-
-def _whole(request: Message | BadMessage) -> Message:
-    """The message that was parsed. Raises BadMessage where it could not be."""
-    if isinstance(request, BadMessage):
-        raise request
-    return request
 
 
 def _told(error: Exception, name: str) -> ServiceError:

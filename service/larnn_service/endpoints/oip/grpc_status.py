@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -19,3 +21,12 @@ async def refuse(context: Context, error: ServiceError) -> NoReturn:
     """End the call with the error."""
     context.set_trailing_metadata(((CODE_KEY, error.code),))
     await context.abort(STATUS[error.code], error.detail)
+
+
+@asynccontextmanager
+async def refusing(context: Context) -> AsyncIterator[None]:
+    """End the call with the error that is raised meanwhile."""
+    try:
+        yield
+    except ServiceError as error:
+        await refuse(context, error)

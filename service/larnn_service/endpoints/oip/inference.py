@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from larnn_service.contract import INPUT, LENGTHS, MAX_VERSION
 from larnn_service.conversion.conversion import Conversion
+from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.oip.contexts import read_starts
 from larnn_service.endpoints.oip.parameters import (
     Parameters,
@@ -32,7 +33,11 @@ from larnn_service.tasks import Tasks, result_of
 from larnn_service.telemetry.calls import concerns
 from larnn_service.wire.arrays import check_chunk_size, checked
 from larnn_service.wire.classify import check_sizes
+from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.measured import check_kept, conversion_of, converted
+from larnn_service.wire.number_texts import whole_number
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Asked:
     outputs: list[str]
     """Empty for all."""
     parameters: Parameters
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its numbers are best not read in the event loop."""
+        return sum(tensor.size for tensor in self.inputs) > LARGE
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,9 @@ def version_number(version: str) -> int | None:
     """Of an address or a field; None where it is empty. Raises UnknownModel."""
     if not version:
         return None
-    known = version.isascii() and version.isdecimal() and len(version) <= len(str(MAX_VERSION))
-    if not known or int(version) > MAX_VERSION:
+    if (number := whole_number(version)) is None or number > MAX_VERSION:
         raise UnknownModel(f"there is no version {quoted(version)}; versions are numbers")
-    return int(version)
+    return number
 
 
 def versions_of(engine: Engine, name: str, version: str) -> list[Model]:
@@ -74,12 +83,22 @@ def versions_of(engine: Engine, name: str, version: str) -> list[Model]:
     return [model] if version else list(engine.models.serving(model.manifest.name))
 
 
+class _Rows(NamedTuple):
+    """Whole sequences as the model takes them."""
+
+    x: Steps
+    """[batch, steps, channels]"""
+    lengths: list[int]
+    starts: list[RowState] | None
+
+
 class Inference:
     """What is behind the endpoint."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, decoding: Decoding) -> None:
         self._engine = engine
         self._settings = settings
+        self._decoding = decoding
         self._sequences = Sequences(engine)
         self._tasks = Tasks()
 
@@ -103,27 +122,41 @@ class Inference:
 
     def _whole(
         self, asked: Asked, answer: Callable[[Inferred | Exception], None]
-    ) -> Callable[[], None]:
+    ) -> Callable[[], object]:
         model = self.model(asked.model, asked.version)
         concerns(*key(model))
         check_outputs(asked.outputs, model)
-        x, lengths = read_inputs(asked.inputs, model)
-        check_sizes(lengths, self._settings, INPUT)
-        if (whole := x.shape[0] * x.shape[1]) > (most := self._settings.max_request_steps):
-            raise TooLarge(f"{whole} steps with what is beyond the lengths; at most {most}")
+        read, run = partial(self._read, asked, model), partial(self._run, asked, model, answer)
+        return self._decoding.begin(read, run, answer) if asked.is_large else run(read())
+
+    def _read(self, asked: Asked, model: Model) -> _Rows:
+        """The rows of whole sequences. What is too much is refused before a number is read."""
+        wanted = conversion_of(model, said_in(asked.parameters))
+        x, lengths = read_inputs(asked.inputs, model, self._check_rows)
         starts = read_starts(asked.inputs, model, len(x))
-        x = converted(x, conversion_of(model, said_in(asked.parameters)), model, INPUT)
-        rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
+        return _Rows(converted(x, wanted, model, INPUT), lengths, starts)
+
+    def _check_rows(self, steps: int, lengths: list[int]) -> None:
+        check_sizes(lengths, self._settings, INPUT)
+        if (whole := len(lengths) * steps) > (most := self._settings.max_request_steps):
+            raise TooLarge(f"{whole} steps with what is beyond the lengths; at most {most}")
+
+    def _run(
+        self,
+        asked: Asked,
+        model: Model,
+        answer: Callable[[Inferred | Exception], None],
+        read: _Rows,
+    ) -> Callable[[], object]:
+        x = read.x
+        rows = [row[:length] for row, length in zip(x, read.lengths, strict=True)]
 
         def then(outcome: Outputs | Exception) -> None:
             if isinstance(outcome, Exception):
                 return answer(outcome)
-            columns = np.zeros((*x.shape[:2], model.manifest.contract.columns), np.float32)
-            for row, told in zip(columns, outcome, strict=True):
-                row[: len(told)] = told
-            answer(Inferred(model, _asked(asked.outputs, model, columns)))
+            answer(Inferred(model, _asked(asked.outputs, model, _columns(outcome, x.shape[1]))))
 
-        return self._engine.classify(model, rows, then, every_step=True, starts=starts)
+        return self._engine.classify(model, rows, then, every_step=True, starts=read.starts)
 
     async def _part(
         self,
@@ -138,25 +171,32 @@ class Inference:
             answer(error)
 
     async def _advance(self, asked: Asked, part: SequencePart, owner: str) -> Inferred:
-        said = said_in(asked.parameters)
+        said, most = said_in(asked.parameters), self._settings.max_chunk_steps
 
-        def steps(model: Model, wanted: Conversion | None) -> Floats:
-            check_outputs(asked.outputs, model)
-            x, lengths = read_inputs(asked.inputs, model)
-            if len(x) != 1:
-                raise BadShape(f"input {INPUT}: a batch of {len(x)}; a sequence takes 1")
+        def check(steps: int, lengths: list[int]) -> None:
+            if len(lengths) != 1:
+                raise BadShape(f"input {INPUT}: a batch of {len(lengths)}; a sequence takes 1")
             if lengths[0] or not part.ends:  # an end may come without steps
-                check_chunk_size(lengths[0], self._settings.max_chunk_steps)
-            if not part.starts and len(asked.inputs) > 1 + any(
-                tensor.name == LENGTHS for tensor in asked.inputs
-            ):
-                raise BadMessage("context is given with sequence_start, and holds from there on")
-            if not part.starts:
-                check_kept(model, said, wanted)
-            return converted(x, wanted, model, INPUT)[0, : lengths[0]]
+                check_chunk_size(lengths[0], most)
+            if steps > most:
+                raise TooLarge(f"{steps} steps with what is beyond the length; at most {most}")
 
-        def start(model: Model) -> RowState | None:
-            starts = read_starts(asked.inputs, model, 1)
+        async def steps(model: Model, wanted: Conversion | None) -> Floats:
+            check_outputs(asked.outputs, model)
+            if not part.starts:
+                if {tensor.name for tensor in asked.inputs} - {INPUT, LENGTHS}:
+                    raise BadMessage(
+                        "context is given with sequence_start, and holds from there on"
+                    )
+                check_kept(model, said, wanted)
+            return await self._aside(asked, partial(read, model, wanted))
+
+        def read(model: Model, wanted: Conversion | None) -> Floats:
+            x, [length] = read_inputs(asked.inputs, model, check)
+            return converted(x[0, :length], wanted, model, f"{INPUT}[0]")
+
+        async def start(model: Model) -> RowState | None:
+            starts = await self._aside(asked, partial(read_starts, asked.inputs, model, 1))
             return None if starts is None else starts[0]
 
         model, advanced = await self._sequences.advance(
@@ -177,6 +217,10 @@ class Inference:
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}
         return Inferred(model, _asked(asked.outputs, model, advanced.outputs[None]), told)
 
+    async def _aside(self, asked: Asked, read: Callable[[], T]) -> T:
+        """What is read of a request, of a large one in a thread."""
+        return await self._decoding.result(read) if asked.is_large else read()
+
 
 def check_outputs(names: list[str], model: Model) -> None:
     """Raises BadMessage where one is none of the model's."""
@@ -188,14 +232,30 @@ def check_outputs(names: list[str], model: Model) -> None:
         )
 
 
+def _columns(rows: Outputs, steps: int) -> Floats:
+    """[rows, steps, columns] of rows [steps of each, columns], zero behind the shorter ones."""
+    if len(rows) == 1 and len(rows[0]) == steps:
+        return rows[0][None]
+    columns = np.zeros((len(rows), steps, rows[0].shape[1]), np.float32)
+    for row, told in zip(columns, rows, strict=True):
+        row[: len(told)] = told
+    return columns
+
+
 def _asked(names: list[str], model: Model, columns: Floats) -> dict[str, NDArray[Any]]:
     """Those outputs, or all of them: [batch, steps, …] of [batch, steps, columns]."""
     arrays = from_columns(model.manifest.contract.outputs, columns)
     return {name: array for name, array in arrays.items() if not names or name in names}
 
 
-def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
-    """x [batch, steps, channels] and each row's length. Raises BadMessage, BadShape, BadValue."""
+def read_inputs(
+    inputs: list[Tensor], model: Model, check: Callable[[int, list[int]], None]
+) -> tuple[Steps, list[int]]:
+    """x [batch, steps, channels] and each row's length.
+
+    `check` gets the steps of x and the lengths, and refuses what is too much before x is read.
+    Raises BadMessage, BadShape, BadValue.
+    """
     by_name = {tensor.name: tensor for tensor in inputs}
     contract = model.manifest.contract
     width = contract.input.width
@@ -208,12 +268,17 @@ def read_inputs(inputs: list[Tensor], model: Model) -> tuple[Steps, list[int]]:
             f"{model.manifest.name} takes {INPUT} [batch, steps, {width}] and, if rows differ, "
             f"{LENGTHS} [batch, 1]{told}; its state stays here"
         )
-    x: Steps = by_name[INPUT].array(input_datatype(contract), "batch", "steps", width)
-    if LENGTHS not in by_name:
-        return checked(x, model, INPUT), [x.shape[1]] * len(x)
-    each = by_name[LENGTHS]
-    row: tuple[int, ...] = () if len(each.shape) == 1 else (1,)
-    lengths: NDArray[np.int64] = each.array(INT64, len(x), *row).reshape(-1)
-    if not ((lengths >= 0) & (lengths <= x.shape[1])).all():
-        raise BadValue(f"input {LENGTHS}: each is between 0 and the steps of {INPUT}, {x.shape[1]}")
-    return checked(x, model, INPUT), lengths.tolist()
+    x, axes = by_name[INPUT], ("batch", "steps", width)
+    x.check(datatype := input_datatype(contract), *axes)
+    rows, steps, _ = x.shape
+    lengths = _lengths(by_name[LENGTHS], rows, steps) if LENGTHS in by_name else [steps] * rows
+    check(steps, lengths)
+    return checked(x.array(datatype, *axes), model, INPUT), lengths
+
+
+def _lengths(given: Tensor, rows: int, steps: int) -> list[int]:
+    axes: tuple[int, ...] = () if len(given.shape) == 1 else (1,)
+    lengths: NDArray[np.int64] = given.array(INT64, rows, *axes).reshape(-1)
+    if not ((lengths >= 0) & (lengths <= steps)).all():
+        raise BadValue(f"input {LENGTHS}: each is between 0 and the steps of {INPUT}, {steps}")
+    return [int(length) for length in lengths]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
-from numpy.typing import NDArray
 
 from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering
@@ -29,6 +27,7 @@ from larnn_service.wire.answer_arrays import little_endian
 from larnn_service.wire.http import Response
 from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
+from larnn_service.wire.measured import check_unsaid
 
 _INFER = msgspec.json.Decoder(InferBody)
 _EXAMPLE = {
@@ -72,37 +71,34 @@ class Infer:
 
 
 def _decode(request: Request, inference: Inference) -> tuple[InferBody, Asked]:
-    """The body, and what it asks for. Numbers of a large body are read here, of a small one when
-    it is known what the model takes."""
+    """The body, and what it asks for. Its numbers are read when it is known what is taken."""
     name, version = request.parameters["name"], request.parameters.get("version", "")
+    if request.head.query:
+        check_unsaid(request.head.query, "say it in the parameters")
     head, data = binary_tensors.split(request.head, request.body)
     if data and not head:
         contract = inference.model(name, version).manifest.contract
         body = binary_tensors.raw(contract, len(data))
     else:
         body = decode_json(_INFER, head)
-    tensors = _tensors(body, data)
-    if len(request.body) > LARGE:
-        tensors = [tensor.at_once() for tensor in tensors]
-    return body, Asked(name, version, tensors, _outputs(body), body.parameters)
+    return body, Asked(name, version, _tensors(body, data), _outputs(body), body.parameters)
 
 
 def _tensors(body: InferBody, data: memoryview) -> list[Tensor]:
     parts = binary_tensors.parts(body.inputs, data)
     for tensor in body.inputs:
         check_offered(tensor.name, tensor.parameters)
-    return [
-        Tensor(each.name, each.datatype, tuple(each.shape), _reader(each, part))
-        for each, part in zip(body.inputs, parts, strict=True)
-    ]
+    return [_tensor(each, part) for each, part in zip(body.inputs, parts, strict=True)]
 
 
-def _reader(tensor: InputTensor, part: memoryview | None) -> Callable[[], NDArray[Any]]:
+def _tensor(tensor: InputTensor, part: memoryview | None) -> Tensor:
+    name, datatype = tensor.name, tensor.datatype
     if isinstance(tensor.data, msgspec.Raw):
-        numbers = tensor.data
-        return lambda: from_json(tensor.name, tensor.datatype, numbers)
-    assert part is not None
-    return lambda: from_bytes(tensor.name, tensor.datatype, part)
+        size, read = len(memoryview(tensor.data)), partial(from_json, name, datatype, tensor.data)
+    else:
+        assert part is not None
+        size, read = len(part), partial(from_bytes, name, datatype, part)
+    return Tensor(name, datatype, tuple(tensor.shape), size, read)
 
 
 def _outputs(body: InferBody) -> list[str]:

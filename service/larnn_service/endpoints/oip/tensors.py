@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -53,20 +53,25 @@ class Tensor:
     name: str
     datatype: str
     shape: tuple[int, ...]
+    size: int
+    """Bytes that its numbers came in, about."""
     read: Callable[[], NDArray[Any]]
-
-    def at_once(self) -> Tensor:
-        """The same, its numbers read now. Raises BadShape, BadValue."""
-        if self.datatype not in DTYPES:
-            return self
-        array = self.read()
-        return replace(self, read=lambda: array)
 
     def array(self, datatype: str, *axes: str | int) -> NDArray[Any]:
         """Its axes are these: a number is a size, a word says what any size is of.
 
         Raises BadMessage, BadShape, BadValue.
         """
+        self.check(datatype, *axes)
+        array, size = self.read(), math.prod(self.shape)
+        if array.size != size:
+            raise BadShape(
+                f"input {self.name}: {array.size} numbers; {list(self.shape)} takes {size}"
+            )
+        return array.reshape(self.shape)
+
+    def check(self, datatype: str, *axes: str | int) -> None:
+        """Whether it says that it is such an array, before any number is read. Raises likewise."""
         if self.datatype != datatype:
             raise BadMessage(f"input {self.name}: its datatype is {self.datatype}; send {datatype}")
         fits = self._fits(axes)
@@ -74,12 +79,6 @@ class Tensor:
         if not fits or (not size and self.shape[0] > 1):
             shape, expected = quoted(list(self.shape[:_SHOWN])), ", ".join(map(str, axes))
             raise BadShape(f"input {self.name}: shape {shape}; send [{expected}]")
-        array = self.read()
-        if array.size != size:
-            raise BadShape(
-                f"input {self.name}: {array.size} numbers; {list(self.shape)} takes {size}"
-            )
-        return array.reshape(self.shape)
 
     def _fits(self, axes: tuple[str | int, ...]) -> bool:
         return len(self.shape) == len(axes) and all(

@@ -20,6 +20,7 @@ from larnn_service.conversion.conversion import (
     Measured,
     conversion,
 )
+from larnn_service.errors import Conflict
 from larnn_service.interfaces import Floats, Model, RowState
 from larnn_service.tensors import ContextDtype
 
@@ -103,14 +104,24 @@ def beginning(
     )
 
 
-def same_context(mine: Checkpoint, other: Checkpoint, contract: Contract) -> bool:
-    """Whether a stream was given the same context as another one of this contract; of one that has
-    ended nobody knows."""
+def check_same_opening(mine: Checkpoint, other: Checkpoint, contract: Contract) -> None:
+    """Raises Conflict where a key that has opened a stream would now open another one, with this
+    contract. With which context a stream began that has ended, nobody knows."""
+    if mine.model != other.model:
+        raise Conflict(f"this key has opened a stream on {mine.model}")
+    if (mine.origin, mine.measured) != (other.origin, other.measured):
+        raise Conflict("this key has opened another stream; take a new key for each operation")
     names = [tensor.name for tensor in contract.context]
-    return mine.ended or (
-        mine.state.keys() == other.state.keys()
-        and all(np.array_equal(mine.state[name], other.state[name]) for name in names)
+    same = (
+        mine.ended
+        or not names
+        or (
+            mine.state.keys() == other.state.keys()
+            and all(np.array_equal(mine.state[name], other.state[name]) for name in names)
+        )
     )
+    if not same:
+        raise Conflict("this key has opened a stream with another context")
 
 
 class _Header(msgspec.Struct, array_like=True):

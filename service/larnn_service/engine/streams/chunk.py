@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
+from larnn_service.chunk import Chunk
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.errors import Backpressure, BadValue, Expired, Gap
-from larnn_service.interfaces import Floats, RowState, Steps
-
-
-class Chunk(msgspec.Struct, frozen=True, eq=False):
-    """Steps of a stream: [steps, channels], `offset` of them sent before."""
-
-    offset: int
-    steps: Steps
-    acked: int | None = None
-    """The position up to which the client has its answers; its offset unless told."""
-
-    @property
-    def end(self) -> int:
-        return self.offset + len(self.steps)
+from larnn_service.interfaces import Floats, RowState
 
 
 class Advanced(NamedTuple):

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
-from larnn_service.engine.streams.checkpoint import Begin, Checkpoint, beginning, same_context
+from larnn_service.engine.streams.checkpoint import Begin, Checkpoint, beginning, check_same_opening
 from larnn_service.engine.streams.checkpoint_writer import Checkpoints, moved
 from larnn_service.engine.streams.connections import Connections
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.stored import Stored
 from larnn_service.engine.streams.stream import Connection, Stream
-from larnn_service.errors import Conflict, Expired, Full, Moved, ServiceError, UnknownStream
+from larnn_service.errors import Expired, Full, Moved, ServiceError
 from larnn_service.interfaces import Model
 from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry.metrics import Metrics
@@ -50,7 +50,7 @@ class Streams:
         metrics: Metrics | None = None,
     ) -> None:
         self.store = store
-        self._stored = Stored(store, models)
+        self._stored = Stored(store, models, ids)
         self.metrics = metrics or Metrics()
         self.connections = Connections(connection_age)
         self.checkpoints = Checkpoints(
@@ -87,16 +87,10 @@ class Streams:
         except Expired:  # damaged, or gone since: nothing stands under this key
             await self.store.delete(head)
             return await self.open(model, key, begin, owner)
-        if stream.model.manifest.name != model.manifest.name:
-            raise Conflict(f"this key has opened a stream on {stream.checkpoint.model}")
-        mine = stream.checkpoint
-        if (mine.origin, mine.measured) != (checkpoint.origin, checkpoint.measured):
-            raise Conflict("this key has opened another stream; take a new key for each operation")
-        if model.manifest.contract.context or stream.model.manifest.contract.context:
-            async with stream.lock:
+        async with stream.lock:
+            if model.manifest.contract.context or stream.model.manifest.contract.context:
                 await self.wake(stream)
-                if not same_context(stream.checkpoint, checkpoint, model.manifest.contract):
-                    raise Conflict("this key has opened a stream with another context")
+            check_same_opening(stream.checkpoint, checkpoint, model.manifest.contract)
         return stream
 
     async def resume(self, stream_id: str, owner: str = "") -> Stream:
@@ -195,9 +189,9 @@ class Streams:
         """Erase every copy, damaged or not. Raises UnknownStream, Expired, Unavailable."""
         erased = self.ids.is_possible(stream_id) and await self.store.delete(stream_id)
         if (stream := self.places.get(stream_id)) is not None:
-            self._lose(stream, self._expired())
+            self._lose(stream, self._stored.expired())
         if not erased:
-            raise self._gone(stream_id)
+            raise self._stored.gone(stream_id)
         self._note("removed")
 
     async def rest_idle(self) -> None:
@@ -209,7 +203,7 @@ class Streams:
                 if not self._rests:
                     await self.store.delete(stream.id)
                     self._note("evicted")
-                    self._lose(stream, self._expired())
+                    self._lose(stream, self._stored.expired())
                 else:
                     await self._rest(stream, oldest)
 
@@ -242,7 +236,7 @@ class Streams:
     async def _find(self, stream_id: str) -> tuple[Stream | None, Head]:
         """The stream if it is in memory and still this replica's, and what the store says of it."""
         if not self.ids.is_possible(stream_id):
-            raise self._gone(stream_id)
+            raise self._stored.gone(stream_id)
         head = await self._read(stream_id, self._stored.head(stream_id))
         stream = self.places.get(stream_id)
         if stream is not None and stream.checkpoint.fence < head.fence:
@@ -255,7 +249,7 @@ class Streams:
         try:
             if (found := await reading) is not None:
                 return found
-            error = self._gone(stream_id)
+            error = self._stored.gone(stream_id)
         except Expired as damaged:
             error = damaged
         if (stream := self.places.get(stream_id)) is not None:
@@ -291,11 +285,3 @@ class Streams:
 
     def _note(self, event: str) -> None:
         self.metrics.streams.labels(event).inc()
-
-    def _gone(self, stream_id: str) -> ServiceError:
-        return self._expired() if self.ids.is_ours(stream_id) else UnknownStream()
-
-    def _expired(self) -> Expired:
-        more = ", or its store failed over to a server that had no copy of it"
-        more = more if self.store.survives == "replica" else ""
-        return Expired(f"the stream was ended, deleted or idle for too long{more}; open a new one")

@@ -6,17 +6,18 @@ The name is the stream's key in the store, so a sequence goes on at any replica 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from weakref import WeakValueDictionary
 
+from larnn_service.chunk import Chunk
 from larnn_service.conversion.conversion import Conversion
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.engine.streams.chunk import Advanced, Chunk
+from larnn_service.engine.streams.chunk import Advanced
 from larnn_service.engine.streams.stream import Stream
-from larnn_service.errors import BadValue, Conflict, UnknownStream, quoted
+from larnn_service.errors import BadValue, Conflict, Expired, UnknownStream, quoted
 from larnn_service.interfaces import Floats, Model, RowState
 from larnn_service.tasks import finished, result_of
 from larnn_service.telemetry.calls import concerns
@@ -28,14 +29,14 @@ class Part:
 
     name: int | str
     """The client's; 5 and "5" are two sequences."""
-    steps: Callable[[Model, Conversion | None], Floats]
+    steps: Callable[[Model, Conversion | None], Awaitable[Floats]]
     """[steps, channels], as this model takes them; raises where it does not."""
     starts: bool = False
     ends: bool = False
     offset: int | None = None
     """Steps sent before. Without it a part goes on where the sequence is, also when sent again."""
     acked: int | None = None
-    start: Callable[[Model], RowState | None] = lambda model: None
+    start: Callable[[Model], Awaitable[RowState | None]] | None = None
     """The state before the first step where the client gave context; raises where it may not."""
     conversion: Callable[[Model], Conversion | None] = lambda model: None
     """What makes the client's numbers the model's; raises where that cannot be."""
@@ -61,11 +62,11 @@ class Sequences:
             if part.starts:
                 starting = self._engine.model(model, version)
                 wanted = part.conversion(starting)
-                steps = part.steps(starting, wanted)
+                steps = await part.steps(starting, wanted)
                 stream = await self._start(starting, name, part, len(steps), wanted, owner)
             else:
                 stream = await self._find(name, part, owner)
-                steps = part.steps(stream.model, stream.conversion)
+                steps = await _steps(part, stream)
             if version not in (None, stream.checkpoint.version):
                 raise Conflict(
                     f"sequence {quoted(part.name)!r} runs on version {stream.checkpoint.version}; "
@@ -84,11 +85,17 @@ class Sequences:
         """A stream before its first step, or the one that the same request has started."""
         if part.offset not in (None, 0):
             raise BadValue(f"offset {part.offset}: a sequence starts at 0")
-        state = part.start(model)
-        stream = await self._engine.open(model, key, owner, state, wanted)
-        if stream.checkpoint.ended:  # the name is free again
+        state = None if part.start is None else await part.start(model)
+        begin = partial(self._engine.open, model, key, owner, state, wanted)
+        try:
+            stream = await begin()
+        except Conflict:
+            stream = await self._find(key, part, owner)
+            if not stream.checkpoint.ended:
+                raise
+        if stream.checkpoint.ended:  # the name is free again, whatever it was opened with
             await self._engine.streams.remove(stream.id)
-            stream = await self._engine.open(model, key, owner, state, wanted)
+            stream = await begin()
         repeated = part.offset == 0 and stream.checkpoint.position <= steps
         if stream.checkpoint.position and not repeated:
             raise Conflict(
@@ -106,3 +113,15 @@ class Sequences:
                 "sequence_start with its first request"
             )
         return await self._engine.resume(stream_id, owner)
+
+
+async def _steps(part: Part, stream: Stream) -> Floats:
+    """The part's steps; of a sequence that has ended it is said so, rather than how it began."""
+    try:
+        return await part.steps(stream.model, stream.conversion)
+    except Conflict:
+        if stream.checkpoint.ended:
+            raise Expired(
+                f"sequence {quoted(part.name)!r} has ended: send sequence_start to begin it anew"
+            ) from None
+        raise

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import Checkpoint, DamagedCheckpoint, check
-from larnn_service.errors import Expired, UnknownModel
+from larnn_service.errors import Expired, ServiceError, UnknownModel, UnknownStream
 from larnn_service.interfaces import Model
+from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry.tags import tag
 
 logger = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ class Stored:
     The log has a line for each damaged stream, once, however often its client asks.
     """
 
-    def __init__(self, store: Store, models: Models) -> None:
-        self._store, self._models = store, models
+    def __init__(self, store: Store, models: Models, ids: StreamIds) -> None:
+        self._store, self._models, self._ids = store, models, ids
         self._told: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def head(self, stream: str) -> Head | None:
@@ -51,6 +52,16 @@ class Stored:
         """One that can go on with this model."""
         with self._whole(stream):
             return _fitting(await self._store.take(stream), model)
+
+    def gone(self, stream: str) -> ServiceError:
+        """Why nothing is stored of a stream: it was ours, or never was one."""
+        return self.expired() if self._ids.is_ours(stream) else UnknownStream()
+
+    def expired(self) -> Expired:
+        """Of a stream that was ours."""
+        more = ", or its store failed over to a server that had no copy of it"
+        more = more if self._store.survives == "replica" else ""
+        return Expired(f"the stream was ended, deleted or idle for too long{more}; open a new one")
 
     @contextlib.contextmanager
     def _whole(self, stream: str) -> Iterator[None]:

@@ -1,0 +1,33 @@
+"""grpc.reflection.v1alpha on the gRPC port: clients without the protocol's files ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from larnn_service.endpoints.oip.grpc_arrival import Arrival, handler
+from larnn_service.endpoints.oip.grpc_status import Context, refusing
+
+SERVICE = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+
+
+class Reflection:
+    """What the published servicer tells, of messages that arrive as all others do."""
+
+    def __init__(self, services: Iterable[ServiceDescriptor], arrival: Arrival) -> None:
+        self._arrival = arrival
+        self._servicer = reflection.aio.ReflectionServicer([each.full_name for each in services])
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """By the call's name."""
+        return {method.name: handler(method, self._describe) for method in SERVICE.methods}
+
+    async def _describe(self, _: Any, context: Context) -> AsyncIterator[Any]:
+        async with refusing(context):
+            asked = self._arrival.open_messages(context)
+            async for told in self._servicer.ServerReflectionInfo(asked, context):
+                yield told
