@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from larnn_cli.bridge.asks import Asks
 from larnn_cli.bridge.counts import Counts
 from larnn_cli.bridge.description import Bridge, Payload
-from larnn_cli.bridge.lane import Asks
 from larnn_cli.bridge.partition import Partition
-from larnn_cli.bridge.records import Place, Record, place_of
+from larnn_cli.bridge.records import Place, Record, places_of
 from larnn_client import AsyncClient, UnknownModel
 from tests.client.recording import SIGNAL, TRUTH
 
@@ -129,7 +129,8 @@ async def test_another_bridge_goes_on_and_repeats_no_answer(toy_url: str) -> Non
         told = await first.answers(5)
         first.partition.committed(2)
         await first.settled(5)
-    place = place_of(json.dumps(told[1]).encode())
+    before, place = places_of(json.dumps(told[1]).encode())
+    assert (before.position, before.offset) == (3, 1)
     assert (place.position, place.offset, place.sequence) == (6, 2, 2)
     async with way(toy_url, places={b"a": place}, answered={b"a": 4}) as other:
         for offset in range(7):

@@ -58,7 +58,7 @@ class Mosquitto:
         """The bridge's arguments."""
         journal = str(self._folder / "journal.db")
         arguments = ["bridge", "mqtt", str(description), "--broker", self.address]
-        return [*arguments, "--journal", journal]
+        return [*arguments, "--journal", journal, "--client-id", "larnn"]
 
     def start(self) -> None:
         """Until it listens."""
