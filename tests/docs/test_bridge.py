@@ -36,7 +36,14 @@ def test_every_field_is_told_with_its_default() -> None:
     fields = {name: field for name, field in Bridge.model_fields.items() if name != "payload"}
     fields |= {f"payload.{name}": field for name, field in Payload.model_fields.items()}
     assert set(fields) == set(rows)
-    for name in ("max_waiting", "idle", "payload.format", "payload.dtype", "payload.skip", "max_streams"):
+    for name in (
+        "max_waiting",
+        "idle",
+        "payload.format",
+        "payload.dtype",
+        "payload.skip",
+        "max_streams",
+    ):
         assert float_or_text(rows[name].strip("`")) == float_or_text(fields[name].default), name
 
 

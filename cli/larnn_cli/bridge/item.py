@@ -78,6 +78,8 @@ def fitting(record: Record, bridge: Bridge, width: int) -> Read:
     if found.steps.ndim != 2 or found.steps.shape[1] != width:
         shape = list(found.steps.shape)
         raise BadPayload(f"the steps are {shape}; [steps, {width}] are asked for")
+    if not len(found.steps):
+        raise BadPayload("a message holds at least one step")
     if len(found.steps) > MOST_STEPS:
         raise TooManySteps(found.steps)
     return found

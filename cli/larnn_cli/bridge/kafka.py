@@ -26,14 +26,15 @@ from larnn_cli.bridge.kafka_partition import Held, Link, passes
 from larnn_cli.bridge.kafka_topics import Topics
 from larnn_cli.bridge.lane import AGAIN
 from larnn_cli.bridge.records import Record
+from larnn_export.data import DataError
 
 LOGGER = logging.getLogger("larnn.bridge")
 SESSION = 6_000
 """Milliseconds of silence after which another bridge takes a bridge's partitions."""
 AT_ONCE = 500
 """Messages fetched at a time."""
-END = 5.0
-"""Seconds for leaving the group and the broker."""
+END = 2.0
+"""Seconds for leaving the group, and for leaving the broker."""
 
 
 class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
@@ -101,18 +102,33 @@ class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no
             self._held[source] = held
 
     async def _fetched(self) -> dict[TopicPartition, list[Any]]:
-        """What has come. A partition whose next record is gone is taken over again, which says why;
-        one that is not opened yet has no position."""
-        consumer = self._link.consumer
+        """What has come; of a partition that is not opened yet nothing can."""
         try:
-            return dict(await consumer.getmany(timeout_ms=100, max_records=AT_ONCE))
-        except OffsetOutOfRangeError as error:
-            async with self._turn:
-                await self._let_go(gone := self._held.keys() & error.args[0].keys())
-                self._new |= gone
+            return dict(await self._link.consumer.getmany(timeout_ms=100, max_records=AT_ONCE))
         except NoOffsetForPartitionError:
             LOGGER.debug("a partition is assigned, and not opened yet")
+        except OffsetOutOfRangeError as error:
+            async with self._turn:
+                await self._out_of_range(error.args[0])
+        except KafkaError as error:
+            if not passes(error):
+                raise
+            LOGGER.warning("nothing comes for now: %r", error)
         return {}
+
+    async def _out_of_range(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Partitions whose next record is gone are opened again at the first that the broker keeps.
+        Raises DataError where there is no later one."""
+        beginnings = await self._link.consumer.beginning_offsets(list(offsets))
+        for source, offset in offsets.items():
+            if offset > beginnings[source]:
+                raise DataError(
+                    f"partition {source.partition} of {source.topic} has no offset {offset}, up to "
+                    "which it was read: the topic was made anew; name another --group"
+                )
+        gone = self._held.keys() & offsets.keys()
+        await self._let_go(gone)
+        self._new |= gone
 
     def _hold_back(self) -> None:
         """Fetch no more of a partition whose messages are not through, until half of them are."""
@@ -144,12 +160,10 @@ class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no
     async def _leave(self) -> None:
         """Within a bounded time: where the broker is away, what is on its way comes again."""
         await self._let_go(self._held)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END):
-                await self._link.consumer.stop()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END):
-                await self._link.producer.stop()
+        for leaving in (self._link.consumer, self._link.producer):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END):
+                    await leaving.stop()
 
 
 async def producer_of(broker: Mapping[str, Any]) -> AIOKafkaProducer:

@@ -32,7 +32,7 @@ DESCRIPTION = """
 topic = "signals/+"
 answers = "labels/{topic}"
 logits = true
-payload = { steps = "steps", sequence = "n" }
+payload = { steps = "steps" }
 """
 
 

@@ -31,7 +31,7 @@ DESCRIPTION = f"""
 topic = "{SOURCE}"
 answers = "{ANSWERS}"
 logits = true
-payload = {{ steps = "steps", sequence = "n" }}
+payload = {{ steps = "steps" }}
 """
 
 
