@@ -53,6 +53,15 @@ class Bridge:
         self._popen.kill()
         self._popen.wait()
 
+    def end(self) -> float:
+        """Told to, by SIGTERM, it ends by itself: seconds until then."""
+        assert self._popen is not None
+        begun = time.perf_counter()
+        self._popen.terminate()
+        if (code := self._popen.wait(60)) != 0:
+            raise SystemExit(f"the bridge ended with {code}:\n{self._log.read_text()[-4000:]}")
+        return time.perf_counter() - begun
+
     def check(self) -> None:
         """It has not ended by itself."""
         assert self._popen is not None
@@ -76,7 +85,8 @@ def main(
     seed: Annotated[int, typer.Option(help="of what is killed when")] = 0,
     output: Output = None,
 ) -> None:
-    """Every message of every device is counted once and answered, whatever is killed."""
+    """Every message of every device is counted once and answered, whatever is killed; and a bridge
+    that is told to stop when its broker answers no more does."""
     signals = recordings.example(devices, messages // devices * chunk)
     senders = Devices(signals, chunk)
     with ExitStack() as stack:
@@ -105,6 +115,8 @@ def main(
         seconds = asyncio.run(
             _run(senders, broker, some, replica, faults, rate if sequence else None)
         )
+        broker.leave()
+        ends = max(each.end() for each in some)
         logs = [line for one in folder.glob("bridge*.log") for line in one.read_text().splitlines()]
     found = verdict(senders, uninterrupted(list(signals), steps=chunk))
     latencies = senders.latencies() if sequence else []
@@ -122,6 +134,7 @@ def main(
         "per_second": round(found.messages / seconds),
         "p50_ms": p50 and round(1e3 * float(p50), 1),
         "p99_ms": p99 and round(1e3 * float(p99), 1),
+        "ends_without_broker_s": round(ends, 1),
         "verdict": asdict(found),
     }
     print(*record.items(), sep="\n")

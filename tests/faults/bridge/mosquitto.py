@@ -84,6 +84,9 @@ class Mosquitto:
         self._popen.terminate()
         self._popen.wait(60)
 
+    leave = stop
+    """From now on it answers nothing any more."""
+
     async def create(self, partitions: int) -> None:
         """Begin the session that a bridge goes on with: the broker keeps messages from now on."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
