@@ -16,6 +16,7 @@ from larnn_cli.bridge.asks import Asks
 from larnn_cli.bridge.counts import Counts
 from larnn_cli.bridge.description import Bridge, Payload
 from larnn_client import AsyncClient
+from larnn_export.data import DataError
 from tests.faults.bridge import mosquitto, tansu
 
 SOON = 20.0
@@ -58,6 +59,19 @@ async def until(what: Callable[[], bool], *bridges: asyncio.Task[None]) -> None:
                 bridge.result()
 
 
+async def too_large(where: dict[str, Any]) -> None:
+    """An answer that no attempt brings to the broker is told, and not tried for ever."""
+    from aiokafka import TopicPartition
+
+    from larnn_cli.bridge.kafka import producer_of
+    from larnn_cli.bridge.kafka_partition import send
+
+    producer = await producer_of(where)
+    with pytest.raises(DataError, match="raise its max.message.bytes, or ask for fewer outputs"):
+        await send(producer, TopicPartition(tansu.SOURCE, 0), [(b"k", bytes(2**24))])
+    await producer.stop()
+
+
 async def test_groups_of_kafka_do_not_mix_and_a_rebalance_ends_none(
     toy_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,6 +89,7 @@ async def test_groups_of_kafka_do_not_mix_and_a_rebalance_ends_none(
                 return asyncio.create_task(KafkaBridge(asks, where, group).run())
 
             bridges = [member("one"), member("two")]
+            await too_large(where)
             listening = asyncio.create_task(broker.listen(told.append))
             async with broker.publisher() as publish:
                 for number in range(10):
