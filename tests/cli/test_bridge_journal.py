@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from larnn_cli.bridge.journal import UNACKNOWLEDGED, Delivery, Journal
+from larnn_cli.bridge.journal import REMEMBERED, Delivery, Journal
 from larnn_cli.bridge.records import Place, Record
 from larnn_export.data import DataError
 
@@ -74,9 +74,9 @@ def test_each_has_a_session_of_its_own_which_it_keeps(tmp_path: Path, journal: J
 def test_an_id_that_the_broker_has_used_again_is_another_message(journal: Journal) -> None:
     """The first sending of the new message was lost with its connection."""
     journal.write([Delivery(1, False, "a", b"0")])
-    journal.write([Delivery(n, False, "a", b"0") for n in range(2, UNACKNOWLEDGED + 1)])
+    journal.write([Delivery(n, False, "a", b"0") for n in range(2, REMEMBERED + 1)])
     assert journal.write([Delivery(1, True, "a", b"0")]) == [], "its acknowledgement may be lost"
-    journal.write([Delivery(UNACKNOWLEDGED + 1, False, "a", b"0")])
+    journal.write([Delivery(REMEMBERED + 1, False, "a", b"0")])
     assert journal.write([Delivery(1, True, "a", b"0")]) != []
 
 

@@ -16,6 +16,8 @@ from larnn_export.data import DataError
 
 UNACKNOWLEDGED = 200
 """Messages that the broker may send before their acknowledgements."""
+REMEMBERED = 4 * UNACKNOWLEDGED
+"""Messages after which a packet's id is another message's; a broker may send a few too many."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, payload BLOB NOT NULL);
@@ -39,6 +41,8 @@ class Delivery:
     """Whether the broker says that it may have sent it before: DUP."""
     topic: str
     payload: bytes
+    connection: int = 0
+    """Which of the session's, by which alone it may be acknowledged."""
 
     @property
     def digest(self) -> bytes:
@@ -85,8 +89,8 @@ class Journal:
 
     def write(self, deliveries: Iterable[Delivery]) -> list[Record]:
         """Keep messages; those that are new. One that comes again with the packet id and the bytes
-        with which it came last is not: its acknowledgement was lost. After so many further messages
-        as may be unacknowledged the broker has had it, and the id is another message's."""
+        with which it came last is not: its acknowledgement was lost. After more messages than may
+        be unacknowledged the broker has had it, and the id is another message's."""
         new: list[Record] = []
         with self._lock, self._file:
             self._file.execute("BEGIN")
@@ -108,11 +112,11 @@ class Journal:
 
     def _known(self, delivery: Delivery) -> bool:
         found = self._file.execute(
-            "SELECT digest, seq - number FROM packets, sqlite_sequence "
-            "WHERE id = ? AND name = 'messages'",
+            "SELECT digest, (SELECT count(*) FROM packets AS later WHERE later.number > it.number) "
+            "FROM packets AS it WHERE id = ?",
             [delivery.packet],
         ).fetchone()
-        return found is not None and found[0] == delivery.digest and found[1] < UNACKNOWLEDGED
+        return found is not None and found[0] == delivery.digest and found[1] < REMEMBERED
 
     def new_session(self) -> None:
         """The broker has begun a session: the packet ids of the last one say nothing any more."""

@@ -66,6 +66,7 @@ class Session:
         self._left = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[None] = self._loop.create_future()
+        self._connections = 0
         self._arrived: list[Delivery] = []
         self._news = asyncio.Event()
         self._publishing: dict[int, asyncio.Future[None]] = {}
@@ -115,9 +116,10 @@ class Session:
         return arrived
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """The broker need keep these no longer."""
+        """The broker need keep these no longer. What came on an earlier connection it sends again:
+        acknowledged twice, it would make the broker send more than was agreed."""
         for each in deliveries:
-            if each.packet:
+            if each.packet and each.connection == self._connections:
                 self._client.ack(each.packet, 1)
 
     async def publish(self, answers: Sequence[tuple[str, bytes]]) -> None:
@@ -137,6 +139,8 @@ class Session:
         if code.is_failure:
             return self._fail(f"the broker refuses the connection: {code}")
         LOGGER.info("connected; the broker %s", "knows us" if flags.session_present else "is new")
+        self._connections += 1
+        self._call(self._connect)
         if not flags.session_present:
             self._call(self._began)
         options = SubscribeOptions(qos=1, retainHandling=NO_RETAINED)
@@ -160,8 +164,13 @@ class Session:
 
     def _came(self, client: Client, data: Any, message: MQTTMessage) -> None:
         packet = message.mid if message.qos else 0
-        delivery = Delivery(packet, message.dup, message.topic, bytes(message.payload))
+        payload = bytes(message.payload)
+        delivery = Delivery(packet, message.dup, message.topic, payload, self._connections)
         self._call(self._arrive, delivery)
+
+    def _connect(self) -> None:
+        """What had come before and is not taken is not acknowledged: it comes again."""
+        self._arrived = [each for each in self._arrived if not each.packet]
 
     def _arrive(self, delivery: Delivery) -> None:
         if not delivery.packet and not self._told:
