@@ -15,7 +15,6 @@ import onnxruntime
 import typer
 
 from benchmarks.client import WARM_UP, Askers, load
-from benchmarks.published import TABLES
 from benchmarks.server import Server
 from larnn_service.native import library
 
@@ -94,6 +93,8 @@ def machine() -> dict[str, Any]:
 
 def report(name: str, record: dict[str, Any], output: Path | None) -> None:
     """Print the record as the published table of this name, and write it where a file is named."""
+    from benchmarks.published import TABLES  # they import torch: whoever writes alone needs it not
+
     print(TABLES[name](record))
     write(record, output)
 

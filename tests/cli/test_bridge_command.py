@@ -29,6 +29,24 @@ def test_it_says_what_the_service_does_not_have(
     assert why in done.err
 
 
+def test_a_password_in_clear_and_what_is_no_address_are_told(
+    larnn: Larnn, toy_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiokafka")
+    monkeypatch.setenv("LARNN_BROKER_PASSWORD", "secret")
+    file = tmp_path / "bridge.toml"
+    file.write_text('topic = "in"\nanswers = "out"\nmodel = "other"\n')
+    to = ("bridge", "kafka", file, "--url", toy_url, "--username", "me", "--broker")
+    for broker, clear in (("here.example:9092", True), ("127.0.0.1,[::1]:9092", False)):
+        done = larnn(*to, broker)
+        assert done.code == 2
+        assert ("in clear: add --broker-tls" in done.err) == clear
+        assert "secret" not in done.err
+    done = larnn(*to, "kafka://here.example")
+    assert done.code == 2
+    assert "write host:port, without a scheme" in done.err
+
+
 def test_a_broker_that_is_not_there_is_told(larnn: Larnn, toy_url: str, tmp_path: Path) -> None:
     tools.package("aiokafka")
     file = tmp_path / "bridge.toml"

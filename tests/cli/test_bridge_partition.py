@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from larnn_cli.bridge.asks import Asks
 from larnn_cli.bridge.counts import Counts
 from larnn_cli.bridge.description import Bridge, Payload
-from larnn_cli.bridge.lane import Asks
+from larnn_cli.bridge.item import MOST_STEPS
 from larnn_cli.bridge.partition import Partition
-from larnn_cli.bridge.records import Place, Record, place_of
+from larnn_cli.bridge.records import Place, Record, places_of
 from larnn_client import AsyncClient, UnknownModel
+from tests import live, wide
 from tests.client.recording import SIGNAL, TRUTH
 
 BRIDGE = Bridge(topic="in", answers="out", logits=True, payload=Payload(steps="s", sequence="n"))
@@ -58,10 +60,11 @@ async def way(
     bridge: Bridge = BRIDGE,
     places: Mapping[bytes, Place] | None = None,
     answered: Mapping[bytes, int] | None = None,
+    width: int = 2,
 ) -> AsyncIterator[Way]:
     counts = Counts()
     async with AsyncClient(url) as client:
-        asks = Asks(client, bridge, 2, counts)
+        asks = Asks(client, bridge, width, counts)
         partition = Partition(asks, 0, places or {}, answered or {})
         try:
             yield Way(partition, counts)
@@ -129,7 +132,8 @@ async def test_another_bridge_goes_on_and_repeats_no_answer(toy_url: str) -> Non
         told = await first.answers(5)
         first.partition.committed(2)
         await first.settled(5)
-    place = place_of(json.dumps(told[1]).encode())
+    before, place = places_of(json.dumps(told[1]).encode())
+    assert (before.position, before.offset) == (3, 1)
     assert (place.position, place.offset, place.sequence) == (6, 2, 2)
     async with way(toy_url, places={b"a": place}, answered={b"a": 4}) as other:
         for offset in range(7):
@@ -152,3 +156,57 @@ async def test_what_no_attempt_mends_is_raised(toy_url: str) -> None:
         one.partition.take(record(0, b"a", 1))
         with pytest.raises(UnknownModel):
             await asyncio.wait_for(one.partition.failed, 60)
+
+
+async def test_a_lost_stream_is_answered_again_by_the_one_that_begins_anew(toy_url: str) -> None:
+    """Records 4 and 5 were answered and not settled: the new stream tells what it has taken."""
+    place = Place("made-up", 12, 4)
+    async with way(toy_url, places={b"a": place}, answered={b"a": 5}) as one:
+        for offset, number in ((4, 1), (5, 2), (6, 3)):
+            one.partition.take(record(offset, b"a", number))
+        check(await one.answers(3), "a", range(1, 4))
+        assert [(each["offset"], each["steps"]) for each in one.told] == [(4, 3), (5, 3), (6, 3)]
+
+
+async def test_streams_take_turns_and_leave_their_places_alone(toy_url: str) -> None:
+    bridge = BRIDGE.model_copy(update={"max_streams": 2})
+    async with way(toy_url, bridge) as one:
+        for offset in range(12):
+            one.partition.take(record(offset, b"%d" % (offset % 6), 1 + offset // 6))
+        for key in range(6):
+            check(await one.answers(12), str(key), range(1, 3))
+        await one.settled(12)
+        assert one.counts.streams <= 2
+        one.partition.committed(12)
+        assert len(one.partition.moving) <= 2
+        assert {place.position for place in one.partition.places.values()} == {2 * CHUNK}
+        one.partition.take(record(12, b"0", 3))
+        check(await one.answers(13), "0", range(1, 4))
+
+
+async def test_a_record_of_several_predictions_has_one_answer_with_all(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = tmp_path_factory.mktemp("models")
+    wide.publish(root, "frame", wide.FRAME)
+    frames = (np.arange(700 * wide.FRAME.width) % 1000).astype("<i2").reshape(700, -1)
+    levels = wide.expected(frames * np.float32(wide.SCALE))
+    bridge = Bridge(topic="a", answers="b", payload=Payload(format="binary", dtype="int16"))
+    with live.running(models=root, model="frame") as url:
+        async with way(url, bridge, width=wide.FRAME.width) as one:
+            for offset, some in enumerate((frames[:600], frames[600:], frames[:0])):
+                one.partition.take(Record(offset, b"a", some.tobytes()))
+            long = np.zeros((MOST_STEPS + 1, wide.FRAME.width), "<i2")
+            one.partition.take(Record(3, b"a", long.tobytes()))
+            first, last, empty, refused = await one.answers(4)
+    ends = [each["position"] for each in first["predictions"]]
+    assert ends == [512, 600]
+    for end, each in zip(ends, first["predictions"], strict=True):
+        assert each["values"]["level"] == pytest.approx(levels[end - 1], rel=1e-4)
+    assert first["values"] == first["predictions"][-1]["values"]
+    assert (first["steps"], last["steps"], last["position"]) == (600, 100, 700)
+    assert last["values"]["level"] == pytest.approx(levels[-1], rel=1e-4)
+    assert "predictions" not in last
+    assert (empty["code"], empty["error"]) == ("bad_payload", "a message holds at least one step")
+    assert refused["code"] == "too_large"
+    assert "at most 16,384 steps, not 16,385: send several" in refused["error"]

@@ -29,6 +29,7 @@ NAMED = {"channels": ["left", "right"]}
         ),
         ({"format": "csv"}, b"1,2\n3,4\r\n5, 6\n"),
         ({"format": "csv"} | NAMED, b"time,right,left\n0,2,1\n1,4,3\n2,6,5"),
+        ({"format": "csv"} | NAMED, b'"a, ""note""", "left" ,right\n"x\n,y",1,2\n,3,4\n,"5",6\n'),
         ({"format": "binary"}, STEPS.astype("<f4").tobytes()),
         (
             {"format": "binary", "dtype": "int16", "byte_order": "big", "skip": 3},
@@ -39,7 +40,7 @@ NAMED = {"channels": ["left", "right"]}
 def test_every_format_gives_the_same_steps(payload: dict[str, Any], data: bytes) -> None:
     found = read_payload(data, Payload(**payload), 2)
     np.testing.assert_array_equal(found.steps, STEPS)
-    assert found.steps.dtype == np.float32
+    assert found.steps.dtype == payload.get("dtype", np.float32)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_a_message_may_have_a_number() -> None:
         ({"steps": "a.b"}, b'{"a": [1]}', "no field b"),
         (NAMED, b'[{"left": 1}]', "no field right"),
         ({"sequence": "n"} | {"steps": "s"}, b'{"n": 1.5, "s": [1, 2]}', "n is 1.5"),
+        ({"sequence": "n"} | {"steps": "s"}, b'{"n": 9223372036854775808, "s": [1, 2]}', "beyond"),
         ({"format": "csv"}, b"1,2\n1,x", "no csv of numbers"),
         ({"format": "csv"} | NAMED, b"left,rite\n1,2", "no column right"),
         ({"format": "csv"} | NAMED, b"left,right\n1", "not the 2 cells"),

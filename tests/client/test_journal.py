@@ -106,6 +106,18 @@ def test_what_is_not_durable_is_kept_and_counted() -> None:
     assert not journal.settle(3, 3), "the caller has this answer"
 
 
+def test_kept_answers_are_to_be_acknowledged() -> None:
+    journal = Journal(0, consumed=0, max_steps=4)
+    journal.append(steps(3))
+    journal.next(1)
+    journal.settle(3, 3)
+    journal.read = 3
+    with pytest.raises(BufferFull, match="0 not durable; acknowledge the answers"):
+        journal.append(steps(2))
+    journal.acknowledged = 3
+    journal.append(steps(2))
+
+
 def test_a_service_that_forgot_what_it_called_durable_is_found_out() -> None:
     journal = Journal(0, consumed=0, max_steps=9)
     journal.append(steps(3))

@@ -1,4 +1,4 @@
-"""The proof of the bridge, bounded: hundreds of messages, and a kill on each side."""
+"""The proof of the bridge, bounded: a hundred messages without numbers, a kill on each side."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ REQUIRED = {"kafka": "LARNN_KAFKA", "mqtt": "LARNN_MOSQUITTO"}
 def test_kills_on_each_side_lose_no_step(kind: str, tmp_path: Path) -> None:
     if HERE[kind] is None and os.environ.get(REQUIRED[kind]) != "required":
         pytest.skip(f"no broker of {kind} is installed; {REQUIRED[kind]}=required fails instead")
-    arguments = (kind, "--messages", "400", "--devices", "8", "--kills", "1")
+    arguments = (kind, "--messages", "120", "--devices", "4", "--kills", "1", "--no-sequence")
     record = measured(tmp_path, *arguments, module="tests.faults.bridge")
     found = record["verdict"]
-    assert found["messages"] == 400
+    assert found["messages"] == 120
     for fault in ("lost", "twice", "different", "errors"):
         assert found[fault] == 0

@@ -75,5 +75,8 @@ def test_a_description_says_what_the_model_is_asked_with(tmp_path: Path) -> None
     assert measured(nothing, [tmp_path / "steps.npy"], reader, model) == Measured()
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(DataError, match="units or rates differ"):
-        measured(nothing, [tmp_path, folder(other, "")], reader, model)
+    both = [tmp_path, folder(other, "")]
+    assert measured(("mg", "", None), both, reader, model) == Measured("mg", "", 50), "all are so"
+    for files in (both, [tmp_path, tmp_path / "steps.npy"]):
+        with pytest.raises(DataError, match="the files' units differ"):
+            measured(nothing, files, reader, model)

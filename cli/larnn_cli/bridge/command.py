@@ -8,20 +8,21 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from larnn_cli.bridge.address import address, is_here
 from larnn_cli.bridge.counts import Counts, serve
 from larnn_cli.bridge.description import Bridge, read
 from larnn_cli.service import Ca, Key, RetryFor, Service, Url
 
 if TYPE_CHECKING:
-    from larnn_cli.bridge.lane import Asks
+    from larnn_cli.bridge.asks import Asks
 
-Running = Callable[["Asks", asyncio.Event], Awaitable[None]]
+Running = Callable[["Asks"], Awaitable[None]]
 
 app = typer.Typer(no_args_is_help=True, help="Streams from a broker's topics, each step once.")
 
@@ -33,7 +34,8 @@ Tls = Annotated[bool, typer.Option("--broker-tls", help="reach the broker by TLS
 BrokerCa = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, help="certificates to trust, PEM")
 ]
-Port = Annotated[int | None, typer.Option(help="answer Prometheus on this port of 127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="answer Prometheus on this port")]
+Host = Annotated[str, typer.Option(help="of the metrics; who reaches it reads them")]
 Every = Annotated[float, typer.Option(min=0.1, help="seconds between lines of progress")]
 
 
@@ -50,13 +52,17 @@ def kafka(
     ca: Ca = None,
     retry_for: RetryFor = 60.0,
     metrics_port: Port = None,
+    metrics_address: Host = "127.0.0.1",
     progress: Every = 10.0,
 ) -> None:
     """Records of a topic, by their keys, through streams; answers to another topic."""
     from larnn_cli.bridge.kafka import KafkaBridge
 
-    where: dict[str, Any] = {"bootstrap_servers": broker}
+    addresses = broker.split(",")
+    hosts = [address(each, 9092)[0] for each in addresses]
+    where: dict[str, Any] = {"bootstrap_servers": addresses}
     secure = broker_tls or broker_ca is not None
+    _warn(username, secure, hosts)
     if secure:
         where["ssl_context"] = _trusting(broker_ca)
     if username is not None:
@@ -66,11 +72,11 @@ def kafka(
     names |= {(False, True): "SASL_PLAINTEXT", (True, True): "SASL_SSL"}
     where["security_protocol"] = names[secure, username is not None]
 
-    async def running(asks: Asks, stop: asyncio.Event) -> None:
-        await KafkaBridge(asks, where, group).run(stop)
+    async def running(asks: Asks) -> None:
+        await KafkaBridge(asks, where, group).run()
 
     service = Service(url, key, ca, retry_for, local=False)
-    _run(read(description), service, running, metrics_port, progress)
+    _run(read(description), service, running, (metrics_address, metrics_port), progress)
 
 
 @app.command()
@@ -78,7 +84,10 @@ def mqtt(
     description: Description,
     journal: Annotated[Path, typer.Option(help="file of what came and is not durable, SQLite")],
     broker: Annotated[str, typer.Option(help="its address")] = "localhost:1883",
-    client_id: Annotated[str, typer.Option(help="of the session that the broker keeps")] = "larnn",
+    client_id: Annotated[
+        str | None,
+        typer.Option(help="of the session that the broker keeps", show_default="the journal's own"),
+    ] = None,
     username: Username = None,
     broker_tls: Tls = False,
     broker_ca: BrokerCa = None,
@@ -87,44 +96,55 @@ def mqtt(
     ca: Ca = None,
     retry_for: RetryFor = 60.0,
     metrics_port: Port = None,
+    metrics_address: Host = "127.0.0.1",
     progress: Every = 10.0,
 ) -> None:
     """Messages, by their topics, through streams; answers to topics."""
     from larnn_cli.bridge.mqtt import Broker, MqttBridge
 
-    host, _, port = broker.partition(":")
     tls = _trusting(broker_ca) if broker_tls or broker_ca is not None else None
+    host, port = address(broker, 1883 if tls is None else 8883)
+    _warn(username, tls is not None, [host])
     password = None if username is None else _password()
-    where = Broker(host, int(port or (8883 if tls else 1883)), client_id, username, password, tls)
+    where = Broker(host, port, client_id, username, password, tls)
 
-    async def running(asks: Asks, stop: asyncio.Event) -> None:
-        await MqttBridge(asks, where, journal).run(stop)
+    async def running(asks: Asks) -> None:
+        await MqttBridge(asks, where, journal).run()
 
     service = Service(url, key, ca, retry_for, local=False)
-    _run(read(description), service, running, metrics_port, progress)
+    _run(read(description), service, running, (metrics_address, metrics_port), progress)
 
 
 def _run(
-    bridge: Bridge, service: Service, running: Running, port: int | None, every: float
+    bridge: Bridge,
+    service: Service,
+    running: Running,
+    metrics: tuple[str, int | None],
+    every: float,
 ) -> None:
     """Until SIGTERM or ^C: what came is finished, as far as it goes, and the rest comes again."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("larnn.bridge").setLevel(logging.INFO)
-    counts = Counts()
+    counts, (host, port) = Counts(), metrics
     if port is not None:
-        typer.echo(f"metrics on http://127.0.0.1:{serve(counts, port)}/metrics", err=True)
-    asyncio.run(_bridge(bridge, service, counts, running, every))
+        typer.echo(f"metrics on http://{host}:{serve(counts, port, host)}/metrics", err=True)
+    asyncio.run(_until_told(_bridge(bridge, service, counts, running, every)))
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run it until it ends or a signal does; a second signal ends its leaving too."""
+    task = asyncio.create_task(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _bridge(
     bridge: Bridge, service: Service, counts: Counts, running: Running, every: float
 ) -> None:
-    from larnn_cli.bridge.lane import Asks
+    from larnn_cli.bridge.asks import Asks
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     async with service.asynchronous() as client:
         served = await client.models()
         wanted = bridge.model or served.default
@@ -136,7 +156,7 @@ async def _bridge(
             raise typer.BadParameter(f"{', '.join(missing)}: {wanted} has {', '.join(outputs)}")
         asks = Asks(client, bridge, known[wanted].input.width, counts)
         async with _telling(counts, every):
-            await running(asks, stop)
+            await running(asks)
 
 
 @contextlib.asynccontextmanager
@@ -154,6 +174,11 @@ async def _telling(counts: Counts, every: float) -> AsyncIterator[None]:
     finally:
         task.cancel()
         sys.stderr.write(f"{counts.line()}\n")
+
+
+def _warn(username: str | None, secure: bool, hosts: Iterable[str]) -> None:
+    if username is not None and not secure and not all(map(is_here, hosts)):
+        typer.echo("larnn: the password goes over the network in clear: add --broker-tls", err=True)
 
 
 def _password() -> str:

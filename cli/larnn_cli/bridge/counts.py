@@ -16,6 +16,7 @@ TOLD = {
     "answers": "Answers that the broker has.",
     "errors": "Messages that held no steps, or that the service refused.",
     "repeated": "Messages that had come before, and were dropped.",
+    "dropped": "Messages of QoS 0 that came while too much was on its way.",
     "streams_lost": "Streams that the service had forgotten, and that began anew.",
 }
 
@@ -29,6 +30,7 @@ class Counts:
     answers: int = 0
     errors: int = 0
     repeated: int = 0
+    dropped: int = 0
     streams_lost: int = 0
     waiting: int = 0
     """Messages that are not committed."""
@@ -61,11 +63,11 @@ class Counts:
         yield GaugeMetricFamily("larnn_bridge_streams", "Open streams.", self.streams)
 
 
-def serve(counts: Counts, port: int) -> int:
-    """Answer Prometheus on loopback; the port, a free one for 0."""
+def serve(counts: Counts, port: int, address: str = "127.0.0.1") -> int:
+    """Answer Prometheus at this address; the port, a free one for 0. Raises OSError."""
     from prometheus_client import CollectorRegistry, start_http_server
 
     registry = CollectorRegistry()
     registry.register(counts)
-    server, _ = start_http_server(port, "127.0.0.1", registry)
+    server, _ = start_http_server(port, address, registry)
     return int(server.server_port)

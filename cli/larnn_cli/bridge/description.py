@@ -58,6 +58,8 @@ class Bridge(_Strict):
     logits: bool = False
     max_waiting: int = Field(1000, ge=1)
     """Messages of one partition that may be on their way; beyond it the broker keeps them."""
+    max_streams: int = Field(1000, ge=1)
+    """Keys with a connection to the service at a time; beyond it they take turns."""
     idle: float = Field(60.0, gt=0)
     """Seconds without a message after which a key's connection is closed; its stream lives on."""
 

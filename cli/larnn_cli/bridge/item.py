@@ -1,11 +1,19 @@
-"""A record on its way through a stream, and what is said of one that counts no step."""
+"""A record on its way through a stream: its steps, its predictions, and why it counts no step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from larnn_cli.bridge.payloads import BadPayload, Floats
+from larnn_cli.answers import fields
+from larnn_cli.bridge.description import Bridge
+from larnn_cli.bridge.payloads import BadPayload, Read, Steps, read
 from larnn_cli.bridge.records import Place, Record
+from larnn_client import Prediction
+
+MOST_STEPS = 16_384
+"""Of one record: a stream's client holds no more that are not durable."""
 
 
 @dataclass(eq=False)
@@ -20,7 +28,35 @@ class Item:
     error: dict[str, str] | None = None
     """Why it counts no step."""
     place: Place | None = None
-    """Behind it, once it is answered on this connection."""
+    """Behind it, once it is sent on this connection."""
+    awaited: int = 1
+    """Predictions that it gives: several, where its frames go in several chunks."""
+    told: list[dict[str, Any]] = field(default_factory=list)
+    """Of each prediction that has come on this connection."""
+
+    def hear(self, prediction: Prediction, bridge: Bridge) -> bool:
+        """The next prediction; whether it was the last one."""
+        told = fields(prediction.answer)
+        if bridge.logits:
+            told["logits"] = prediction.logits
+        if prediction.outputs:
+            told["outputs"] = {name: fields(each) for name, each in prediction.outputs.items()}
+        self.told.append({"position": prediction.position} | told)
+        return len(self.told) == self.awaited
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """What is told of it: an error, or the last prediction, and all where there are several."""
+        if self.error is not None:
+            return self.error
+        last = self.told[-1]
+        return last | ({"predictions": self.told} if self.awaited > 1 else {})
+
+    def begin_again(self) -> None:
+        """Another connection; what came before it may have been refused since."""
+        self.told = []
+        if self.error is not None and self.error["code"] == "repeated" and not self.answered:
+            self.error = None
 
 
 def repeated(sequence: int | None, last: int | None) -> bool:
@@ -36,8 +72,25 @@ def told_of(error: Exception) -> dict[str, str]:
     }
 
 
-def fitting(steps: Floats, width: int) -> Floats:
-    """Steps of this width. Raises BadPayload."""
-    if steps.ndim != 2 or steps.shape[1] != width:
-        raise BadPayload(f"the steps are {list(steps.shape)}; [steps, {width}] are asked for")
-    return steps
+def fitting(record: Record, bridge: Bridge, width: int) -> Read:
+    """The record's steps [steps, width]. Raises BadPayload."""
+    found = read(record.payload, bridge.payload, width)
+    if found.steps.ndim != 2 or found.steps.shape[1] != width:
+        shape = list(found.steps.shape)
+        raise BadPayload(f"the steps are {shape}; [steps, {width}] are asked for")
+    if not len(found.steps):
+        raise BadPayload("a message holds at least one step")
+    if len(found.steps) > MOST_STEPS:
+        raise TooManySteps(found.steps)
+    return found
+
+
+class TooManySteps(BadPayload):
+    """More than go at once; the text says what to do."""
+
+    code = "too_large"
+
+    def __init__(self, steps: Steps) -> None:
+        super().__init__(
+            f"a message holds at most {MOST_STEPS:,} steps, not {len(steps):,}: send several"
+        )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from larnn_cli.bridge.records import Place, Record
+from larnn_export.data import DataError
 
+UNACKNOWLEDGED = 200
+"""Messages that the broker may send before their acknowledgements."""
+REMEMBERED = 4 * UNACKNOWLEDGED
+"""Messages after which a packet's id is another message's; a broker may send a few too many."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS packets (id INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS packets (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS client (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS places (
     key BLOB PRIMARY KEY, stream TEXT, position INTEGER NOT NULL, number INTEGER NOT NULL,
     sequence INTEGER);
@@ -27,11 +36,13 @@ class Delivery:
     """A message as the broker delivered it."""
 
     packet: int
-    """The packet's id, by which it is acknowledged."""
+    """The packet's id, by which it is acknowledged; 0 of QoS 0, which is not."""
     again: bool
     """Whether the broker says that it may have sent it before: DUP."""
     topic: str
     payload: bytes
+    connection: int = 0
+    """Which of the session's, by which alone it may be acknowledged."""
 
     @property
     def digest(self) -> bytes:
@@ -45,38 +56,72 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        """A new file is its owner's alone. Raises OSError, and DataError where another bridge has
+        it."""
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
-        self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._file.execute("PRAGMA journal_mode = WAL")
-        self._file.execute("PRAGMA synchronous = FULL")
-        self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._file.executescript(_TABLES)
+        self._file = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+        try:
+            self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._file.execute("PRAGMA journal_mode = WAL")
+            self._file.execute("PRAGMA synchronous = FULL")
+            self._file.executescript(_TABLES)
+        except sqlite3.Error as error:
+            self._file.close()
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            raise DataError(f"another bridge has {path}: name another --journal") from error
 
     def close(self) -> None:
         """Let another process have the file."""
         with self._lock:
             self._file.close()
 
+    def client_id(self) -> str:
+        """Of this journal's session at the broker, and of no other: drawn once."""
+        with self._lock, self._file:
+            drawn = f"larnn-{secrets.token_hex(8)}"
+            self._file.execute(
+                "INSERT INTO client SELECT ? WHERE NOT EXISTS (SELECT id FROM client)", [drawn]
+            )
+            [found] = self._file.execute("SELECT id FROM client").fetchone()
+        return str(found)
+
     def write(self, deliveries: Iterable[Delivery]) -> list[Record]:
         """Keep messages; those that are new. One that comes again with the packet id and the bytes
-        with which it came last is not: its acknowledgement was lost."""
+        with which it came last is not: its acknowledgement was lost. After more messages than may
+        be unacknowledged the broker has had it, and the id is another message's."""
         new: list[Record] = []
         with self._lock, self._file:
             self._file.execute("BEGIN")
             for each in deliveries:
-                known = self._file.execute("SELECT digest FROM packets WHERE id = ?", [each.packet])
-                if each.again and known.fetchone() == (each.digest,):
+                if each.again and self._known(each):
                     continue
                 key = each.topic.encode()
                 added = self._file.execute(
                     "INSERT INTO messages (key, payload) VALUES (?, ?)", [key, each.payload]
                 )
-                self._file.execute(
-                    "INSERT OR REPLACE INTO packets VALUES (?, ?)", [each.packet, each.digest]
-                )
                 assert added.lastrowid is not None
+                if each.packet:
+                    self._file.execute(
+                        "INSERT OR REPLACE INTO packets VALUES (?, ?, ?)",
+                        [each.packet, each.digest, added.lastrowid],
+                    )
                 new.append(Record(added.lastrowid, key, each.payload))
         return new
+
+    def _known(self, delivery: Delivery) -> bool:
+        found = self._file.execute(
+            "SELECT digest, (SELECT count(*) FROM packets AS later WHERE later.number > it.number) "
+            "FROM packets AS it WHERE id = ?",
+            [delivery.packet],
+        ).fetchone()
+        return found is not None and found[0] == delivery.digest and found[1] < REMEMBERED
+
+    def new_session(self) -> None:
+        """The broker has begun a session: the packet ids of the last one say nothing any more."""
+        with self._lock, self._file:
+            self._file.execute("DELETE FROM packets")
 
     def answered(self, records: Sequence[Record]) -> None:
         """The broker has the answers to these."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import (
@@ -15,142 +14,27 @@ from aiokafka import (
     ConsumerRebalanceListener,
     TopicPartition,
 )
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
-from larnn_cli.bridge.kafka_places import pack, recover
+from larnn_cli.bridge.asks import Asks
+from larnn_cli.bridge.kafka_partition import Held, Link, passes
 from larnn_cli.bridge.kafka_topics import Topics
-from larnn_cli.bridge.lane import AGAIN, Asks
-from larnn_cli.bridge.partition import Partition
+from larnn_cli.bridge.lane import AGAIN
 from larnn_cli.bridge.records import Record
+from larnn_export.data import DataError
 
 LOGGER = logging.getLogger("larnn.bridge")
-COMMIT = 0.5
-"""Seconds between commits of a partition."""
-SNAPSHOT = 10_000
-"""Answers between snapshots of a partition's places: so many are read when it is taken over."""
 SESSION = 6_000
 """Milliseconds of silence after which another bridge takes a bridge's partitions."""
 AT_ONCE = 500
 """Messages fetched at a time."""
-
-
-class Held:
-    """A partition that this bridge holds: its records, its answers, its offset."""
-
-    def __init__(self, bridge: KafkaBridge, source: TopicPartition) -> None:
-        self.source = source
-        self._bridge = bridge
-        self._committed = -1
-        self._committed_at = 0.0
-        self._answers: deque[tuple[int, int]] = deque()
-        """Offset of each answer whose record is not committed, and the record's."""
-        self._end = 0
-        self._since_snapshot = 0
-
-    async def open(self) -> None:
-        """Learn the places, and go to the first record that is not committed."""
-        began = time.monotonic()
-        bridge, source = self._bridge, self.source
-        committed = await bridge.consumer.committed(source)
-        if committed is None:
-            committed = (await bridge.consumer.beginning_offsets([source]))[source]
-        topics = bridge.topics
-        reader = AIOKafkaConsumer(
-            enable_auto_commit=False, isolation_level="read_committed", **bridge.broker
-        )
-        await reader.start()
-        try:
-            found = await recover(
-                reader,
-                TopicPartition(topics.places, source.partition),
-                TopicPartition(topics.answers, source.partition),
-                committed,
-            )
-        finally:
-            await reader.stop()
-        self._end, self._answers = found.end, deque(found.answers)
-        self.partition = Partition(bridge.asks, committed, found.places, found.answered)
-        await self._snapshot()
-        bridge.consumer.seek(source, committed)
-        self._publishing = asyncio.create_task(self._publish())
-        LOGGER.info(
-            "partition %d from %d on, %d keys, after %.1f s",
-            source.partition,
-            committed,
-            len(found.places),
-            time.monotonic() - began,
-        )
-
-    async def close(self) -> None:
-        """Let go of it: another bridge goes on from here."""
-        self._publishing.cancel()
-        await asyncio.wait({self._publishing})
-        await self.partition.close()
-        try:
-            await self.commit(at_once=True)
-            await self._snapshot()
-        except KafkaError as error:
-            LOGGER.warning("partition %d: no last commit: %s", self.source.partition, error)
-
-    def check(self) -> None:
-        """Raises what ended a lane or the publishing for good."""
-        for task in (self.partition.failed, self._publishing):
-            if task.done():
-                task.result()
-
-    async def commit(self, *, at_once: bool = False) -> None:
-        """Tell the broker up to where everything is durable and answered. Raises KafkaError."""
-        settled, now = self.partition.settled, time.monotonic()
-        if settled <= self._committed or (now - self._committed_at < COMMIT and not at_once):
-            return
-        await self._bridge.consumer.commit({self.source: settled})
-        self._committed, self._committed_at = settled, now
-        self.partition.committed(settled)
-        while self._answers and self._answers[0][1] < settled:
-            self._answers.popleft()
-        if self._since_snapshot >= SNAPSHOT:
-            await self._snapshot()
-
-    async def _publish(self) -> None:
-        """Bring answers to the broker as they come; then the service need not keep them."""
-        topics, producer = self._bridge.topics, self._bridge.producer
-        while True:
-            ready = await self.partition.answers()
-            offsets = await send(
-                producer,
-                TopicPartition(topics.answers, self.source.partition),
-                [(answer.record.key, answer.body()) for _, _, answer in ready],
-            )
-            for offset, (_, _, answer) in zip(offsets, ready, strict=True):
-                self._answers.append((offset, answer.record.offset))
-            self._end = offsets[-1] + 1
-            self._since_snapshot += len(offsets)
-            self.partition.published(ready)
-
-    async def _snapshot(self) -> None:
-        first = self._answers[0][0] if self._answers else self._end
-        target = TopicPartition(self._bridge.topics.places, self.source.partition)
-        await send(self._bridge.producer, target, [(b"places", pack(self.partition.places, first))])
-        self._since_snapshot = 0
-
-
-async def send(
-    producer: AIOKafkaProducer, target: TopicPartition, records: Sequence[tuple[bytes, bytes]]
-) -> list[int]:
-    """Keys and values, in order, until the broker has all of them; their offsets."""
-    offsets: list[int] = []
-    while len(offsets) < len(records):
-        try:
-            sent = [
-                await producer.send(target.topic, value, key=key, partition=target.partition)
-                for key, value in records[len(offsets) :]
-            ]
-            for each in sent:
-                offsets.append((await each).offset)
-        except KafkaError as error:
-            LOGGER.warning("the broker does not take answers: %r; again in %g s", error, AGAIN)
-            await asyncio.sleep(AGAIN)
-    return offsets
+END = 2.0
+"""Seconds for leaving the group, and for leaving the broker."""
 
 
 class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
@@ -158,79 +42,128 @@ class KafkaBridge(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no
 
     def __init__(self, asks: Asks, broker: Mapping[str, Any], group: str) -> None:
         """`broker` has the address and what aiokafka's classes take to reach it."""
-        self.asks = asks
-        self.broker = broker
-        bridge = asks.bridge
-        self.topics = Topics(bridge.topic, bridge.answers, f"{bridge.answers}.{group}.places")
+        self._asks = asks
+        self._broker = broker
+        self._topics = Topics(asks.bridge.topic, asks.bridge.answers, group)
         self._group = group
         self._held: dict[TopicPartition, Held] = {}
+        self._new: set[TopicPartition] = set()
+        """Assigned and not opened yet."""
+        self._turn = asyncio.Lock()
+        """Of who opens, tends or closes what is held: the loop, or a rebalance."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until told to stop. Raises KafkaError, LarnnError."""
-        await self.topics.prepare(self.broker)
-        self.consumer = AIOKafkaConsumer(
+    async def run(self) -> None:
+        """Until cancelled. Raises KafkaError, DataError, LarnnError."""
+        await self._topics.prepare(self._broker)
+        consumer = AIOKafkaConsumer(
             group_id=self._group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",  # a partition's first offset is sought when it is opened
             isolation_level="read_committed",
             session_timeout_ms=SESSION,
             heartbeat_interval_ms=SESSION // 6,
-            **self.broker,
+            **self._broker,
         )
-        self.producer = await producer_of(self.broker)
+        producer = await producer_of(self._broker)
+        self._link = Link(self._asks, self._topics, self._broker, consumer, producer)
         try:
-            self.consumer.subscribe([self.topics.source], listener=self)
-            await self.consumer.start()
-            while not stop.is_set():
+            consumer.subscribe([self._topics.source], listener=self)
+            await consumer.start()
+            while True:
                 await self._once()
         finally:
-            await self._let_go(list(self._held))
-            await self.consumer.stop()
-            await self.producer.stop()
+            await self._leave()
 
     async def _once(self) -> None:
-        for source, records in (
-            await self.consumer.getmany(timeout_ms=100, max_records=AT_ONCE)
-        ).items():
+        async with self._turn:
+            await self._open()
+        for source, records in (await self._fetched()).items():
             if (held := self._held.get(source)) is not None:
                 for record in records:
                     key, value = record.key or b"", record.value or b""
                     held.partition.take(Record(record.offset, key, value))
-        for held in list(self._held.values()):
-            held.check()
+        async with self._turn:
+            for held in self._held.values():
+                await held.tend()
+            self._hold_back()
+
+    async def _open(self) -> None:
+        """Take over what is assigned; what the broker cannot tell now is asked again."""
+        for source in sorted(self._new):
+            held = Held(self._link, source)
             try:
-                await held.commit()
+                await held.open()
             except KafkaError as error:
-                LOGGER.warning("no commit for now: %r", error)
-        self._hold_back()
+                if not passes(error):
+                    raise
+                LOGGER.warning("partition %d: %r; again in %g s", source.partition, error, AGAIN)
+                return await asyncio.sleep(AGAIN)
+            self._new.discard(source)
+            self._held[source] = held
+
+    async def _fetched(self) -> dict[TopicPartition, list[Any]]:
+        """What has come; of a partition that is not opened yet nothing can."""
+        try:
+            return dict(await self._link.consumer.getmany(timeout_ms=100, max_records=AT_ONCE))
+        except NoOffsetForPartitionError:
+            LOGGER.debug("a partition is assigned, and not opened yet")
+        except OffsetOutOfRangeError as error:
+            async with self._turn:
+                await self._out_of_range(error.args[0])
+        except KafkaError as error:
+            if not passes(error):
+                raise
+            LOGGER.warning("nothing comes for now: %r", error)
+        return {}
+
+    async def _out_of_range(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Partitions whose next record is gone are opened again at the first that the broker keeps.
+        Raises DataError where there is no later one."""
+        beginnings = await self._link.consumer.beginning_offsets(list(offsets))
+        for source, offset in offsets.items():
+            if offset > beginnings[source]:
+                raise DataError(
+                    f"partition {source.partition} of {source.topic} has no offset {offset}, up to "
+                    "which it was read: the topic was made anew; name another --group"
+                )
+        gone = self._held.keys() & offsets.keys()
+        await self._let_go(gone)
+        self._new |= gone
 
     def _hold_back(self) -> None:
         """Fetch no more of a partition whose messages are not through, until half of them are."""
-        counts, most = self.asks.counts, self.asks.bridge.max_waiting
-        paused, counts.waiting = self.consumer.paused(), 0
+        consumer, counts = self._link.consumer, self._asks.counts
+        most, paused, counts.waiting = self._asks.bridge.max_waiting, consumer.paused(), 0
         for source, held in self._held.items():
             waiting = held.partition.on_their_way
             counts.waiting += waiting
             if source not in paused and waiting >= most:
-                self.consumer.pause(source)
+                consumer.pause(source)
             elif source in paused and waiting <= most // 2:
-                self.consumer.resume(source)
-        counts.paused = len(self.consumer.paused())
+                consumer.resume(source)
+        counts.paused = len(consumer.paused())
 
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Partitions are this bridge's from now on."""
-        for source in sorted(assigned):
-            held = Held(self, source)
-            await held.open()
-            self._held[source] = held
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Partitions are this bridge's from now on: the loop opens them, and raises what fails."""
+        self._new = set(assigned)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Partitions go to another bridge."""
-        await self._let_go([source for source in revoked if source in self._held])
+        async with self._turn:
+            self._new.clear()
+            await self._let_go(self._held.keys() & set(revoked))
 
-    async def _let_go(self, sources: Sequence[TopicPartition]) -> None:
-        leaving = [self._held.pop(source) for source in sources]
+    async def _let_go(self, sources: Iterable[TopicPartition]) -> None:
+        leaving = [self._held.pop(source) for source in list(sources)]
         await asyncio.gather(*(held.close() for held in leaving))
+
+    async def _leave(self) -> None:
+        """Within a bounded time: where the broker is away, what is on its way comes again."""
+        await self._let_go(self._held)
+        for leaving in (self._link.consumer, self._link.producer):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END):
+                    await leaving.stop()
 
 
 async def producer_of(broker: Mapping[str, Any]) -> AIOKafkaProducer:

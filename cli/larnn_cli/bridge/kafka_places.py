@@ -2,7 +2,8 @@
 
 An answer is itself a statement that holds for ever: this stream, at this position, has taken every
 record of the key up to this offset. So a snapshot may be an old one, or of a bridge that is gone:
-with the answers behind it, it leads to the same places.
+with the answers behind it, it leads to the same places. Where a stream was lost, answers of another
+one follow, from the first record that it took.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
-from larnn_cli.bridge.records import Place, place_of
+from larnn_cli.bridge.kafka_topics import MARK
+from larnn_cli.bridge.records import Place, places_of
+from larnn_export.data import DataError
 
 
 @dataclass
@@ -29,6 +33,20 @@ class Places:
     """Of answers to records that are not committed: their offset, and the record's."""
     end: int = 0
     """Of the partition of answers."""
+
+    def take(self, offset: int, key: bytes, body: bytes, committed: int) -> None:
+        """The next answer, at this offset. Of another stream than what is known of its key it says
+        that this was lost: the other stands before its record."""
+        before, behind = places_of(body)
+        known = self.places.get(key, Place())
+        if known.stream != behind.stream:
+            self.places[key] = replace(before, sequence=known.sequence)
+            self.answered.pop(key, None)
+        self.answered[key] = max(self.answered.get(key, -1), before.offset)
+        if before.offset >= committed:
+            self.answers.append((offset, before.offset))
+        elif behind.offset > self.places[key].offset:
+            self.places[key] = behind
 
 
 def pack(places: Mapping[bytes, Place], answers: int) -> bytes:
@@ -45,33 +63,35 @@ def unpack(body: bytes) -> tuple[dict[bytes, Place], int]:
 
 
 async def recover(
-    reader: AIOKafkaConsumer, snapshots: TopicPartition, answers: TopicPartition, committed: int
+    reader: AIOKafkaConsumer,
+    snapshots: TopicPartition,
+    answers: TopicPartition,
+    committed: int,
+    mark: bytes,
 ) -> Places:
-    """What the last snapshot says and the answers after it; `committed` is the first record that
-    may have to be run again. Without a snapshot only answers from now on count."""
-    reader.assign([snapshots, answers])
+    """What the last snapshot says and the answers of this `mark` after it; `committed` is the first
+    record that may have to be run again. Without a snapshot only answers from now on count. Raises
+    DataError where the broker has deleted answers that are needed."""
     ends = await reader.end_offsets([snapshots, answers])
     found = Places(end=ends[answers])
     if not ends[snapshots]:
         return found
-    reader.pause(answers)
+    first = 0
+    reader.assign([snapshots])
     async for record in _from(reader, snapshots, ends[snapshots] - 1, ends[snapshots]):
         found.places, first = unpack(record.value)
-    reader.resume(answers)
-    reader.pause(snapshots)
-    earliest: dict[bytes, Place] = {}
-    async for record in _from(reader, answers, first, ends[answers]):
-        key, place = record.key or b"", place_of(record.value)
-        found.answered[key] = max(found.answered.get(key, -1), place.offset - 1)
-        if place.offset <= committed:
-            if place.offset > found.places.get(key, Place()).offset:
-                found.places[key] = place
-        else:
-            found.answers.append((record.offset, place.offset - 1))
-            earliest.setdefault(key, place)
+    reader.assign([answers])
+    try:
+        async for record in _from(reader, answers, first, ends[answers]):
+            if (MARK, mark) in record.headers:
+                found.take(record.offset, record.key or b"", record.value, committed)
+    except OffsetOutOfRangeError as error:
+        raise DataError(
+            f"{answers.topic} has lost its answers from offset {first} of partition "
+            f"{answers.partition} on, which say where streams stand: give it a longer "
+            "retention.ms, and begin again with another --group"
+        ) from error
     found.end = await reader.position(answers)
-    for key, place in earliest.items():  # its stream is open, and not durable: it begins again
-        found.places.setdefault(key, Place(place.stream, 0, 0))
     return found
 
 

@@ -10,6 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from larnn_export.data import DataError
 
+MARK = "larnn-bridge"
+"""The header of an answer that says whose it is."""
 _KEPT = {"cleanup.policy": "compact", "retention.ms": "-1"}
 
 
@@ -19,7 +21,22 @@ class Topics:
 
     source: str
     answers: str
-    places: str
+    group: str
+
+    @property
+    def places(self) -> str:
+        """The topic of the snapshots, of this group and source alone."""
+        return f"{self.answers}.{self.source}.{self.group}.places"
+
+    @property
+    def mark(self) -> bytes:
+        """Whose answers these are, where several groups answer to one topic."""
+        return f"{self.group}/{self.source}".encode()
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes]]:
+        """Of each answer."""
+        return ((MARK, self.mark),)
 
     async def prepare(self, broker: Mapping[str, Any]) -> None:
         """Make the topics that are missing. Raises DataError, KafkaError."""

@@ -6,24 +6,24 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
-from larnn_cli.answers import fields
-from larnn_cli.bridge.counts import Counts
-from larnn_cli.bridge.description import Bridge
-from larnn_cli.bridge.item import Item, fitting, repeated, told_of
-from larnn_cli.bridge.payloads import BadPayload, read
+from larnn_cli.bridge.asks import Asks
+from larnn_cli.bridge.item import MOST_STEPS, Item, fitting, repeated, told_of
+from larnn_cli.bridge.payloads import BadPayload
 from larnn_cli.bridge.records import Answer, Place, Record
 from larnn_client import (
-    AsyncClient,
     AsyncStream,
     BadInput,
     BufferFull,
+    Conflict,
     Expired,
     Forbidden,
+    Internal,
     LarnnError,
     Prediction,
+    ProtocolError,
     StateLost,
     TooLarge,
     Unauthorized,
@@ -32,22 +32,13 @@ from larnn_client import (
 )
 
 LOGGER = logging.getLogger("larnn.bridge")
-HOPELESS = (Unauthorized, Forbidden, UnknownModel)
+HOPELESS = (Unauthorized, Forbidden, UnknownModel, Conflict, ProtocolError)
 """No later attempt succeeds: the bridge ends."""
 GONE = (Expired, StateLost, Unknown)
 AGAIN = 1.0
 """Seconds until the next attempt, and between looks at what is durable."""
-
-
-@dataclass(frozen=True)
-class Asks:
-    """The service, and what is asked of it."""
-
-    client: AsyncClient
-    bridge: Bridge
-    width: int
-    """Numbers of a step."""
-    counts: Counts
+MOST_FAILURES = 5
+"""Runs of one record that may fail in the service until it is refused."""
 
 
 class Lane:
@@ -75,6 +66,8 @@ class Lane:
         self._opened = False
         self._durable = 0
         self._sequence = place.sequence
+        self._failures = 0
+        """Runs in a row that failed."""
         self._wake = asyncio.Event()
 
     @property
@@ -106,14 +99,13 @@ class Lane:
         while self._settled and self._settled[0].offset <= before:
             self._kept = self._settled.popleft().position
         if self._stream is not None:
-            with contextlib.suppress(LarnnError):
-                self._stream.acknowledge(self._kept)
+            self._stream.acknowledge(self._kept)
 
     async def run(self) -> None:
         """Until all records are settled and none has come for a while. Raises what is hopeless."""
         while self._items:
             try:
-                async with self._connection() as stream:
+                async with self._asks.seats.seat(), self._connection() as stream:
                     await self._converse(stream)
             except HOPELESS:
                 raise
@@ -123,6 +115,10 @@ class Lane:
                 if not self._opened:
                     raise
                 await self._refuse(error)
+            except Internal as error:
+                self._failures += 1
+                refused = self._failures >= MOST_FAILURES
+                await (self._refuse(error) if refused else self._again(error))
             except LarnnError as error:
                 await self._again(error)
 
@@ -135,14 +131,14 @@ class Lane:
             which = {"resume": place.stream}
         self._sent = self._heard = 0
         self._opened, self._sequence = False, place.sequence
-        for item in self._items:  # what came before it may have been refused since
-            if item.error is not None and item.error["code"] == "repeated" and not item.answered:
-                item.error = None
+        for item in self._items:
+            item.begin_again()
         opening = asks.client.stream(
             **which,  # type: ignore[arg-type]
             position=None if place.stream is None else place.position,
             logits=asks.bridge.logits,
             outputs=asks.bridge.outputs,
+            max_buffered_steps=MOST_STEPS,
         )
         opening.keep_answers(self._kept)
         asks.counts.streams += 1
@@ -171,13 +167,15 @@ class Lane:
 
     async def _rest(self, stream: AsyncStream) -> bool:
         """Wait for records, or until what is answered is durable; whether to go."""
-        waiting = self._asks.bridge.idle if not self._items else AGAIN
+        if not self._items:
+            with contextlib.suppress(TimeoutError), self._asks.seats.idle(self._wake):
+                async with asyncio.timeout(self._asks.bridge.idle):
+                    await self._wake.wait()
+            return not self._items
         try:
-            async with asyncio.timeout(waiting):
+            async with asyncio.timeout(AGAIN):
                 await self._wake.wait()
         except TimeoutError:
-            if not self._items:
-                return True
             where = await self._asks.client.where(stream.id)
             self._durable = max(self._durable, where.durable)
             self._settle()
@@ -197,65 +195,59 @@ class Lane:
         self._hear_errors(stream)
 
     def _send_one(self, stream: AsyncStream, item: Item) -> None:
-        asks, place = self._asks, self.place
+        asks, unread = self._asks, stream.unread
         try:
-            found = read(item.record.payload, asks.bridge.payload, asks.width)
+            found = fitting(item.record, asks.bridge, asks.width)
             if repeated(found.sequence, self._sequence):
                 item.error = {"code": "repeated", "error": f"{found.sequence} has come before"}
                 return
-            steps = fitting(found.steps, asks.width)
-            end = stream.send(steps)
+            end = stream.send(found.steps)
         except (BadPayload, BadInput, TooLarge) as error:
             item.error = told_of(error)
             return
         if found.sequence is not None:
             self._sequence = found.sequence
-        item.place = Place(place.stream, end, item.record.offset + 1, self._sequence)
+        item.awaited = stream.unread - unread
+        item.place = Place(stream.id, end, item.record.offset + 1, self._sequence)
 
     def _hear(self, stream: AsyncStream, prediction: Prediction) -> None:
-        item = self._items[self._heard]
-        assert item.place is not None
         self._durable = max(self._durable, prediction.durable)
-        if not item.answered:
-            self._asks.counts.steps += prediction.position - self._position_before
-        told = fields(prediction.answer)
-        if self._asks.bridge.logits:
-            told["logits"] = prediction.logits
-        further = {name: fields(answer) for name, answer in prediction.outputs.items()}
-        self._tell(item, told | ({"outputs": further} if further else {}))
-        self._hear_errors(stream)
+        self._failures = 0
+        item = self._items[self._heard]
+        if item.hear(prediction, self._asks.bridge):
+            self._tell(item)
+            self._hear_errors(stream)
 
     def _hear_errors(self, stream: AsyncStream) -> None:
         """Answer the items that count no step and whose turn it is."""
-        while self._heard < self._sent and (error := self._items[self._heard].error) is not None:
+        while self._heard < self._sent and self._items[self._heard].error is not None:
             item = self._items[self._heard]
-            before = self._items[self._heard - 1].place if self._heard else self.place
-            assert before is not None
-            item.place = replace(before, stream=stream.id, offset=item.record.offset + 1)
-            self._tell(item, error)
+            item.place = replace(self._before, stream=stream.id, offset=item.record.offset + 1)
+            self._tell(item)
         self._settle()
 
-    def _tell(self, item: Item, told: Mapping[str, object]) -> None:
+    def _tell(self, item: Item) -> None:
         assert item.place is not None
+        steps = item.place.position - self._before.position
         self._heard += 1
         counts = self._asks.counts
         if item.answered:
             return
         item.answered = True
-        if (error := item.error) is None:
-            return self._answer(item, Answer(item.record, item.place, told))
-        if error["code"] == "repeated":
+        if item.error is not None and item.error["code"] == "repeated":
             counts.repeated += 1
             item.published = True  # its answer was given the first time
             return
-        counts.errors += 1
-        self._answer(item, Answer(item.record, item.place, told))
+        counts.steps += steps
+        counts.errors += item.error is not None
+        self._answer(item, Answer(item.record, item.place, item.answer, steps))
 
     @property
-    def _position_before(self) -> int:
+    def _before(self) -> Place:
+        """The place before the next item to be heard."""
         before = self._items[self._heard - 1].place if self._heard else self.place
         assert before is not None
-        return before.position
+        return before
 
     def _settle(self) -> None:
         """Let go of what is durable and published; `place` moves behind it."""
@@ -269,20 +261,25 @@ class Lane:
             self._sent -= 1
             self._heard -= 1
 
-    async def _refuse(self, error: BadInput | TooLarge) -> None:
+    async def _refuse(self, error: BadInput | TooLarge | Internal) -> None:
         """The service refused the first item that is not answered: it counts no step."""
         if error.expected_offset is not None or self._heard == len(self._items):
             return await self._again(error)  # it is not what the item holds
+        self._failures = 0
         self._items[self._heard].error = told_of(error)
 
     async def _again(self, error: LarnnError) -> None:
-        LOGGER.warning("%r: %s; again in %g s", self._items[0].record.key, error, AGAIN)
+        key = self._items[0].record.key if self._items else self.place.stream
+        LOGGER.warning("%r: %s; again in %g s", key, error, AGAIN)
         await asyncio.sleep(AGAIN)
 
     def _begin_anew(self, error: LarnnError) -> None:
-        """The stream is gone with its state: say so, and open another."""
+        """The stream is gone with its state: say so, and open another. What was answered and is not
+        durable is answered again, by the new stream, so that its answers tell all it has taken."""
         LOGGER.warning("a stream was lost, and a new one begins at its state: %s", error)
         self._asks.counts.streams_lost += 1
         self.place = Place(None, 0, self.place.offset, self.place.sequence)
-        self._kept = 0
+        self._answered = -1
+        self._items = deque(Item(item.record) for item in self._items)
+        self._sent = self._heard = self._kept = 0
         self._settled.clear()

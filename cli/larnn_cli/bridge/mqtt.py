@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from larnn_cli.bridge.asks import Asks
 from larnn_cli.bridge.journal import Delivery, Journal
-from larnn_cli.bridge.lane import Asks
 from larnn_cli.bridge.mqtt_session import Session
 from larnn_cli.bridge.partition import Partition
 from larnn_cli.bridge.records import Place
@@ -27,8 +27,9 @@ class Broker:
 
     host: str
     port: int
-    client_id: str
-    """Of the session that it keeps for this bridge, and for no other."""
+    client_id: str | None = None
+    """Of the session that it keeps for this bridge, and for no other; the journal's own, unless
+    given."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
@@ -43,30 +44,29 @@ class MqttBridge:
         self._path = journal
         self._settled: dict[bytes, Place] = {}
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until told to stop. Raises SessionError, LarnnError, sqlite3.Error."""
+    async def run(self) -> None:
+        """Until cancelled. Raises SessionError, DataError, LarnnError, OSError, sqlite3.Error."""
         with _opened(self._path) as journal:
             places, answered, records = journal.recover()
             first = records[0].offset if records else 0
+            broker = replace(self._broker, client_id=self._broker.client_id or journal.client_id())
+            session = Session(broker, self._asks, journal.new_session)
             partition = Partition(self._asks, first, places, answered)
             for record in records:
                 partition.take(record)
-            session = Session(self._broker, self._asks.bridge)
             try:
                 async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(self._take(session, journal, partition)),
-                        group.create_task(self._publish(session, journal, partition)),
-                        group.create_task(self._settle(journal, partition)),
-                        group.create_task(_failing(session.failed, partition.failed)),
-                    ]
-                    await stop.wait()
-                    for task in tasks:
-                        task.cancel()
+                    for task in (
+                        self._take(session, journal, partition),
+                        self._publish(session, journal, partition),
+                        self._settle(journal, partition),
+                        _failing(session.failed, partition.failed),
+                    ):
+                        group.create_task(task)
             except* Exception as errors:
                 raise errors.exceptions[0] from None
             finally:
-                session.close()
+                await session.close()
                 await partition.close()
 
     async def _take(self, session: Session, journal: Journal, partition: Partition) -> None:
@@ -101,13 +101,12 @@ class MqttBridge:
         """Keep in the journal what is not durable, and how far each key has come."""
         while True:
             await asyncio.sleep(COMMIT)
-            places = partition.places
+            places, settled = partition.moving, partition.settled
             moved = {key: each for key, each in places.items() if self._settled.get(key) != each}
             if moved:
-                settled = partition.settled
                 await asyncio.to_thread(journal.settle, moved, settled)
-                partition.committed(settled)
-                self._settled |= moved
+            self._settled = places
+            partition.committed(settled)
             self._asks.counts.waiting = partition.on_their_way
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
+from larnn_cli.bridge.asks import Asks
 from larnn_cli.bridge.item import Item
-from larnn_cli.bridge.lane import Asks, Lane
+from larnn_cli.bridge.lane import Lane
 from larnn_cli.bridge.records import Answer, Place, Record
+
+LOGGER = logging.getLogger("larnn.bridge")
 
 
 class Partition:
@@ -79,14 +83,23 @@ class Partition:
             lane.published()
 
     def committed(self, before: int) -> None:
-        """Records before this offset will not come again, whatever happens."""
-        for lane in self._lanes.values():
+        """Records before this offset will not come again, whatever happens. Of a key that has had
+        none for a while its place alone is kept."""
+        for key, lane in list(self._lanes.items()):
             lane.committed(before)
+            if key not in self._tasks and not lane.length and lane.place.offset <= before:
+                self._places[key] = lane.place
+                del self._lanes[key]
 
     @property
     def places(self) -> dict[bytes, Place]:
         """Of every key: where it would go on."""
-        return self._places | {key: lane.place for key, lane in self._lanes.items()}
+        return self._places | self.moving
+
+    @property
+    def moving(self) -> dict[bytes, Place]:
+        """Of the keys whose records came of late: where they would go on."""
+        return {key: lane.place for key, lane in self._lanes.items()}
 
     @property
     def settled(self) -> int:
@@ -104,6 +117,8 @@ class Partition:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self.failed.cancel()
+        for error in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(error, Exception):
+                LOGGER.error("a stream ended with %r", error)
+        if not self.failed.cancel() and not self.failed.cancelled():
+            self.failed.exception()  # whoever has closed it has heard of it

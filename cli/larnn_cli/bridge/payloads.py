@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +15,10 @@ from numpy.typing import NDArray
 from larnn_cli.bridge.description import Payload
 
 Floats = NDArray[np.float32]
+Steps = NDArray[Any]
+"""float32; or int16 as they came, which the client scales for a model that has a scale."""
+LARGEST = 2**63 - 1
+"""Number of a message."""
 
 
 class BadPayload(ValueError):
@@ -23,7 +29,7 @@ class BadPayload(ValueError):
 class Read:
     """The steps [steps, channels] of one message, and its number where it has one."""
 
-    steps: Floats
+    steps: Steps
     sequence: int | None = None
 
 
@@ -38,7 +44,7 @@ def read(data: bytes, payload: Payload, width: int) -> Read:
         return Read(_binary(data, payload, width))
     except BadPayload:
         raise
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, csv.Error) as error:
         raise BadPayload(f"the payload is no {payload.format} of numbers: {error}") from None
 
 
@@ -55,6 +61,8 @@ def _json(data: bytes, payload: Payload) -> Read:
     sequence = _field(told, payload.sequence)
     if not isinstance(sequence, int) or isinstance(sequence, bool):
         raise BadPayload(f"{payload.sequence} is {sequence!r}; a whole number is asked for")
+    if abs(sequence) > LARGEST:
+        raise BadPayload(f"{payload.sequence} is beyond ±{LARGEST}, the largest that is kept")
     return Read(_floats(found), sequence)
 
 
@@ -65,9 +73,10 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _csv(text: str, channels: tuple[str, ...]) -> Floats:
-    lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if line]
+    lines = [line for line in csv.reader(io.StringIO(text), skipinitialspace=True) if line]
     if channels and lines:
         header, *lines = lines
+        header = [name.strip() for name in header]
         missing = [name for name in channels if name not in header]
         if missing:
             raise BadPayload(f"the first line has no column {', '.join(missing)}")
@@ -78,7 +87,7 @@ def _csv(text: str, channels: tuple[str, ...]) -> Floats:
     return _floats([[float(cell) for cell in line] for line in lines])
 
 
-def _binary(data: bytes, payload: Payload, width: int) -> Floats:
+def _binary(data: bytes, payload: Payload, width: int) -> Steps:
     dtype = np.dtype(payload.dtype).newbyteorder("<" if payload.byte_order == "little" else ">")
     size = len(data) - payload.skip
     if size < 0 or size % (dtype.itemsize * width):
@@ -86,7 +95,8 @@ def _binary(data: bytes, payload: Payload, width: int) -> Floats:
             f"{len(data)} bytes are no steps of {width} numbers of {payload.dtype} behind "
             f"{payload.skip} bytes"
         )
-    return _floats(np.frombuffer(data, dtype, offset=payload.skip).reshape(-1, width))
+    steps = np.frombuffer(data, dtype, offset=payload.skip).reshape(-1, width)
+    return steps.astype(np.int16) if payload.dtype == "int16" else _floats(steps)
 
 
 def _floats(numbers: Any) -> Floats:

@@ -38,22 +38,28 @@ class Answer:
     record: Record
     place: Place
     told: Mapping[str, Any]
+    steps: int
+    """Of the record, in the stream."""
 
     def body(self) -> bytes:
-        """As JSON: what `place_of` reads, and the model's answer or an error."""
+        """As JSON: what `places_of` reads, and the model's answer or an error."""
         place = self.place
         named = {
             "key": self.record.key.decode(errors="backslashreplace"),
             "offset": self.record.offset,
             "stream": place.stream,
             "position": place.position,
+            "steps": self.steps,
         }
         if place.sequence is not None:
             named["sequence"] = place.sequence
         return json.dumps(named | dict(self.told), separators=(",", ":")).encode()
 
 
-def place_of(body: bytes) -> Place:
-    """The place that an answer tells. Raises ValueError, KeyError, TypeError."""
+def places_of(body: bytes) -> tuple[Place, Place]:
+    """The places before and behind the record of an answer, the former without a sequence. Raises
+    ValueError, KeyError, TypeError."""
     told = json.loads(body)
-    return Place(told["stream"], told["position"], told["offset"] + 1, told.get("sequence"))
+    stream, offset, position = told["stream"], told["offset"], told["position"]
+    before = Place(stream, position - told["steps"], offset)
+    return before, Place(stream, position, offset + 1, told.get("sequence"))

@@ -44,6 +44,8 @@ class Journal:
         held = self.end - min(self.durable, self.acknowledged)
         if held + len(steps) > self._max_steps:
             what = "read the predictions" if self.read <= self.durable else "wait for a checkpoint"
+            if self.acknowledged < min(self.read, self.durable):
+                what = "acknowledge the answers that are in your own store"
             raise BufferFull(
                 f"{held} steps are held, of {self._max_steps} at most: {self.end - self.answered} "
                 f"unanswered, {self.answered - self.read} not read, {self.end - self.durable} not "

@@ -53,6 +53,15 @@ class Bridge:
         self._popen.kill()
         self._popen.wait()
 
+    def end(self) -> float:
+        """Told to, by SIGTERM, it ends by itself: seconds until then."""
+        assert self._popen is not None
+        begun = time.perf_counter()
+        self._popen.terminate()
+        if (code := self._popen.wait(60)) != 0:
+            raise SystemExit(f"the bridge ended with {code}:\n{self._log.read_text()[-4000:]}")
+        return time.perf_counter() - begun
+
     def check(self) -> None:
         """It has not ended by itself."""
         assert self._popen is not None
@@ -69,11 +78,15 @@ def main(
     rate: Annotated[float, typer.Option(help="messages a second; 0: as fast as they go")] = 0,
     bridges: Annotated[int, typer.Option(help="that share the partitions; of Kafka")] = 1,
     checkpoint: Annotated[int, typer.Option(help="steps between a stream's checkpoints")] = 100,
+    sequence: Annotated[
+        bool, typer.Option(help="messages have numbers; without, all are sent before the faults")
+    ] = True,
     keep: Annotated[Path | None, typer.Option(help="a folder for what the processes say")] = None,
     seed: Annotated[int, typer.Option(help="of what is killed when")] = 0,
     output: Output = None,
 ) -> None:
-    """Every message of every device is counted once and answered, whatever is killed."""
+    """Every message of every device is counted once and answered, whatever is killed; and a bridge
+    that is told to stop when its broker answers no more does."""
     signals = recordings.example(devices, messages // devices * chunk)
     senders = Devices(signals, chunk)
     with ExitStack() as stack:
@@ -88,7 +101,10 @@ def main(
         replica.start()
         broker = stack.enter_context(BROKERS[kind].running(folder))
         description = folder / "bridge.toml"
-        description.write_text(BROKERS[kind].DESCRIPTION)
+        text = BROKERS[kind].DESCRIPTION
+        if sequence:
+            text = text.replace("{ steps", '{ sequence = "n", steps')
+        description.write_text(text)
         some = [
             Bridge(broker.command(description), replica.url, folder / f"bridge{index}.log")
             for index in range(bridges)
@@ -96,23 +112,29 @@ def main(
         for each in some:
             stack.callback(each.kill)
         faults = _faults(kills, random.Random(seed))
-        seconds = asyncio.run(_run(senders, broker, some, replica, faults, rate))
+        seconds = asyncio.run(
+            _run(senders, broker, some, replica, faults, rate if sequence else None)
+        )
+        broker.leave()
+        ends = max(each.end() for each in some)
         logs = [line for one in folder.glob("bridge*.log") for line in one.read_text().splitlines()]
     found = verdict(senders, uninterrupted(list(signals), steps=chunk))
-    latencies = senders.latencies() or [float("nan")]
-    p50, p99 = (1e3 * float(value) for value in np.percentile(latencies, (50, 99)))
+    latencies = senders.latencies() if sequence else []
+    p50, p99 = np.percentile(latencies, (50, 99)) if latencies else (None, None)
     record = machine() | {
         "command": f"bridge {kind}",
         "devices": devices,
         "chunk": chunk,
         "kills": kills,
         "rate": rate,
+        "sequence": sequence,
         "bridges": bridges,
         "checkpoint_steps": checkpoint,
         "seconds": round(seconds, 1),
         "per_second": round(found.messages / seconds),
-        "p50_ms": round(p50, 1),
-        "p99_ms": round(p99, 1),
+        "p50_ms": p50 and round(1e3 * float(p50), 1),
+        "p99_ms": p99 and round(1e3 * float(p99), 1),
+        "ends_without_broker_s": round(ends, 1),
         "verdict": asdict(found),
     }
     print(*record.items(), sep="\n")
@@ -135,18 +157,22 @@ async def _run(
     bridges: list[Bridge],
     replica: Replica,
     faults: list[str],
-    rate: float,
+    rate: float | None,
 ) -> float:
     """Seconds from the first message to the last answer; the faults are spread over the messages,
-    at equal parts of those that are answered."""
+    at equal parts of those that are answered. Without a rate all of them are at the broker before:
+    a device that repeats itself when its connection breaks would be told by a number alone."""
     total = len(senders.signals) * senders.messages
     await broker.create(PARTITIONS)
+    if rate is None:
+        await _send(senders, broker, 0)
     for bridge in bridges:
         await asyncio.to_thread(bridge.start)
     listening = asyncio.create_task(broker.listen(senders.take))
-    await _warm(senders, broker)
+    if rate is not None:
+        await _warm(senders, broker)
     begun = time.perf_counter()
-    sending = asyncio.create_task(_send(senders, broker, rate))
+    sending = asyncio.create_task(_send(senders, broker, rate) if rate is not None else _nothing())
     for index, fault in enumerate(faults):
         await _until(senders, bridges, (index + 1) * total // (len(faults) + 1))
         print(f"{time.perf_counter() - begun:6.1f} s  {len(senders.heard):7,}  {fault}", flush=True)
@@ -174,12 +200,16 @@ async def _warm(senders: Devices, broker: Any) -> None:
     await _until(senders, [], 1)
 
 
+async def _nothing() -> None:
+    """All has been sent."""
+
+
 async def _send(senders: Devices, broker: Any, rate: float) -> None:
     begun, count = time.perf_counter(), 0
     async with broker.publisher() as publish:
         for number in range(1, senders.messages + 1):
             for device in range(len(senders.signals)):
-                if (device, number) != (0, 1):
+                if (device, number) not in senders.sent:
                     await publish(f"device-{device}", senders.body(device, number))
                 count += 1
                 if rate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ class Devices:
         """Of each device."""
         self.sent: dict[tuple[int, int], float] = {}
         self.heard: dict[tuple[int, int], list[tuple[float, dict[str, Any]]]] = defaultdict(list)
+        """By device and offset: the broker keeps a device's messages in their order."""
 
     def body(self, device: int, number: int) -> bytes:
         """A message; it is sent now."""
@@ -34,11 +35,22 @@ class Devices:
     def take(self, told: dict[str, Any]) -> None:
         """An answer; it came now."""
         device = int(told["key"].rpartition("-")[2])
-        self.heard[device, told["sequence"]].append((time.perf_counter(), told))
+        self.heard[device, told["offset"]].append((time.perf_counter(), told))
+
+    @property
+    def answered(self) -> dict[tuple[int, int], list[tuple[float, dict[str, Any]]]]:
+        """By device and number of the message: the answer that has the least offset is the first's,
+        and so on. Where one is lost, those behind it are taken for others, and are wrong."""
+        found, numbers = {}, Counter[int]()
+        for (device, _), heard in sorted(self.heard.items()):
+            numbers[device] += 1
+            found[device, numbers[device]] = heard
+        return found
 
     def latencies(self) -> list[float]:
         """Seconds from publishing a message to its first answer."""
-        return [heard[0][0] - self.sent[key] for key, heard in self.heard.items()]
+        heard = self.answered.items()
+        return [told[0][0] - self.sent[key] for key, told in heard if key in self.sent]
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,11 @@ def verdict(devices: Devices, truth: list[Floats]) -> Verdict:
     """`truth`: the logits [steps, classes] of each device's uninterrupted run."""
     twice = different = errors = again = 0
     apart = 0.0
-    for (device, number), heard in devices.heard.items():
+    for (device, number), heard in devices.answered.items():
         again += len(heard) - 1
+        if number > devices.messages:
+            twice += 1  # a message that came twice was counted twice
+            continue
         for _, told in heard:
             if "error" in told:
                 errors += 1
@@ -80,4 +95,5 @@ def verdict(devices: Devices, truth: list[Floats]) -> Verdict:
             different += bool((error > CLOSE).any())
             apart = max(apart, float(error.max()))
     messages = len(devices.signals) * devices.messages
-    return Verdict(messages, messages - len(devices.heard), twice, different, apart, errors, again)
+    lost = max(messages - len(devices.heard), 0)
+    return Verdict(messages, lost, twice, different, apart, errors, again)

@@ -32,7 +32,7 @@ DESCRIPTION = """
 topic = "signals/+"
 answers = "labels/{topic}"
 logits = true
-payload = { steps = "steps", sequence = "n" }
+payload = { steps = "steps" }
 """
 
 
@@ -58,7 +58,7 @@ class Mosquitto:
         """The bridge's arguments."""
         journal = str(self._folder / "journal.db")
         arguments = ["bridge", "mqtt", str(description), "--broker", self.address]
-        return [*arguments, "--journal", journal]
+        return [*arguments, "--journal", journal, "--client-id", "larnn"]
 
     def start(self) -> None:
         """Until it listens."""
@@ -83,6 +83,9 @@ class Mosquitto:
         assert self._popen is not None
         self._popen.terminate()
         self._popen.wait(60)
+
+    leave = stop
+    """From now on it answers nothing any more."""
 
     async def create(self, partitions: int) -> None:
         """Begin the session that a bridge goes on with: the broker keeps messages from now on."""

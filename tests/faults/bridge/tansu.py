@@ -31,7 +31,7 @@ DESCRIPTION = f"""
 topic = "{SOURCE}"
 answers = "{ANSWERS}"
 logits = true
-payload = {{ steps = "steps", sequence = "n" }}
+payload = {{ steps = "steps" }}
 """
 
 
@@ -66,9 +66,13 @@ class Tansu:
     async def fault(self) -> None:
         """Cut every connection, and stand still."""
         self._proxy.cut()
-        self._popen.send_signal(signal.SIGSTOP)
+        self.leave()
         await asyncio.sleep(STILL)
         self._popen.send_signal(signal.SIGCONT)
+
+    def leave(self) -> None:
+        """From now on it answers nothing any more, and holds its connections."""
+        self._popen.send_signal(signal.SIGSTOP)
 
     @contextlib.asynccontextmanager
     async def publisher(self) -> AsyncIterator[Callable[[str, bytes], Any]]:

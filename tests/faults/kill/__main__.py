@@ -20,7 +20,6 @@ from larnn_client import AsyncClient
 from larnn_service.backend.model_repository import Repository, load_model
 from tests.faults import recordings
 from tests.faults.kill.cluster import Cluster, Replica, cluster
-from tests.faults.kill.picture import draw
 from tests.faults.kill.witness import Witness, verdict
 from tests.faults.recordings import Floats
 
@@ -79,6 +78,8 @@ def main(
     }
     report("kill", record, output)
     if picture is not None:
+        from tests.faults.kill.picture import draw  # it imports torch
+
         draw(record, picture)
     if not found.holds:
         raise typer.Exit(1)

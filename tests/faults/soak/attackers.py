@@ -1,7 +1,8 @@
 """python -m tests.faults.soak.attackers HOST PORT GRPC: each attack in turn, by a few connections.
 
-A process of its own, so that its work delays no measured stream. It ends when its standard input
-ends, and writes how often each status came, as JSON. A status 500 ends it with an error.
+A process of its own, so that its work delays no measured stream. It writes a line when it begins.
+It ends when its standard input ends, and writes how often each status came, as JSON. A status 500
+ends it with an error.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ async def attack(target: Target) -> int:
 def main(host: str, port: str, grpc: str) -> None:
     """Attack the service at this address and its gRPC port."""
     target = Target(host, int(port), (host, int(grpc)), SECONDS)
+    print("attacking", flush=True)
     attacks = asyncio.run(attack(target))
     print(json.dumps({"attacks": attacks, "answers": target.answers}))
 

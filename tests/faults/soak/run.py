@@ -114,6 +114,8 @@ def _attackers(own: live.Process, told: dict[str, Any], attacked: bool) -> Itera
         command, cwd=live.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
+            assert process.stdout is not None
+            process.stdout.readline()  # they are there before what they shall disturb
             yield
         finally:
             out, _ = process.communicate(timeout=100)
