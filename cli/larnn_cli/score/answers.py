@@ -48,7 +48,7 @@ def _columns(output: Output, array: NDArray[Any]) -> Iterator[tuple[str, pa.Arra
     if output.task == "classes":
         best = pa.array(array.argmax(axis=1).astype(np.int32))
         yield "label", pa.DictionaryArray.from_arrays(best, list(output.labels))
-    shares = _probabilities(output, array).T
+    shares = _probabilities(output, np.ascontiguousarray(array.T))
     yield from zip([f"p_{label}" for label in output.labels], map(pa.array, shares), strict=True)
 
 
@@ -59,10 +59,10 @@ def _nested(array: NDArray[Any], shape: tuple[int, ...]) -> pa.Array:
 
 
 def _probabilities(output: Output, array: NDArray[Any]) -> NDArray[Any]:
-    """[rows, labels] of logits or probabilities."""
+    """[labels, rows] of logits or probabilities: along rows, which are many, numpy is fast."""
     if output.task == "classes":
-        exponentials = np.exp(array - array.max(axis=1, keepdims=True))
-        shares: NDArray[Any] = exponentials / exponentials.sum(axis=1, keepdims=True)
+        shares: NDArray[Any] = np.exp(array - array.max(axis=0))
+        shares /= shares.sum(axis=0)
         return shares
     if output.task == "tags":
         with np.errstate(over="ignore"):

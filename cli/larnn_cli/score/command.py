@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -99,9 +100,12 @@ def _show(scorer: Scorer, jobs: list[Job]) -> bool:
         TimeRemainingColumn(),
     )
     steps = failed = 0
-    with Progress(*columns, console=console, transient=True) as progress:
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        closing(scorer.score(jobs)) as each,
+    ):
         task = progress.add_task("", total=len(jobs), steps=0, rate=0.0)
-        for told in scorer.score(jobs):
+        for told in each:
             steps += told.steps
             if told.problem:
                 failed += 1

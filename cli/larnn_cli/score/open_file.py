@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 
 from larnn_cli.score.answers import Answers
+from larnn_cli.score.errors import told
 from larnn_cli.score.layout import Layout
 from larnn_cli.score.output import Output
 from larnn_cli.score.pieces import Piece, TableFile
 from larnn_cli.score.places import Folder, Job
+from larnn_export.data import DataError
 from larnn_service.interfaces import Model
 
 LONGEST = 256
 """Steps of a piece."""
+_READ, _WRITTEN = "it cannot be read", "its answers cannot be written"
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,18 @@ class OpenFile:
     def __init__(self, job: Job, question: Question, source: Folder, target: Folder) -> None:
         """Raises DataError."""
         self.job = job
+        self.steps = 0
+        """That have been written."""
+        self.is_abandoned = False
         with contextlib.ExitStack() as stack:
-            table = TableFile(stack.enter_context(source.read(job.path)), question.layout)
-            self._draft = stack.enter_context(contextlib.closing(target.draft(job.answers)))
+            with told(_READ):
+                file = stack.enter_context(source.read(job.path))
+                table = TableFile(file, question.layout)
+                by = question.layout.keys(table.schema)
+            with told(_WRITTEN):
+                draft = target.draft(job.answers)
+            self._draft = stack.enter_context(contextlib.closing(draft))
             answers = Answers(question.model.manifest.contract.outputs, question.outputs)
-            by = [table.schema.field(name) for name in question.layout.by]
             self._output = Output(self._draft.path, answers, by, question.every)
             stack.callback(self._output.close)
             self._resources = stack.pop_all()
@@ -49,7 +60,8 @@ class OpenFile:
 
     def read(self) -> Piece | None:
         """The next piece; None at the end. Raises DataError."""
-        piece = next(self._pieces, None)
+        with told(_READ):
+            piece = next(self._pieces, None)
         if piece is None:
             self._is_read = True
         else:
@@ -57,11 +69,14 @@ class OpenFile:
         return piece
 
     def write(self) -> list[Piece]:
-        """The pieces that have run, as far as none before them is missing."""
-        written = []
-        while self._unwritten and self._unwritten[0].outputs is not None:
-            written.append(self._unwritten.popleft())
-            self._output.take(written[-1])
+        """The pieces that have run, as far as none before them is missing. Raises DataError."""
+        written = list(takewhile(lambda piece: piece.outputs is not None, self._unwritten))
+        with told(_WRITTEN):
+            for piece in written:
+                self._output.take(piece)
+        for piece in written:
+            self._unwritten.popleft()
+            self.steps += len(piece.steps)
         return written
 
     @property
@@ -70,12 +85,17 @@ class OpenFile:
         return self._is_read and not self._unwritten
 
     def publish(self) -> None:
-        """Put the answers in their place."""
-        with self._resources:
+        """Put the answers in their place. Raises DataError."""
+        with told(_WRITTEN), self._resources:
             self._output.finish()
             self._draft.publish()
 
     def abandon(self) -> list[Piece]:
         """Leave nothing behind; the pieces that were not written."""
-        self._resources.close()
-        return list(self._unwritten)
+        self.is_abandoned = True
+        self._pieces.close()
+        with contextlib.suppress(OSError, DataError), told(_WRITTEN):
+            self._resources.close()
+        unwritten = list(self._unwritten)
+        self._unwritten.clear()
+        return unwritten

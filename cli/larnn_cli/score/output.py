@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 
 from larnn_cli.score.answers import Answers
 from larnn_cli.score.pieces import Piece
+from larnn_service.interfaces import Floats
 
 ROWS = 2**14
 """Of a row group."""
+_TEXT = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
 
 
 class Output:
@@ -22,21 +24,31 @@ class Output:
         """`every`: a row for each step, with its `row`; else one for each recording, with its
         values of the columns `by`, its `first_row` and its `steps`."""
         self._part, self._answers, self._by, self._every = part, answers, by, every
-        self._pieces: list[Piece] = []
+        self._places: list[tuple[int, int]] = []
+        """The first row of each piece or recording, and how many steps it has."""
+        self._keys: list[list[pa.Array]] = []
+        self._outputs: list[Floats] = []
         self._rows = 0
         self._writer: pq.ParquetWriter | None = None
 
     def take(self, piece: Piece) -> None:
-        """The next piece."""
-        if self._every or piece.ends:
-            self._pieces.append(piece)
-            self._rows += len(piece.steps) if self._every else 1
+        """The next piece, once it has run; nothing but its outputs and their place is kept."""
+        if piece.outputs is None or not (self._every or piece.ends):
+            return
+        recording = piece.recording
+        if self._every:
+            self._places.append((piece.first_row, len(piece.outputs)))
+        else:
+            self._places.append((recording.first_row, recording.steps))
+            self._keys.append(recording.key)
+        self._outputs.append(piece.outputs)
+        self._rows += len(piece.outputs)
         if self._rows >= ROWS:
             self._flush()
 
     def finish(self) -> None:
         """Nothing follows: the file is whole."""
-        if self._pieces or self._writer is None:
+        if self._outputs or self._writer is None:
             self._flush()
         self.close()
 
@@ -46,36 +58,33 @@ class Output:
             self._writer.close()
 
     def _flush(self) -> None:
-        outputs = [piece.outputs for piece in self._pieces if piece.outputs is not None]
-        told = np.concatenate(outputs) if outputs else self._answers.nothing()
+        told = np.concatenate([self._answers.nothing(), *self._outputs])
         place = self._steps() if self._every else self._recordings()
         table = pa.table(place | self._answers.columns(told))
         if self._writer is None:
+            text = [field.name for field in table.schema if _is_text(field.type)]
             self._writer = pq.ParquetWriter(
-                self._part, table.schema, use_dictionary=["label"], write_statistics=["row"]
+                self._part, table.schema, use_dictionary=text, write_statistics=["row"]
             )
         self._writer.write_table(table)
-        self._pieces, self._rows = [], 0
+        self._places, self._keys, self._outputs, self._rows = [], [], [], 0
 
     def _steps(self) -> dict[str, pa.Array]:
-        each = [np.arange(len(piece.steps)) + piece.first_row for piece in self._pieces]
-        rows = np.concatenate([np.empty(0, np.int64), *each])
-        return {"row": pa.array(rows, pa.int64())}
+        each = [np.arange(first, first + rows) for first, rows in self._places]
+        return {"row": pa.array(np.concatenate([np.empty(0, np.int64), *each]))}
 
     def _recordings(self) -> dict[str, pa.Array]:
-        recordings = [piece.recording for piece in self._pieces]
         keys = {
-            field.name: pa.array([recording.key[index] for recording in recordings], field.type)
-            for index, field in enumerate(self._by)
+            field.name: pa.concat_arrays(
+                [pa.array([], field.type), *(key[n] for key in self._keys)]
+            )
+            for n, field in enumerate(self._by)
         }
-        places = {
-            "first_row": pa.array([recording.first_row for recording in recordings], pa.int64()),
-            "steps": pa.array([recording.steps for recording in recordings], pa.int64()),
-        }
-        return keys | places
+        first_rows, steps = np.array(self._places, np.int64).reshape(-1, 2).T
+        return keys | {"first_row": pa.array(first_rows), "steps": pa.array(steps)}
 
 
 def _is_text(kind: pa.DataType) -> bool:
     """Whether it has few values, and each often: of numbers Parquet would search for such in
     vain."""
-    return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind))
+    return any(is_one(kind) for is_one in _TEXT)

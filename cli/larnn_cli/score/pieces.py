@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from itertools import pairwise
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from larnn_cli.score.layout import Layout
+from larnn_cli.score.layout import Layout, plain
 from larnn_service.interfaces import Floats, RowState, Steps
 
 ROWS = 4096
@@ -23,8 +25,8 @@ class Recording:
     """Rows of a file that follow each other, through which the state is carried."""
 
     first_row: int
-    key: tuple[Any, ...]
-    """Its values of the columns that tell recordings apart."""
+    key: list[pa.Array]
+    """Its value of each column that tells recordings apart, as an array of one."""
     state: RowState
     """After the steps that have run."""
     steps: int = 0
@@ -53,13 +55,11 @@ class TableFile:
     def __init__(self, file: IO[bytes], layout: Layout) -> None:
         """Raises DataError where it has not the columns that the model takes."""
         self._layout = layout
-        with layout.readable():
-            self._parquet = pq.ParquetFile(file)
-            self.schema: pa.Schema = self._parquet.schema_arrow
-        self.rows: int = self._parquet.metadata.num_rows
+        self._parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=2**16)
+        self.schema: pa.Schema = self._parquet.schema_arrow
         layout.check(self.schema)
 
-    def pieces(self, longest: int) -> Iterator[Piece]:
+    def pieces(self, longest: int) -> Generator[Piece, None, None]:
         """Of at most so many steps, in the file's order. Raises DataError."""
         held: Piece | None = None
         for piece in self._pieces(longest):
@@ -75,12 +75,15 @@ class TableFile:
         layout = self._layout
         recording: Recording | None = None
         row = 0
-        for batch in self._batches():
+        for batch in self._parquet.iter_batches(ROWS, columns=layout.columns, use_threads=False):
             steps = layout.steps(batch, row)
-            keys = [batch.column(name).dictionary_encode("encode") for name in layout.by]
-            for start, stop in _unchanged(keys, len(steps)):
-                key = tuple(column[start].as_py() for column in keys)
-                if recording is None or key != recording.key:
+            columns = [plain(batch.column(name)) for name in layout.by]
+            begins = _begins(columns, recording.key if recording else [], len(steps))
+            edges = np.union1d(np.flatnonzero(begins), [0, len(steps)]).tolist()
+            for start, stop in pairwise(edges):
+                if recording is None or begins[start]:
+                    # A copy: a slice would keep the whole column.
+                    key = [column.take(pa.array([start])) for column in columns]
                     recording = Recording(row + start, key, layout.start)
                 for first in range(start, stop, longest):
                     piece = steps[first : min(first + longest, stop)]
@@ -88,18 +91,13 @@ class TableFile:
                     yield Piece(recording, row + first, piece)
             row += len(steps)
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._layout.readable():
-            yield from self._parquet.iter_batches(
-                ROWS, columns=self._layout.columns, use_threads=False
-            )
 
-
-def _unchanged(keys: Sequence[pa.DictionaryArray], rows: int) -> Iterator[tuple[int, int]]:
-    """Stretches of rows in which no key changes."""
-    changes = np.zeros(rows, bool)
-    for key in keys:
-        indices = key.indices.to_numpy(zero_copy_only=False)
-        changes[1:] |= indices[1:] != indices[:-1]
-    edges = [0, *np.flatnonzero(changes).tolist(), rows]
-    yield from zip(edges[:-1], edges[1:], strict=True)
+def _begins(columns: Sequence[pa.Array], key: Sequence[pa.Array], rows: int) -> NDArray[np.bool_]:
+    """[rows], whether a column changes there; `key`: the values before the first row, if any is.
+    All that is no number is alike, and so is all that is null."""
+    begins = np.zeros(rows, bool)
+    for column, before in zip(columns, key or [column[:1] for column in columns], strict=True):
+        coded = pa.concat_arrays([before, column]).dictionary_encode("encode")
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        begins |= codes[1:] != codes[:-1]
+    return begins

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import posixpath
+import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 
+from larnn_cli.score.errors import told
 from larnn_export.data import DataError
 from larnn_service.backend.sources.file_system import buckets
 
@@ -22,6 +24,9 @@ ALONE = "answers.parquet"
 """The answers to a file that is a source by itself."""
 ABOUT = "_score.json"
 """Says what the answers of a folder are answers to; readers of Parquet pass over such a name."""
+PART = ".part"
+OLD = 86_400
+"""Seconds after which a part that nobody has written to is of a run that was killed."""
 
 
 @dataclass(frozen=True)
@@ -68,64 +73,96 @@ class Folder:
         self._is_here = "file" in self._files.protocol
 
     def jobs(self) -> list[Job]:
-        """Every Parquet file in it, sorted; none of those whose names begin with a dot or a
-        line, as other readers do. Raises DataError where there is none."""
-        try:
-            found = self._files.find(self._root)
-        except OSError as error:
-            raise DataError(f"{self.address}: {error}") from error
+        """Every Parquet file in it, sorted; none of those where a name below it begins with a dot
+        or a line, as other readers do. Raises DataError where there is none."""
         jobs = [
-            Job(path[len(self._root) :].lstrip("/"))
-            for path in sorted(found)
-            if path.endswith(SUFFIX) and posixpath.basename(path)[0] not in "._"
+            Job(path)
+            for path in sorted(self.paths())
+            if (path or self._root).endswith(SUFFIX)
+            and not any(name.startswith((".", "_")) for name in path.split("/"))
         ]
         if not jobs:
             raise DataError(f"{self.address} has no {SUFFIX} file")
         return jobs
 
     def read(self, path: str) -> IO[bytes]:
-        """A file of it, to be read here and there. Raises DataError."""
-        try:
-            at = self._at(path)
-            opened: IO[bytes] = pa.OSFile(at) if self._is_here else self._files.open(at)
-        except OSError as error:
-            raise DataError(f"it cannot be read: {error}") from error
+        """A file of it, to be read here and there. Raises what the place does, as `told` takes."""
+        at = self._at(path)
+        opened: IO[bytes] = pa.OSFile(at) if self._is_here else self._files.open(at)
         return opened
 
     def paths(self) -> set[str]:
-        """Of the files that are there; none where there is no such folder."""
-        self._files.invalidate_cache()
-        with contextlib.suppress(FileNotFoundError):
+        """Of the files that are there; none where there is no such folder, and an empty one where
+        it is a file itself. Raises DataError."""
+        with told(self.address), contextlib.suppress(FileNotFoundError):
+            self._files.invalidate_cache()
             return {path[len(self._root) :].lstrip("/") for path in self._files.find(self._root)}
         return set()
 
     def draft(self, path: str) -> Draft:
-        """Where to write a file of it."""
+        """Where to write a file of it, by this run alone. Raises what the place does."""
         to = self._at(path)
         if self._is_here:
-            part = Path(to).with_name(f".{Path(to).name}.part")
+            part = Path(to).with_name(f".{secrets.token_hex(8)}{PART}")
             part.parent.mkdir(parents=True, exist_ok=True)
             return Draft(part, lambda: os.replace(part, to))
         handle, name = tempfile.mkstemp(suffix=SUFFIX)
         os.close(handle)
         return Draft(Path(name), lambda: self._files.put_file(name, to))
 
+    def overlaps(self, other: Folder) -> bool:
+        """Whether one of them is the other, or below it."""
+        mine, theirs = self._path(), other._path()
+        return type(self._files) is type(other._files) and (
+            mine.is_relative_to(theirs) or theirs.is_relative_to(mine)
+        )
+
     def claim(self, about: dict[str, Any]) -> None:
-        """Say what its answers are answers to. Raises DataError where they are to another
-        question."""
-        if ABOUT in self.paths():
-            with self.read(ABOUT) as file:
-                before = json.load(file)
-            if before != about:
-                other = [name for name in about if before.get(name) != about[name]]
+        """Say what its answers are answers to, and remove what runs that were killed have left.
+
+        Raises DataError where they are to another question, or none of this command's.
+        """
+        there = self.paths()
+        if "" in there:
+            raise DataError(f"{self.address} is a file; name a folder for the answers")
+        with told(self.address):
+            self._sweep(there)
+            if ABOUT in there:
+                return self._compare(about)
+            if any(path.endswith(SUFFIX) for path in there):
                 raise DataError(
-                    f"{self.address} has answers of another kind: {', '.join(other)} differ; "
-                    f"name another folder, or remove it ({ABOUT} says what they are)"
+                    f"{self.address} has {SUFFIX} files and no {ABOUT}, so they are no answers of "
+                    "this command; name another folder"
                 )
-            return
-        with contextlib.closing(self.draft(ABOUT)) as draft:
-            draft.path.write_text(json.dumps(about, indent=1) + "\n")
-            draft.publish()
+            with contextlib.closing(self.draft(ABOUT)) as draft:
+                draft.path.write_text(json.dumps(about, indent=1) + "\n")
+                draft.publish()
+
+    def _compare(self, about: dict[str, Any]) -> None:
+        with self.read(ABOUT) as file:
+            try:
+                before = dict(json.load(file))
+            except (ValueError, TypeError) as error:
+                raise DataError(
+                    f"{self.address}: {ABOUT} is damaged, so nobody knows what the answers there "
+                    "are answers to; name another folder, or remove it"
+                ) from error
+        if before != about:
+            other = [name for name in about if before.get(name) != about[name]]
+            raise DataError(
+                f"{self.address} has answers of another kind: {', '.join(other)} differ; "
+                f"name another folder, or remove it ({ABOUT} says what they are)"
+            )
+
+    def _sweep(self, there: set[str]) -> None:
+        for path in there if self._is_here else ():
+            part = Path(self._at(path))
+            with contextlib.suppress(FileNotFoundError):  # another run's, which is done with it
+                if part.suffix == PART and time.time() - part.stat().st_mtime > OLD:
+                    part.unlink()
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+    def _path(self) -> PurePosixPath:
+        return PurePosixPath(os.path.realpath(self._root) if self._is_here else self._root)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from larnn_cli.score.places import Folder, Job
 from larnn_cli.score.question import ask, load
 from larnn_cli.score.scorer import BATCH, Scorer
+from larnn_export.data import DataError
 
 
 class Plan(NamedTuple):
@@ -32,10 +33,15 @@ def plan(
     """Score the files of `source` that have no answers in `target` yet.
 
     `threads`: runs at a time, each of `batch` recordings. `asked`: as for `ask`. Raises DataError,
-    also where the target has answers to another question, and StartupError.
+    also where the target has answers to another question or overlaps the source, and StartupError.
     """
     question, about = ask(load(model, version, threads), **asked)
     here, there = Folder(source), Folder(target)
+    if here.overlaps(there):
+        raise DataError(
+            f"answers in {target} would be among the recordings in {source}, or these "
+            "among them; name a folder beside it"
+        )
     jobs = here.jobs()
     there.claim(about)
     done = there.paths()

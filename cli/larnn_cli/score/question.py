@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from larnn_cli.score.answers import Answers
 from larnn_cli.score.layout import Layout
 from larnn_cli.score.open_file import Question
 from larnn_export.data import DataError
@@ -57,6 +58,10 @@ def ask(
     known = [output.name for output in model.manifest.contract.outputs]
     if unknown := [name for name in outputs if name not in known]:
         raise DataError(f"no output {unknown[0]!r}; {model.manifest.name} has {', '.join(known)}")
+    answers = Answers(model.manifest.contract.outputs, outputs)
+    own = {"first_row", "steps", "row", *answers.columns(answers.nothing())}
+    if taken := [name for name in by if name in own]:
+        raise DataError(f"--by {taken[0]!r}: the answers have a column of that name; rename it")
     told = {name: json.dumps(value, default=_list) for name, value in (context or {}).items()}
     try:
         start = start_of(model, {name: msgspec.Raw(text.encode()) for name, text in told.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ class ScoreFiles:
     def __call__(self, rows: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         files = [str(file) for file in rows["file"]]
         steps, problems = dict.fromkeys(files, 0), dict.fromkeys(files, "")
-        for told in self._scorer.score(Job(file) for file in files):
-            steps[told.job.path] += told.steps
-            problems[told.job.path] += told.problem
+        with closing(self._scorer.score(Job(file) for file in files)) as each:
+            for told in each:
+                steps[told.job.path] += told.steps
+                problems[told.job.path] += told.problem
         return {
             "file": np.array(files),
             "steps": np.array([steps[file] for file in files]),

@@ -26,7 +26,7 @@ def run(model: Model, pieces: Sequence[Piece], every: bool) -> list[DataError | 
     problems: list[DataError | None] = []
     for index, piece in enumerate(pieces):
         recording = piece.recording
-        recording.state = {**recording.state, **_row(after, index)}
+        recording.state = {} if piece.ends else {**recording.state, **_row(after, index)}
         steps = int(lengths[index])
         piece.outputs = outputs[index, 0 if every else steps - 1 : steps].copy()
         good = model.manifest.contract.are_good(piece.outputs)

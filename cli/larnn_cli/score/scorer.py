@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from math import ceil
 from typing import NamedTuple
@@ -25,6 +25,7 @@ class Progress(NamedTuple):
 
     job: Job
     steps: int = 0
+    """Less than none of a file that fails: those that were told of it before."""
     is_over: bool = False
     problem: str = ""
     """Why there are no answers to it."""
@@ -48,26 +49,36 @@ class Scorer:
         self._ready: deque[tuple[OpenFile, Recording]] = deque()
         """With pieces, none of which runs."""
         self._reading: deque[OpenFile] = deque()
-        self._failed: set[OpenFile] = set()
+        self._open: set[OpenFile] = set()
         self._runs: dict[Future[list[DataError | None]], _Run] = {}
+        self._most_runs = threads + 1
+        """One waits, so that no thread does while this one reads and writes."""
         self._held, self._columns = 0, question.model.manifest.contract.columns
 
-    def score(self, jobs: Iterable[Job]) -> Iterator[Progress]:
-        """Score each, and tell what comes of it. One that cannot be read keeps no other from it."""
+    def score(self, jobs: Iterable[Job]) -> Generator[Progress, None, None]:
+        """Score each, and tell what comes of it. One that cannot be read keeps no other from it.
+
+        However it ends, no draft is left and the scorer may be asked again.
+        """
         to_come = iter(jobs)
-        with ThreadPoolExecutor(self._threads) as pool:
-            while True:
-                yield from self._fill(to_come)
-                while (size := self._may_run()) and len(self._runs) < self._threads:
-                    self._start(pool, size)
-                if not self._runs:
-                    return
-                for future in wait(self._runs, return_when=FIRST_COMPLETED).done:
-                    yield from self._take(future)
+        try:
+            with ThreadPoolExecutor(self._threads) as pool:
+                while True:
+                    yield from self._fill(to_come)
+                    while (size := self._may_run()) and len(self._runs) < self._most_runs:
+                        self._start(pool, size)
+                    if not self._runs:
+                        return
+                    for future in wait(self._runs, return_when=FIRST_COMPLETED).done:
+                        yield from self._take(future)
+        finally:
+            for file in list(self._open):
+                self._abandon(file)
+            self._runs.clear()
 
     def _fill(self, to_come: Iterator[Job]) -> Iterator[Progress]:
         """Read until enough recordings are ready, or enough is held."""
-        most = self._batch * self._threads
+        most = self._batch * self._most_runs
         while len(self._ready) < most and self._held < HELD:
             if len(self._reading) < most and (job := next(to_come, None)) is not None:
                 try:
@@ -75,6 +86,7 @@ class Scorer:
                 except DataError as error:
                     yield Progress(job, is_over=True, problem=str(error))
                     continue
+                self._open.add(file)
             elif self._reading:
                 file = self._reading.popleft()
             else:
@@ -101,7 +113,7 @@ class Scorer:
     def _may_run(self) -> int:
         """How many recordings the next run has; 0 where it should wait for others."""
         running = sum(len(run.recordings) for run in self._runs.values())
-        size = min(self._batch, ceil((len(self._ready) + running) / self._threads))
+        size = min(self._batch, ceil((len(self._ready) + running) / self._most_runs))
         return size if len(self._ready) >= size or not self._runs else 0
 
     def _start(self, pool: ThreadPoolExecutor, size: int) -> None:
@@ -119,30 +131,45 @@ class Scorer:
             ran.files, ran.recordings, future.result(), strict=True
         ):
             recording.running = False
-            if file in self._failed:
+            if file.is_abandoned:
                 continue
             if problem is not None:
                 yield self._fail(file, problem)
                 continue
             if recording.pieces:
                 self._ready.append((file, recording))
-            if written := file.write():
-                self._held -= sum(map(self._size, written))
-                yield Progress(file.job, sum(len(piece.steps) for piece in written))
-                if file.is_done:
-                    yield self._publish(file)
+            yield from self._write(file)
+
+    def _write(self, file: OpenFile) -> Iterator[Progress]:
+        try:
+            written = file.write()
+        except DataError as error:
+            yield self._fail(file, error)
+            return
+        if written:
+            self._held -= sum(map(self._size, written))
+            yield Progress(file.job, sum(len(piece.steps) for piece in written))
+            if file.is_done:
+                yield self._publish(file)
 
     def _publish(self, file: OpenFile) -> Progress:
-        file.publish()
+        try:
+            file.publish()
+        except DataError as error:
+            return self._fail(file, error)
+        self._open.remove(file)
         return Progress(file.job, is_over=True)
 
     def _fail(self, file: OpenFile, problem: DataError) -> Progress:
+        self._abandon(file)
+        return Progress(file.job, -file.steps, is_over=True, problem=str(problem))
+
+    def _abandon(self, file: OpenFile) -> None:
+        self._open.remove(file)
         self._held -= sum(map(self._size, file.abandon()))
-        self._failed.add(file)
         if file in self._reading:
             self._reading.remove(file)
         self._ready = deque(each for each in self._ready if each[0] is not file)
-        return Progress(file.job, is_over=True, problem=str(problem))
 
     def _size(self, piece: Piece) -> int:
         """Bytes of its steps, and of their outputs if all are kept."""
