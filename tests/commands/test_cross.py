@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from larnn_export import checkpoint
-from larnn_export.cross import CONTENDERS, DIVISIONS, division, space_of, summary
+from larnn_export.cross import CONTENDERS, DIVISIONS, PUBLISHED, division, space_of, summary
 from larnn_export.memory_study.results import RESULTS_FILE
 from tests.commands.conftest import SHORT, export, refusal
 
@@ -90,7 +90,11 @@ def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> 
     assert found["high"] == pytest.approx(better.mean() + half)
 
 
-def test_a_start_of_the_gates_that_is_stated_is_not_tuned() -> None:
-    tuned = {name for name in CONTENDERS if "longest_memory" in space_of(name)}
-    assert tuned == {"larnn-twin", "lstm", "gru"}
-    assert all("learning_rate" in space_of(name) for name in CONTENDERS)
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_all_are_tuned_alike_but_for_what_is_stated(name: str) -> None:
+    both = {"learning_rate", "longest_memory"}
+    own = both - {"longest_memory"} if name == PUBLISHED else both
+    assert space_of(name, ["hidden_size=4", "epochs=1"]).keys() == own
+    assert space_of(name, ["longest_memory=64"]).keys() == {"learning_rate"}
+    assert space_of(name, ["learning_rate=0.01"]).keys() == own - {"learning_rate"}
+    assert not space_of(name, ["longest_memory=64", "learning_rate=0.01"])
