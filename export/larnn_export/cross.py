@@ -99,7 +99,7 @@ class Cross:
             "version": VERSION,
             "task": "uci-har",
             "sizes": {"people": len({*self.data.subjects.tolist()})},
-            "form": f"division-{number}",
+            "division": number,
             "contender": contender,
             "stage": "seed",
             "number": seed,
@@ -243,15 +243,15 @@ def summary(records: Sequence[Record], baseline: str) -> list[Record]:
     return rows
 
 
-def _of(records: Sequence[Record], contender: str) -> dict[tuple[str, int], Record]:
+def _of(records: Sequence[Record], contender: str) -> dict[tuple[int, int], Record]:
     mine = (record for record in records if record["contender"] == contender)
-    return {(record["form"], record["number"]): record for record in mine}
+    return {(record["division"], record["number"]): record for record in mine}
 
 
 def _by_division(
-    mine: dict[tuple[str, int], Record], others: dict[tuple[str, int], Record], figure: str
+    mine: dict[tuple[int, int], Record], others: dict[tuple[int, int], Record], figure: str
 ) -> list[float]:
-    found: dict[str, list[float]] = {}
+    found: dict[int, list[float]] = {}
     for key in mine.keys() & others.keys():
         found.setdefault(key[0], []).append(mine[key][figure] - others[key][figure])
     return [float(np.mean(found[each])) for each in sorted(found)]

@@ -53,8 +53,8 @@ def cross(
         study = Cross(runs, people, recordings, network or [], training or [], trials)
         for record in study.run(names, divisions, seeds):
             console.print(
-                f"{record['form']} {record['contender']} seed {record['number']}: windows "
-                f"{record['windows']:.2%}, streams {record['streams']:.2%}"
+                f"division {record['division']} {record['contender']} seed {record['number']}: "
+                f"windows {record['windows']:.2%}, streams {record['streams']:.2%}"
             )
         rows = summary(Results(runs).records, PUBLISHED)
     except (ValueError, DataError, CheckpointError, StudyError) as error:

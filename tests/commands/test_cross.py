@@ -11,6 +11,7 @@ import pytest
 from larnn_export import checkpoint
 from larnn_export.cross import CONTENDERS, DIVISIONS, PUBLISHED, division, space_of, summary
 from larnn_export.memory_study.results import RESULTS_FILE
+from larnn_export.paired import interval
 from tests.commands.conftest import SHORT, export, refusal
 
 SMALL = ["-n", "hidden_size=4", "-n", "layers=1"]
@@ -52,7 +53,7 @@ def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these(
     records = [
         {
             "contender": contender,
-            "form": f"division-{number}",
+            "division": number,
             "number": seed,
             "windows": 0.9 + 0.01 * number + 0.001 * seed + better,
             "streams": 0.95,
@@ -63,7 +64,7 @@ def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these(
         for number in range(3)
         for seed in range(2)
     ]
-    records.append({**records[-1], "form": "division-9", "windows": 0.1})  # the other lacks it
+    records.append({**records[-1], "division": 9, "windows": 0.1})  # the other lacks it
     old, lstm = summary(records, "larnn-old")
     assert "windows_difference" not in old and old["runs"] == 6
     found = lstm["windows_difference"]
@@ -75,7 +76,7 @@ def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> 
     records = [
         {
             "contender": contender,
-            "form": f"division-{number}",
+            "division": number,
             "number": 0,
             **dict.fromkeys(("windows", "streams"), 0.9 + gain),
             "sizes": {"people": 30},
@@ -85,9 +86,7 @@ def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> 
         for number, gain in enumerate(gains)
     ]
     found = summary(records, "larnn-old")[1]["streams_difference"]
-    half = 2.262157 * better.std(ddof=1) * (1 / 10 + 9 / 21) ** 0.5  # Student's t of nine
-    assert found["low"] == pytest.approx(better.mean() - half)
-    assert found["high"] == pytest.approx(better.mean() + half)
+    assert found == pytest.approx(interval(better.tolist(), 9 / 21))
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
