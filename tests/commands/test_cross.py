@@ -41,12 +41,23 @@ def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path:
     assert not {*kept["trained_on"]} & {*people}
     _, trial = checkpoint.read(runs / "division-0" / "lstm-trial-0", checkpoint.FINISHED)
     assert not ({*trial["trained_on"]} | {*trial["training"]["held_out"]}) & {*people}
-    assert kept["network"]["longest_memory"] == trial["network"]["longest_memory"]
+    start = kept["network"]["longest_memory"]
+    assert record["tuned"] == {"longest_memory": start}  # FAST states the rate
+    assert start == trial["network"]["longest_memory"]
     assert export(*command, "--divisions", "1").exit_code == 0
     assert (runs / RESULTS_FILE).read_text() == lines
     [row] = json.loads(output.read_text())["rows"]
     assert row["windows"]["mean"] == record["windows"]
     assert "no network nobody" in refusal(*command, "--only", "nobody")
+
+
+def test_nothing_is_tried_where_all_is_stated(data: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = ["cross", tmp_path, "--data", data, *FAST, "--only", "gru"]
+    command += ["-n", "longest_memory=64", "--seeds", "1", "--divisions", "1", "--trials", "9"]
+    assert (done := export(*command)).exit_code == 0, done.output
+    record = json.loads((tmp_path / RESULTS_FILE).read_text())
+    assert (record["tuned"], record["setting"]["network"]["longest_memory"]) == ({}, 64)
+    assert not [*(tmp_path / "division-0").glob("*trial*")]
 
 
 def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these() -> None:
