@@ -19,6 +19,7 @@ PAGES = tuple(
         "reliability",
         "operations",
         "memories",
+        "score",
         "training",
         "where-it-wins",
     )

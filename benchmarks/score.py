@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -19,15 +19,31 @@ import pyarrow.parquet as pq
 import typer
 
 from benchmarks.bare import BareSession
-from benchmarks.measure import Output, machine, write
+from benchmarks.measure import Output, machine, report
 from larnn_cli.score.open_file import LONGEST
 from larnn_cli.score.scorer import BATCH
 from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import Manifest
 from larnn_service.cores import cores
+from larnn_service.interfaces import Floats
 
 RAY_WORKERS = 2
+SECONDS = 10.0
+"""Of onnxruntime alone, in a round."""
+CLOSE = 1e-5
+"""What probabilities may differ by."""
+_ANSWERS = "[0-9]*.parquet"
 _RATE = re.compile(r"([\d,]+) steps, ([\d,]+) a second")
+_SCORES = """
+import atexit, runpy, time
+
+@atexit.register
+def tell():  # the kernel's figure of a child begins with its parent's memory, so it tells its own
+    with open("/proc/self/status") as file:
+        print(time.process_time(), file.read().partition("VmHWM:")[2].split()[0])
+
+runpy.run_module("cli", run_name="__main__")
+"""
 _IN_RAY = """
 import sys, ray
 from larnn_cli.score.ray_step import ScoreFiles, files
@@ -42,6 +58,18 @@ assert not any(row["problem"] for row in told)
 """
 
 
+@dataclass(frozen=True)
+class Speed:
+    """What one round gave."""
+
+    per_second: float
+    """Steps."""
+    per_cpu_second: float
+    """Of all threads."""
+    peak_mib: float = 0.0
+    """That were resident at most."""
+
+
 def score(
     steps: Annotated[int, typer.Option(help="of all recordings")] = 10_000_000,
     files: Annotated[int, typer.Option(help="a recording each")] = 128,
@@ -54,26 +82,45 @@ def score(
     """Steps a second of `larnn score --every`, and of onnxruntime alone with runs of that size."""
     folder = Repository(models).newest(model)
     manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
-    record: dict[str, Any] = {"steps": steps, "files": files, "threads": cores()} | machine()
+    bare, ours = [], []
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        source = place / "in"
-        _make(source, manifest, files, steps // files)
-        each = [_round(source, place / f"out{n}", folder, manifest, model) for n in range(rounds)]
-        record |= {name: median(one[name] for one in each) for name in each[0]}
-        record["ratios"] = sorted(one["of_bare"] for one in each)
-        small = place / "small"
-        _make(small, manifest, files, steps // files // 10)
-        record["peak_mib_of_a_tenth"] = _scored(small, place / "tenth", model)["peak_mib"]
-        record |= _killed(source, place / "killed", place / "out0", model)
+        source, small = place / "in", place / "small"
+        make(source, manifest, files, steps // files)
+        make(small, manifest, files, steps // files // 10)
+        for number in range(rounds):
+            bare.append(_bare(folder, manifest))
+            ours.append(scored(source, place / f"out{number}", models, model))
+        tenth = scored(small, place / "tenth", models, model)
+        record: dict[str, Any] = machine() | {
+            "command": "score",
+            "model": model,
+            "steps": steps,
+            "files": files,
+            "threads": cores(),
+            "rows": [_row("larnn score", ours, bare), _row("onnxruntime alone", bare, bare)],
+            "peak_mib": max(each.peak_mib for each in ours),
+            "peak_mib_of_a_tenth": tenth.peak_mib,
+            **_killed(source, place / "killed", place / "out0", models, model),
+        }
         if ray:
-            record |= _in_ray(source, place / "ray", place / "out0", model)
-    for name, value in record.items():
-        print(f"{name:24} {format(value, ',.6g') if isinstance(value, float) else value}")
-    write(record, output)
+            record |= _in_ray(source, place / "ray", place / "out0", models, model)
+    report("score", record, output)
 
 
-def _make(folder: Path, manifest: Manifest, files: int, steps: int) -> None:
+def _row(name: str, mine: list[Speed], bare: list[Speed]) -> dict[str, Any]:
+    """Medians, and the ratios to what onnxruntime alone did in the same round."""
+    row: dict[str, Any] = {"name": name}
+    for figure in ("per_second", "per_cpu_second"):
+        values = [getattr(each, figure) for each in mine]
+        of_bare = [value / getattr(each, figure) for value, each in zip(values, bare, strict=True)]
+        row[figure] = median(values)
+        row[f"{figure}_of_bare"] = median(of_bare)
+        row[f"{figure}_of_bare_spread"] = [min(of_bare), max(of_bare)]
+    return row | {"rounds": [asdict(each) for each in mine]}
+
+
+def make(folder: Path, manifest: Manifest, files: int, steps: int) -> None:
     """Recordings of noise, in files."""
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -84,76 +131,71 @@ def _make(folder: Path, manifest: Manifest, files: int, steps: int) -> None:
         pq.write_table(table, folder / f"{number:05}.parquet", use_dictionary=False)
 
 
-def _round(
-    source: Path, target: Path, folder: Path, manifest: Manifest, model: str
-) -> dict[str, float]:
-    threads = cores()
+def _bare(folder: Path, manifest: Manifest) -> Speed:
     window = np.random.default_rng(0).standard_normal((LONGEST, manifest.contract.input.width))
-    session = BareSession(folder, manifest, threads)
-    bare = session.measure(window.astype(np.float32), BATCH, 10, sys.maxsize)
-    scored = _scored(source, target, model)
-    return scored | {
-        "bare_per_second": bare.per_second * LONGEST,
-        "of_bare": scored["per_second"] / (bare.per_second * LONGEST),
-        "cpu_of_bare": scored["per_cpu_second"] / (bare.per_cpu_second * LONGEST),
-    }
+    session = BareSession(folder, manifest, cores())
+    told = session.measure(window.astype(np.float32), BATCH, SECONDS, sys.maxsize)
+    return Speed(told.per_second * LONGEST, told.per_cpu_second * LONGEST)
 
 
-def _command(source: Path, target: Path, model: str) -> list[str]:
-    return [sys.executable, "-m", "cli", "score", str(source), str(target), "--every", "-m", model]
+def _command(source: Path, target: Path) -> list[str]:
+    return [sys.executable, "-c", _SCORES, "score", str(source), str(target), "--every"]
 
 
-def _scored(source: Path, target: Path, model: str) -> dict[str, float]:
-    """By a process of its own; its CPU time and its memory are all that it used."""
-    process = subprocess.Popen(_command(source, target, model), stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    told = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    if status or (match := _RATE.search(told)) is None:
-        raise SystemExit(told)
+def _variables(models: Path, model: str) -> dict[str, str]:
+    paths = os.pathsep.join(sys.path)
+    return os.environ | {"LARNN_MODELS": str(models), "LARNN_MODEL": model, "PYTHONPATH": paths}
+
+
+def scored(source: Path, target: Path, models: Path, model: str) -> Speed:
+    """By a process of its own, whose CPU time and memory are all that it used, its start too."""
+    command, variables = _command(source, target), _variables(models, model)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode or (match := _RATE.search(done.stderr)) is None:
+        raise SystemExit(done.stderr)
     steps, rate = (float(number.replace(",", "")) for number in match.groups())
-    return {
-        "per_second": rate,
-        "per_cpu_second": steps / (used.ru_utime + used.ru_stime),
-        "peak_mib": used.ru_maxrss / 1024,
-    }
+    cpu, peak_kib = map(float, done.stdout.split())
+    return Speed(rate, steps / cpu, peak_kib / 1024)
 
 
-def _killed(source: Path, target: Path, whole: Path, model: str) -> dict[str, Any]:
+def _killed(source: Path, target: Path, whole: Path, models: Path, model: str) -> dict[str, Any]:
     """Killed in the middle and run again: what it did not do twice, and that nothing lacks."""
-    process = subprocess.Popen(_command(source, target, model), stderr=subprocess.DEVNULL)
     half = sum(1 for _ in source.iterdir()) // 2
-    while process.poll() is None and len(list(target.glob("[0-9]*"))) < half:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = len(list(target.glob("[0-9]*")))
-    _scored(source, target, model)
-    return {"kept_of_a_kill": kept, "equal_after_a_kill": _equal(whole, target)}
+    command, variables = _command(source, target), _variables(models, model)
+    with subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(list(target.glob(_ANSWERS))) < half:
+            time.sleep(0.01)
+        process.kill()
+    kept = len(list(target.glob(_ANSWERS)))
+    scored(source, target, models, model)
+    return {"kept_of_a_kill": kept, "equal_after_a_kill": equal(whole, target)}
 
 
-def _in_ray(source: Path, target: Path, whole: Path, model: str) -> dict[str, Any]:
-    variables = os.environ | {"LARNN_MODEL": model, "PYTHONPATH": os.pathsep.join(sys.path)}
+def _in_ray(source: Path, target: Path, whole: Path, models: Path, model: str) -> dict[str, Any]:
     began = time.perf_counter()
     command = [sys.executable, "-c", _IN_RAY, str(source), str(target), str(RAY_WORKERS)]
-    subprocess.run(command, env=variables, check=True)
-    return {
-        "ray_seconds": time.perf_counter() - began,
-        "ray_equal": _equal(whole, target),
-    }
+    subprocess.run(command, env=_variables(models, model), check=True)
+    return {"ray_seconds": time.perf_counter() - began, "ray_equal": equal(whole, target)}
 
 
-def _equal(one: Path, other: Path) -> bool:
-    """Whether two folders have the same answers: labels and, as runs of other sizes add in another
-    order, probabilities to 1e-5."""
-    names = sorted(path.name for path in one.glob("[0-9]*"))
-    if names != sorted(path.name for path in other.glob("[0-9]*")):
+def equal(one: Path, other: Path) -> bool:
+    """Whether two folders have the same answers: rows, probabilities but for CLOSE, as runs of
+    other sizes add in another order, and labels but where two are as likely by that."""
+    names = sorted(path.name for path in one.glob(_ANSWERS))
+    return names == sorted(path.name for path in other.glob(_ANSWERS)) and all(
+        _are_equal(pq.read_table(one / name), pq.read_table(other / name)) for name in names
+    )
+
+
+def _are_equal(mine: pa.Table, theirs: pa.Table) -> bool:
+    if mine.schema != theirs.schema or mine["row"] != theirs["row"]:
         return False
-    for name in names:
-        mine, theirs = pq.read_table(one / name), pq.read_table(other / name)
-        if mine["row"] != theirs["row"]:
-            return False
-        for column in mine.column_names[2:]:
-            if not np.allclose(mine[column].to_numpy(), theirs[column].to_numpy(), atol=1e-5):
-                return False
-    return True
+    labels = [table["label"].cast(pa.string()).to_numpy() for table in (mine, theirs)]
+    likely = [_probabilities(table) for table in (mine, theirs)]
+    second, first = np.sort(likely[0][:, labels[0] != labels[1]], axis=0)[-2:]
+    return bool(np.allclose(*likely, rtol=0, atol=CLOSE) and (first - second <= 2 * CLOSE).all())
+
+
+def _probabilities(table: pa.Table) -> Floats:
+    """[labels, rows]"""
+    return np.stack([table[name].to_numpy() for name in table.column_names if name[:2] == "p_"])

@@ -104,6 +104,26 @@ _LOOP = specified(
     _loop,
 )
 
+_SPEEDS = specified(
+    " | steps/s | of bare, each round's | per CPU-s | of bare, each round's",
+    "{name} | {per_second:,.0f} | {per_second_of_bare:.2f}: {per_second_of_bare_spread[0]:.2f} to "
+    "{per_second_of_bare_spread[1]:.2f} | {per_cpu_second:,.0f} | {per_cpu_second_of_bare:.2f}: "
+    "{per_cpu_second_of_bare_spread[0]:.2f} to {per_cpu_second_of_bare_spread[1]:.2f}",
+    "rows",
+)
+_HELD_AND_KEPT = specified(
+    "steps | files | resident at most | of a tenth of the steps | files kept of a kill | "
+    "equal afterwards",
+    "{steps:,} | {files} | {peak_mib:.0f} MiB | {peak_mib_of_a_tenth:.0f} MiB | {kept_of_a_kill} | "
+    "{equal_after_a_kill}",
+    lambda record: [record],
+)
+
+
+def _score(record: Record) -> str:
+    return "\n".join([_SPEEDS(record), _HELD_AND_KEPT(record)])
+
+
 _NO_OPERATOR = dict.fromkeys(("operator", "operator_over_ours"), float("nan"))
 """What a line lacks that was measured without the native library."""
 _CLASSIFY = specified(
@@ -125,6 +145,7 @@ TABLES: dict[str, Renderer] = {
     "classify": _CLASSIFY,
     "classify_native": _CLASSIFY,
     "graph": _graph,
+    "score": _score,
     "ticks": specified(
         "network | streams | naive: steps/s | ours: steps/s | ours ÷ naive | operator: steps/s | "
         "operator ÷ ours",

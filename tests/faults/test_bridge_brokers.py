@@ -26,7 +26,7 @@ SOON = 20.0
 def needs(kind: str, program: Path | str | None, variable: str) -> None:
     """Skip, or fail where the broker is required."""
     if program is None and os.environ.get(variable) != "1":
-        pytest.skip(f"no broker of {kind} is installed; {variable}=required fails instead")
+        pytest.skip(f"no broker of {kind} is installed; {variable}=1 fails instead")
 
 
 @contextlib.asynccontextmanager
@@ -100,7 +100,7 @@ async def test_groups_of_kafka_do_not_mix_and_a_rebalance_ends_none(
                 for number in range(10, 20):
                     await publish(f"device-{number % 4}", body(number))
             await until(
-                lambda: len(told) == 40 and caplog.text.count(" keys, after ") == 12, *bridges
+                lambda: len(told) == 40 and caplog.text.count(" keys, after ") >= 12, *bridges
             )
             streams: dict[tuple[str, str], list[int]] = {}
             for each in told:

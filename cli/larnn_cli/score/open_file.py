@@ -16,7 +16,7 @@ from larnn_cli.score.places import Folder, Job
 from larnn_export.data import DataError
 from larnn_service.interfaces import Model
 
-LONGEST = 256
+LONGEST = 512
 """Steps of a piece."""
 _READ, _WRITTEN = "it cannot be read", "its answers cannot be written"
 
