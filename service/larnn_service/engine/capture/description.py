@@ -57,7 +57,7 @@ def described(manifest: Manifest) -> str:
         ),
         'subject = "stream"  # or a column of your own that tells people apart',
         'recording = ["recording"]  # a gap begins another',
-        "test_fraction = 0.2  # or test_subjects: streams that nothing is learned from",
+        "test_fraction = 0.25  # or test_subjects: streams that nothing is learned from",
         "",
         "[window]",
         f"steps = {max(round((rate or 1) * SECONDS), 2)}",

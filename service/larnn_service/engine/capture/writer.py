@@ -44,13 +44,14 @@ class Writer:
             self._fails = True
             return "failed"
         if self._fails:
-            logger.info("captured steps are written again")
+            logger.warning("captured steps are written again")
         self._fails = False
         return outcome
 
     def _append(self, stretch: Stretch, rows: Sequence[Rows]) -> str:
         folder, manifest = self._folder, stretch.manifest
         if folder.is_forgotten(stretch.stream):
+            folder.forget(stretch.stream)  # as long as it lives
             return "forgotten"
         added, before, file = sum(len(each.steps) for each in rows), None, stretch.file
         if file is not None and stretch.written + added <= FILE_STEPS and file.exists():
