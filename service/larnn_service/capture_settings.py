@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -28,6 +28,12 @@ class CaptureSettings(BaseSettings):
     """How long captured steps may wait for their file: a kill loses so many at most."""
     capture_waiting_bytes: int = Field(64 * 2**20, ge=1)
     """Bytes of captured steps that may wait for their file; beyond it chunks are not captured."""
+
+    @field_validator("capture", mode="before")
+    @classmethod
+    def _a_folder_has_a_name(cls, folder: object) -> object:
+        """Empty it is none, as where a chart or a file of variables leaves it so."""
+        return folder or None
 
     @model_validator(mode="after")
     def _there_is_a_folder(self) -> Self:

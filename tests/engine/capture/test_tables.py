@@ -41,7 +41,7 @@ def written(root: Path, contract: Contract, steps: Steps, streams: int = 1) -> P
     outputs[count // 2 :, 1] = 1
     for number in range(streams):
         stretch = Stretch(manifest(contract), f"{number:012x}", "", 7, 0)
-        assert writer.write(stretch, [Rows(0, steps, outputs, WHEN)]) == "written"
+        assert writer.write([Rows(stretch, 0, count, steps, outputs, WHEN)]) == "written"
     return root / "toy" / "1"
 
 

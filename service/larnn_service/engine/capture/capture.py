@@ -26,7 +26,7 @@ SWEEP = 60.0
 PATIENCE = 30.0
 """Seconds that deleting a stream's files may take."""
 _TAGS = 16**12
-Write = Callable[[Stretch, Sequence[Rows]], str]
+Write = Callable[[Sequence[Rows]], str]
 
 
 class Capture:
@@ -43,8 +43,8 @@ class Capture:
         write: Write,
         metrics: Metrics,
     ) -> None:
-        """`owners`: whose streams; everybody's, where there are none. `write` appends to a stretch
-        and says what became of it, in the thread."""
+        """`owners`: whose streams; everybody's, where there are none. `write` appends to the
+        rows' stretch and says what became of them, in the thread."""
         self._settings, self._owners, self._folder = settings, owners, folder
         self._write, self._steps = write, metrics.captured
         self._ready: dict[Stretch, float] = {}
@@ -80,8 +80,9 @@ class Capture:
         """So many bytes wait no longer."""
         self.waiting_bytes -= size
 
-    def keep(self, stretch: Stretch, rows: Rows) -> None:
+    def keep(self, rows: Rows) -> None:
         """The store has these rows: they may go to a file."""
+        stretch = rows.stretch
         stretch.ready.append(rows)
         if stretch not in self._ready:
             self._ready[stretch] = time.monotonic()
@@ -115,7 +116,7 @@ class Capture:
         if not (rows := stretch.handed()):
             return
         try:
-            outcome = await self._thread.run(partial(self._write, stretch, rows))
+            outcome = await self._thread.run(partial(self._write, rows))
         finally:
             self.release(sum(each.nbytes for each in rows))
         self._steps.labels(outcome).inc(sum(len(each.steps) for each in rows))

@@ -25,7 +25,7 @@ def open_capture(settings: Settings, owners: set[str], metrics: Metrics) -> Capt
             "LARNN_CAPTURE needs a package that is not installed: make serve EXTRAS=capture, "
             f"docker build --build-arg EXTRAS=capture, or pip install 'larnn[capture]' ({error})"
         ) from error
-    folder = Folder(settings.capture)
+    folder = Folder(settings.capture.expanduser())
     try:
         folder.prepare()
     except OSError as error:

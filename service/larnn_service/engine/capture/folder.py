@@ -6,6 +6,7 @@ import contextlib
 import re
 import secrets
 import time
+from glob import iglob
 from pathlib import Path
 
 from larnn_service.contract import Manifest
@@ -74,8 +75,8 @@ class Folder:
         marks = self.root / FORGOTTEN
         marks.mkdir(mode=0o700, exist_ok=True)
         (marks / stream).touch()  # first: whoever publishes behind it sees it
-        files = [file for place in self.root.glob(f"*/*/{stream}") for file in place.iterdir()]
-        for file in files:
+        files = self._files(f"*/*/{stream}/*.parquet")
+        for _, _, file in files:
             _delete(file)
         return len(files)
 
@@ -85,18 +86,26 @@ class Folder:
         Raises OSError.
         """
         now, kept, gone = time.time(), 0, 0
-        found = [(path.stat(), path) for path in self.root.glob("*/*/*/*.parquet")]
-        for stat, path in sorted(found, key=lambda each: -each[0].st_mtime):
-            kept += stat.st_size
-            if stat.st_mtime < now - days * DAY or kept > most:
-                _delete(path)
+        for when, size, file in self._files("*/*/*/*.parquet"):
+            kept += size
+            if when < now - days * DAY or kept > most:
+                _delete(file)
                 gone += 1
         for folder, age in ((DRAFTS, LEFT_OVER), (FORGOTTEN, DAY)):
-            for path in (self.root / folder).iterdir():
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < now - age:
-                        path.unlink()
+            for when, _, file in self._files(f"{folder}/*"):
+                if when < now - age:
+                    file.unlink(missing_ok=True)
         return gone
+
+    def _files(self, pattern: str) -> list[tuple[float, int, Path]]:
+        """When each was written, its size and its path; the newest first."""
+        found = []
+        for name in iglob(pattern, root_dir=self.root):
+            path = self.root / name
+            with contextlib.suppress(FileNotFoundError):  # another process deletes, too
+                stat = path.stat()
+                found.append((stat.st_mtime, stat.st_size, path))
+        return sorted(found, reverse=True)
 
 
 def _delete(file: Path) -> None:

@@ -23,7 +23,7 @@ class Recorder:
     def __init__(self, capture: Capture, stream: str, owner: str, fence: int) -> None:
         """`stream`: its name here, which is not its id."""
         self._capture, self._stream, self._owner, self._fence = capture, stream, owner, fence
-        self._waiting: deque[tuple[Stretch, Rows]] = deque()
+        self._waiting: deque[Rows] = deque()
         """What the store has not got yet."""
         self._stretch: Stretch | None = None
 
@@ -31,7 +31,7 @@ class Recorder:
         """These steps have brought the stream where it stands `after` them."""
         count = len(steps)
         first = after.position - count
-        if self._waiting and first < self._waiting[-1][1].end:
+        if self._waiting and first < self._waiting[-1].end:
             self.leave()  # a state was put in that is older: what lies between is history
         outputs = after.outputs[len(after.outputs) - count :]
         if not self._capture.has_room(steps.nbytes + outputs.nbytes, count):
@@ -42,18 +42,18 @@ class Recorder:
             stretch = Stretch(manifest, self._stream, self._owner, self._fence, first)
             self._stretch = stretch
         stretch.end = after.position
-        # Both may be parts of arrays that are much larger.
-        self._waiting.append((stretch, Rows(first, steps.copy(), outputs.copy(), time.time())))
+        arrays = steps.copy(), outputs.copy()  # both may be parts of much larger ones
+        self._waiting.append(Rows(stretch, first, after.position, *arrays, time.time()))
 
     def settle(self, position: int) -> None:
         """The store has the stream at this position."""
         waiting = self._waiting
-        while waiting and waiting[0][1].end <= position:
-            self._capture.keep(*waiting.popleft())
+        while waiting and waiting[0].end <= position:
+            self._capture.keep(waiting.popleft())
 
     def leave(self) -> None:
         """The stream goes on elsewhere, or not at all: what the store has not got is not kept."""
-        for _, rows in self._waiting:
+        for rows in self._waiting:
             self._capture.release(rows.nbytes)
         self._waiting.clear()
         self._stretch = None

@@ -4,36 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from larnn_service.contract import Manifest
 from larnn_service.interfaces import Floats, Steps
 
 FILE_STEPS = 4_096
 """So many do not wait for more; up to so many a file is written anew with what follows."""
-
-
-class Rows(NamedTuple):
-    """What a chunk has moved a stream on by."""
-
-    position: int
-    """Of its first step: steps that the stream had consumed before."""
-    steps: Steps
-    """[rows, channels], as the model took them."""
-    outputs: Floats
-    """[rows, columns]"""
-    answered: float
-    """In seconds since 1970."""
-
-    @property
-    def end(self) -> int:
-        """The stream's position behind them."""
-        return self.position + len(self.steps)
-
-    @property
-    def nbytes(self) -> int:
-        """Of the arrays."""
-        return self.steps.nbytes + self.outputs.nbytes
 
 
 class Stretch:
@@ -65,3 +43,25 @@ class Stretch:
         """What is ready, which is whoever asks's now."""
         rows, self.ready, self.count = self.ready, [], 0
         return rows
+
+
+class Rows(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What a chunk has moved a stream on by."""
+
+    stretch: Stretch
+    """To which they belong."""
+    position: int
+    """Of the first step: steps that the stream had consumed before."""
+    end: int
+    """The stream's position behind them."""
+    steps: Steps
+    """[rows, channels], as the model took them."""
+    outputs: Floats
+    """[rows, columns]"""
+    answered: float
+    """In seconds since 1970."""
+
+    @property
+    def nbytes(self) -> int:
+        """Of the arrays."""
+        return self.steps.nbytes + self.outputs.nbytes

@@ -32,9 +32,10 @@ class Writer:
         self._numbers = count()
         self._fails = False
 
-    def write(self, stretch: Stretch, rows: Sequence[Rows]) -> str:
-        """Append them to the stretch. What became of them: written, forgotten or failed, which is
-        logged once, until it goes well again."""
+    def write(self, rows: Sequence[Rows]) -> str:
+        """Append these of one stretch to its file. What became of them: written, forgotten, or
+        failed, which is logged once, until it goes well again."""
+        stretch = rows[0].stretch
         try:
             outcome = self._append(stretch, rows)
         except (OSError, pa.ArrowException) as error:
