@@ -1,15 +1,14 @@
 """python -m benchmarks capture: what a chunk costs the service where its stream is captured.
 
 Two services of the bundled model, one of which captures every stream, take the same chunks in
-turns.
-The figure is CPU time of the whole process: the event loop, the runs, and the thread that writes.
+turns. The figure is CPU time of the whole process: the event loop, the runs, and the thread that
+writes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -35,21 +34,18 @@ def capture(
     """CPU time of a chunk of ten steps over the websocket, without capture and with it."""
     each: dict[str, list[float]] = {kind: [] for kind in KINDS}
     chunks = files * FILE_STEPS // CHUNK
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with tempfile.TemporaryDirectory() as name:
+        captured = Path(name) / "captured"
         # Files are full before they are due: a live stream fills one in a minute or two.
-        more = {"LARNN_CAPTURE": str(folder / "captured"), "LARNN_CAPTURE_INTERVAL": "600"}
-        servers = {
-            kind: stack.enter_context(
-                serving(ROOT / "models", MODEL, 1, more=more if kind == "captured" else None)
-            )
-            for kind in KINDS
-        }
-        for number in range(rounds):
-            for kind in KINDS[number % 2 :] + KINDS[: number % 2]:
-                each[kind].append(uvloop.run(_cpu_us(servers[kind], connections, chunks)))
-        written = sum(file.stat().st_size for file in folder.rglob("*.parquet"))
-    ratios = [on / off for off, on in zip(*each.values(), strict=True)]
+        more = {"LARNN_CAPTURE": str(captured), "LARNN_CAPTURE_INTERVAL": "600"}
+        off, on = (serving(ROOT / "models", MODEL, 1, more=said) for said in (None, more))
+        with off as without, on as with_it:
+            servers = dict(zip(KINDS, (without, with_it), strict=True))
+            for number in range(rounds):
+                for kind in KINDS[number % 2 :] + KINDS[: number % 2]:
+                    each[kind].append(uvloop.run(_cpu_us(servers[kind], connections, chunks)))
+        written = sum(file.stat().st_size for file in captured.rglob("*.parquet"))
+    ratios = [more / less for less, more in zip(*each.values(), strict=True)]
     rows = [
         {"kind": kind, "cpu_us": median(micros), "rounds_us": micros}
         for kind, micros in each.items()
