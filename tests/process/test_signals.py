@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 
+from larnn_service.signals import wait_for
 from tests.live import PACKAGES
 
 SIGNALS = 2_000
@@ -44,3 +48,23 @@ def test_a_signal_that_comes_while_the_last_is_acted_on_is_heard() -> None:
             assert child.wait(60) == 0
         finally:
             child.kill()
+
+
+async def test_an_event_loop_hears_of_a_signal_that_came_while_it_waited() -> None:
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, heard.set)
+    ended: Future[int] = Future()
+
+    def end() -> None:
+        signal.raise_signal(signal.SIGHUP)
+        ended.set_result(1)
+
+    try:
+        thread = threading.Thread(target=end)
+        thread.start()
+        assert wait_for(ended) == 1
+        thread.join()
+        await asyncio.wait_for(heard.wait(), 60)
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
