@@ -146,7 +146,7 @@ def test_without_a_delay_nothing_sleeps() -> None:
         ('env=[{"name": "LARNN_DRAIN_DELAY", "value": "9"}]', "give the value drain.delay,"),
         ('env=[{"name": "larnn_port", "value": "80"}]', "give the value port,"),
         ('env=[{"name": "LARNN_TLS_CERT", "value": "/x"}]', "give the value settings.TLS_CERT,"),
-        ('env=[{"name": "LARNN_SECRET", "valueFrom": {}}]', "or by envFrom a Secret"),
+        ('env=[{"name": "LARNN_SECRET", "valueFrom": {}}]', "give the value settings.SECRET,"),
         ('env=[{"value": "x"}]', "env/0"),
         ('secret=""', "secret"),
         ('rollout.maxSurge="0%"', "no pod could ever be replaced"),

@@ -57,7 +57,7 @@ app.kubernetes.io/component: store
 {{- if hasPrefix "LARNN_" $name }}
 {{- $name = trimPrefix "LARNN_" $name }}
 {{- $value := get $own $name | default (printf "settings.%s" $name) }}
-{{- fail (printf "env is for no settings: give the value %s, or by envFrom a Secret, and not %s" $value .name) }}
+{{- fail (printf "env is for no settings: give the value %s, and not %s" $value .name) }}
 {{- end }}
 {{- end }}
 {{- with .Values.rollout }}
