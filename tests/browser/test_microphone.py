@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Browser, Page, WebSocket, expect
 from safetensors.numpy import load
 
+from benchmarks.imported import NAME, SAID
+from larnn_export.importing import Options, import_graph
 from tests import live, wide
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenPage
 from tests.browser.person import fact, wait_for_position
+from tests.importing.released import RATE, package, sound
 
 WIDTH = wide.FRAME.width
 HEAD = 16
@@ -44,9 +49,16 @@ class Heard:
         page.on("websocket", self._watch)
 
     def _watch(self, socket: WebSocket) -> None:
-        keep = {bytes: self._chunks.append, str: self._told.append}
-        socket.on("framesent", lambda data: keep[type(data)](data))
-        socket.on("framereceived", lambda data: keep[str](data) if type(data) is str else None)
+        socket.on("framesent", self._sent)
+        socket.on("framereceived", self._received)
+
+    def _sent(self, data: str | bytes) -> None:
+        if isinstance(data, bytes):
+            self._chunks.append(data)
+
+    def _received(self, data: str | bytes) -> None:
+        if isinstance(data, str):
+            self._told.append(data)
 
     @property
     def stream(self) -> str:
@@ -97,3 +109,27 @@ def test_a_person_may_keep_the_microphone(url: str, open_page: OpenPage) -> None
     expect(page.get_by_role("status")).to_have_text("Stopped")
     expect(page.get_by_role("log")).to_contain_text("Stopped: it is kept.")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
+
+
+@pytest.mark.deploy
+def test_a_voice_detector_hears_speech(
+    browser: Browser, tmp_path: Path, picture: Callable[[Page], Path]
+) -> None:
+    silero = package("silero-vad", "6.2.3", tmp_path) / "silero_vad/data/silero_vad.onnx"
+    import_graph(silero, Options.model_validate(SAID), tmp_path / "models")
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        silence = np.zeros(3 * RATE, np.float32)
+        heard = np.concatenate([silence, sound(5), silence])
+        file.writeframes((heard * 2**15).clip(-(2**15), 2**15 - 1).astype("<i2").tobytes())
+    spoken = f"--use-file-for-fake-audio-capture={tmp_path / 'speech.wav'}"
+    with (
+        live.running(models=tmp_path / "models", model=NAME) as url,
+        browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, spoken]) as other,
+    ):
+        page = other.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(url)
+        begin(page)
+        for said in ("None", "Speech", "None"):
+            expect(page.locator("#label")).to_have_text(said)
+        picture(page)
