@@ -1,4 +1,4 @@
-"""Programs and packages of the tests: LARNN_TOOLS=required fails without them."""
+"""Programs and packages of the tests: NEEDS_TOOLS=1 fails without them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-REQUIRED = os.environ.get("LARNN_TOOLS") == "required"
+REQUIRED = os.environ.get("NEEDS_TOOLS") == "1"
 
 
 def needed(found: object, reason: str) -> pytest.MarkDecorator:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 PREFIX = "LARNN_"
-ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS", "KERNELS_LEVEL"))
+ELSEWHERE = frozenset(("KEY", "URL", "DATA", "KERNELS_LEVEL"))
 """Names that the command line, training and the native library read."""
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://\S+", re.I)
 

@@ -37,7 +37,7 @@ expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         missing = "Chromium is not installed: apt-get install chromium"
-        if os.environ.get("LARNN_BROWSER") == "required":
+        if os.environ.get("NEEDS_BROWSER") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:

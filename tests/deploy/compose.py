@@ -20,7 +20,7 @@ STAND_INS = {"nginx:stable": "nginx:1.26"}
 
 
 def need_engine() -> None:
-    """Skip where no Docker engine answers, unless LARNN_DOCKER=required."""
+    """Skip where no Docker engine answers, unless NEEDS_DOCKER=1."""
     if shutil.which("docker") is None:
         reason = "docker is not installed"
     elif subprocess.run(["docker", "info"], capture_output=True).returncode:
@@ -29,7 +29,7 @@ def need_engine() -> None:
         reason = "docker has no compose command"
     else:
         return
-    if os.environ.get("LARNN_DOCKER") == "required":
+    if os.environ.get("NEEDS_DOCKER") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
 

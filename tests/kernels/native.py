@@ -22,12 +22,12 @@ from tests.networks import Array, State
 
 
 def need_kernels() -> str:
-    """The library, or skip: unless LARNN_KERNELS=required."""
+    """The library, or skip: unless NEEDS_KERNELS=1."""
     library = native_library.library()
     if library is not None:
         return library
     reason = "larnn-kernels is not installed: make kernels"
-    if os.environ.get("LARNN_KERNELS") == "required":
+    if os.environ.get("NEEDS_KERNELS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
 

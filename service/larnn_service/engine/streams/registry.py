@@ -87,10 +87,11 @@ class Streams:
         except Expired:  # damaged, or gone since: nothing stands under this key
             await self.store.delete(head)
             return await self.open(model, key, begin, owner)
+        context = {t.name for each in (model, stream.model) for t in each.manifest.contract.context}
         async with stream.lock:
-            if model.manifest.contract.context or stream.model.manifest.contract.context:
+            if context:
                 await self.wake(stream)
-            check_same_opening(stream.checkpoint, checkpoint, model.manifest.contract)
+            check_same_opening(stream.checkpoint, checkpoint, context)
         return stream
 
     async def resume(self, stream_id: str, owner: str = "") -> Stream:
