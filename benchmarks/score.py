@@ -191,9 +191,9 @@ def _are_equal(mine: pa.Table, theirs: pa.Table) -> bool:
     if mine.schema != theirs.schema or mine["row"] != theirs["row"]:
         return False
     labels = [table["label"].cast(pa.string()).to_numpy() for table in (mine, theirs)]
-    likely = [_probabilities(table) for table in (mine, theirs)]
-    second, first = np.sort(likely[0][:, labels[0] != labels[1]], axis=0)[-2:]
-    return bool(np.allclose(*likely, rtol=0, atol=CLOSE) and (first - second <= 2 * CLOSE).all())
+    one, other = map(_probabilities, (mine, theirs))
+    second, first = np.sort(one[:, labels[0] != labels[1]], axis=0)[-2:]
+    return np.allclose(one, other, rtol=0, atol=CLOSE) and bool((first - second <= 2 * CLOSE).all())
 
 
 def _probabilities(table: pa.Table) -> Floats:

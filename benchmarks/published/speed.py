@@ -87,6 +87,12 @@ def _trees(record: Record) -> Iterable[Row]:
         yield row | {"verdict": verdict[row["met"]], "of": figure}
 
 
+def _capture(record: Record) -> Iterable[Row]:
+    low, high = record["of_nothing_spread"]
+    more = {"captured": f"{record['of_nothing']:.2f} ({low:.2f} to {high:.2f})"}
+    return (row | {"of_nothing": more.get(row["kind"], "1.00")} for row in record["rows"])
+
+
 def _loop(record: Record) -> Iterable[Row]:
     """Costs of a message: the median of the rounds, and their least and most."""
 
@@ -122,6 +128,23 @@ _HELD_AND_KEPT = specified(
 
 def _score(record: Record) -> str:
     return "\n".join([_SPEEDS(record), _HELD_AND_KEPT(record)])
+
+
+_LOOPS = {
+    "served": "served by websocket",
+    "onnxruntime": "onnxruntime in a loop",
+    "sherpa": "sherpa-onnx in a loop",
+}
+
+
+def _imported(record: Record) -> Iterable[Row]:
+    """For each number of streams the served network, then the loops."""
+    for row in record["rows"]:
+        for name, what in _LOOPS.items():
+            if name in row:
+                figures = row[name]
+                beside = "" if name == "served" else f"{figures['served_of_it']:.2f}"
+                yield figures | {"streams": row["streams"], "what": what, "beside": beside}
 
 
 _NO_OPERATOR = dict.fromkeys(("operator", "operator_over_ours"), float("nan"))
@@ -160,6 +183,13 @@ TABLES: dict[str, Renderer] = {
             line | {"tried": ", ".join(map(str, line["sizes"]))} for line in record["lines"]
         ),
     ),
+    "imported": specified(
+        "streams | what runs | frames a CPU-second | served, of it | ms a frame | streams at real "
+        "time, two cores",
+        "{streams} | {what} | {per_cpu_second:.0f} | {beside} | {ms_a_frame:.2f} | "
+        "{real_time_streams_on_two_cores:.0f}",
+        _imported,
+    ),
     "memory": specified(
         "runs side by side | resident, without work | at most, at work | a run",
         "{concurrency} | {quiet_mb} MB | {at_work_mb} MB | {a_run_mb} MB",
@@ -177,6 +207,11 @@ TABLES: dict[str, Renderer] = {
             row | {"more": "" if row["kind"] == "nothing" else f"{row['more_us']:+.0f}"}
             for row in record["rows"]
         ),
+    ),
+    "capture": specified(
+        "streams are | CPU µs a chunk | of nothing",
+        "{kind} | {cpu_us:.0f} | {of_nothing}",
+        _capture,
     ),
     "trees": specified(
         "message, connections | /CPU-s | p50 ms | p99 ms | client busy | ratio of | median (least "

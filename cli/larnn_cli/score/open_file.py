@@ -7,13 +7,13 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import takewhile
 
-from larnn_cli.score.answers import Answers
 from larnn_cli.score.errors import told
 from larnn_cli.score.layout import Layout
 from larnn_cli.score.output import Output
 from larnn_cli.score.pieces import Piece, TableFile
 from larnn_cli.score.places import Folder, Job
 from larnn_export.data import DataError
+from larnn_service.answer_columns import Answers
 from larnn_service.interfaces import Model
 
 LONGEST = 512

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from larnn_cli.score.answers import Answers
 from larnn_cli.score.pieces import Piece
+from larnn_service.answer_columns import Answers
 from larnn_service.interfaces import Floats
 
 ROWS = 2**14

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from larnn_cli.score.answers import Answers
 from larnn_cli.score.layout import Layout
 from larnn_cli.score.open_file import Question
 from larnn_export.data import DataError
+from larnn_service.answer_columns import Answers
 from larnn_service.app import open_repository
 from larnn_service.engine.models.load_threads import LoadThreads
 from larnn_service.engine.models.registry import at_start
