@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,7 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from larnn_export.__main__ import app
+from larnn_export.families import FAMILIES
 from tests import live
 from tests.cli.command import Larnn
 
@@ -57,6 +62,26 @@ def test_every_make_target_it_names_exists() -> None:
     assert {"serve", "test", "check", "train", "export"} <= named
     for target in named:
         assert re.search(rf"^{target}:", MAKEFILE.read_text(), flags=re.MULTILINE), target
+
+
+def test_the_arguments_of_make_are_taken() -> None:
+    given = re.findall(r'make (\w+) ARGS="([^"]*)"', README)
+    assert given and len(given) == README.count("ARGS=")
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for target, arguments in given:
+        recipe = rf"^{target}: .*\n\t\$\(DEV\) -m export (\w+) \$\(ARGS\)$"
+        found = re.search(recipe, MAKEFILE.read_text(), flags=re.MULTILINE)
+        assert found, target
+        params = group.commands[found[1]].make_context(target, shlex.split(arguments)).params
+        assert params["preset"] in FAMILIES
+
+
+def test_its_figures_are_those_of_the_bundled_model() -> None:
+    manifest = json.loads((live.ROOT / "models/larnn-har/1/model.json").read_text())
+    metrics = manifest["metrics"]
+    assert f"{metrics['test']['accuracy']:.1%} of the windows" in README
+    assert f"{metrics['folds']['accuracy']:.1%} over five folds" in README
 
 
 def test_every_link_leads_somewhere() -> None:

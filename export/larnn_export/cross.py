@@ -6,6 +6,7 @@ is tuned is tuned on the others.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from larnn_export import checkpoint
 from larnn_export.carried import Labelled
 from larnn_export.data import Split
 from larnn_export.evaluate import evaluate
-from larnn_export.memory_study.contenders import LONG, STARTS
+from larnn_export.memory_study.contenders import CONTENDERS as OF_TASKS
+from larnn_export.memory_study.contenders import STARTS, Fields
 from larnn_export.memory_study.results import VERSION, Record, Results
 from larnn_export.memory_study.study import sampler
 from larnn_export.paired import interval, spread
@@ -35,27 +37,19 @@ MEASURED = 0.3
 ON_STREAMS = ("epochs=6", "learning_rate=0.003", "batch_size=32", "streams=32")
 """Training fields of the second part of a run, which begins with the weights of the first."""
 LEARNING_RATES = (2e-3, 1e-2)
-STATED = "longest_memory="
-
-CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "larnn-old": ("larnn", (f"{STATED}{LONG}",)),
-    "larnn": (
-        "larnn",
-        (
-            "hidden_size=44",
-            "heads=1",
-            "window_size=32",
-            "coupled_gates=false",
-            f"{STATED}0",
-            "zero_attention=false",
-        ),
-    ),
-    "larnn-twin": ("larnn-twin", ()),
-    "lstm": ("lstm", ()),
-    "gru": ("gru", ()),
+START = "longest_memory"
+"""The network's field that says how its gates start."""
+PUBLISHED = "larnn-old"
+"""From which the others' differences are taken. Its long memories are what it is: they stay."""
+CONTENDERS: dict[str, tuple[str, Fields]] = {
+    PUBLISHED: ("larnn", {}),
+    "larnn": ("larnn", {**OF_TASKS["larnn"], "hidden_size": 44, START: 0}),
+    "larnn-twin": ("larnn-twin", {}),
+    "lstm": ("lstm", {}),
+    "gru": ("gru", {}),
 }
-"""A preset and what is changed or stated of it: what is stated is not tuned. The first is the
-published form, the second that of recall; the third is the first without attention."""
+"""A preset and what is changed of it. The second is the form of recall, in the published size; the
+third is the first without attention."""
 
 
 def division(people: Sequence[int], number: int) -> tuple[int, ...]:
@@ -105,7 +99,7 @@ class Cross:
             "version": VERSION,
             "task": "uci-har",
             "sizes": {"people": len({*self.data.subjects.tolist()})},
-            "form": f"division-{number}",
+            "division": number,
             "contender": contender,
             "stage": "seed",
             "number": seed,
@@ -128,13 +122,14 @@ class Cross:
     def _fields(self, contender: str, tuned: dict[str, Any]) -> tuple[str, list[str]]:
         """The preset, and what is changed of it."""
         preset, changes = CONTENDERS[contender]
-        start = [f"{STATED}{tuned['longest_memory']}"] if "longest_memory" in tuned else []
-        return preset, [*changes, *start, *self.network]
+        fields = changes | {name: tuned[name] for name in tuned.keys() & {START}}
+        changed = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
+        return preset, [*changed, *self.network]
 
     def _measured(self, contender: str, number: int, seed: int, people: tuple[int, ...]) -> Record:
         """Windows first, then streams too; measured on the division's people at the end of both."""
         where = self._folder(number)
-        tuned = self._tuned(contender, number, people) if self.trials else {}
+        tuned = self._tuned(contender, number, people)
         first = self._trainer(
             contender, where / f"{contender}-windows-s{seed}", people, tuned, [f"seed={seed}"]
         )
@@ -164,13 +159,16 @@ class Cross:
         }
 
     def _tuned(self, contender: str, number: int, people: tuple[int, ...]) -> dict[str, Any]:
-        """What of the space is best on a fifth of the other people."""
+        """What of the space is best on a fifth of the other people; nothing without a space."""
+        space = space_of(contender, [*self.network, *self.training])
+        if not (self.trials and space):
+            return {}
         others = sorted({*self.data.subjects.tolist()} - {*people})
         held_out = folds(others)[number % FOLDS]
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", sampler=sampler())
         for index in range(self.trials):
-            trial = study.ask(space_of(contender))
+            trial = study.ask(space)
             trainer = self._trainer(
                 contender,
                 self._folder(number) / f"{contender}-trial-{index}",
@@ -205,12 +203,19 @@ class Cross:
         return Trainer(network, recipe, data, run, recordings)
 
 
-def space_of(contender: str) -> dict[str, Any]:
-    """What is tuned of a network: its rate, and the start of its gates where none is stated."""
-    space: dict[str, Any] = {"learning_rate": FloatDistribution(*LEARNING_RATES, log=True)}
-    if not any(change.startswith(STATED) for change in CONTENDERS[contender][1]):
-        space["longest_memory"] = CategoricalDistribution(STARTS)
-    return space
+def space_of(contender: str, stated: Sequence[str]) -> dict[str, Any]:
+    """What is tuned of a network: its rate and the start of its gates.
+
+    Of these the start of the published form stays, and every field that is `stated`: name=value.
+    """
+    space: dict[str, Any] = {
+        "learning_rate": FloatDistribution(*LEARNING_RATES, log=True),
+        START: CategoricalDistribution(STARTS),
+    }
+    stay = {each.partition("=")[0] for each in stated}
+    if contender == PUBLISHED:
+        stay.add(START)
+    return {name: values for name, values in space.items() if name not in stay}
 
 
 def summary(records: Sequence[Record], baseline: str) -> list[Record]:
@@ -238,15 +243,15 @@ def summary(records: Sequence[Record], baseline: str) -> list[Record]:
     return rows
 
 
-def _of(records: Sequence[Record], contender: str) -> dict[tuple[str, int], Record]:
+def _of(records: Sequence[Record], contender: str) -> dict[tuple[int, int], Record]:
     mine = (record for record in records if record["contender"] == contender)
-    return {(record["form"], record["number"]): record for record in mine}
+    return {(record["division"], record["number"]): record for record in mine}
 
 
 def _by_division(
-    mine: dict[tuple[str, int], Record], others: dict[tuple[str, int], Record], figure: str
+    mine: dict[tuple[int, int], Record], others: dict[tuple[int, int], Record], figure: str
 ) -> list[float]:
-    found: dict[str, list[float]] = {}
+    found: dict[int, list[float]] = {}
     for key in mine.keys() & others.keys():
         found.setdefault(key[0], []).append(mine[key][figure] - others[key][figure])
     return [float(np.mean(found[each])) for each in sorted(found)]

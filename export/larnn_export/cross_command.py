@@ -38,7 +38,7 @@ def cross(
     A finished run is a line in RUNS/results.jsonl and is not run again. Differences are from the
     published form, with intervals over divisions.
     """
-    from larnn_export.cross import CONTENDERS, Cross, everybody, summary
+    from larnn_export.cross import CONTENDERS, PUBLISHED, Cross, everybody, summary
 
     keep_freed_memory()
     console = Console()
@@ -53,10 +53,10 @@ def cross(
         study = Cross(runs, people, recordings, network or [], training or [], trials)
         for record in study.run(names, divisions, seeds):
             console.print(
-                f"{record['form']} {record['contender']} seed {record['number']}: windows "
-                f"{record['windows']:.2%}, streams {record['streams']:.2%}"
+                f"division {record['division']} {record['contender']} seed {record['number']}: "
+                f"windows {record['windows']:.2%}, streams {record['streams']:.2%}"
             )
-        rows = summary(Results(runs).records, next(iter(CONTENDERS)))
+        rows = summary(Results(runs).records, PUBLISHED)
     except (ValueError, DataError, CheckpointError, StudyError) as error:
         raise typer.BadParameter(str(error)) from error
     table = Table("network", "runs", "windows", "difference", "streams", "difference")

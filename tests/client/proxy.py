@@ -42,6 +42,7 @@ class Proxy:
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._muted: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._late_opened = threading.Event()
 
@@ -79,12 +80,24 @@ class Proxy:
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         self._released = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
         server.close()
-        self._cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        """Whatever becomes of the connection, its socket is closed: also where the end comes before
+        its task has begun."""
+        task = asyncio.create_task(self._connection(client, to_client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: to_client.transport.abort())
+        if self._stopping.is_set():
+            task.cancel()
 
     def _cut(self) -> None:
         for writer in self._writers:
@@ -105,15 +118,15 @@ class Proxy:
             return to_client.transport.abort()
         both = {to_client, to_service}
         self._writers |= both
+        up = self._pass(client, to_service, fault.up, fault.delay, swallow=False)
+        swallow = fault.at_down == "swallow"
+        down = self._pass(service, to_client, fault.down, fault.delay, swallow=swallow)
+        ways = {asyncio.ensure_future(up), asyncio.ensure_future(down)}
         try:
-            up = self._pass(client, to_service, fault.up, fault.delay, swallow=False)
-            swallow = fault.at_down == "swallow"
-            down = self._pass(service, to_client, fault.down, fault.delay, swallow=swallow)
-            ways = {asyncio.ensure_future(up), asyncio.ensure_future(down)}
-            _, other = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in other:
-                way.cancel()
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for way in ways:
+                way.cancel()
             self._forget(both)
 
     def _forget(self, writers: set[asyncio.StreamWriter]) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from larnn_export import checkpoint
-from larnn_export.cross import CONTENDERS, DIVISIONS, division, space_of, summary
+from larnn_export.cross import CONTENDERS, DIVISIONS, PUBLISHED, division, space_of, summary
 from larnn_export.memory_study.results import RESULTS_FILE
+from larnn_export.paired import interval
 from tests.commands.conftest import SHORT, export, refusal
 
 SMALL = ["-n", "hidden_size=4", "-n", "layers=1"]
@@ -40,7 +41,9 @@ def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path:
     assert not {*kept["trained_on"]} & {*people}
     _, trial = checkpoint.read(runs / "division-0" / "lstm-trial-0", checkpoint.FINISHED)
     assert not ({*trial["trained_on"]} | {*trial["training"]["held_out"]}) & {*people}
-    assert kept["network"]["longest_memory"] == trial["network"]["longest_memory"]
+    start = kept["network"]["longest_memory"]
+    assert record["tuned"] == {"longest_memory": start}  # FAST states the rate
+    assert start == trial["network"]["longest_memory"]
     assert export(*command, "--divisions", "1").exit_code == 0
     assert (runs / RESULTS_FILE).read_text() == lines
     [row] = json.loads(output.read_text())["rows"]
@@ -48,11 +51,20 @@ def test_networks_are_crossed_and_what_is_finished_is_kept(data: Path, tmp_path:
     assert "no network nobody" in refusal(*command, "--only", "nobody")
 
 
+def test_nothing_is_tried_where_all_is_stated(data: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = ["cross", tmp_path, "--data", data, *FAST, "--only", "gru"]
+    command += ["-n", "longest_memory=64", "--seeds", "1", "--divisions", "1", "--trials", "9"]
+    assert (done := export(*command)).exit_code == 0, done.output
+    record = json.loads((tmp_path / RESULTS_FILE).read_text())
+    assert (record["tuned"], record["setting"]["network"]["longest_memory"]) == ({}, 64)
+    assert not [*(tmp_path / "division-0").glob("*trial*")]
+
+
 def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these() -> None:
     records = [
         {
             "contender": contender,
-            "form": f"division-{number}",
+            "division": number,
             "number": seed,
             "windows": 0.9 + 0.01 * number + 0.001 * seed + better,
             "streams": 0.95,
@@ -63,7 +75,7 @@ def test_differences_are_of_the_same_divisions_and_their_interval_is_over_these(
         for number in range(3)
         for seed in range(2)
     ]
-    records.append({**records[-1], "form": "division-9", "windows": 0.1})  # the other lacks it
+    records.append({**records[-1], "division": 9, "windows": 0.1})  # the other lacks it
     old, lstm = summary(records, "larnn-old")
     assert "windows_difference" not in old and old["runs"] == 6
     found = lstm["windows_difference"]
@@ -75,7 +87,7 @@ def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> 
     records = [
         {
             "contender": contender,
-            "form": f"division-{number}",
+            "division": number,
             "number": 0,
             **dict.fromkeys(("windows", "streams"), 0.9 + gain),
             "sizes": {"people": 30},
@@ -85,12 +97,14 @@ def test_an_interval_over_divisions_is_wider_by_what_their_trainings_share() -> 
         for number, gain in enumerate(gains)
     ]
     found = summary(records, "larnn-old")[1]["streams_difference"]
-    half = 2.262157 * better.std(ddof=1) * (1 / 10 + 9 / 21) ** 0.5  # Student's t of nine
-    assert found["low"] == pytest.approx(better.mean() - half)
-    assert found["high"] == pytest.approx(better.mean() + half)
+    assert found == pytest.approx(interval(better.tolist(), 9 / 21))
 
 
-def test_a_start_of_the_gates_that_is_stated_is_not_tuned() -> None:
-    tuned = {name for name in CONTENDERS if "longest_memory" in space_of(name)}
-    assert tuned == {"larnn-twin", "lstm", "gru"}
-    assert all("learning_rate" in space_of(name) for name in CONTENDERS)
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_all_are_tuned_alike_but_for_what_is_stated(name: str) -> None:
+    both = {"learning_rate", "longest_memory"}
+    own = both - {"longest_memory"} if name == PUBLISHED else both
+    assert space_of(name, ["hidden_size=4", "epochs=1"]).keys() == own
+    assert space_of(name, ["longest_memory=64"]).keys() == {"learning_rate"}
+    assert space_of(name, ["learning_rate=0.01"]).keys() == own - {"learning_rate"}
+    assert not space_of(name, ["longest_memory=64", "learning_rate=0.01"])

@@ -12,7 +12,7 @@ import pytest
 
 from tests import live
 from tests.faults.attack.attacks import ATTACKS, Attack
-from tests.faults.attack.harness import ALLOWANCE, LIMITS, MIB, attacked
+from tests.faults.attack.harness import ALLOWANCE, LIMITS, MIB, attacked, errors_of
 
 SECONDS = 0.4
 LONGEST = 10_000.0
@@ -25,7 +25,9 @@ FEW = ("the smallest of chunks", "fragments of no byte", "bodies that are never 
 @pytest.fixture(scope="module")
 def service(toy_models: Path) -> Iterator[live.Process]:
     with live.process(models=toy_models, model="toy", grpc_port=0, **LIMITS) as process:
-        yield process
+        with errors_of(process) as log:
+            yield process
+        assert not log
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,9 @@ def workers(toy_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     store = f"sqlite:///{tmp_path_factory.mktemp('store') / 'streams.db'}"
     settings = LIMITS | {"workers": 2, "store": store, "kernels_level": "none"}
     with live.process(models=toy_models, model="toy", **settings) as process:
-        yield process
+        with errors_of(process) as log:
+            yield process
+        assert not log
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)

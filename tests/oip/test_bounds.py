@@ -60,6 +60,8 @@ def never() -> NDArray[Any]:
     [
         ((1, 101, 2), None, {}, TooLarge),
         ((4, 1, 2), None, {}, TooLarge),
+        ((2**31 - 1, 1, 2), None, {}, TooLarge),
+        ((2**31 - 1, 1, 2), None, SEQUENCE, TooLarge),
         ((3, 70, 2), None, {}, TooLarge),
         ((3, 100, 2), [1, 1, 1], {}, TooLarge),
         ((1, 2**30, 2), [1], {}, TooLarge),

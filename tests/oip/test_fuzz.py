@@ -16,6 +16,7 @@ from larnn_service.endpoints.oip import grpc_convert
 from larnn_service.endpoints.oip.inference import read_inputs
 from larnn_service.errors import ServiceError
 from larnn_service.interfaces import Model
+from larnn_service.settings import Settings
 from tests.engine.bench import MANIFEST, Sums
 from tests.oip.chunks import TOTALS, WINDOW
 
@@ -58,6 +59,8 @@ bodies = st.fixed_dictionaries(
     },
 )
 GOOD = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 2], "data": [1, 2, 3, 4]}]}
+
+LIMITS = Settings()
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -122,7 +125,7 @@ def test_every_message_is_read_or_refused(request: Any) -> None:
     """What a ModelInferRequest holds becomes arrays that fit, or an error of the service's own."""
     model = Model(MANIFEST, Sums())
     try:
-        x, lengths = read_inputs(grpc_convert.asked(request).inputs, model, lambda *_: None)
+        x, lengths = read_inputs(grpc_convert.asked(request).inputs, model, lambda *_: None, LIMITS)
     except ServiceError:
         return
     assert x.dtype == np.float32 and x.shape[2] == 2

@@ -63,8 +63,16 @@ def test_a_bomb_is_never_held(grpc_process: live.Process) -> None:
                 )
 
 
-def test_a_host_watches_so_often_and_no_more(grpc_process: live.Process) -> None:
-    with grpc.insecure_channel(grpc_process.grpc) as channel:
+@pytest.fixture(scope="module")
+def impatient(toy_models: Path) -> Iterator[live.Process]:
+    settings = {"grpc_port": 0, "arrival_timeout": 2}
+    with live.process(models=toy_models, model="toy", **settings) as process:
+        yield process
+
+
+def test_a_host_watches_so_often_and_no_more(impatient: live.Process) -> None:
+    """Of the service that no other test watches."""
+    with grpc.insecure_channel(impatient.grpc) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         watching = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(MOST_OF_A_HOST)]
         for each in watching:
@@ -74,13 +82,6 @@ def test_a_host_watches_so_often_and_no_more(grpc_process: live.Process) -> None
         assert _check(channel, "").status == health_pb2.HealthCheckResponse.SERVING
         for each in watching:
             each.cancel()
-
-
-@pytest.fixture(scope="module")
-def impatient(toy_models: Path) -> Iterator[live.Process]:
-    settings = {"grpc_port": 0, "arrival_timeout": 0.3}
-    with live.process(models=toy_models, model="toy", **settings) as process:
-        yield process
 
 
 SILENT: dict[str, Callable[[grpc.Channel], Callable[..., Any]]] = {
@@ -118,9 +119,34 @@ def test_calls_that_say_nothing_are_ended(impatient: live.Process, call: Any) ->
         try:
             calls = [call(channel)(nothing(), timeout=60) for _ in range(40)]
             asked = service_pb2.ModelReadyRequest(name="toy")
-            assert service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelReady(asked).ready
+            assert (
+                service_pb2_grpc.GRPCInferenceServiceStub(channel)
+                .ModelReady(asked, timeout=60)
+                .ready
+            )
             for each in calls:
                 with pytest.raises(grpc.RpcError, match="came too slowly"):
                     each.result(60) if hasattr(each, "result") else next(each)
+        finally:
+            done.set()
+
+
+def test_conversations_that_stay_open_keep_no_place_of_a_check(
+    grpc_process: live.Process,
+) -> None:
+    done = threading.Event()
+
+    def one() -> Iterator[Any]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        done.wait(60)
+
+    with grpc.insecure_channel(grpc_process.grpc) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        try:
+            for each in [stub.ServerReflectionInfo(one(), timeout=60) for _ in range(4)]:
+                next(each)
+            asked = health_pb2.HealthCheckRequest()
+            told = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=8)  # an arrival has 10
+            assert told.status == health_pb2.HealthCheckResponse.SERVING
         finally:
             done.set()

@@ -83,7 +83,7 @@ async def test_one_that_is_refused_lets_nobody_past_who_waits(service: Service) 
     """`slow` is in work, `own` waits for a place, `large` finds no room: `own` again comes last."""
     engine, conversation = service.engine, await begun(service, "slow", "own")
     slow = next(iter(engine.streams))
-    with service.bytes.held() as held:
+    with service.bytes.held("") as held:
         held.set(LIMIT)
         async with slow.lock, engine.pacer.ahead():
             for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):

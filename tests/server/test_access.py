@@ -181,9 +181,10 @@ def test_pages_of_other_origins_are_kept_out(toy_url: str) -> None:
         assert Talk(socket).hear()["type"] == "opened"
 
 
-def test_pages_of_allowed_origins_may_ask(guarded: str) -> None:
+@pytest.mark.parametrize("path", ["/classify", "/classify?units=mg&axes=xyz&sample_rate_hz=50"])
+def test_pages_of_allowed_origins_may_ask(guarded: str, path: str) -> None:
     preflight = httpx.options(
-        f"{guarded}/classify",
+        f"{guarded}{path}",
         headers={
             "Origin": PAGE,
             "Access-Control-Request-Method": "POST",

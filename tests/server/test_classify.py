@@ -93,6 +93,8 @@ def test_a_bad_body_gets_a_422_that_names_the_place(
         (npy(np.zeros((1, 2, 2), np.float32)).replace(b", 2)", b"\x00 2)"), "bad_message"),
         (npy(np.zeros((1, 2, 2), np.float32)).replace(b"(1, 2, 2), ", b"(-1,-2, 2),"), "bad_shape"),
         (npy(np.zeros((1, 2, 2), np.float32))[:-1], "bad_shape"),
+        (npy(np.empty((2**31 - 1, 0, 2), np.float32)), "bad_shape"),
+        (npy(np.empty((0, 1, 2), np.float32)), "bad_shape"),
         (npy(np.zeros((1, 2, 3), np.float32)), "bad_shape"),
         (npy(np.zeros((2, 2), np.float32)), "bad_shape"),
         (npy(np.zeros((1, 2, 2))), "bad_value"),

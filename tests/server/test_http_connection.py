@@ -232,7 +232,7 @@ def test_the_name_of_a_request_is_told_again(client: httpx.Client, path: str) ->
 
 def test_the_fragment_of_an_address_asks_for_nothing(client: httpx.Client) -> None:
     with connected(client) as own:
-        own.sendall(request(GOOD, path="/classify?logits=false#x"))
+        own.sendall(request(GOOD, path="/classify#?model=another"))
         [answer] = answers(own, 1)
     assert json.loads(answer)["model"] == "toy"
 

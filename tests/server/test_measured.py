@@ -177,6 +177,46 @@ def test_an_address_that_is_not_read_is_refused(
     assert f"in the address: {name} is not read here; " in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "names"),
+    [
+        (
+            "/classify",
+            {"sequences": [[[1, 2]]]},
+            ["model", "version", "logits", "probabilities", "outputs", "context"],
+        ),
+        (
+            "/streams/{}/steps",
+            {"offset": 0, "steps": [[1, 2]]},
+            ["offset", "acked", "logits", "emit", "explain", "outputs", "probabilities"],
+        ),
+    ],
+)
+def test_options_beside_a_json_body_are_refused(
+    client: httpx.Client, path: str, body: dict[str, Any], names: list[str]
+) -> None:
+    path = path.format(client.post("/streams").json()["stream"])
+    for name in names:
+        answer = client.post(path, json=body, params={name: "1"})
+        assert answer.status_code == 422, (name, answer.text)
+        assert f"in the address: {name} is not read here; JSON says it inside" in answer.text
+    assert client.post(path, json=body, params={"mine": "1"}).is_success
+
+
+def test_an_array_of_sequences_has_no_options_of_a_stream(client: httpx.Client) -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros((1, 2, 2), np.float32))
+    for name in ("emit", "explain", "offset", "acked"):
+        answer = client.post(
+            "/classify",
+            content=file.getvalue(),
+            params={name: "1"},
+            headers={"Content-Type": "application/x-npy"},
+        )
+        assert answer.status_code == 422, (name, answer.text)
+        assert f"in the address: {name} is not read here; each sequence has" in answer.text
+
+
 @pytest.mark.parametrize("npy", [False, True])
 def test_the_address_of_a_chunk_says_what_its_stream_has(client: httpx.Client, npy: bool) -> None:
     stream = client.post("/streams", json=TOLD).json()["stream"]

@@ -78,6 +78,12 @@ def test_a_unit_is_said_of_the_channel_that_it_becomes() -> None:
     )
 
 
+@pytest.mark.parametrize("axes", ["acc_x=+-acc_x", "acc_x=--acc_x", "acc=+-x+yz", "acc=--xyz"])
+def test_a_sign_is_one_sign(axes: str) -> None:
+    with pytest.raises(ConversionError, match="axes"):
+        made(axes=axes)
+
+
 @pytest.mark.parametrize(
     ("units", "axes"),
     [("", ""), ("g", "xyz"), ("g,rad/s", ""), ("acc_x=g", "acc_x=acc_x"), (" ", " ")],

@@ -18,6 +18,7 @@ from larnn_export.memory_study.protocol import Protocol, network_for, size_of
 from larnn_export.memory_study.results import RESULTS_FILE, Results, StudyError
 from larnn_export.memory_study.run import measure
 from larnn_export.memory_study.study import Study, weights_folder
+from larnn_export.memory_study.summary import summary
 from larnn_export.memory_tasks import TASKS
 from larnn_export.memory_tasks.recall import AssociativeRecall
 from larnn_export.networks import RecurrentClassifier
@@ -74,7 +75,7 @@ def test_contenders_run_on_episodes_and_on_streams(
     protocol = SHORT.model_copy(update={"updates": 1, "chunk": chunk, "points": 1})
     found = ran(tmp_path, names, protocol=protocol)
     assert [each["contender"] for each in found] == names
-    assert {each["form"] for each in found} == {"streams" if chunk else "episodes"}
+    assert {row["chunk"] for row in summary(found)} == {chunk}
     for each in found:
         assert each["macs_per_step"] > 1_000 and each["state_bytes"] > 50
 
@@ -114,7 +115,13 @@ def test_looking_at_results_leaves_a_line_that_is_being_written(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("part", "other"),
-    [("protocol", {"clip_norm": 9.0}), ("sizes", {"gap": 3}), ("version", 1), ("version", None)],
+    [
+        ("protocol", {"clip_norm": 9.0}),
+        ("protocol", {"chunk": 7}),
+        ("sizes", {"gap": 3}),
+        ("version", 1),
+        ("version", None),
+    ],
 )
 def test_results_that_do_not_compare_are_refused_for_every_contender(
     part: str, other: Any, tmp_path: Path

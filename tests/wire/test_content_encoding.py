@@ -28,7 +28,7 @@ async def here(work: Callable[[], Any]) -> Any:
 async def read(encoding: str, body: bytes, limit: int, room: int = 2**30) -> bytes:
     """With room for so many bytes beside the free ones."""
     waiting, head = WaitingBytes(room), Head("POST", "/", "", {"content-encoding": encoding})
-    with waiting.held() as held:
+    with waiting.held("") as held:
         plain = bytes(await decompressed(head, bytearray(body), limit, held, here))
         assert waiting.total == max(len(plain) - FREE, 0)
         return plain

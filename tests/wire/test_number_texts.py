@@ -17,17 +17,17 @@ from larnn_service.wire.http import Head
 from larnn_service.wire.measured import said_in
 from larnn_service.wire.number_texts import number, whole_number
 
-ODD = ("", " ", "5_0", "+5", " 5", "5 ", "5\n", "-1", "0x5", "05", "٥", "⁵", "five", "5,0", "NaN")
+ODD = ("", " ", "5_0", "+5", " 5", "5 ", "5\n", "0x5", "05", "٥", "⁵", "five", "5,0", "NaN")
 
 
-@pytest.mark.parametrize("text", [*ODD, "5.0", "5e0", "inf"])
+@pytest.mark.parametrize("text", [*ODD, "-1", "5.0", "5e0", "inf"])
 def test_what_is_no_whole_number(text: str) -> None:
     assert whole_number(text) is None
 
 
 @pytest.mark.parametrize("text", [*ODD, "5.", ".5", "1e400", "inf", "-", "1" * 65])
 def test_what_is_no_number(text: str) -> None:
-    assert number(text) is None or text == "-1"
+    assert number(text) is None
 
 
 def test_numbers_are_read() -> None:
@@ -58,7 +58,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 """Whatever reads a number of an address or a header."""
 
 
-@pytest.mark.parametrize("text", [text for text in ODD if text != "-1"])
+@pytest.mark.parametrize("text", ODD)
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_everybody_reads_them_so(read: Callable[[str], Any], text: str) -> None:
     with pytest.raises(ServiceError):
@@ -66,7 +66,7 @@ def test_everybody_reads_them_so(read: Callable[[str], Any], text: str) -> None:
     read("50")
 
 
-@pytest.mark.parametrize("text", [*ODD, "1.0"])
+@pytest.mark.parametrize("text", [*ODD, "-1", "1.0"])
 def test_a_length_that_is_no_number_announces_nothing(text: str) -> None:
     assert Head("POST", "/", "", {"content-length": text}).content_length == 0
     assert math.isfinite(Head("POST", "/", "", {"content-length": "9" * 99}).content_length)

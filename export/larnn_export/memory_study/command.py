@@ -127,7 +127,7 @@ def task_named(name: str, sizes: list[str]) -> MemoryTask:
     """The task of that name and these sizes; ValueError says what is wrong."""
     if name not in TASKS:
         raise ValueError(f"task {name!r} is not one of {', '.join(TASKS)}")
-    known = {each.name for each in fields(TASKS[name])}  # type: ignore[arg-type]
+    known = {each.name for each in fields(TASKS[name])}
     given = {}
     for assignment in sizes:
         key, _, value = assignment.partition("=")

@@ -24,21 +24,21 @@ from larnn_service.outputs import classes
 
 def draw_curves(rows: Sequence[Record], path: Path) -> None:
     """Accuracy by update: a panel for each task, a line for each contender, its seeds' mean."""
-    tasks = list(dict.fromkeys((row["task"], row["form"]) for row in rows))
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
     figure, panels = plt.subplots(
         1, len(tasks), figsize=(5.4 * len(tasks), 4.2), layout="constrained", squeeze=False
     )
     colours = plt.get_cmap("tab20").colors  # type: ignore[attr-defined]
     names = sorted({row["contender"] for row in rows})
-    for axes, (task, form) in zip(panels[0], tasks, strict=True):
-        mine = [row for row in rows if (row["task"], row["form"]) == (task, form)]
+    for axes, task in zip(panels[0], tasks, strict=True):
+        mine = [row for row in rows if row["task"] == task]
         for row in mine:
             updates = [point[0] for point in row["curves"][0]]
             reached = np.mean([[point[2] for point in curve] for curve in row["curves"]], axis=0)
             name = row["contender"]
             axes.plot(updates, reached, lw=1.4, color=colours[names.index(name)], label=name)
         axes.axhline(mine[0]["floor"], color=INK, lw=0.8, ls=":")
-        axes.set(xlabel="updates", ylabel="right answers", title=f"{task}, {form}", ylim=(0, 1.02))
+        axes.set(xlabel="updates", ylabel="right answers", title=task, ylim=(0, 1.02))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.legend(frameon=False, fontsize=7)
         plain(axes)

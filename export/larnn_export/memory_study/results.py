@@ -12,8 +12,8 @@ RESULTS_FILE = "results.jsonl"
 VERSION = 2
 """Of what tasks draw, how networks learn and how they are measured: results of different versions
 do not compare. Version 1 had neither `version` nor `sizes`."""
-IDENTITY = ("task", "form", "contender", "stage", "number")
-"""What tells one run of a study from the others."""
+IDENTITY = ("task", "division", "contender", "stage", "number")
+"""What tells one run of a study from the others; a task has no divisions."""
 SHARED = ("sizes", "protocol")
 """What all runs on one task have in common, whoever the contender."""
 OWN = ("setting",)
@@ -52,7 +52,7 @@ class Results:
         for record in self.records:
             if record["task"] == asked["task"]:
                 self._require_same(SHARED, record, asked)
-                if all(record[name] == asked[name] for name in IDENTITY):
+                if all(record.get(name) == asked.get(name) for name in IDENTITY):
                     self._require_same(OWN, record, asked)
                     found = record
         return found

@@ -88,8 +88,7 @@ class Study:
         return {
             "version": VERSION,
             "task": self.task.name,
-            "sizes": dataclasses.asdict(self.task),  # type: ignore[call-overload]
-            "form": "streams" if self.protocol.chunk else "episodes",
+            "sizes": dataclasses.asdict(self.task),
             "contender": contender,
             "stage": stage,
             "number": number,
@@ -131,8 +130,7 @@ def sampler() -> optuna.samplers.TPESampler:
 
 def weights_folder(folder: Path, record: Record) -> Path:
     """Where the weights of a seed's run lie."""
-    name = f"{record['task']}-{record['form']}"
-    return folder / name / f"{record['contender']}-s{record['number']}"
+    return folder / f"{record['task']}" / f"{record['contender']}-s{record['number']}"
 
 
 def costs(config: NetworkConfig, network: RecurrentClassifier) -> Record:

@@ -18,12 +18,12 @@ def summary(records: Sequence[Record]) -> list[Record]:
     """A row for each contender on each task, the most accurate first: its accuracies by seed, its
     costs, its learning curves, and the difference from the LARNN over the seeds that both have."""
     seeds = [record for record in records if record["stage"] == SEED]
-    groups = dict.fromkeys((record["task"], record["form"]) for record in seeds)
-    return [row for group in groups for row in _of_task(seeds, *group)]
+    tasks = dict.fromkeys(record["task"] for record in seeds)
+    return [row for task in tasks for row in _of_task(seeds, task)]
 
 
-def _of_task(records: list[Record], task: str, form: str) -> Iterator[Record]:
-    mine = [each for each in records if (each["task"], each["form"]) == (task, form)]
+def _of_task(records: list[Record], task: str) -> Iterator[Record]:
+    mine = [each for each in records if each["task"] == task]
     found: dict[str, dict[int, Record]] = {}
     for record in mine:
         found.setdefault(record["contender"], {})[record["number"]] = record
@@ -31,12 +31,12 @@ def _of_task(records: list[Record], task: str, form: str) -> Iterator[Record]:
         first = runs[min(runs)]
         row: Record = {
             "task": task,
-            "form": form,
             "contender": contender,
             "accuracies": {seed: run["accuracy"] for seed, run in sorted(runs.items())},
             **{name: first[name] for name in SAME},
             "updates": first["setting"]["updates"],
             "learning_rate": first["setting"]["learning_rate"],
+            "chunk": first["protocol"]["chunk"],
             "tuned": bool(first["protocol"]["trials"]),
             "curves": [run["curve"] for _, run in sorted(runs.items())],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ class Episodes:
         return len(self.x)
 
 
+@dataclass(frozen=True)
 class MemoryTask(ABC):
     """A generator of episodes. Every answer is decided by steps before the question alone.
 
@@ -39,11 +41,11 @@ class MemoryTask(ABC):
     of its kind, so that no episode has to be marked as the first.
     """
 
-    outputs: int
+    outputs: ClassVar[int]
     """Classes, or 1 where the answer is a value."""
-    floor: float
+    floor: ClassVar[float]
     """The expected share of right answers of one who remembers nothing."""
-    ceiling: float = 1.0
+    ceiling: ClassVar[float] = 1.0
     """The share of right answers that perfect memory reaches at least."""
 
     @property

@@ -27,9 +27,9 @@ class WaitingBytes:
         self._check(max(size - FREE, 0), owner)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[Held]:
-        """Those of one request, while it lasts."""
-        held = Held(self)
+    def held(self, owner: str) -> Iterator[Held]:
+        """Those of one request of this owner, while it lasts."""
+        held = Held(self, owner)
         try:
             yield held
         finally:

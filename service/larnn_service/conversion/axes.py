@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from larnn_service.conversion.names import AXES, ConversionError, Names
 
-_TRIPLE = re.compile(r"(-?)([xyz])(-?)([xyz])(-?)([xyz])")
+_TRIPLE = re.compile(r"([+-]?)([xyz])([+-]?)([xyz])([+-]?)([xyz])")
 Permutation = NDArray[np.intp]
 Signs = NDArray[np.float64]
 
@@ -48,14 +48,15 @@ def axes_of(text: str, names: Names) -> tuple[Permutation, Signs]:
         if len(places) > 1:
             _turn(places, value, sources, signs)
         else:
-            sources[places[0]] = _channel(value.lstrip("+-").strip(), names)
+            source = value[1:].lstrip() if value[:1] in ("+", "-") else value
+            sources[places[0]] = _channel(source, names)
             signs[places[0]] = -1 if value.startswith("-") else 1
     _check_permutation(sources, names)
     return sources, signs
 
 
 def _turn(triple: tuple[int, ...], text: str, sources: Permutation, signs: Signs) -> None:
-    text = text.replace("+", "").replace(" ", "")
+    text = text.replace(" ", "")
     match = _TRIPLE.fullmatch(text)
     if match is None or {*match.groups()[1::2]} != {*AXES}:
         raise ConversionError(
@@ -63,7 +64,7 @@ def _turn(triple: tuple[int, ...], text: str, sources: Permutation, signs: Signs
             "minus before what is turned round, such as -x-yz or yx-z"
         )
     for place, sign, axis in zip(triple, match.groups()[::2], match.groups()[1::2], strict=True):
-        sources[place], signs[place] = triple[AXES.index(axis)], -1 if sign else 1
+        sources[place], signs[place] = triple[AXES.index(axis)], -1 if sign == "-" else 1
 
 
 def _channel(name: str, names: Names) -> int:

@@ -87,12 +87,13 @@ class Admission:
             await send(message)
 
         try:
-            owner = self._admit(head)
-            check_unsaid(head.query, "say it in the body that opens a stream")
+            owner, is_preflight = self._admit(head), self._gate.origins.is_preflight(head)
+            if not is_preflight:
+                check_unsaid(head.query, "say it in the body that opens a stream")
         except ServiceError as error:
             failed(error.code)
             return await starlette(response_of(error, scope["path"]))(scope, receive, told)
-        if self._gate.origins.is_preflight(head):
+        if is_preflight:
             return await starlette(http.Response(b"", 204, PREFLIGHT))(scope, receive, told)
         state = scope.setdefault("state", {})
         with self._gate.at_work(owner) as held:

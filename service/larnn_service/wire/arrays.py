@@ -184,7 +184,8 @@ def _npy_array(
     if not fits or not all(_is_size(size) for size in shape):
         takes = ", ".join([*axes, str(width)])
         raise BadShape(f"the array is {quoted(shape)}; {model.manifest.name} takes [{takes}]")
-    if len(body) - end != dtype.itemsize * math.prod(shape):
+    size = math.prod(shape)
+    if len(body) - end != dtype.itemsize * size or (not size and shape[0] > 1):
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
     check(*shape[:-1])
     array = np.frombuffer(body, dtype=dtype, offset=end).reshape(shape)

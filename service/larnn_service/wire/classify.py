@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from larnn_service.errors import BadMessage, BadShape, TooLarge
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import npy_response
-from larnn_service.wire.answer_options import AnswerOptions, flag, outputs_of
+from larnn_service.wire.answer_options import AnswerOptions, options_of
 from larnn_service.wire.arrays import (
     check_characters,
     json_sequences,
@@ -30,6 +30,7 @@ from larnn_service.wire.measured import Said, check_unsaid, conversion_of, conve
 from larnn_service.wire.predictions import answer
 
 _BODY = msgspec.json.Decoder(ClassifyBody)
+_OF_STREAMS = ("emit", "explain", "offset", "acked")
 
 ModelOf = Callable[[str | None, int | None], Model]
 """The served model of a name and version, None for the default. Raises UnknownModel."""
@@ -57,15 +58,16 @@ class ClassifyDecoder:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
         query = head.query
         if head.sends_npy:
-            model, options = self._model_of(query.get("model"), version_asked(query)), _said(query)
+            model = self._model_of(query.get("model"), version_asked(query))
+            check_unsaid(query, "each sequence has one answer", _OF_STREAMS)
+            options = options_of(query)
             options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
             check = partial(check_sizes, settings=self._settings)
             start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
             batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
             return ClassifyRequest(model, list(batch), options, head.accepts_npy, start)
         if query:
-            check_unsaid(query, "JSON says it inside")
-            _said(query)  # refused where it cannot be, though the body counts
+            check_unsaid(query, "JSON says it inside", ClassifyBody.__struct_fields__)
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
@@ -98,12 +100,6 @@ class ClassifyDecoder:
         tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
         check_sizes([len(steps) for steps in tokens], settings, "texts")
         return tokens
-
-
-def _said(query: Mapping[str, str]) -> AnswerOptions:
-    """What an address says of all answers. Raises BadMessage."""
-    logits, probabilities = flag(query, "logits", False), flag(query, "probabilities", True)
-    return AnswerOptions(logits, outputs=outputs_of(query), probabilities=probabilities)
 
 
 def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:

@@ -7,7 +7,7 @@ nothing behind the decoders knows of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from larnn_service.conversion.conversion import Conversion, ConversionError, conversion
@@ -41,9 +41,11 @@ def said_in(query: Mapping[str, str]) -> Said:
     return Said(query.get("units", ""), query.get("axes", ""), hertz)
 
 
-def check_unsaid(query: Mapping[str, str], instead: str) -> None:
-    """Raises BadMessage where an address says what is not read there."""
-    for name in Said._fields:
+def check_unsaid(
+    query: Mapping[str, str], instead: str, names: Iterable[str] = Said._fields
+) -> None:
+    """Raises BadMessage where an address says what is not read there: any of the names."""
+    for name in names:
         if name in query:
             raise BadMessage(f"in the address: {name} is not read here; {instead}")
 

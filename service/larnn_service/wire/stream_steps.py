@@ -15,7 +15,7 @@ from larnn_service.wire.answer_options import AnswerOptions, options_of
 from larnn_service.wire.arrays import chunk_steps, npy_steps
 from larnn_service.wire.http import NPY, Head, Response
 from larnn_service.wire.json_bodies import decode_json
-from larnn_service.wire.measured import check_kept, converted, said_in
+from larnn_service.wire.measured import check_kept, check_unsaid, converted, said_in
 from larnn_service.wire.number_texts import whole_number
 from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest
@@ -41,6 +41,8 @@ def decode_steps(
             raise BadMessage("in the address: offset says how many steps come before an npy body")
         acked = _position(head.query, "acked")
     else:
+        if head.query:
+            check_unsaid(head.query, "JSON says it inside", StepsBody.__struct_fields__)
         asked = decode_json(_STEPS, body)
         options, offset, acked = AnswerOptions().but(asked), asked.offset, asked.acked
     options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)

@@ -52,8 +52,16 @@ class Door:
             yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection("127.0.0.1", self.port)
-        await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+        try:
+            there = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+            finally:
+                there[1].transport.abort()
+        except ConnectionRefusedError:  # the server has been killed
+            pass
+        finally:
+            writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -187,6 +187,8 @@ NPY = (
     b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True, 1, 2), }"
 )
 NPY = NPY.ljust(127) + b"\n" + b"\0" * 8
+NO_STEPS = NPY.replace(b"(True, 1, 2), }      ", b"(2147483647, 0, 2), }")[:128]
+CLAIMED = SHAPE.replace(json.dumps(BIG), "[2147483647, 1, 2]").encode()
 GOOD = b'{"sequences": [[[1, 2]]]}'
 INFER = "/v2/models/toy/infer"
 
@@ -225,6 +227,8 @@ ATTACKS = (
     Attack("nulls, deep", 3, refused(INFER, DEEP), 4),
     Attack("a long field name", 3, refused("/classify", NAMED), 4),
     Attack("truth as a size of an array", 3, refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
+    Attack("rows that are only claimed", 3, refused("/classify", NO_STEPS, "Content-Type: application/x-npy"), 4),
+    Attack("rows that are only claimed, of a tensor", 3, refused(INFER, CLAIMED), 4),
     Attack("brackets", 3, refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
     Attack("offers of h2c", 8, refused("/classify", GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 4),
     Attack("garbage behind a request", 8, endless(request("/classify", GOOD) + b"\0\1\2")),

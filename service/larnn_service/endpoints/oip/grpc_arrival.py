@@ -22,7 +22,22 @@ Message = Any
 MOST_OPEN = 256
 """Bytes of a message for which no key is asked: a name of 200 characters, and little more."""
 PART = 4
-"""Messages without a key take one part in so many of the places, and each host one of theirs."""
+"""Calls without a key take one part in so many of the places, conversations another, and each host
+one of theirs."""
+
+
+class _OpenPlaces:
+    """Those of callers without a key, of which each host has a part."""
+
+    def __init__(self, places: int) -> None:
+        self._all = asyncio.Semaphore(max(places // PART, 1))
+        self._of_a_host = max(places // PART**2, 1)
+        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, context: Context) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
+        """The host's, and all of them."""
+        own = asyncio.Semaphore(self._of_a_host)
+        return self._hosts.setdefault(host_of(context), own), self._all
 
 
 class Arrival:
@@ -32,9 +47,7 @@ class Arrival:
         self._timeout = settings.arrival_timeout
         places = max(settings.max_waiting_bytes // settings.max_message, 1)
         self._places = asyncio.Semaphore(places)
-        self._open = asyncio.Semaphore(max(places // PART, 1))
-        self._of_a_host = max(places // PART**2, 1)
-        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._calls, self._conversations = _OpenPlaces(places), _OpenPlaces(places)
 
     async def message(self, context: Context) -> Message:
         """The message of a call whose caller is known. Raises TooSlow, BadMessage."""
@@ -42,16 +55,16 @@ class Arrival:
 
     async def open_message(self, context: Context) -> Message:
         """The same of a caller without a key. Raises TooSlow, TooLarge, BadMessage."""
-        return _small(_one(await self._read_open(context)))
+        return _small(_one(await self._read(context, *self._calls.of(context))))
 
     async def open_messages(self, context: Context) -> AsyncIterator[Message]:
-        """All that a caller without a key sends, each in its time. Raises the same."""
-        while (request := await self._read_open(context)) is not grpc.aio.EOF:
-            yield _small(whole(request))
+        """All that a caller without a key sends, each in its time. Raises the same.
 
-    async def _read_open(self, context: Context) -> Any:
-        own = asyncio.Semaphore(self._of_a_host)
-        return await self._read(context, self._hosts.setdefault(host_of(context), own), self._open)
+        Who leaves a conversation open keeps a place, so that these have places of their own.
+        """
+        places = self._conversations.of(context)
+        while (request := await self._read(context, *places)) is not grpc.aio.EOF:
+            yield _small(whole(request))
 
     async def _read(self, context: Context, *places: asyncio.Semaphore) -> Any:
         """What came, when there was a place for it in each of these."""

@@ -128,7 +128,7 @@ class Doors:
         pacer = self._engine.pacer
         with self._observed(CONVERSATION) as outcome:
             try:
-                with self._gate.bytes.held() as held:
+                with self._gate.bytes.held(owner) as held:
                     held.set(whole(request).ByteSize())
                     async with pacer.ahead() if ahead else pacer.first():
                         inferred = await self._calls.infer(request, owner)

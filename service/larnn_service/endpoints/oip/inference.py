@@ -132,7 +132,7 @@ class Inference:
     def _read(self, asked: Asked, model: Model) -> _Rows:
         """The rows of whole sequences. What is too much is refused before a number is read."""
         wanted = conversion_of(model, said_in(asked.parameters))
-        x, lengths = read_inputs(asked.inputs, model, self._check_rows)
+        x, lengths = read_inputs(asked.inputs, model, self._check_rows, self._settings)
         starts = read_starts(asked.inputs, model, len(x))
         return _Rows(converted(x, wanted, model, INPUT), lengths, starts)
 
@@ -192,7 +192,7 @@ class Inference:
             return await self._aside(asked, partial(read, model, wanted))
 
         def read(model: Model, wanted: Conversion | None) -> Floats:
-            x, [length] = read_inputs(asked.inputs, model, check)
+            x, [length] = read_inputs(asked.inputs, model, check, self._settings)
             return converted(x[0, :length], wanted, model, f"{INPUT}[0]")
 
         async def start(model: Model) -> RowState | None:
@@ -249,12 +249,15 @@ def _asked(names: list[str], model: Model, columns: Floats) -> dict[str, NDArray
 
 
 def read_inputs(
-    inputs: list[Tensor], model: Model, check: Callable[[int, list[int]], None]
+    inputs: list[Tensor],
+    model: Model,
+    check: Callable[[int, list[int]], None],
+    settings: Settings,
 ) -> tuple[Steps, list[int]]:
     """x [batch, steps, channels] and each row's length.
 
     `check` gets the steps of x and the lengths, and refuses what is too much before x is read.
-    Raises BadMessage, BadShape, BadValue.
+    Raises BadMessage, BadShape, BadValue, TooLarge.
     """
     by_name = {tensor.name: tensor for tensor in inputs}
     contract = model.manifest.contract
@@ -271,6 +274,8 @@ def read_inputs(
     x, axes = by_name[INPUT], ("batch", "steps", width)
     x.check(datatype := input_datatype(contract), *axes)
     rows, steps, _ = x.shape
+    if rows > (most := settings.max_sequences):  # before there is anything of each
+        raise TooLarge(f"{rows} sequences; at most {most} in a request")
     lengths = _lengths(by_name[LENGTHS], rows, steps) if LENGTHS in by_name else [steps] * rows
     check(steps, lengths)
     return checked(x.array(datatype, *axes), model, INPUT), lengths

@@ -42,6 +42,7 @@ _MOST_AXES = 10
 """A batch and its rows, and the axes of a tensor."""
 _SHOWN = 8
 """Axes that an error repeats."""
+_SPACES = bytes.maketrans(b"[]", b"  ")
 _MOST_SEQUENCES = 2**16
 """Outermost arrays that the number reader has room for."""
 
@@ -103,7 +104,8 @@ def from_bytes(name: str, datatype: str, data: bytes | memoryview) -> NDArray[An
 def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
     """An array of JSON numbers, flat or nested. Raises BadShape, BadValue."""
     text = memoryview(data)
-    if datatype == FP32 and (numbers := read_numbers(text, _MOST_SEQUENCES)) is not None:
+    most = min(_MOST_SEQUENCES, len(text) // 2)  # each takes "1," at least
+    if datatype == FP32 and (numbers := read_numbers(text, max(most, 1))) is not None:
         return numbers.values
     if len(text) > LARGE:
         return _in_pieces(name, datatype, text)
@@ -122,7 +124,7 @@ def _in_pieces(name: str, datatype: str, text: memoryview) -> NDArray[Any]:
     arrays, place, decoder = [], 0, nested_decoder(DTYPES[datatype], 1)
     while place < len(text):
         end = _end_of_number(text, place + PIECE)
-        piece = bytes(text[place:end]).translate(None, b"[]").strip(b", \t\r\n")
+        piece = bytes(text[place:end]).translate(_SPACES).strip(b", \t\r\n")
         place = end
         try:
             numbers = decoder.decode(b"[%b]" % piece)
