@@ -1,9 +1,10 @@
-"""python -m benchmarks imported: an imported network served, beside a loop that calls the file."""
+"""python -m benchmarks imported: an imported network served, beside loops that call the file."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import machine, measure, write
 from benchmarks.our_streams import OurStreams
+from benchmarks.peers.install import FOLDER, Folder
+from benchmarks.peers.registry import SHERPA
 from benchmarks.server import ROOT, serving
 from larnn_export.importing import Options, import_graph
 
@@ -35,40 +38,51 @@ def imported(
     rounds: Annotated[int, typer.Option(min=1, help="of each row")] = 3,
     seconds: Annotated[float, typer.Option(min=0.1, help="of a round")] = 3.0,
     streams: Annotated[list[int] | None, typer.Option(help="how many at once")] = None,
+    peers: Folder = FOLDER,
     output: Annotated[Path, typer.Option(help="write the figures as JSON")] = (
         ROOT / "benchmarks/results/imported.json"
     ),
 ) -> None:
-    """Silero's voice detector by websocket, a frame a message, beside onnxruntime in a loop.
+    """Silero's voice detector by websocket, a frame a message, beside loops: onnxruntime's, and
+    sherpa-onnx's detector where it is installed.
 
-    The loop runs frame after frame, of one stream after the other, in one thread: frames per
-    second of CPU time on both sides. Streams that a core holds at real time follow from it.
+    A loop runs frame after frame, of one stream after the other, in one thread: frames per second
+    of CPU time on all sides. Milliseconds of a frame, and streams that two cores hold at real time,
+    follow from it.
     """
-    rows = []
+    rows, beside = [], SHERPA.is_installed(peers)
+    if not beside:
+        print(f"{SHERPA.name} is skipped: python -m benchmarks install {SHERPA.name}")
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         import_graph(file, Options.model_validate(SAID), models)
         with serving(models, NAME, 1) as server:
             for count in streams or STREAMS:
                 asked = OurStreams(server.port, NAME, count, 1, True, FRAME)
-                served, looped = [], []
+                found: dict[str, list[float]] = defaultdict(list)
                 for _ in range(rounds):
-                    served.append(measure(server, asked, seconds, 1_000_000))
-                    looped.append(_in_a_loop(file, count, seconds))
-                rows.append(_row(count, [r.per_cpu_second for r in served], looped))
-                rows[-1]["p50_ms"] = median(each.p50_ms for each in served)
-                _tell(rows[-1])
+                    served = measure(server, asked, seconds, 1_000_000)
+                    found["served"].append(served.per_cpu_second)
+                    found["onnxruntime"].append(_in_a_loop(file, count, seconds))
+                    if beside:
+                        looped = SHERPA.per_cpu_second(peers, file, count, seconds)
+                        found[SHERPA.name].append(looped)
+                    found["p50_ms"].append(served.p50_ms)
+                row: dict[str, Any] = {"streams": count, "p50_ms": median(found.pop("p50_ms"))}
+                row |= {name: _figures(each, found["served"]) for name, each in found.items()}
+                rows.append(row)
+                _tell(row)
     write(machine() | {"command": "imported", "rounds": rounds, "rows": rows}, output)
 
 
-def _row(count: int, served: list[float], looped: list[float]) -> dict[str, Any]:
-    ours, loop = median(served), median(looped)
+def _figures(mine: list[float], served: list[float]) -> dict[str, float]:
+    """Of frames in a second of CPU time, round by round, and the service's in the same rounds."""
+    per_cpu_second = median(mine)
     return {
-        "streams": count,
-        "served_per_cpu_second": ours,
-        "loop_per_cpu_second": loop,
-        "ratio": ours / loop,
-        "real_time_streams_a_core": ours * FRAME / RATE,
+        "per_cpu_second": per_cpu_second,
+        "ms_a_frame": 1e3 / per_cpu_second,
+        "real_time_streams_on_two_cores": 2 * per_cpu_second * FRAME / RATE,
+        "served_of_it": median(ours / other for ours, other in zip(served, mine, strict=True)),
     }
 
 
@@ -105,9 +119,13 @@ def _loop(file: Path, count: int) -> Callable[[], None]:
 
 
 def _tell(row: dict[str, Any]) -> None:
-    print(
-        f"{row['streams']:4d} streams: {row['served_per_cpu_second']:7.0f} frames a CPU-second "
-        f"served, {row['loop_per_cpu_second']:7.0f} in a loop: {row['ratio']:.2f}; "
-        f"{row['real_time_streams_a_core']:.0f} streams a core at real time; "
-        f"p50 {row['p50_ms']:.2f} ms"
-    )
+    print(f"{row['streams']:4d} streams: p50 {row['p50_ms']:.2f} ms served")
+    for name, figures in row.items():
+        if isinstance(figures, dict):
+            beside = "" if name == "served" else f"; served {figures['served_of_it']:.2f} of it"
+            print(
+                f"     {name:12s} {figures['per_cpu_second']:7.0f} frames a CPU-second, "
+                f"{figures['ms_a_frame']:.3f} ms a frame, "
+                f"{figures['real_time_streams_on_two_cores']:4.0f} streams on two cores at real "
+                f"time{beside}"
+            )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.peers.base import Peer
-from benchmarks.peers.registry import PEERS
+from benchmarks.peers.registry import PEERS, SHERPA
 
 FOLDER = Path("build/peers")
 Folder = Annotated[
@@ -22,11 +22,11 @@ def install(
     peers: Folder = FOLDER,
 ) -> None:
     """Install peers to be measured beside, each in an environment of its own."""
-    failed = []
-    for name in names or PEERS:
-        if name not in PEERS:
-            raise typer.BadParameter(f"{name} is no peer; there are: {', '.join(PEERS)}")
-        peer = PEERS[name]
+    failed, known = [], PEERS | {SHERPA.name: SHERPA}
+    for name in names or known:
+        if name not in known:
+            raise typer.BadParameter(f"{name} is no peer; there are: {', '.join(known)}")
+        peer = known[name]
         if not peer.requirements or peer.is_installed(peers):
             print(f"{name}: there already")
             continue

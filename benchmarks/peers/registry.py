@@ -1,4 +1,4 @@
-"""Every peer, in the order of the table."""
+"""Every peer, in the order of the tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from benchmarks.peers.mlserver import MLServer
 from benchmarks.peers.ours import OneProcess, Ours, WithoutOperator
 from benchmarks.peers.pytriton import PyTriton
 from benchmarks.peers.rayserve import RayServe
+from benchmarks.peers.sherpa import Sherpa
 from benchmarks.peers.torchserve import TorchServe
 from benchmarks.peers.triton import Triton
 
@@ -31,3 +32,5 @@ PEERS: dict[str, Peer] = {
         RayServe(),
     )
 }
+SHERPA = Sherpa()
+"""No server: it is measured beside an imported network alone."""

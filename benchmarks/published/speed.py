@@ -104,6 +104,23 @@ _LOOP = specified(
     _loop,
 )
 
+_LOOPS = {
+    "served": "served by websocket",
+    "onnxruntime": "onnxruntime in a loop",
+    "sherpa": "sherpa-onnx in a loop",
+}
+
+
+def _imported(record: Record) -> Iterable[Row]:
+    """For each number of streams the served network, then the loops."""
+    for row in record["rows"]:
+        for name, what in _LOOPS.items():
+            if name in row:
+                figures = row[name]
+                beside = "" if name == "served" else f"{figures['served_of_it']:.2f}"
+                yield figures | {"streams": row["streams"], "what": what, "beside": beside}
+
+
 _NO_OPERATOR = dict.fromkeys(("operator", "operator_over_ours"), float("nan"))
 """What a line lacks that was measured without the native library."""
 _CLASSIFY = specified(
@@ -138,6 +155,13 @@ TABLES: dict[str, Renderer] = {
         lambda record: (
             line | {"tried": ", ".join(map(str, line["sizes"]))} for line in record["lines"]
         ),
+    ),
+    "imported": specified(
+        "streams | what runs | frames a CPU-second | served, of it | ms a frame | streams at real "
+        "time, two cores",
+        "{streams} | {what} | {per_cpu_second:.0f} | {beside} | {ms_a_frame:.2f} | "
+        "{real_time_streams_on_two_cores:.0f}",
+        _imported,
     ),
     "memory": specified(
         "runs side by side | resident, without work | at most, at work | a run",

@@ -10,6 +10,7 @@ from larnn_export.families.loop import Tensors
 from larnn_export.graph.stepped import zero_step
 from larnn_export.module_error import PAGE, ModuleError, told_as
 from larnn_export.onnx_run import difference
+from larnn_export.trial_context import TrialContext
 from larnn_export.trial_inputs import TrialInputs
 from larnn_export.verify import LOOSEST
 from larnn_service.contract import INPUT, Contract
@@ -53,13 +54,15 @@ class Trial:
         module: nn.Module,
         contract: Contract,
         inputs: TrialInputs,
+        context: TrialContext,
         tolerance: float | None = None,
     ) -> None:
-        self._module, self._contract, self._inputs = module, contract, inputs
+        self._module, self._contract = module, contract
+        self._inputs, self._context = inputs, context
         self._bound = max(LOOSEST, tolerance or 0)
         expected = contract.expected_outputs()
         self._names = [signature.name for signature in expected]
-        sizes = {size for tensor in expected for size in tensor.shape}
+        sizes = {size for each in (*contract.expected_inputs(), *expected) for size in each.shape}
         self._rows, self._steps = [odd for odd in ODD if odd not in sizes][:2]
 
     def run(self) -> None:
@@ -70,46 +73,56 @@ class Trial:
         x, *initial = zero_step(self._contract, self._rows)
         zeros = self._answers(x, tuple(initial))
         self._are_good(zeros, "zeros, which the service tries before it serves")
-        drawn = self._inputs.draw(np.random.default_rng(0), self._rows, self._steps + 1)
-        x = torch.from_numpy(drawn)
-        state = self._answers(x[:, :1], tuple(initial))[len(self._contract.outputs) :]
+        random = np.random.default_rng(0)
+        x = torch.from_numpy(self._inputs.draw(random, self._rows, self._steps + 1))
+        told = [*map(torch.from_numpy, self._context.draw(random, self._rows).values())]
+        initial = initial[: len(self._contract.state)]
+        carried = self._after(x[:, :1], (*initial, *told))[1]
         x = x[:, 1:]
-        whole = self._answers(x, state)
-        self._are_good(whole, f"{self._inputs.told}; samples= takes steps that it is made for")
-        self._same(whole, self._answers(x, state), AGAIN, 0)
-        self._same(whole, self._rowwise(x, state), ALONE, self._bound)
-        self._same(whole, self._stepwise(x, state), BY_STEPS, self._bound)
+        whole = self._answers(x, carried)
+        takes = "samples= and context= take" if told else "samples= takes"
+        tried = self._context.beside(self._inputs)
+        self._are_good(whole, f"{tried}; {takes} what it is made for")
+        self._same(whole, self._answers(x, carried), AGAIN, 0)
+        self._same(whole, self._rowwise(x, carried), ALONE, self._bound)
+        self._same(whole, self._stepwise(x, carried), BY_STEPS, self._bound)
 
     def _is_of_torch(self) -> None:
         """Raise ModuleError where the contract has what a module is not called with."""
-        if names := [tensor.name for tensor in self._contract.context]:
-            raise ModuleError(f"modules take no context: let {names[0]} be a buffer, or a channel")
         for tensor in self._contract.state:
             if tensor.dtype == "bfloat16":
                 raise ModuleError(f"{tensor.name}: numpy knows no bfloat16; let it be float32")
             if isinstance(tensor.initial, File):
                 raise ModuleError(f"{tensor.name}: a module starts from a number, not from a file")
+        for told in self._contract.context:
+            if isinstance(told.default, File):
+                raise ModuleError(f"{told.name}: a module's default is a number, or None")
 
     def _is_here(self) -> None:
         for name, tensor in [*self._module.named_parameters(), *self._module.named_buffers()]:
             if tensor.device.type != "cpu":
                 raise ModuleError(f"{name} is on {tensor.device}: publish module.cpu()")
 
-    def _answers(self, x: Tensor, state: Tensors) -> Tensors:
+    def _answers(self, x: Tensor, carried: Tensors) -> Tensors:
         """What the module gives, as the contract says. Raises ModuleError, naming the tensor."""
-        arguments = tuple(tensor.clone() for tensor in (x, *state))
+        arguments = tuple(tensor.clone() for tensor in (x, *carried))
         shapes = ", ".join(str(list(tensor.shape)) for tensor in arguments)
         random = torch.get_rng_state()
         with told_as(f"the module does not take tensors {shapes}", self._advice()), torch.no_grad():
             given = self._module(*arguments)
         if not torch.equal(random, torch.get_rng_state()):
             raise ModuleError(RANDOM)
-        names = [INPUT, *(tensor.name for tensor in self._contract.state)]
-        for name, before, after in zip(names, (x, *state), arguments, strict=True):
+        names = [INPUT, *(tensor.name for tensor in self._contract.carried)]
+        for name, before, after in zip(names, (x, *carried), arguments, strict=True):
             if not torch.equal(before, after):
                 raise ModuleError(f"the module writes into {name}: let it work on {name}.clone()")
         self._fits(given, tuple(x.shape[:2]))
         return tuple(given)
+
+    def _after(self, x: Tensor, carried: Tensors) -> tuple[Tensors, Tensors]:
+        """The outputs, and what is carried on: the next state, and the context as it was."""
+        given, outputs = self._answers(x, carried), len(self._contract.outputs)
+        return given[:outputs], (*given[outputs:], *carried[len(self._contract.state) :])
 
     def _advice(self) -> str:
         """What may be done about a module that does not take its tensors."""
@@ -121,6 +134,11 @@ class Trial:
             )
         if (tokens := self._contract.vocabulary) is not None:
             return f"x holds tokens from 0 to {tokens.size - 1}"
+        if self._contract.context:
+            return (
+                "context comes behind the state, [batch, …] like it; context= has values that the "
+                f"module is made for; {PAGE}"
+            )
         embeds = any(isinstance(module, nn.Embedding) for module in self._module.modules())
         if embeds:
             return "where steps are tokens the contract has a vocabulary=Vocabulary(size=…)"
@@ -128,7 +146,9 @@ class Trial:
 
     def _fits(self, given: object, rows_and_steps: tuple[int, ...]) -> None:
         if not isinstance(given, tuple | list) or len(given) != len(self._names):
-            raise ModuleError(f"the module must give ({', '.join(self._names)}), each a tensor")
+            once = ": context is not given back" if self._contract.context else ""
+            names = ", ".join(self._names)
+            raise ModuleError(f"the module must give ({names}), each a tensor{once}")
         for tensor, signature in zip(given, self._contract.expected_outputs(), strict=True):
             dynamic = iter(rows_and_steps)
             shape = [next(dynamic) if size is None else size for size in signature.shape]
@@ -149,20 +169,19 @@ class Trial:
             if not torch.isfinite(tensor).all():
                 raise ModuleError(f"{name} is not finite for {inputs}")
 
-    def _rowwise(self, x: Tensor, state: Tensors) -> Tensors:
+    def _rowwise(self, x: Tensor, carried: Tensors) -> Tensors:
         each = [
-            self._answers(x[row : row + 1], tuple(tensor[row : row + 1] for tensor in state))
+            self._answers(x[row : row + 1], tuple(tensor[row : row + 1] for tensor in carried))
             for row in range(len(x))
         ]
         return tuple(torch.cat(parts) for parts in zip(*each, strict=True))
 
-    def _stepwise(self, x: Tensor, state: Tensors) -> Tensors:
-        split = len(self._contract.outputs)
+    def _stepwise(self, x: Tensor, carried: Tensors) -> Tensors:
         outputs = []
         for step in range(x.shape[1]):
-            given = self._answers(x[:, step : step + 1], state)
-            outputs.append(given[:split])
-            state = given[split:]
+            answers, carried = self._after(x[:, step : step + 1], carried)
+            outputs.append(answers)
+        state = carried[: len(self._contract.state)]
         return (*(torch.cat(parts, 1) for parts in zip(*outputs, strict=True)), *state)
 
     def _same(self, whole: Tensors, other: Tensors, told: str, bound: float) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from numpy.typing import ArrayLike
@@ -20,15 +21,16 @@ from larnn_export.module_error import PAGE, ModuleError
 from larnn_export.module_trial import Trial, eager
 from larnn_export.onnx_run import RunError
 from larnn_export.placing import CARD_FILE, version_folder
+from larnn_export.trial_context import TrialContext, context_for
 from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
-from larnn_export.verify import Parity, ParityError, compare
+from larnn_export.verify import BATCH, Parity, ParityError, compare
 from larnn_service.contract import Contract, Manifest, StateTensor
 
 HORIZON = 24
 """Steps of the chunks over which graph and module are compared: up to twice as many."""
 DIFFERS = (
-    "Real inputs in samples= may differ less than noise does; what is small enough for you, "
-    "tolerance= allows"
+    "Real inputs in samples= and context= may differ less than noise does; what is small enough "
+    "for you, tolerance= allows"
 )
 
 
@@ -41,18 +43,21 @@ def publish_module(
     *,
     description: str = "",
     samples: ArrayLike | Sequence[ArrayLike] | None = None,
+    context: Mapping[str, ArrayLike] | None = None,
     tolerance: float | None = None,
     tokenizer: bytes | None = None,
     replace: bool = False,
 ) -> Path:
     """Write root/<name>/<version>/, ready to be served, and give its path.
 
-    Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
-    order of the contract, the module gives (*outputs [batch, steps, …], *next state), the outputs
-    in the order of the contract. It must answer a sequence as it answers its steps one by one.
+    Called as module(x [batch, steps, channels], *state, *context), each of these tensors [batch,
+    *shape] in the order of the contract, the module gives (*outputs [batch, steps, …], *next
+    state), the outputs in the order of the contract. It must answer a sequence as it answers its
+    steps one by one.
 
     It is compared with its graph on noise, or on `samples`: real steps [steps, channels], or a list
-    of such sequences. `tolerance` is how far they may differ, relative to max(1, |value|); without
+    of such sequences; and told noise, or what `context` has, real values [n, *shape] by the names
+    of context tensors. `tolerance` is how far they may differ, relative to max(1, |value|); without
     one, what `compare` allows. `tokenizer` is the file that the vocabulary names, if it does.
 
     Raises PublishError before anything else where the name cannot be one or the version exists,
@@ -63,12 +68,12 @@ def publish_module(
     module.eval()
     try:
         with version_folder(Path(root), name, version, replace) as folder:
-            inputs = _inputs(contract, samples)
+            inputs, told = _tried_on(contract, samples, context)
             files = _tokenizer_file(contract, tokenizer)
             plain = eager(module)
-            Trial(plain, contract, inputs, tolerance).run()
+            Trial(plain, contract, inputs, told, tolerance).run()
             model = build_stepped_graph(plain, contract)
-            parity = _compared(plain, model, contract, inputs, tolerance)
+            parity = _compared(plain, model, contract, inputs, told, tolerance)
             files[GRAPH_FILE] = model.SerializeToString(deterministic=True)
             manifest = Manifest(
                 name=name,
@@ -82,7 +87,7 @@ def publish_module(
                 },
                 metrics={
                     "parity": {**parity.outputs, "state": parity.state},
-                    "compared": {"on": inputs.told, "tolerance": tolerance},
+                    "compared": {"on": told.beside(inputs), "tolerance": tolerance},
                 },
             )
             for file, data in files.items():
@@ -95,11 +100,14 @@ def publish_module(
     return Path(root) / name / str(version)
 
 
-def _inputs(contract: Contract, samples: ArrayLike | Sequence[ArrayLike] | None) -> TrialInputs:
-    if samples is None:
-        return noise_for(contract)
+def _tried_on(
+    contract: Contract,
+    samples: ArrayLike | Sequence[ArrayLike] | None,
+    values: Mapping[str, ArrayLike] | None,
+) -> tuple[TrialInputs, TrialContext]:
     try:
-        return samples_for(contract, samples)
+        inputs = noise_for(contract) if samples is None else samples_for(contract, samples)
+        return inputs, context_for(contract, values)
     except ValueError as error:
         raise ModuleError(str(error)) from error
 
@@ -122,12 +130,16 @@ def _compared(
     model: onnx.ModelProto,
     contract: Contract,
     inputs: TrialInputs,
+    told: TrialContext,
     tolerance: float | None,
 ) -> Parity:
     names = [output.name for output in contract.outputs]
-    rows = _Rows(module, contract)
+    context = told.draw(np.random.default_rng(0), BATCH)
+    rows = _Rows(module, contract, tuple(map(torch.from_numpy, context.values())))
     try:
-        return compare(rows, model, inputs, HORIZON, outputs=names, tolerance=tolerance)
+        return compare(
+            rows, model, inputs, HORIZON, outputs=names, context=context, tolerance=tolerance
+        )
     except RunError as error:
         raise ModuleError(f"onnxruntime cannot run the graph: {error}; {PAGE}") from error
     except ParityError as error:
@@ -135,16 +147,16 @@ def _compared(
 
 
 class _Rows:
-    """The module, asked row by row, so that no row can lean on another."""
+    """The module, asked row by row, so that no row can lean on another; each is told its own."""
 
-    def __init__(self, module: nn.Module, contract: Contract) -> None:
-        self._module, self._contract = module, contract
+    def __init__(self, module: nn.Module, contract: Contract, context: Tensors) -> None:
+        self._module, self._contract, self._context = module, contract, context
 
     def state_tensors(self) -> list[StateTensor]:
         return list(self._contract.state)
 
     def initial_state(self, batch: int) -> Tensors:
-        return zero_step(self._contract, batch)[1:]
+        return zero_step(self._contract, batch)[1 : 1 + len(self._contract.state)]
 
     def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Any, ...]:
         answers = [
@@ -154,7 +166,7 @@ class _Rows:
         after = tuple(tensor.clone() for tensor in state)
         for row, length in enumerate(lengths.tolist()):
             if length:
-                mine = (tensor[row : row + 1].clone() for tensor in state)
+                mine = (tensor[row : row + 1].clone() for tensor in (*state, *self._context))
                 given = self._module(x[row : row + 1, :length], *mine)
                 for tensor, new in zip(answers, given, strict=False):
                     tensor[row, :length] = new[0]

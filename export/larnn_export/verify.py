@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from larnn_export.families.loop import Tensors
@@ -90,14 +92,16 @@ def compare(
     seed: int = 0,
     *,
     outputs: Sequence[str] = (LOGITS,),
+    context: Mapping[str, NDArray[Any]] = MappingProxyType({}),
     tolerance: float | None = None,
 ) -> Parity:
     """Run both over ragged chunks, shorter and longer than `horizon`, and compare every tensor: the
     outputs of these names, and the state.
 
-    Each side carries its own state on. Raises ParityError beyond `tolerance`; without one, beyond
-    BOUND and beyond what the network itself makes of inputs that are rounded otherwise. Raises
-    RunError where the graph cannot be run.
+    Each side carries its own state on. The graph is told `context`, each tensor [BATCH, *shape];
+    the network knows it. Raises ParityError beyond `tolerance`; without one, beyond BOUND and
+    beyond what the network itself makes of inputs that are rounded otherwise. Raises RunError where
+    the graph cannot be run.
     """
     session = Session(model.SerializeToString())
     random = np.random.default_rng(seed)
@@ -115,7 +119,7 @@ def compare(
             counts = torch.from_numpy(lengths)
             *answers, in_torch = network(torch.from_numpy(x[:, :steps]), in_torch, counts)
             *doubtful, shaken = network(torch.from_numpy(others[:, :steps]), shaken, counts)
-        found = session.run(names, {INPUT: x[:, :steps], LENGTHS: lengths, **in_graph})
+        found = session.run(names, {INPUT: x[:, :steps], LENGTHS: lengths, **in_graph, **context})
         in_graph = dict(zip(in_graph, found[len(outputs) :], strict=True))
         inside = torch.arange(steps) < counts[:, None]
         by_graph = [*(a[inside.numpy()] for a in found[: len(outputs)]), *in_graph.values()]

@@ -1,4 +1,4 @@
-"""The page beside networks that take no phone's signals: it offers those that do."""
+"""The page beside networks that take no phone's signals: it offers those that it can read for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from tests import live, wide
 from tests.browser.conftest import OpenPage
 
 
-def test_a_range_and_a_frame_are_not_offered(tmp_path: Path, open_page: OpenPage) -> None:
-    for name, step in (("range", wide.RANGE), ("frame", wide.FRAME)):
-        wide.publish(tmp_path, name, step)
+def test_a_frame_is_offered_a_range_is_not(tmp_path: Path, open_page: OpenPage) -> None:
+    wide.publish(tmp_path, "range", wide.RANGE)
     with live.running(models=tmp_path, model="range") as url:
         page = open_page(url)
         expect(page.locator("#problem")).to_contain_text("No model here takes a phone’s signals")
+    wide.publish(tmp_path, "frame", wide.FRAME)
     shutil.copytree(live.ROOT / "models" / "larnn-har", tmp_path / "larnn-har")
-    with live.running(models=tmp_path, model="range") as url:
+    with live.running(models=tmp_path, model="frame") as url:
         page = open_page(url)
-        expect(page.locator("#start")).to_be_enabled()
-        assert page.locator("#model option").all_text_contents() == ["larnn-har"]
+        microphone, recording = page.get_by_label("microphone"), page.get_by_label("Walking")
+        expect(page.locator("#model option")).to_have_text(["frame", "larnn-har"])
+        expect(microphone).to_be_checked()
+        expect(recording).to_be_hidden()
+        page.get_by_label("Model").select_option("larnn-har")
+        expect(page.get_by_role("radio").first).to_be_checked()
+        expect(microphone).to_be_hidden()
+        expect(page.locator("#sound")).to_be_hidden()
+        expect(page.locator("#acceleration")).to_be_visible()

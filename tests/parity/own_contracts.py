@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from larnn_service.contract import Channel, Contract, Input, StateTensor, Vocabulary
 from larnn_service.outputs import Output, classes
-from larnn_service.tensors import File
+from larnn_service.tensors import ContextTensor, File
 
 ABC = ("A", "B", "C")
 LEFT_RIGHT = (Channel(name="left", unit="m"), Channel(name="right", unit="m"))
@@ -24,8 +24,15 @@ def state(
     return StateTensor(name=name, shape=shape, dtype=dtype, initial=initial, description=name)
 
 
+def told(
+    name: str, *shape: int, dtype: Any = "float32", default: float | File | None = None
+) -> ContextTensor:
+    return ContextTensor(name=name, shape=shape, dtype=dtype, default=default, description=name)
+
+
 def contract(
     *tensors: StateTensor,
+    context: Sequence[ContextTensor] = (),
     outputs: Sequence[Output] = classes(ABC),
     channels: int = 2,
     tokens: int | None = None,
@@ -36,6 +43,7 @@ def contract(
         outputs=tuple(outputs),
         sample_rate_hz=None,
         state=tensors,
+        context=tuple(context),
         vocabulary=Vocabulary(size=tokens) if tokens else None,
     )
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from larnn_service.outputs import classes
-from larnn_service.tensors import ContextTensor, File
+from larnn_service.tensors import File
 from tests.parity.own_contracts import (
     GRU,
     HIDDEN,
@@ -204,18 +204,6 @@ REFUSED = [
         Reader,
         contract(HIDDEN, tokens=21),
         "index out of range in self; x holds tokens from 0 to 20",
-    ),
-    Kind(
-        "context",
-        Recurrent,
-        GRU.model_copy(
-            update={
-                "context": (
-                    ContextTensor(name="speaker", shape=(4,), dtype="float32", description="voice"),
-                )
-            }
-        ),
-        "modules take no context: let speaker be a buffer, or a channel",
     ),
     Kind(
         "state of bfloat16",

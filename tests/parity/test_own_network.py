@@ -10,18 +10,21 @@ import onnx
 import pytest
 import torch
 
+from larnn_client import Client
 from larnn_export.module_error import ModuleError
 from larnn_export.own_network import publish_module
-from larnn_export.placing import PublishError
+from larnn_export.placing import CARD_FILE, PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
 from larnn_service.contract import MAX_VERSION, Vocabulary
-from tests import texts
+from tests import live, texts
 from tests.docs import page
+from tests.parity import own_refused, own_served, own_told
 from tests.parity.own_contracts import GRU, HIDDEN, SUM, Kind, contract
 from tests.parity.own_modules import Reader, Stateless, TwoLSTMs
-from tests.parity.own_refused import REFUSED, OneTensor
-from tests.parity.own_served import SERVED
+
+SERVED = [*own_served.SERVED, *own_told.SERVED]
+REFUSED = [*own_refused.REFUSED, *own_told.REFUSED]
 
 
 @pytest.mark.parametrize("kind", SERVED, ids=str)
@@ -101,15 +104,37 @@ def test_a_place_that_cannot_be_is_refused_first(
     (tmp_path / "mine" / "7").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(PublishError, match=told):
-        publish_module(OneTensor(), GRU, name, version, tmp_path)
+        publish_module(own_refused.OneTensor(), GRU, name, version, tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_folders_of_others_are_left(tmp_path: Path) -> None:
     (tmp_path / "models" / "theirs" / "1").mkdir(parents=True)
     with pytest.raises(ModuleError):
-        publish_module(OneTensor(), GRU, "mine", root=tmp_path / "models")
+        publish_module(own_refused.OneTensor(), GRU, "mine", root=tmp_path / "models")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["theirs"]
+
+
+def test_each_stream_is_told_its_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = own_told.Listener()
+    folder = publish_module(module, own_told.VOICE, "mine", root=tmp_path)
+    assert "of normal noise, with speaker of noise" in " ".join(
+        (folder / CARD_FILE).read_text().split()
+    )
+    steps, speakers = torch.randn(2, 9, 2), torch.randn(2, 4)
+    with torch.no_grad():
+        wanted, _ = module(steps, torch.zeros(2, 8), speakers)
+    with (
+        live.running(models=tmp_path, model="mine") as url,
+        Client(url) as client,
+        client.stream(context={"speaker": speakers[0].numpy()}, logits=True) as one,
+        client.stream(context={"speaker": speakers[1].numpy()}, logits=True) as other,
+    ):
+        for row, stream in enumerate((one, other)):
+            *_, last = stream.predict(np.split(steps[row].numpy(), 3))
+            assert last.logits is not None
+            np.testing.assert_allclose(last.logits, wanted[row, -1], atol=1e-5)
 
 
 def test_a_tokenizer_is_published_beside_the_graph(tmp_path: Path) -> None:

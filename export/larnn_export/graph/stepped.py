@@ -32,8 +32,9 @@ STEP = "step."
 def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProto:
     """A graph of `contract` from a module in evaluation mode that has passed its trial.
 
-    Called as module(x [batch, steps, channels], *state), each state tensor [batch, *shape] in the
-    order of the contract, it gives (*outputs [batch, steps, …], *next state). Raises ModuleError.
+    Called as module(x [batch, steps, channels], *state, *context), each of these tensors [batch,
+    *shape] in the order of the contract, it gives (*outputs [batch, steps, …], *next state). The
+    loop takes context from around it. Raises ModuleError.
     """
     step = _export_step(module, contract)
     with told_as("the exported step cannot stand in a loop", PAGE):
@@ -42,6 +43,8 @@ def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProt
     body.add("Unsqueeze", FRAME, body.constant([1]), name=STEP + INPUT)
     body.nodes.extend(inner.node)
     body.constants.extend(inner.initializer)
+    for tensor in contract.context:
+        nodes.add("Identity", tensor.name, name=STEP + tensor.name)
     collected = [_collected(body, output) for output in contract.outputs]
     carried = [_carried(tensor) for tensor in contract.state]
     write_over_steps(nodes, body, carried, collected, x_type=tensor_type(contract.input_dtype))
@@ -71,10 +74,11 @@ def _carried(tensor: StateTensor) -> Carried:
 
 
 def zero_step(contract: Contract, batch: int) -> tuple[Tensor, ...]:
-    """One step of zeros from the initial state: what the module is called with."""
-    state = (torch.from_numpy(tensor.initial_array(batch)) for tensor in contract.state)
+    """One step of zeros from the initial state, told what a stream is told that says nothing: what
+    the module is called with."""
+    rows = {name: array[None].repeat(batch, 0) for name, array in contract.initial_state().items()}
     x = np.zeros((batch, 1, contract.input.width), contract.input_dtype)
-    return (torch.from_numpy(x), *state)
+    return tuple(torch.from_numpy(array) for array in (x, *rows.values()))
 
 
 def _export_step(module: nn.Module, contract: Contract) -> onnx.ModelProto:

@@ -38,7 +38,7 @@ HEADERS = {
         "style-src 'self'; connect-src 'self'; "
         "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Permissions-Policy": "accelerometer=(self), gyroscope=(self), camera=(), microphone=()",
+    "Permissions-Policy": "accelerometer=(self), gyroscope=(self), camera=(), microphone=(self)",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",

@@ -7,9 +7,10 @@ import { Chart } from "./charts.js";
 import { ConnectionView } from "./connection.js";
 import { keep } from "./key.js";
 import { MemoryView } from "./memory.js";
-import { RATE, Run } from "./run.js";
+import { takesMotion } from "./motion.js";
+import { Run } from "./run.js";
 import { service } from "./service.js";
-import { CHANNELS } from "./signal.js";
+import { Sound, takesSound } from "./sound.js";
 import { Phone, Recording } from "./sources.js";
 import { element } from "./words.js";
 
@@ -26,6 +27,7 @@ let shown = null; // the run of the charts, over or not
 
 const acceleration = new Chart($("acceleration"), { lines: 3, unit: " g" });
 const rotation = new Chart($("rotation"), { lines: 3 });
+const sound = new Chart($("sound"), { lines: 2 });
 let probabilities = null;
 
 async function start() {
@@ -34,7 +36,7 @@ async function start() {
     const source = await chosenSource();
     run?.stop();
     begin();
-    const views = { acceleration, rotation, probabilities, answer, connection, memory };
+    const views = { acceleration, rotation, sound, probabilities, answer, connection, memory };
     run = new Run(model, source, Number($("speed").value), views, finished);
     shown = run;
     run.stream.addEventListener("opened", () => ($("cut").disabled = false));
@@ -50,6 +52,11 @@ function chosen() {
 
 async function chosenSource() {
   const name = chosen().value;
+  if (name === "microphone") {
+    const missing = Sound.missing();
+    if (missing) throw new Error(missing);
+    return new Sound(model);
+  }
   if (name !== "phone") {
     return Recording.load(recordings.recordings.find((entry) => entry.name === name), recordings);
   }
@@ -63,7 +70,7 @@ function begin() {
   answer.begin(model);
   memory.clear();
   connection.begin();
-  [acceleration, rotation, probabilities].forEach((chart) => chart.clear());
+  [acceleration, rotation, sound, probabilities].forEach((chart) => chart.clear());
   $("start").textContent = "Stop";
   $("start").dataset.running = "true";
   $("model").disabled = true;
@@ -93,16 +100,15 @@ function cutOrMend() {
   else run.stream.reconnect();
 }
 
-/** The models whose channels this page can make of a phone's readings. */
+/** The models whose steps this page can make of a phone's readings, or of sound. */
 function offer({ default: preferred, models: served }) {
   const fitting = served.filter((one) =>
-    one.sample_rate_hz === RATE &&
-    one.channels.length &&
-    one.channels.every(({ name }) => CHANNELS.includes(name)) &&
+    (takesMotion(one) || takesSound(one)) &&
+    one.context.every((tensor) => "default" in tensor) &&
     names(one).length,
   );
   if (!fitting.length) {
-    throw new Error("No model here takes a phone’s signals; this page shows those that do.");
+    throw new Error("No model here takes a phone’s signals or sound; this page shows those that do.");
   }
   $("model").replaceChildren(...fitting.map(({ name }) => element("option", { text: name })));
   $("model").parentElement.hidden = fitting.length === 1;
@@ -117,6 +123,7 @@ function offer({ default: preferred, models: served }) {
       bands: () => shown?.bands() ?? [],
     });
     shown = null;
+    offerSources(takesSound(model));
     answer.begin(model);
     $("label").textContent = "Press start";
   };
@@ -124,13 +131,23 @@ function offer({ default: preferred, models: served }) {
   choose(preferred);
 }
 
+/** What the chosen model can read, and the charts of it. */
+function offerSources(heard) {
+  for (const element of document.querySelectorAll(".of-motion")) element.hidden = heard;
+  for (const element of document.querySelectorAll(".of-sound")) element.hidden = !heard;
+  if (!chosen() || chosen().closest("[hidden]")) {
+    document.querySelector("#sources > :not([hidden]) .choice input").checked = true;
+  }
+  $("phone-options").hidden = chosen().value !== "phone";
+}
+
 async function enter() {
   try {
-    offer(await service(PATIENCE).models());
+    const served = await service(PATIENCE).models();
     recordings ??= await (await fetch("web/recordings/index.json")).json();
     const choices = recordings.recordings.map(({ name, title }) => sourceChoice(name, title));
     $("recordings").replaceChildren(...choices);
-    if (!chosen()) choices[0].querySelector("input").checked = true;
+    offer(served);
     $("key-form").hidden = true;
     $("start").disabled = false;
   } catch (error) {

@@ -1,14 +1,12 @@
-// One press of Start: a source's readings, prepared, on their way to a stream, and what comes back.
+// One press of Start: from a source to a stream, and what comes back.
 
 import { BufferFull } from "@larnn/client";
 
 import { names, numbers } from "./answer.js";
+import { MotionSignal } from "./motion.js";
 import { service } from "./service.js";
-import { CHANNELS, Preparation } from "./signal.js";
+import { SoundSignal, takesSound } from "./sound.js";
 import { Phone } from "./sources.js";
-
-export const RATE = 50;
-const CHUNK = 5; // steps: ten answers a second
 
 /** Ends when the recording does, when something fails, or by `stop`. */
 export class Run {
@@ -16,11 +14,8 @@ export class Run {
   #source;
   #views;
   #over;
-  #preparation = new Preparation();
-  #select;
+  #signal;
   #said = [];
-  #steps = 0;
-  #chunk = [];
   #stopped = false;
 
   /** `over` is told a state of the connection and why, when the run ends by itself. */
@@ -29,14 +24,23 @@ export class Run {
     this.#source = source;
     this.#views = views;
     this.#over = over;
-    this.#select = model.channels.map(({ name }) => CHANNELS.indexOf(name));
     this.away = false;
-    this.stream = service().connect({ model: model.name, explain: model.explains });
+    const { name, explains: explain } = model;
+    const [Signal, binary] = takesSound(model) ? [SoundSignal, !explain] : [MotionSignal, false];
+    this.stream = service().connect({ model: name, explain, binary });
+    this.#signal = new Signal(model, this.stream, views);
     this.#listen();
-    const take = (reading) => this.#take(reading);
-    const start = () => this.#stopped || source.start(take, () => this.#dry(), speed);
-    this.stream.addEventListener("opened", start, { once: true });
+    this.stream.addEventListener("opened", () => this.#start(speed), { once: true });
     this.#read();
+  }
+
+  async #start(speed) {
+    if (this.#stopped) return;
+    try {
+      await this.#source.start((taken) => this.#take(taken), () => this.#dry(), speed);
+    } catch (error) {
+      this.#fail(error); // no microphone, or a person who keeps it
+    }
   }
 
   stop() {
@@ -52,33 +56,37 @@ export class Run {
 
   /** What the person did, and what the network said: rows of [label, first, last] in seconds. */
   bands() {
-    const did = this.#source.activities.map(([label, ...range]) => [label, ...range.map(seconds)]);
+    const did = this.#source.activities.map(([label, ...range]) => [
+      label,
+      ...range.map((step) => this.#seconds(step)),
+    ]);
     return [did, this.#said].map((row) =>
       row.map(([label, ...range]) => [this.#model.labels.indexOf(label), ...range]),
     );
   }
 
-  #take(reading) {
-    if (this.#stopped) return;
-    const step = this.#preparation.push(reading);
-    this.#steps += 1;
-    this.#views.acceleration.push(seconds(this.#steps), step.slice(6, 9));
-    this.#views.rotation.push(seconds(this.#steps), step.slice(3, 6));
-    this.#views.probabilities.moveTo(seconds(this.#steps));
-    this.#chunk.push(this.#select.map((channel) => Number(step[channel].toFixed(6))));
-    if (this.#chunk.length === CHUNK) this.#send();
+  #seconds(step) {
+    return step / this.#signal.rate;
   }
 
-  #send() {
+  #take(taken) {
+    if (this.#stopped) return;
+    this.#sent(() => this.#signal.take(taken));
+    this.#views.probabilities.moveTo(this.#signal.seconds);
+  }
+
+  #sent(send) {
     try {
-      if (this.#chunk.length) this.stream.send(this.#chunk);
+      if (send()) this.#views.connection.counts(this.stream);
     } catch (error) {
       if (!(error instanceof BufferFull)) throw error;
-      this.stop();
-      this.#over("failed", `Stopped: ${error.message}.`);
+      this.#fail(error);
     }
-    this.#chunk = [];
-    this.#views.connection.counts(this.stream);
+  }
+
+  #fail({ detail, message }) {
+    this.stop();
+    this.#over("failed", `Stopped: ${detail ?? message}.`);
   }
 
   /** The recording is over, or the phone says nothing. */
@@ -87,7 +95,7 @@ export class Run {
       this.stop();
       return this.#over("failed", "This phone’s sensors say nothing to this browser.");
     }
-    this.#send();
+    this.#sent(() => this.#signal.finish());
     this.stream.end().catch(() => {}); // whoever reads is told
   }
 
@@ -105,8 +113,7 @@ export class Run {
       for await (const prediction of this.stream) this.#predicted(prediction);
       if (!this.#stopped) this.#over("ended", `Ended at step ${this.stream.position}.`);
     } catch (error) {
-      this.stop();
-      this.#over("failed", `Stopped: ${error.detail ?? error.message}.`);
+      this.#fail(error);
     }
   }
 
@@ -119,17 +126,14 @@ export class Run {
 
   #predicted(prediction) {
     const { position, label } = prediction;
-    if (label) this.#say(label, seconds(position));
+    const seconds = this.#seconds(position);
+    if (label) this.#say(label, seconds);
     this.#views.probabilities.push(
-      seconds(position),
+      seconds,
       names(this.#model).map((name) => numbers(prediction)[name]),
     );
     this.#views.answer.show(prediction, this.#source.activity(position - 1));
     this.#views.memory.show(prediction.attention);
     this.#views.connection.counts(this.stream, prediction.latency);
   }
-}
-
-export function seconds(step) {
-  return step / RATE;
 }

@@ -1,6 +1,6 @@
 // From a phone's readings to the channels of UCI HAR, step by step, as the data set was made.
 
-const RATE = 50;
+export const RATE = 50;
 
 /** What `Preparation` makes of a reading: the data set's nine channels, then the reading itself. */
 export const CHANNELS = ["body_acc", "body_gyro", "total_acc", "acc", "gyro"].flatMap((name) =>
