@@ -1,25 +1,30 @@
-"""Programs and packages of the tests: NEEDS_TOOLS=1 fails without them."""
+"""What tests need and a machine may lack: without it they skip, or fail where NEEDS_<KIND>=1."""
 
 from __future__ import annotations
 
 import os
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-REQUIRED = os.environ.get("NEEDS_TOOLS") == "1"
+
+def required(kind: str) -> bool:
+    """Whether a machine must have what is of this kind, such as TOOLS, a program or a package."""
+    return os.environ.get(f"NEEDS_{kind}") == "1"
 
 
 def needed(found: object, reason: str) -> pytest.MarkDecorator:
     """Skips tests for this reason where nothing is found, unless they are required."""
-    return pytest.mark.skipif(found is None and not REQUIRED, reason=reason)
+    return pytest.mark.skipif(found is None and not required("TOOLS"), reason=reason)
 
 
-def missing(reason: str) -> None:
-    """Skip here, or fail."""
-    (pytest.fail if REQUIRED else pytest.skip)(reason)
+def missing(reason: str, kind: str = "TOOLS") -> NoReturn:
+    """Skip the test or module that is here, or fail."""
+    if required(kind):
+        pytest.fail(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 def package(name: str) -> Any:

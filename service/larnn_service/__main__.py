@@ -10,7 +10,6 @@ import sys
 
 from larnn_service.process import workers
 from larnn_service.process.ending import leaving_threads_behind
-from larnn_service.process.sockets import listen
 from larnn_service.process.startup import read_settings, refusals
 
 
@@ -38,7 +37,6 @@ def main(arguments: list[str] | None = None) -> None:
         server, sockets = prepare(worker.settings), worker.sockets()
         server.when_ready = worker.tell_listening
         worker.wait_for_the_others()
-        listen(sockets)
         server.run(sockets=sockets)
 
 

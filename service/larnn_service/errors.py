@@ -21,6 +21,10 @@ class StartupError(Exception):
     """The service refuses to start; the text says what to do."""
 
 
+class Passing(StartupError):
+    """It may go at the next try, though no file has changed: an I/O error, or a lack of time."""
+
+
 class ServiceError(Exception):
     """An error that a client is told: a code of the protocol and what to do about it."""
 
@@ -61,6 +65,11 @@ class BadModel(ServiceError):
     """A version in the models folder that is not whole; the text is the operator's to read."""
 
     code = "bad_model"
+
+    def __init__(self, detail: str, lasting: bool = True) -> None:
+        """`lasting`: as long as its files are these."""
+        super().__init__(detail)
+        self.lasting = lasting
 
 
 class TooSlow(ServiceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ import pytest
 
 from larnn_service.backend.model_files import VersionFolder
 from larnn_service.backend.model_repository import load_model
-from larnn_service.errors import StartupError
+from larnn_service.errors import Passing, StartupError
 from tests import toy
 
 DATA = b"twelve bytes"
@@ -64,6 +65,20 @@ def test_links_in_a_circle_are_told(folder: Path) -> None:
     (folder / "link").symlink_to("other")
     (folder / "other").symlink_to("link")
     assert "cannot be read" in refusal(folder, "link")
+
+
+def test_an_error_of_the_disk_may_pass_and_a_file_that_is_not_there_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(StartupError) as nothing:
+        VersionFolder(folder, 100).read("nothing")
+    assert not isinstance(nothing.value, Passing)
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(Passing, match="Input/output error"):
+        VersionFolder(folder, 100).read("file")
 
 
 def test_links_within_the_folder_and_to_it_are_followed(folder: Path, tmp_path: Path) -> None:

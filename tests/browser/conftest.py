@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import live
+from tests import live, tools
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OTHER_NAME = "larnn.test"
@@ -36,10 +35,7 @@ expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        missing = "Chromium is not installed: apt-get install chromium"
-        if os.environ.get("NEEDS_BROWSER") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        tools.missing("Chromium is not installed: apt-get install chromium", "BROWSER")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

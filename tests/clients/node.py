@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import shutil
 import subprocess
@@ -14,9 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-import pytest
-
-from tests import live
+from tests import live, tools
 
 FOLDER = live.ROOT / "clients" / "ts"
 WEBSOCKET = "--experimental-websocket"
@@ -24,12 +21,11 @@ WEBSOCKET = "--experimental-websocket"
 
 
 def node() -> str:
-    """The program. Skips where there is none, fails where one is required."""
-    if found := shutil.which("node"):
-        return found
-    if os.environ.get("NEEDS_NODE") == "1":
-        pytest.fail("node is not installed")
-    pytest.skip("node is not installed")
+    """The program. Skips, or fails, without it."""
+    found = shutil.which("node")
+    if found is None:
+        tools.missing("node is not installed", "NODE")
+    return found
 
 
 def packages() -> None:
@@ -39,10 +35,7 @@ def packages() -> None:
         return
     install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
     if subprocess.run(install, cwd=FOLDER, capture_output=True, timeout=600).returncode:
-        missing = "npm could not install what clients/ts/package.json pins"
-        if os.environ.get("NEEDS_NODE") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        tools.missing("npm could not install what clients/ts/package.json pins", "NODE")
 
 
 def run(*arguments: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
-from tests import live
+from tests import live, tools
 
 PROJECT = "larnn-test"
 STAND_INS = {"nginx:stable": "nginx:1.26"}
@@ -20,7 +18,7 @@ STAND_INS = {"nginx:stable": "nginx:1.26"}
 
 
 def need_engine() -> None:
-    """Skip where no Docker engine answers, unless NEEDS_DOCKER=1."""
+    """Skip where no Docker engine answers, or fail."""
     if shutil.which("docker") is None:
         reason = "docker is not installed"
     elif subprocess.run(["docker", "info"], capture_output=True).returncode:
@@ -29,9 +27,7 @@ def need_engine() -> None:
         reason = "docker has no compose command"
     else:
         return
-    if os.environ.get("NEEDS_DOCKER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    tools.missing(reason, "DOCKER")
 
 
 def docker(*arguments: str, timeout: float = 120, check: bool = True) -> str:

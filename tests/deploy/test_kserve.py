@@ -52,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Process]:
 def test_the_probe_waits_for_as_long_as_a_load_may_take() -> None:
     probe = CONTAINER["startupProbe"]
     own = {each["name"]: each["value"] for each in CONTAINER["env"]}
-    assert probe["periodSeconds"] * probe["failureThreshold"] == int(own["LARNN_LOAD_TIMEOUT"])
+    assert probe["periodSeconds"] * probe["failureThreshold"] > int(own["LARNN_LOAD_TIMEOUT"])
 
 
 def test_a_version_is_served_by_the_name_of_its_service(served: live.Process) -> None:

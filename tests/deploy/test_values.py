@@ -54,6 +54,14 @@ def scalars(value: Any) -> Iterator[str]:
         yield str(value)
 
 
+def service_of(text: str) -> dict[str, Any]:
+    """The service's container."""
+    [deployment] = [each for each in helm.objects(text) if each["kind"] == "Deployment"]
+    container: dict[str, Any]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    return container
+
+
 def test_every_value_reaches_the_manifests(whole: str) -> None:
     rendered, default = whole + every(**ELSE), helm.template()
     for path, usual, value in paths():
@@ -72,8 +80,7 @@ def test_every_value_reaches_the_manifests(whole: str) -> None:
 def test_all_at_once_fit_kubernetes_and_the_service(whole: str) -> None:
     for each in helm.objects(whole):
         fits_its_schema(each)
-    [deployment] = [each for each in helm.objects(whole) if each["kind"] == "Deployment"]
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container = service_of(whole)
     own = [each for each in container["env"] if each["name"].startswith("LARNN_")]
     settings = {each["name"]: each.get("value") for each in own}
     assert len(settings) == len(own), "each once"
@@ -100,13 +107,20 @@ def test_where_nobody_may_read_the_metrics_the_policy_opens_them_to_nobody(reade
     assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [[{"port": "http"}]]
 
 
-def test_a_pod_is_not_started_again_while_it_may_still_load() -> None:
-    objects = helm.objects(helm.template("--set", "startup.seconds=900"))
-    [pod] = [each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment"]
-    [container] = pod["containers"]
+@pytest.mark.parametrize("source", ["", "s3://own/models"])
+@pytest.mark.parametrize("given", ["startup.load=900", "startup.fetch=900"])
+def test_a_pod_is_not_started_again_while_it_may_still_fetch_and_load(
+    source: str, given: str
+) -> None:
+    container = service_of(helm.template("--set", f"{given},models.source={source}"))
     probe = container["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] == 900
-    assert {"name": "LARNN_LOAD_TIMEOUT", "value": "900"} in container["env"]
+    seconds = [
+        int(each["value"])
+        for each in container["env"]
+        if each["name"] in ("LARNN_FETCH_TIMEOUT", "LARNN_LOAD_TIMEOUT")
+    ]
+    assert len(seconds) == (2 if source else 1)
+    assert 0 < probe["periodSeconds"] * probe["failureThreshold"] - sum(seconds) < 60
 
 
 def test_without_a_delay_nothing_sleeps() -> None:
@@ -127,12 +141,26 @@ def test_without_a_delay_nothing_sleeps() -> None:
         ("replicaCount=3", "replicaCount"),
         ('settings.PORT="80"', "give the value port,"),
         ('settings.DRAIN_TIMEOUT="60"', "give the value drain.timeout,"),
+        ('settings.FETCH_TIMEOUT="60"', "give the value startup.fetch,"),
+        ('settings.LARNN_HOST="::"', "without LARNN_: LARNN_HOST"),
         ('env=[{"name": "LARNN_DRAIN_DELAY", "value": "9"}]', "give the value drain.delay,"),
+        ('env=[{"name": "larnn_port", "value": "80"}]', "give the value port,"),
+        ('env=[{"name": "LARNN_TLS_CERT", "value": "/x"}]', "give the value settings.TLS_CERT,"),
+        ('env=[{"name": "LARNN_SECRET", "valueFrom": {}}]', "give the value settings.SECRET,"),
+        ('env=[{"value": "x"}]', "env/0"),
+        ('secret=""', "secret"),
+        ('rollout.maxSurge="0%"', "no pod could ever be replaced"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: str, said: str) -> None:
     with pytest.raises(AssertionError, match=re.escape(said)):
         helm.template("--set-json", wrong)
+
+
+@pytest.mark.parametrize("name", ["MODEL", "PORT", "TLS_CERT", "OTEL_LARNN_PORT"])
+def test_a_variable_that_is_no_setting_may_have_any_name(name: str) -> None:
+    own = {"name": name, "value": "own"}
+    assert own in service_of(helm.template("--set-json", json.dumps({"env": [own]})))["env"]
 
 
 def test_the_schema_knows_every_value() -> None:

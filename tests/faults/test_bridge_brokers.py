@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,11 @@ from larnn_cli.bridge.counts import Counts
 from larnn_cli.bridge.description import Bridge, Payload
 from larnn_client import AsyncClient
 from larnn_export.data import DataError
+from tests import tools
 from tests.faults.bridge import mosquitto, tansu
 
 SOON = 20.0
 """Seconds in which a bridge ends whose broker is away: its own bounds are less."""
-
-
-def needs(kind: str, program: Path | str | None, variable: str) -> None:
-    """Skip, or fail where the broker is required."""
-    if program is None and os.environ.get(variable) != "1":
-        pytest.skip(f"no broker of {kind} is installed; {variable}=required fails instead")
 
 
 @contextlib.asynccontextmanager
@@ -75,7 +69,8 @@ async def too_large(where: dict[str, Any]) -> None:
 async def test_groups_of_kafka_do_not_mix_and_a_rebalance_ends_none(
     toy_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    needs("kafka", tansu.program(), "NEEDS_KAFKA")
+    if tansu.program() is None:
+        tools.missing("no broker of Kafka is installed", "KAFKA")
     caplog.set_level("INFO", "larnn.bridge")
     from larnn_cli.bridge.kafka import KafkaBridge
 
@@ -115,7 +110,8 @@ async def test_groups_of_kafka_do_not_mix_and_a_rebalance_ends_none(
 async def test_qos_0_is_kept_and_a_bridge_of_mqtt_ends_where_the_broker_has(
     toy_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    needs("mqtt", mosquitto.program(), "NEEDS_MOSQUITTO")
+    if mosquitto.program() is None:
+        tools.missing("no broker of MQTT is installed", "MOSQUITTO")
     caplog.set_level("INFO", "larnn.bridge")
     from paho.mqtt.client import Client
     from paho.mqtt.enums import CallbackAPIVersion

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,16 @@ from larnn_export.networks import RecurrentClassifier
 from larnn_export.publish import contract_of
 from larnn_service import native as native_library
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, NEXT_ROWS, ROWS
+from tests import tools
 from tests.networks import Array, State
 
 
 def need_kernels() -> str:
-    """The library, or skip: unless NEEDS_KERNELS=1."""
+    """The library. Skips, or fails, without it."""
     library = native_library.library()
-    if library is not None:
-        return library
-    reason = "larnn-kernels is not installed: make kernels"
-    if os.environ.get("NEEDS_KERNELS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if library is None:
+        tools.missing("larnn-kernels is not installed: make kernels", "KERNELS")
+    return library
 
 
 def levels_here() -> list[str]:

@@ -4,7 +4,6 @@ instructions counted."""
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from larnn_service import native as native_library
-from tests import live
+from tests import live, tools
 
 COUNTS = live.ROOT / "kernels" / "tests" / "instructions.json"
 TOLERANCE = 0.10
@@ -22,10 +21,9 @@ TOLERANCE = 0.10
 
 
 def build(folder: Path, *options: str) -> Path:
-    """The exercise, or skip where there is no compiler: unless NEEDS_KERNELS=1."""
+    """The exercise. Skips, or fails, where there is no compiler."""
     if shutil.which("cmake") is None or shutil.which("c++") is None:
-        reason = "cmake and a C++ compiler build the exercise"
-        (pytest.fail if os.environ.get("NEEDS_KERNELS") == "1" else pytest.skip)(reason)
+        tools.missing("cmake and a C++ compiler build the exercise", "KERNELS")
     command = ["cmake", "-S", str(live.ROOT / "kernels"), "-B", str(folder), "-DLARNN_EXERCISE=ON"]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", str(folder), "-j2"], check=True, stdout=subprocess.DEVNULL)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 
+from larnn_service.signals import wait_for
 from tests.live import PACKAGES
 
 SIGNALS = 2_000
@@ -44,3 +49,32 @@ def test_a_signal_that_comes_while_the_last_is_acted_on_is_heard() -> None:
             assert child.wait(60) == 0
         finally:
             child.kill()
+
+
+class SignalledOnceAwaited(Future[int]):
+    """A signal comes and it is done, in another thread, as soon as somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.Thread(target=self._end)
+
+    def _end(self) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        self.set_result(1)
+
+    def add_done_callback(self, fn: Callable[[Future[int]], object]) -> None:
+        super().add_done_callback(fn)
+        self.thread.start()
+
+
+async def test_an_event_loop_hears_of_a_signal_that_came_while_it_waited() -> None:
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, heard.set)
+    ended = SignalledOnceAwaited()
+    try:
+        assert wait_for(ended) == 1
+        ended.thread.join()
+        await asyncio.wait_for(heard.wait(), 60)
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,3 +171,38 @@ def test_sighup_follows_the_folder(own_models: Path) -> None:
                 break
         answer = httpx.post(f"{service.url}/classify", json=WINDOW, timeout=60)
         assert answer.json()["version"] == 2
+
+
+LOADING = """
+import logging, os, signal, sys
+from pathlib import Path
+from larnn_service.process.server import prepare
+from larnn_service.process.startup import read_settings, refusals
+from tests import toy
+
+class HangUp(logging.Handler):
+    def emit(self, record=None):
+        if record is None or "toy/1 on" in record.getMessage():
+            toy.publish(Path(os.environ["LARNN_MODELS"]), version=2)
+            signal.raise_signal(signal.SIGHUP)
+
+with refusals():
+    settings = read_settings([])
+    if sys.argv[1] == "loading":
+        logging.getLogger("larnn_service.app").addHandler(HangUp())
+    server = prepare(settings)
+    if sys.argv[1] == "loaded":
+        HangUp().emit()
+    server.run()
+"""
+
+
+@pytest.mark.parametrize("when", ["loading", "loaded"])
+def test_sighup_after_the_folder_was_read_is_remembered(own_models: Path, when: str) -> None:
+    command = [sys.executable, "-c", LOADING, when]
+    packages = {"PYTHONPATH": os.pathsep.join(live.PACKAGES)}
+    own = live.environment(models=own_models, model="toy", port=0)
+    with live.started(command, os.environ | packages | own, live.ROOT) as service:
+        assert service.popen.stderr is not None
+        lines = itertools.chain(service.log, service.popen.stderr)
+        assert any("toy/2 serves" in line for line in lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import warnings
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from larnn_service.wire import json_numbers
 from larnn_service.wire.json_numbers import Numbers, read_numbers
+from tests import tools
 
 MOST = 3
 GOOD = (
@@ -25,10 +25,7 @@ GOOD = (
 )
 
 if read_numbers(GOOD[0], MOST) is None:
-    reason = "larnn-kernels is not installed, or is older than its reader of numbers"
-    if os.environ.get("NEEDS_KERNELS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason, allow_module_level=True)
+    tools.missing("larnn-kernels is not installed, or older than its reader of numbers", "KERNELS")
 
 numbers = st.one_of(
     st.floats(width=32, allow_nan=False, allow_infinity=False),

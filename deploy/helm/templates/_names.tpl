@@ -42,14 +42,28 @@ app.kubernetes.io/component: store
   "DRAIN_TIMEOUT" "drain.timeout" "DRAIN_DELAY" "drain.delay" "MODELS" "models.source"
   "MODELS_CACHE" "models.cacheSize" "MODEL" "models.default" "ROOT_PATH" "rootPath"
   "PROVIDER" "gpu.enabled" "OPERATORS" "operators" "ALLOWED_HOSTS" "allowedHosts"
-  "ALLOW_ANYONE" "allowAnyone" "LOAD_TIMEOUT" "startup.seconds" "API_KEYS" "secret" "STORE" "secret" }}
-{{- $given := keys .Values.settings }}
-{{- range .Values.env }}
-{{- $given = append $given (trimPrefix "LARNN_" .name) }}
+  "ALLOW_ANYONE" "allowAnyone" "FETCH_TIMEOUT" "startup.fetch" "LOAD_TIMEOUT" "startup.load"
+  "API_KEYS" "secret" "STORE" "secret" }}
+{{- range $name := keys .Values.settings }}
+{{- if hasPrefix "LARNN_" $name }}
+{{- fail (printf "settings are without LARNN_: %s" $name) }}
 {{- end }}
-{{- range $name := $given }}
 {{- with get $own $name }}
-{{- fail (printf "the chart writes LARNN_%s itself: give the value %s, and not settings or env" $name .) }}
+{{- fail (printf "the chart writes LARNN_%s itself: give the value %s, and not settings" $name .) }}
+{{- end }}
+{{- end }}
+{{- range .Values.env }}
+{{- $name := upper .name }}
+{{- if hasPrefix "LARNN_" $name }}
+{{- $name = trimPrefix "LARNN_" $name }}
+{{- $value := get $own $name | default (printf "settings.%s" $name) }}
+{{- fail (printf "env is for no settings: give the value %s, and not %s" $value .name) }}
+{{- end }}
+{{- end }}
+{{- with .Values.rollout }}
+{{- $none := list "0" "0%" }}
+{{- if and (has (toString .maxUnavailable) $none) (has (toString .maxSurge) $none) }}
+{{- fail "rollout.maxUnavailable and rollout.maxSurge are both 0: no pod could ever be replaced" }}
 {{- end }}
 {{- end }}
 {{- end }}

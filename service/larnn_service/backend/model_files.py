@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from larnn_service.contract import MANIFEST_FILE
-from larnn_service.errors import StartupError
+from larnn_service.errors import Passing, StartupError
 from larnn_service.tensors import File
 
 
@@ -50,7 +50,9 @@ class VersionFolder:
                 return file.read(status.st_size)
         except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError
             reason = error.strerror if isinstance(error, OSError) else "its links go in a circle"
-            raise StartupError(f"{path}: cannot be read ({reason})") from error
+            lasts = isinstance(error, RuntimeError | FileNotFoundError)
+            kind = StartupError if lasts else Passing
+            raise kind(f"{path}: cannot be read ({reason})") from error
 
 
 def _at_once(path: str, flags: int) -> int:

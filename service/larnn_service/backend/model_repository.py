@@ -18,7 +18,7 @@ from larnn_service.backend.onnx_backend import Graph, OnnxAttention, OnnxBackend
 from larnn_service.backend.sources.source import Refused
 from larnn_service.backend.tokenizer import SentencePieceTokenizer
 from larnn_service.contract import MANIFEST_FILE, ContractError, GraphFile, Manifest, Vocabulary
-from larnn_service.errors import StartupError
+from larnn_service.errors import Passing, StartupError
 from larnn_service.interfaces import Model, Tokenizer
 
 MAX_BYTES = 2**31
@@ -104,7 +104,7 @@ class Repository:
         try:
             return self._found()
         except OSError as error:
-            raise StartupError(f"{self.root}: cannot be read ({error.strerror})") from error
+            raise Passing(f"{self.root}: cannot be read ({error.strerror})") from error
 
     def _found(self) -> Places:
         """Raises StartupError where the setting of a name is for several models."""

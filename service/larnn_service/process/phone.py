@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,8 +44,8 @@ def main(arguments: list[str]) -> None:
             place = f"#key={key}"
         server = prepare(settings.model_copy(update=changes))
         listener = server.config.bind_socket()
-        listener.listen()  # who is early waits, and is not refused
-        show(f"https://{_in_address(host)}:{listener.getsockname()[1]}/{place}")
+        address = f"https://{_in_address(host)}:{listener.getsockname()[1]}/{place}"
+        server.when_ready = partial(show, address)
         server.run(sockets=[listener])
 
 

@@ -24,7 +24,7 @@ from larnn_service.process.aside import CONNECTIONS, Aside
 from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
 from larnn_service.process.memory import give_large_blocks_back
-from larnn_service.process.sockets import BACKLOG, bound
+from larnn_service.process.sockets import BACKLOG, bound, listen
 from larnn_service.settings import Settings
 from larnn_service.signals import wait_for
 from larnn_service.tasks import Tasks, do
@@ -87,7 +87,7 @@ class Server:
         self._settings = settings
         self._drain_timeout, self._drain_delay = settings.drain_timeout, settings.drain_delay
         self._tasks = Tasks()
-        self._stopping = self._ending = False
+        self._stopping = self._ending = self._reload_wanted = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._aside: Aside | None = None
         if own is not None and app.metrics_port is not None:
@@ -120,8 +120,7 @@ class Server:
         The main thread gives the event loop a thread of its own, so that a signal is heard whatever
         the loop does.
         """
-        for own in sockets or []:
-            own.listen(BACKLOG)
+        listen(sockets or [])
         if threading.current_thread() is not threading.main_thread():
             return self._serve(sockets)
         ended: Future[None] = Future()
@@ -129,7 +128,6 @@ class Server:
         thread = threading.Thread(target=do, args=[serve, ended], name="loop", daemon=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, self._reload)
         thread.start()
         wait_for(ended)
 
@@ -163,18 +161,21 @@ class Server:
         else:
             self._soon(self.stop)
 
+    def reload(self, *_: object) -> None:
+        """Of a signal: once it serves, take models and certificate as they are then."""
+        self._reload_wanted = True
+        if self._loop is not None:
+            self._soon(self._renew)
+
     async def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self._aside is not None:
             await self._aside.open(self.config.ssl)
         self.when_ready()
-
-    def _reload(self, *_: object) -> None:
-        if self._loop is not None:  # else it loads what is there anyway
-            self._soon(self._renew)
+        if self._reload_wanted:
+            self._renew()
 
     def _renew(self) -> None:
-        """The models of the folder, and the certificate, as they are now."""
         self._tasks.start(self.app.engine.control.reload())
         if self.config.ssl is not None:
             renew_certificate(self.config.ssl, self._settings)
@@ -213,7 +214,12 @@ def prepare(settings: Settings) -> Server:
     """The service of this process. Raises StartupError."""
     give_large_blocks_back()
     _raise_open_files()
+    early: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: early.append(number))
     server = Server(settings)
+    signal.signal(signal.SIGHUP, server.reload)
+    if early:
+        server.reload()
     _collect_seldom()
     return server
 

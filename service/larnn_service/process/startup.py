@@ -61,7 +61,7 @@ def refusals() -> Iterator[None]:
     """Says why the service does not start, and ends quietly on a signal."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, _end)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the folder's models have been loaded
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been loaded yet
     try:
         yield
     except (StartupError, ValidationError) as error:

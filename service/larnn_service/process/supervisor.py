@@ -42,8 +42,6 @@ class Parent:
         """By process id the worker's number."""
         self._starting: int | None = None
         self._listening: set[int] = set()
-        self._reload_late: set[int] = set()
-        """Those that were to reload before they could hear of it."""
         self._not_before, self._pause = 0.0, PAUSE
         self._open = self._served = self._ending = False
         self._status = 0
@@ -126,19 +124,16 @@ class Parent:
         elif number == LISTENS and sender in self._running:
             self._listens(sender)
         elif number == signal.SIGHUP:
-            self._reload_late = self._running.keys() - self._listening
-            self._tell(self._listening, signal.SIGHUP)
+            self._tell(self._running, signal.SIGHUP)
         elif number in ENDING:
             self._end()
         elif number == signal.SIGCHLD:
             self._reap()
 
     def _listens(self, worker: int) -> None:
-        """A worker has begun to listen. If it started during a reload, it reloads now."""
+        """A worker has begun to listen."""
         self._listening.add(worker)
         self._served, self._pause = True, PAUSE
-        if worker in self._reload_late:
-            os.kill(worker, signal.SIGHUP)
         if len(self._listening) == self._workers:
             logger.info("%d processes running on %s", self._workers, self._address)
 

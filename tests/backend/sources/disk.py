@@ -37,3 +37,10 @@ class Disk:
 def versions(cache: Cache) -> list[str]:
     """Those that its folder has."""
     return sorted(str(path.relative_to(cache.root)) for path in cache.root.glob("[!.]*/*"))
+
+
+def leave(*caches: Cache) -> None:
+    """As if the processes that have them had ended."""
+    for cache in caches:
+        assert cache.user is not None
+        cache.user.leave()

@@ -16,7 +16,7 @@ from larnn_service.backend.sources.factory import open_cache
 from larnn_service.errors import StartupError
 from tests import carried, tools, toy
 from tests.backend.sources.conftest import Folder
-from tests.backend.sources.disk import Disk, versions
+from tests.backend.sources.disk import Disk, leave, versions
 
 LARGEST = 2**20
 
@@ -34,6 +34,9 @@ def test_a_bucket_fills_a_folder(there: Folder, tmp_path: Path) -> None:
     for name in ("model.json", "model.onnx"):
         there.remove(f"toy/1/{name}")
     assert not cache.refresh() and versions(cache) == ["toy/1", "toy/2"]
+    again = open_cache(there.address, tmp_path / "cache", LARGEST)
+    assert not again.refresh(first=True) and versions(again) == ["toy/1", "toy/2"]
+    leave(cache, again)
     again = open_cache(there.address, tmp_path / "cache", LARGEST)
     assert not again.refresh(first=True) and versions(again) == ["toy/2"]
 

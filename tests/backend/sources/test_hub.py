@@ -94,7 +94,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Reposi
 
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, Any]:
-    return {"models": "hf://owner/name", "models_cache": tmp_path / "cache", "drain_timeout": 1}
+    return {"models": "hf://owner/name", "models_cache": tmp_path / "cache"}
 
 
 def test_a_repository_of_the_hub_is_served(

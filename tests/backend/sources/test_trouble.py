@@ -16,7 +16,7 @@ from larnn_service.backend.sources.cache import Cache
 from larnn_service.backend.sources.source import Found
 from larnn_service.errors import StartupError
 from tests import toy
-from tests.backend.sources.disk import Disk, versions
+from tests.backend.sources.disk import Disk, leave, versions
 
 LARGEST = 2**20
 
@@ -130,8 +130,9 @@ def test_who_waits_for_the_lock_has_it_next(
         thread = threading.Thread(target=cache.refresh)
         thread.start()
         assert waits.wait(60)
+        toy.publish(source.root, version=2)
     thread.join()
-    assert versions(cache) == ["toy/1"]
+    assert versions(cache) == ["toy/1", "toy/2"], "as the source is once it has the lock"
 
 
 def test_after_its_time_it_begins_no_file(source: Disk, tmp_path: Path) -> None:
@@ -139,6 +140,40 @@ def test_after_its_time_it_begins_no_file(source: Disk, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", source, "disk", LARGEST, within=0)
     assert {"LARNN_FETCH_TIMEOUT" in why for why in cache.refresh().values()} == {True}
     assert source.fetched == [] and versions(cache) == []
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "gone"])
+def test_a_file_that_is_damaged_here_is_fetched_again(
+    source: Disk, cache: Cache, damage: str
+) -> None:
+    cache.refresh()
+    toy.publish(source.root, version=2)
+    file = cache.root / "toy/1/model.onnx"
+    if damage == "cut":
+        cut(file.parent, file.name)
+    elif damage == "emptied":
+        file.write_bytes(b"")
+    else:
+        file.unlink()
+    assert cache.refresh() == {} and load_model(file.parent, "cpu").manifest.version == 1
+    source.fetched.clear()
+    assert cache.refresh() == {} and source.fetched == []
+
+
+def test_what_the_source_has_no_more_goes_at_the_next_start_that_nobody_is_beside(
+    source: Disk, cache: Cache
+) -> None:
+    toy.publish(source.root, version=2)
+    cache.refresh(first=True)
+    shutil.rmtree(source.root / "toy/1")
+    beside = Cache(cache.root, source, "disk", LARGEST)
+    assert beside.refresh(first=True) == {} and versions(cache) == ["toy/1", "toy/2"]
+    leave(cache, beside)
+    late = Cache(cache.root, source, "disk", LARGEST, within=0)
+    assert late.refresh(first=True) == {} and versions(late) == ["toy/1", "toy/2"]
+    leave(late)
+    last = Cache(cache.root, source, "disk", LARGEST)
+    assert last.refresh(first=True) == {} and versions(last) == ["toy/2"]
 
 
 def not_a_folder(root: Path) -> None:

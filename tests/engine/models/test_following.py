@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from larnn_service.backend import layout, model_repository
+from larnn_service.backend.model_repository import Repository
 from larnn_service.backend.sources.source import Refused
 from larnn_service.engine.engine import Engine
-from larnn_service.errors import BadModel, Internal, StartupError
+from larnn_service.errors import BadModel, Internal, Passing, StartupError
+from larnn_service.interfaces import Model
 from tests import toy
 from tests.backend.test_model_repository import resign
 from tests.versions import Replica, another_graph, entry, states
@@ -123,6 +126,64 @@ async def test_what_cannot_be_loaded_now_is_replaced_by_nothing_older(
     for change in (engine.control.follow, engine.control.reload):
         await change()
         assert await states(engine) == {("toy", 1): "available", ("toy", 2): "serving"}
+
+
+@pytest.mark.parametrize("what", ["damaged", "gone", "once refused by its source"])
+async def test_a_poll_answers_with_nothing_older(
+    replica: Replica, tmp_path: Path, what: str
+) -> None:
+    """Whatever has become of the newer one, and whatever is done to the older."""
+    two, refused = toy.publish(tmp_path, version=2), Refused()
+    engine = replica(refresh=lambda: dict(refused))
+    if what == "damaged":
+        (two / "model.onnx").write_bytes(b"damaged")
+    elif what == "gone":
+        two.rename(tmp_path / ".gone")
+    else:
+        refused["toy", 2] = "both are toy/2"
+    await engine.control.follow()
+    refused.clear()
+    os.utime(tmp_path / "toy/1/model.json", (1, 1))
+    await engine.control.follow()
+    assert engine.model("toy").manifest.version == 2
+    if what == "gone":
+        await engine.control.reload()
+        assert engine.model("toy").manifest.version == 1, "as the operator wants it"
+
+
+async def test_a_source_that_has_a_version_again_is_heard(replica: Replica, tmp_path: Path) -> None:
+    refused = {("toy", 1): "both are toy/1"}
+    engine = replica(refresh=lambda: dict(refused))
+    for why in ("both are toy/1", "three are", ""):
+        refused.update({("toy", 1): why} if why else {})
+        if not why:
+            refused.clear()
+        await engine.control.follow()
+        assert (await entry(engine, 1)).reason == why
+
+
+@pytest.mark.parametrize("error", [Passing("an I/O error"), MemoryError(), RuntimeError("odd")])
+async def test_what_fails_for_the_moment_is_tried_again_and_keeps_nothing_else_away(
+    replica: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def load(repository: Repository, name: str, version: int) -> Model:
+        if (name, version) == ("toy", 3):
+            raise error
+        return whole(repository, name, version)
+
+    engine, whole = replica(), Repository.load
+    for version in (2, 3):
+        toy.publish(tmp_path, version=version)
+    toy.publish(tmp_path, "zebra")
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "load", load)
+        for _ in range(2):
+            await engine.control.follow()
+            assert engine.model("toy").manifest.version == 2
+            assert engine.model("zebra").manifest.version == 1
+    await engine.control.follow()
+    assert engine.model("toy").manifest.version == 3
+    assert loads(engine, "zebra") == {"loaded": 1}
 
 
 async def test_a_version_that_conflicts_is_tried_until_its_streams_have_gone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,6 +29,9 @@ from tests.awaited import classify
 from tests.backend import test_external_data as external
 from tests.backend.test_model_repository import resign
 from tests.versions import WINDOW, SharedStore, advance, entry, states
+
+SOON = 0.05
+"""Seconds after which what hangs is given up; all else has time."""
 
 
 class SlowDisk(Repository):
@@ -60,9 +64,30 @@ def disk(own_models: Path) -> Iterator[SlowDisk]:
     yield disk
     for gate in [disk.folder, disk.source, *disk.hang.values()]:
         gate.set()
+    join()
+
+
+def join() -> None:
+    """Whatever was left behind has ended."""
     for thread in threading.enumerate():
         if thread.name == load_threads.NAME:
             thread.join()
+
+
+@contextlib.contextmanager
+def given_up(threads: LoadThreads, disk: SlowDisk, after: str) -> Iterator[None]:
+    """What comes after the disk was asked this is given up soon."""
+    ask = getattr(disk, after)
+
+    def asked(*arguments: str) -> object:
+        found: object = ask(*arguments)
+        threads.within = SOON
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, after, asked)
+        yield
+    threads.within = 60
 
 
 @pytest.fixture
@@ -71,12 +96,12 @@ def engine_on() -> Iterator[Callable[..., Engine]]:
 
     def engine(
         repository: Repository,
-        within: float,
+        threads: LoadThreads | None = None,
         store: SharedStore | None = None,
         fetch_within: float = 60,
     ) -> Engine:
         fetching = LoadThreads(fetch_within, "LARNN_FETCH_TIMEOUT")
-        models = at_start(repository, "toy", 1, LoadThreads(within), fetching)
+        models = at_start(repository, "toy", 1, threads or LoadThreads(60), fetching)
         ids = StreamIds("of all")
         streams = Streams(store or SharedStore(), ids, models, Places(10), idle_timeout=60)
         engines.append(Engine(models, streams, Settings(concurrency=1)))
@@ -90,18 +115,38 @@ def engine_on() -> Iterator[Callable[..., Engine]]:
 async def test_a_load_that_hangs_is_given_up_and_harms_nobody(
     disk: SlowDisk, own_models: Path, engine_on: Callable[..., Engine]
 ) -> None:
-    engine = engine_on(disk, 0.5)
+    threads = LoadThreads(60)
+    engine = engine_on(disk, threads)
     toy.publish(own_models, version=2)
     disk.hang["toy", 2] = threading.Event()
-    load = asyncio.create_task(engine.control.load("toy"))
-    while not load.done():
-        [logits] = await classify(engine, engine.model("toy"), [WINDOW])
-        assert logits.tolist() == [3, 3, 3]
+    with given_up(threads, disk, "stamps"):
+        load = asyncio.create_task(engine.control.load("toy"))
+        while not load.done():
+            [logits] = await classify(engine, engine.model("toy"), [WINDOW])
+            assert logits.tolist() == [3, 3, 3]
     with pytest.raises(BadModel, match="loading toy/2 took longer than LARNN_LOAD_TIMEOUT"):
         await load
     assert (await entry(engine, 2)).state == "refused"
     disk.hang["toy", 2].set()
     assert (await engine.control.load("toy")).manifest.version == 2
+
+
+async def test_a_poll_tries_what_hung_again_once_it_has_ended(
+    disk: SlowDisk, own_models: Path, engine_on: Callable[..., Engine]
+) -> None:
+    threads = LoadThreads(60)
+    engine = engine_on(disk, threads)
+    toy.publish(own_models, version=2)
+    gate = disk.hang["toy", 2] = threading.Event()
+    with given_up(threads, disk, "stamps"):
+        await engine.control.follow()
+    for _ in range(2 * load_threads.LEFT_BEHIND):
+        await engine.control.follow()
+    assert [one.state for one in await engine.control.index()] == ["serving", "refused"]
+    gate.set()
+    join()
+    await engine.control.follow()
+    assert engine.model("toy").manifest.version == 2
 
 
 async def test_a_stream_resumes_beside_a_load_that_hangs(
@@ -110,13 +155,13 @@ async def test_a_stream_resumes_beside_a_load_that_hangs(
     """Whether its version runs or not."""
     store = SharedStore()
     toy.publish(own_models, version=2)
-    engine = engine_on(disk, 60, store)
+    engine = engine_on(disk, store=store)
     streams = []
     for version in (1, 2):
         model = await engine.control.load("toy", version)
         streams.append(await engine.open(model))
         await advance(engine, streams[-1], 0)
-    other = engine_on(disk, 60, store)
+    other = engine_on(disk, store=store)
     toy.publish(own_models, version=3)
     disk.hang["toy", 3] = threading.Event()
     load = asyncio.create_task(other.control.load("toy"))
@@ -131,14 +176,17 @@ async def test_a_stream_whose_version_hangs_may_come_again(
     disk: SlowDisk, own_models: Path, engine_on: Callable[..., Engine]
 ) -> None:
     store = SharedStore()
-    engine = engine_on(disk, 60, store)
+    engine = engine_on(disk, store=store)
     stream = await engine.open(engine.model("toy"))
     await advance(engine, stream, 0)
     toy.publish(own_models, version=2)
-    other = engine_on(disk, 0.5, store)
+    threads = LoadThreads(60)
+    other = engine_on(disk, threads, store)
     disk.hang["toy", 1] = threading.Event()
+    threads.within = SOON
     with pytest.raises(Full, match="loading toy/1 took longer"):
         await other.resume(stream.id)
+    threads.within = 60
     disk.hang["toy", 1].set()
     assert await advance(other, await other.resume(stream.id), 3) == [6, 6, 6]
 
@@ -146,14 +194,17 @@ async def test_a_stream_whose_version_hangs_may_come_again(
 async def test_a_folder_that_hangs_is_told_and_what_runs_goes_on(
     disk: SlowDisk, engine_on: Callable[..., Engine]
 ) -> None:
-    engine = engine_on(disk, 0.05)
+    threads = LoadThreads(60)
+    engine = engine_on(disk, threads)
     disk.folder.clear()
+    threads.within = SOON
     for ask in (engine.control.index, partial(engine.control.load, "toy")):
         with pytest.raises(Full, match="the models folder took longer"):
             await ask()
     await engine.control.reload()
     [logits] = await classify(engine, engine.model("toy"), [WINDOW])
     assert logits.tolist() == [3, 3, 3]
+    threads.within = 60
     disk.folder.set()
     assert await states(engine) == {("toy", 1): "serving"}
 
@@ -164,7 +215,7 @@ async def test_a_source_that_hangs_keeps_nothing_else_from_being_loaded(
     engine_on: Callable[..., Engine],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    engine = engine_on(disk, 60, fetch_within=0.05)
+    engine = engine_on(disk, fetch_within=SOON)
     toy.publish(own_models, version=2)
     disk.source.clear()
     with pytest.raises(BadModel, match="fetching models took longer than LARNN_FETCH_TIMEOUT"):
@@ -176,17 +227,19 @@ async def test_a_source_that_hangs_keeps_nothing_else_from_being_loaded(
 
 def test_at_start_what_hangs_is_told(disk: SlowDisk) -> None:
     disk.hang["toy", 1] = threading.Event()
-    with pytest.raises(StartupError, match="loading toy/1 took longer than LARNN_LOAD_TIMEOUT"):
-        at_start(disk, "toy", 1, LoadThreads(0.05))
+    late = pytest.raises(StartupError, match="loading toy/1 took longer than LARNN_LOAD_TIMEOUT")
+    threads = LoadThreads(60)
+    with given_up(threads, disk, "versions"), late:
+        at_start(disk, "toy", 1, threads)
     disk.folder.clear()
     with pytest.raises(StartupError, match="the models folder took longer"):
-        at_start(disk, "toy", 1, LoadThreads(0.05))
+        at_start(disk, "toy", 1, LoadThreads(SOON))
 
 
 async def test_an_endless_first_run_is_refused_and_the_others_serve(
     own_models: Path, engine_on: Callable[..., Engine]
 ) -> None:
-    engine = engine_on(Repository(own_models, "cpu", run_within=0.1), 60)
+    engine = engine_on(Repository(own_models, "cpu", run_within=0.1))
     endless.publish(own_models, version=2)
     for _ in range(2 * load_threads.LEFT_BEHIND):
         with pytest.raises(BadModel, match="its first run failed: .*terminate"):
@@ -200,7 +253,7 @@ async def test_a_served_run_that_never_ends_gives_its_place_back(
 ) -> None:
     """There is one."""
     endless.publish(own_models, version=2, always=False)
-    engine = engine_on(Repository(own_models, "cpu", run_within=0.1), 60)
+    engine = engine_on(Repository(own_models, "cpu", run_within=0.1))
     model = engine.model("toy")
     for _ in range(2):
         with pytest.raises(Exception, match="the service failed to run this"):
@@ -213,7 +266,7 @@ async def test_changed_weights_beside_the_same_graph_conflict(
     tmp_path: Path, engine_on: Callable[..., Engine]
 ) -> None:
     folder = external.publish(tmp_path)
-    engine = engine_on(Repository(tmp_path, "cpu"), 60)
+    engine = engine_on(Repository(tmp_path, "cpu"))
     (folder / external.NAME).write_bytes(external.OTHERS)
     with pytest.raises(BadModel, match="its SHA-256"):
         await engine.control.load("toy")

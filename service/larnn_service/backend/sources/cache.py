@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from larnn_service.backend.layout import Key, by_name
 from larnn_service.backend.sources.fetch import Fetch, Marks, NotWhole
-from larnn_service.backend.sources.lock import alone
+from larnn_service.backend.sources.lock import User, alone
 from larnn_service.backend.sources.source import Found, Refused, Source, said
 from larnn_service.contract import MANIFEST_FILE
 from larnn_service.errors import StartupError
@@ -22,11 +22,12 @@ from larnn_service.errors import StartupError
 logger = logging.getLogger(__name__)
 
 _MARKS = ".marks.json"
-"""In a version's folder: the place that it is from, and what the source said of each file."""
+"""In a version's folder: the place that it is from, what the source said of each file, and their
+sizes here."""
 _BEGUN = ".fetch-"
 """What the name of a folder begins with, while versions are fetched into it."""
 _Had = dict[Key, tuple[str, Marks]]
-"""What that file says, of each version that is there."""
+"""The place and the marks of each version that is there; of one that is not whole any more none."""
 
 
 @dataclass
@@ -58,22 +59,27 @@ class Cache:
         self._max_bytes, self._within = max_bytes, within
         self._seen: dict[PurePosixPath, _Seen] = {}
         self._refused: Refused = {}
+        self.user: User | None = None
+        """Since the first refresh."""
 
     def refresh(self, first: bool = False) -> Refused:
         """Fetch what the source has and the folder has not. What could not be had, and why: it
         keeps no other version away, and what is not whole is fetched again when it has changed.
 
-        Versions that the source has no more stay while streams may rest on them, until the next
-        start, which is the `first`. Raises StartupError where the source does not answer, or has no
-        model, and where the folder cannot be used.
+        Versions that the source has no more stay while streams may rest on them: until the next
+        start, which is the `first`, that finds no other user of the folder. Raises StartupError
+        where the source does not answer, or has no model, and where the folder cannot be used.
         """
         until = time.monotonic() + self._within
-        fetches = self._listed(until)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            self.user = self.user or User(self.root)
             with alone(self.root, until):
+                fetches = self._listed(until)
                 self._tidy()
-                refused = self._take(fetches, first)
+                gone, refused = self._take(fetches)
+                if first and not refused:
+                    self._remove(gone, self.user, until)
         except OSError as error:
             raise StartupError(f"LARNN_MODELS_CACHE, {self.root}: {said(error)}") from error
         for key, why in refused.items():
@@ -104,7 +110,14 @@ class Cache:
         for left in self.root.glob(f"{_BEGUN}*/"):
             shutil.rmtree(left)
 
-    def _take(self, fetches: list[Fetch], first: bool) -> Refused:
+    def _remove(self, gone: set[Key], user: User, until: float) -> None:
+        """What the source has no more; not after the time, when others may serve it by now."""
+        with user.only() as only:
+            for key in gone if only and time.monotonic() < until else ():
+                shutil.rmtree(self._folder(key))
+
+    def _take(self, fetches: list[Fetch]) -> tuple[set[Key], Refused]:
+        """What the folder has and the source has not, and what could not be had."""
         marks = {fetch.place: fetch.marks for fetch in fetches}
         self._seen = {
             place: seen
@@ -129,9 +142,7 @@ class Cache:
                     refused[key] = f"LARNN_MODELS={self._address}: {both}: {why}"
                 elif why := self._fetch(fetch, key, folder):
                     refused[key] = self._said(fetch, why)
-        for gone in (had.keys() - places.keys()) if first and not refused else ():
-            shutil.rmtree(self._folder(gone))
-        return refused
+        return had.keys() - places.keys(), refused
 
     def _look(self, fetch: Fetch, folder: Path, had: _Had) -> tuple[Key, str]:
         """Which version is at this place, and why it is not to be had."""
@@ -157,7 +168,8 @@ class Cache:
         except StartupError as error:
             seen.fails(error)
             return seen.why
-        (folder / _MARKS).write_text(json.dumps([str(fetch.place), marks]))
+        sizes = {name: (folder / name).stat().st_size for name in marks}
+        (folder / _MARKS).write_text(json.dumps([str(fetch.place), marks, sizes]))
         place = self._folder(key)
         place.parent.mkdir(exist_ok=True)
         if place.exists():  # files that somebody reads stay readable
@@ -184,7 +196,9 @@ class Cache:
 
 def _marks(folder: Path) -> tuple[str, Marks]:
     try:
-        place, told = json.loads((folder / _MARKS).read_text())
+        place, told, sizes = json.loads((folder / _MARKS).read_text())
+        if any((folder / name).stat().st_size != size for name, size in sizes.items()):
+            return "", {}
         return place, {name: Found(*each) for name, each in told.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return "", {}

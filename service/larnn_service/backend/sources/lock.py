@@ -1,9 +1,11 @@
-"""One at a time works in a folder, whether process or thread."""
+"""One at a time works in a folder, whether process or thread; and who uses it."""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,3 +35,27 @@ def alone(folder: Path, until: float) -> Iterator[None]:
                     ) from None
                 time.sleep(PAUSE)
         yield
+
+
+class User:
+    """One of those who use a folder, from now until it is gone, or killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(folder / ".users", os.O_RDWR | os.O_CREAT, 0o644)
+        self.leave = weakref.finalize(self, os.close, self._file)
+        """Use it no more."""
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    @contextmanager
+    def only(self) -> Iterator[bool]:
+        """Whether it is the only one; then nobody else becomes one meanwhile. Within `alone`."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            only = False
+        else:
+            only = True
+        try:
+            yield only
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_SH)  # a try may have lost it

@@ -61,7 +61,9 @@ class ModelControl:
         self._streams = streams
         self._changing = asyncio.Lock()
         self._refused: dict[Key, str] = {}
+        """What failed as it was last loaded, and why."""
         self._unfetched: Refused = {}
+        """What the source could not give when it was last asked, and why."""
         self._followed = models.stamps
         """The versions that the folder has had, as they were when they were last looked at."""
 
@@ -111,14 +113,16 @@ class ModelControl:
         self._followed[found] = now[found]
         try:
             model = await self._models.read(*found)
-        except ServiceError as error:
-            if not isinstance(error, BadModel):  # it may go next time
-                del self._followed[found]
-            self._refuse(found, error.detail)
+        except BaseException as error:
+            if not (isinstance(error, BadModel) and error.lasting):  # it may go next time
+                self._followed.pop(found, None)
+            if isinstance(error, ServiceError):
+                self._refused[found] = error.detail
+                self._count(found, "refused")
             raise
         self._refused.pop(found, None)
         self._models.serve(model)
-        self._streams.metrics.loads.labels(found[0], "loaded").inc()
+        self._count(found, "loaded")
         self.release()
         logger.info("%s/%d serves on %s", *found, model.backend.provider)
         return model
@@ -139,18 +143,20 @@ class ModelControl:
         """
         if not (now := await self._look()):
             return logger.error("nothing is reloaded: the models folder has no version")
-        await self._take_newest(now, now.keys())
+        await self._take_newest(now, now.keys(), older=True)
         for name in self._models.keys() - {name for name, _ in now}:
             with contextlib.suppress(UnknownModel):  # somebody else has unloaded it
                 await self.unload(name)
 
     async def follow(self) -> None:
-        """Load what has come to the folder, or has changed there, since it was last followed.
+        """Load what has come to the folder, or has changed there, since it was last followed, and
+        what failed for the moment; what hangs is left to its end.
 
         What is gone stays: a listing may fail, and a version come back.
         """
         now = await self._look()
-        await self._take_newest(now, {key for key in now if now[key] != self._followed.get(key)})
+        changed = {key for key in now if now[key] != self._followed.get(key)}
+        await self._take_newest(now, {key for key in changed if not self._models.hangs(*key)})
 
     async def _look(self) -> dict[Key, Stamps]:
         """What the folder has, as its source is now; nothing where it cannot be read."""
@@ -164,11 +170,13 @@ class ModelControl:
             logger.error("the models are not looked at: %s", error.detail)
             return {}
 
-    async def _take_newest(self, now: Mapping[Key, Stamps], changed: Collection[Key]) -> None:
+    async def _take_newest(
+        self, now: Mapping[Key, Stamps], changed: Collection[Key], older: bool = False
+    ) -> None:
         """Of each model's versions that changed the highest that can be loaded, if no other one is
-        above it; what answers now is replaced by none that is older."""
-        self._followed.update({key: now[key] for key in changed})
+        above it. `older`: also one below what answers now, unless a higher one is refused."""
         for name in sorted({name for name, _ in changed}):
+            self._followed.update({key: now[key] for key in changed if key[0] == name})
             answering = self._models[name].manifest.version if name in self._models else 0
             refused = False
             for version in sorted((of for model, of in now if model == name), reverse=True):
@@ -177,6 +185,8 @@ class ModelControl:
                     continue
                 if found not in changed or (refused and version <= answering):
                     break
+                if version < answering and not older:
+                    break
                 try:
                     async with self._changing:
                         await self._take(found, now)
@@ -184,17 +194,19 @@ class ModelControl:
                 except ServiceError as error:
                     refused = True
                     logger.error("%s/%d is not loaded: %s", name, version, error.detail)
+                except Exception:
+                    refused = True
+                    logger.exception("%s/%d is not loaded", name, version)
 
     async def _refresh(self) -> None:
         """The folder as its source is now. Raises BadModel where that does not answer."""
         unfetched = await self._models.refresh()
-        for found in unfetched.items() - self._unfetched.items():
-            self._refuse(*found)
+        for found, _ in unfetched.items() - self._unfetched.items():
+            self._count(found, "refused")
         self._unfetched = unfetched
 
-    def _refuse(self, found: Key, why: str) -> None:
-        self._refused[found] = why
-        self._streams.metrics.loads.labels(found[0], "refused").inc()
+    def _count(self, found: Key, outcome: str) -> None:
+        self._streams.metrics.loads.labels(found[0], outcome).inc()
 
     async def migrate(self, name: str, version: int | None = None) -> int:
         """Move the model's streams, those of one version where named, to the one that answers.
@@ -269,7 +281,7 @@ class ModelControl:
         self, found: Key, running: Model | None, streams: int, on_disk: bool
     ) -> VersionState:
         name, version = found
-        reason = self._refused.get(found, "")
+        reason = self._unfetched.get(found) or self._refused.get(found, "")
         if running is None:
             state: State = "refused" if reason else "available"
         else:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from larnn_service.errors import StartupError
+from larnn_service.errors import Passing
 from larnn_service.signals import wait_for
 from larnn_service.tasks import do
 
@@ -26,7 +26,7 @@ LEFT_BEHIND = 4
 """Threads left behind that have not ended; more work is then refused."""
 
 
-class Late(StartupError):
+class Late(Passing):
     """It took too long, or is not even tried behind others that did."""
 
 
@@ -35,35 +35,40 @@ class LoadThreads:
 
     def __init__(self, within: float = math.inf, setting: str = "LARNN_LOAD_TIMEOUT") -> None:
         """Seconds for each piece of work, or infinitely many; `setting`: where they are from."""
-        self._within, self._setting = None if within == math.inf else within, setting
+        self.within, self._setting = None if within == math.inf else within, setting
         self._places = asyncio.Semaphore(AT_WORK)
-        self._left: list[threading.Thread] = []
+        self._left: dict[threading.Thread, str] = {}
+        """By the thread what it does."""
+
+    def hangs(self, what: str) -> bool:
+        """Whether such work was given up and has not ended."""
+        return any(left == what and thread.is_alive() for thread, left in self._left.items())
 
     def now(self, work: Callable[[], T], what: str) -> T:
         """What comes of the work; blocks. `what`: its name in an error. Raises Late."""
         thread, result = self._start(work, what)
         try:
-            return wait_for(result, self._within)
+            return wait_for(result, self.within)
         except TimeoutError:
-            self._left.append(thread)
+            self._left[thread] = what
             raise self._late(what) from None
 
     async def run(self, work: Callable[[], T], what: str) -> T:
         """The same, while the event loop goes on."""
         thread = None
         try:
-            async with asyncio.timeout(self._within), self._places:
+            async with asyncio.timeout(self.within), self._places:
                 thread, result = self._start(work, what)
                 return await asyncio.wrap_future(result)
         except (TimeoutError, asyncio.CancelledError) as error:
             if thread is not None:
-                self._left.append(thread)
+                self._left[thread] = what
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise self._late(what) from None
 
     def _start(self, work: Callable[[], T], what: str) -> tuple[threading.Thread, Future[T]]:
-        self._left = [thread for thread in self._left if thread.is_alive()]
+        self._left = {thread: left for thread, left in self._left.items() if thread.is_alive()}
         if len(self._left) >= LEFT_BEHIND:
             raise Late(
                 f"{what} is not tried: {len(self._left)} such threads took too long and have not "
@@ -76,4 +81,4 @@ class LoadThreads:
         return thread, result
 
     def _late(self, what: str) -> Late:
-        return Late(f"{what} took longer than {self._setting}, {self._within:g} s: given up")
+        return Late(f"{what} took longer than {self._setting}, {self.within:g} s: given up")

@@ -13,7 +13,7 @@ from larnn_service.backend.model_repository import Repository, Stamps
 from larnn_service.backend.sources.source import Refused
 from larnn_service.contract import GraphFile
 from larnn_service.engine.models.load_threads import Late, LoadThreads
-from larnn_service.errors import BadModel, Conflict, Full, StartupError, UnknownModel
+from larnn_service.errors import BadModel, Conflict, Full, Passing, StartupError, UnknownModel
 from larnn_service.interfaces import Model
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class Models(Mapping[str, Model]):
             try:
                 model = await self._load(name, version)
             except StartupError as error:
-                raise BadModel(str(error)) from error
+                raise BadModel(str(error), lasting=not isinstance(error, Passing)) from error
             running = self.loaded().get((name, version))
             if running is None:
                 return model
@@ -150,7 +150,11 @@ class Models(Mapping[str, Model]):
 
     async def _load(self, name: str, version: int) -> Model:
         load = partial(self._repository.load, name, version)
-        return await self._threads.run(load, f"loading {name}/{version}")
+        return await self._threads.run(load, _loading(name, version))
+
+    def hangs(self, name: str, version: int) -> bool:
+        """Whether a try to load it was given up and has not ended."""
+        return self._threads.hangs(_loading(name, version))
 
     def _reading(self, name: str, version: int) -> asyncio.Lock:
         """One at a time reads a version."""
@@ -188,6 +192,10 @@ def key(model: Model) -> Key:
     return model.manifest.name, model.manifest.version
 
 
+def _loading(name: str, version: int) -> str:
+    return f"loading {name}/{version}"
+
+
 def _graphs(model: Model) -> tuple[GraphFile, GraphFile | None]:
     return model.manifest.graph, model.manifest.attention
 
@@ -210,7 +218,7 @@ def at_start(
     stamps = threads.now(repository.stamps, what)
     default, newest = threads.now(lambda: _newest(repository, default, keep), what)
     serving = [
-        threads.now(partial(repository.load, name, version), f"{root}: loading {name}/{version}")
+        threads.now(partial(repository.load, name, version), f"{root}: {_loading(name, version)}")
         for name, version in newest
     ]
     return Models(
