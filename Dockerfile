@@ -13,14 +13,14 @@ FROM python:3.13-slim-trixie AS packages
 # cpu, or gpu: onnxruntime-gpu with its CUDA and cuDNN packages
 ARG PROVIDER=cpu
 # otel: what exporting to an OpenTelemetry collector needs; grpc: what LARNN_GRPC_PORT needs;
-# s3, hf, mlflow: what fetching models from there needs
+# s3, hf, mlflow: what fetching models from there needs; capture: what LARNN_CAPTURE needs
 ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /venv
 COPY pyproject.toml ./
 COPY constraints constraints
 RUN python constraints/needs.py service "$PROVIDER" $EXTRAS > needs.txt \
-    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -c constraints/sources.txt -r needs.txt
+    && pip --python /venv/bin/python install --no-cache-dir -c "constraints/$PROVIDER.txt" -c constraints/otel.txt -c constraints/grpc.txt -c constraints/sources.txt -c constraints/capture.txt -r needs.txt
 COPY --from=kernels /build/wheels wheels
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps wheels/*.whl
 WORKDIR /app

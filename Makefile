@@ -124,11 +124,11 @@ third-party: $(DEV_READY)
 	mv build/THIRD_PARTY.md THIRD_PARTY.md
 
 # A changed pin makes the environment anew; a second run installs nothing.
-$(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt sources.txt)
+$(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt $(PROVIDER).txt otel.txt grpc.txt sources.txt capture.txt)
 	$(PYTHON) constraints/needs.py service $(PROVIDER) $(EXTRAS) > /dev/null
 	$(PYTHON) -m venv --clear .venv
 	$(SERVICE) constraints/needs.py service $(PROVIDER) $(EXTRAS) > .venv/needs.txt
-	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc sources) -r .venv/needs.txt
+	$(SERVICE) -m pip install -q $(patsubst %,-c constraints/%.txt,$(PROVIDER) otel grpc sources capture) -r .venv/needs.txt
 	$(SERVICE) wheels/uplot.py
 	touch $@
 
@@ -137,7 +137,7 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefi
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt export.txt otel.txt phone.txt sources.txt dev.txt docs.txt release.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt capture.txt export.txt otel.txt phone.txt sources.txt dev.txt docs.txt release.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
 	$(DEV) constraints/needs.py larnn serve train dev docs release > .venv-dev/needs.txt

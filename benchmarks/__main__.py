@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmarks import (
+    capture,
     checkpoints,
     classify,
     graph,
@@ -27,6 +28,7 @@ from benchmarks.peers import install
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in (
+    capture.capture,
     classify.classify,
     graph.graph,
     ticks.ticks,

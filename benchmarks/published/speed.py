@@ -87,6 +87,12 @@ def _trees(record: Record) -> Iterable[Row]:
         yield row | {"verdict": verdict[row["met"]], "of": figure}
 
 
+def _capture(record: Record) -> Iterable[Row]:
+    low, high = record["of_nothing_spread"]
+    more = {"captured": f"{record['of_nothing']:.2f} ({low:.2f} to {high:.2f})"}
+    return (row | {"of_nothing": more.get(row["kind"], "1.00")} for row in record["rows"])
+
+
 def _loop(record: Record) -> Iterable[Row]:
     """Costs of a message: the median of the rounds, and their least and most."""
 
@@ -180,6 +186,11 @@ TABLES: dict[str, Renderer] = {
             row | {"more": "" if row["kind"] == "nothing" else f"{row['more_us']:+.0f}"}
             for row in record["rows"]
         ),
+    ),
+    "capture": specified(
+        "streams are | CPU µs a chunk | of nothing",
+        "{kind} | {cpu_us:.0f} | {of_nothing}",
+        _capture,
     ),
     "trees": specified(
         "message, connections | /CPU-s | p50 ms | p99 ms | client busy | ratio of | median (least "

@@ -53,6 +53,8 @@ BRIDGE = "From a broker's topics (MQTT, Kafka) through streams, and the answers 
 borrow(app, "bridge", "larnn_cli.bridge.command", None, BRIDGE, ASK)
 SCORE = "Run recordings in Parquet, here or on S3, and write the answers to Parquet."
 borrow(app, "score", "larnn_cli.score.command", None, SCORE, ASK)
+CAPTURE = "Forget a stream in the folder of what a service has captured."
+borrow(app, "capture", "larnn_cli.capture", None, CAPTURE, ASK)
 
 EXPORT = "larnn_export.__main__"
 for name, command, text in (

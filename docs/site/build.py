@@ -1,8 +1,8 @@
 """The documentation as a site: python docs/site/build.py
 
-Sphinx takes the pages as they are. They are put together with what they link to, in the places where
-they have it, so that every link between them is checked; then come the references, which are made of
-the code: HTTP of the service's OpenAPI document, Python and JavaScript of the docstrings.
+Sphinx takes the pages as they are. They are put together with what they link to, in the places
+where they have it, so that every link between them is checked. Then come the references, which are
+made of the code: HTTP of the service's OpenAPI document, Python and JavaScript of the docstrings.
 """
 
 import json
@@ -16,8 +16,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "build" / "site"
 SOURCE = SITE / "source"
-PAGES = ("*.md", "LICENSE", "NOTICE", "docs", "models/*/*/README.md", "models/**/*.png")
-PAGES += ("benchmarks/results", "examples/*.md", "kernels/*.md", "deploy/**/*.md")
+PAGES = (
+    *("*.md", "LICENSE", "NOTICE", "docs", "models/*/*/README.md", "models/**/*.png"),
+    *("benchmarks/results", "examples/*.md", "kernels/*.md", "deploy/**/*.md"),
+)
 """What is shown, and what it refers to."""
 MERMAID = "mermaid@11.6.0"
 """Draws the diagrams; of npm, and no part of the repository."""
@@ -31,9 +33,11 @@ TYPED = {
     "noEmit": True,
     "skipLibCheck": True,
 }
-OPTIONS = ("--readme", "none", "--hideGenerator", "--disableSources", "--excludeExternals")
-OPTIONS += ("--parametersFormat", "table", "--outputFileStrategy", "modules")
-OPTIONS += ("--plugin", "typedoc-plugin-markdown", "--logLevel", "Error")
+OPTIONS = (
+    *("--readme", "none", "--hideGenerator", "--disableSources", "--excludeExternals"),
+    *("--parametersFormat", "table", "--outputFileStrategy", "modules"),
+    *("--plugin", "typedoc-plugin-markdown", "--logLevel", "Error"),
+)
 
 
 def stage() -> None:
@@ -47,8 +51,6 @@ def stage() -> None:
                 shutil.copytree(path, place, ignore=shutil.ignore_patterns("site"))
             else:
                 shutil.copyfile(path, place)
-
-
     shutil.copytree(ROOT / "docs" / "pictures", SITE / "extra" / "docs" / "pictures")
 
 

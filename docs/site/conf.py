@@ -49,6 +49,7 @@ PARTS = {
         "docs/javascript",
         "docs/score",
         "docs/bridge",
+        "docs/capture",
         "docs/own-data",
         "docs/import",
         "docs/own-network",

@@ -43,6 +43,7 @@ from larnn_service.endpoints.routes import Routes
 from larnn_service.endpoints.stream_session import PATH, StreamSession
 from larnn_service.endpoints.stream_steps import StreamSteps
 from larnn_service.endpoints.worker_guard import OneWorker
+from larnn_service.engine.capture.factory import open_capture
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.load_threads import LoadThreads
@@ -56,6 +57,7 @@ from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
 from larnn_service.tasks import regularly
 from larnn_service.telemetry import otel
+from larnn_service.telemetry.metrics import Metrics
 from larnn_service.transport.asgi import serve_http, serve_websocket
 from larnn_service.wire.http import Head, Response, below
 
@@ -272,7 +274,8 @@ def _streams(settings: Settings, models: Models) -> Streams:
     secret = settings.secret.get_secret_value()
     if "secret" not in settings.model_fields_set:  # replicas and restarts share the store's
         secret = store.keep_secret(secret)
-    several = len(ApiKeys(settings.api_keys).owners()) > 1
+    owners, metrics = ApiKeys(settings.api_keys).owners(), Metrics()
+    several = len(owners) > 1
     share = max(settings.max_streams // SHARE, 1) if several else None
     return Streams(
         store,
@@ -283,6 +286,8 @@ def _streams(settings: Settings, models: Models) -> Streams:
         checkpoint_steps=settings.checkpoint_steps,
         checkpoint_interval=settings.checkpoint_interval,
         connection_age=settings.max_connection_age,
+        metrics=metrics,
+        capture=open_capture(settings, owners, metrics),
     )
 
 

@@ -122,8 +122,8 @@ class Full(ServiceError):
 class Unavailable(ServiceError):
     code = "unavailable"
 
-    def __init__(self) -> None:
-        super().__init__("the store of streams does not answer; nothing is lost, send it again")
+    def __init__(self, why: str = "the store of streams does not answer") -> None:
+        super().__init__(f"{why}; nothing is lost, send it again")
 
 
 class Backpressure(ServiceError):

@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from larnn_service.capture_settings import CaptureSettings
 from larnn_service.contract import ModelName
 from larnn_service.cores import cores
 from larnn_service.variables import service_links
@@ -48,7 +49,7 @@ def models_folder() -> Path:
     return Path(*installed.submodule_search_locations or ())
 
 
-class Settings(BaseSettings):
+class Settings(CaptureSettings):
     """Defaults suit one replica on a developer's machine; sizes are in bytes, times in seconds."""
 
     model_config = SettingsConfigDict(
@@ -254,7 +255,7 @@ class Settings(BaseSettings):
             raise ValueError("say /name, or /name/of/more, of letters, digits, . _ ~ -")
         return path
 
-    @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins")
+    @field_validator("api_keys", "operators", "allowed_hosts", "allowed_origins", "capture_owners")
     @classmethod
     def _a_list_that_is_set_has_entries(cls, setting: str, info: ValidationInfo) -> str:
         """What was meant to keep others out is not taken for nothing."""

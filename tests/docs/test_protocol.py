@@ -36,7 +36,11 @@ DEFAULTS = {
     "secret": "random",
     "concurrency": "number of cores, or the container's quota",
 } | dict.fromkeys(
-    ("api_keys", "allowed_hosts", "allowed_origins", "operators", "root_path", "served_as"), "none"
+    (
+        *("api_keys", "allowed_hosts", "allowed_origins", "capture_owners"),
+        *("operators", "root_path", "served_as"),
+    ),
+    "none",
 )
 
 

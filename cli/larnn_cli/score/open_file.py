@@ -6,11 +6,11 @@ import contextlib
 from collections import deque
 from dataclasses import dataclass
 
-from larnn_cli.score.answers import Answers
 from larnn_cli.score.layout import Layout
 from larnn_cli.score.output import Output
 from larnn_cli.score.pieces import Piece, TableFile
 from larnn_cli.score.places import Folder, Job
+from larnn_service.answer_columns import Answers
 from larnn_service.interfaces import Model
 
 LONGEST = 256

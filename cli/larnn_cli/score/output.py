@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from larnn_cli.score.answers import Answers
 from larnn_cli.score.pieces import Piece
+from larnn_service.answer_columns import Answers
 
 ROWS = 2**14
 """Of a row group."""

@@ -64,8 +64,8 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         responses={status: gives(OpenedMessage, status)[status] for status in (404, 410, 503)},
     )
     async def delete_stream(stream_id: str) -> Response:
-        """Erases every copy; a connection on it is closed."""
-        await engine.streams.remove(stream_id)
+        """Erases every copy, and what was captured; a connection on it is closed."""
+        await engine.erase(stream_id)
         return Response(status_code=204)
 
     return routes

@@ -45,6 +45,7 @@ class Engine:
         self.alone: Callable[[], bool] = lambda: False
         """Whether there is but one client. For whoever knows its connections to say."""
         self.pacer = Pacer(settings.max_ahead)
+        self._capture = streams.capture
         self._executor = Executor(settings.concurrency)
         self._batchers: dict[int, tuple[ref[Model], Batcher]] = {}
         """By the identity of each version that runs: it goes with its model."""
@@ -170,14 +171,25 @@ class Engine:
         self._check_draining()
         return await snapshot.fork(self.streams, stream_id, idempotency_key, owner)
 
+    async def erase(self, stream_id: str) -> None:
+        """Erase every copy of the stream, and what was captured of it; that also where the stream
+        is gone already. Raises UnknownStream, Expired, Unavailable."""
+        try:
+            await self.streams.remove(stream_id)
+        finally:
+            if self._capture is not None and self.streams.ids.is_ours(stream_id):
+                await self._capture.forget(stream_id)
+
     def start(self) -> None:
         """All models are loaded: it is ready, unless the store is not."""
         self._started = True
+        if self._capture is not None:
+            self._capture.start()
 
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
 
-        Each of the two takes `within` seconds at most. Drained again, it does nothing.
+        Each of these takes `within` seconds at most. Drained again, it does nothing.
         """
         if self.draining:
             return
@@ -186,10 +198,14 @@ class Engine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self.streams.checkpoints.write_all(self.streams)
+        if self._capture is not None:
+            await self._capture.drain(within)
 
     def close(self, within: float = math.inf) -> None:
         """Stop the threads of the runs, and wait for them so many seconds at most."""
         self._executor.close(within)
+        if self._capture is not None:
+            self._capture.close()
 
     def _batcher(self, model: Model) -> Batcher:
         if (known := self._batchers.get(id(model))) is not None:

@@ -25,6 +25,7 @@ from larnn_service.telemetry.traces import Traces
 disable_created_metrics()  # one more sample for each, which nobody asks for
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+CAPTURED = ("written", "over_limit", "failed", "forgotten")
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -106,6 +107,15 @@ class Metrics:
             ("model", "outcome"),
             registry=registry,
         )
+        self.captured = Counter(
+            "larnn_captured_steps_total",
+            "Steps to be captured: written to a file, over the limit of what may wait, failed on "
+            "the way to a file, or of a stream that was forgotten meanwhile.",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in CAPTURED:
+            self.captured.labels(outcome)
         self.observer = lru_cache(4096)(self._observer)
         """Where values of a histogram with these labels go: looked up once."""
         self.also: Callable[[str, dict[str, str], Observed], Observed] | None = None
@@ -132,7 +142,7 @@ class Metrics:
     def families(self) -> list[Metric]:
         """The service's own metrics as they are now."""
         own = (self.requests, self.chunks, self.errors, self.queue, self.run, self.rows)
-        more = (self.steps, self.streams, self.checkpoints, self.loads)
+        more = (self.steps, self.streams, self.checkpoints, self.loads, self.captured)
         return [*(family for one in (*own, *more) for family in one.collect()), *self._now()]
 
     def _now(self) -> list[Metric]:

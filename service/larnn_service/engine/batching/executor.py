@@ -16,7 +16,7 @@ SWITCH_INTERVAL = 0.0005
 """Seconds. A run that has ended waits at most so long for the interpreter, by default ten times."""
 
 NAME = "run"
-"""Of each thread, before its number."""
+"""Of each thread of a run, before its number."""
 Job = Callable[[], None]
 
 
@@ -31,11 +31,11 @@ def outcome_of(run: Callable[[], T]) -> T | Exception:
 class Executor:
     """A leaner executor: no futures, and its threads end with the process."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, name: str = NAME) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"{NAME}-{index}", daemon=True)
+            threading.Thread(target=self._work, name=f"{name}-{index}", daemon=True)
             for index in range(count)
         ]
         for thread in self._threads:

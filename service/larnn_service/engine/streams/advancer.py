@@ -138,7 +138,7 @@ class Advancer:
         if work.ends and not advance.before.ended:
             after = advance.ended(after)
         if after is not advance.before:
-            self._streams.commit(stream, after)
+            self._streams.commit(stream, after, advance.fresh)
         if work.settled and stream.dirty:
             self._tasks.start(self._settle(work, advance))
         else:

@@ -86,6 +86,8 @@ class Checkpoints:
         if outcome == "saved":
             stream.durable = checkpoint.position
             stream.dirty = stream.checkpoint is not checkpoint
+            if stream.recorder is not None:
+                stream.recorder.settle(checkpoint.position)
             return
         error = moved() if outcome == "moved" else Expired("the stream is gone; open a new one")
         self._lose(stream, error)

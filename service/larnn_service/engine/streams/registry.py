@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
+from larnn_service.engine.capture.capture import Capture
 from larnn_service.engine.models.registry import Models
 from larnn_service.engine.store.interface import Head, Store
 from larnn_service.engine.streams.checkpoint import Begin, Checkpoint, beginning, check_same_opening
@@ -21,7 +22,7 @@ from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.stored import Stored
 from larnn_service.engine.streams.stream import Connection, Stream
 from larnn_service.errors import Expired, Full, Moved, ServiceError
-from larnn_service.interfaces import Model
+from larnn_service.interfaces import Model, Steps
 from larnn_service.stream_ids import StreamIds
 from larnn_service.telemetry.metrics import Metrics
 
@@ -48,6 +49,7 @@ class Streams:
         connection_age: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
+        capture: Capture | None = None,
     ) -> None:
         self.store = store
         self._stored = Stored(store, models, ids)
@@ -58,6 +60,7 @@ class Streams:
         )
         self.ids = ids
         self.places = places
+        self.capture = capture
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._rests = store.survives != "connection"
@@ -144,16 +147,18 @@ class Streams:
             stream.checkpoint, stream.resting = checkpoint, False
             self.places.note(stream)
 
-    def commit(self, stream: Stream, checkpoint: Checkpoint) -> None:
+    def commit(self, stream: Stream, checkpoint: Checkpoint, steps: Steps | None = None) -> None:
         """The only place where a stream moves; it is written at once or soon.
 
-        Raises Moved or Expired where it was lost meanwhile.
+        `steps`: those that were run. Raises Moved or Expired where it was lost meanwhile.
         """
         self.check(stream)
         if checkpoint.ended and not stream.checkpoint.ended:
             self._note("ended")
         stream.checkpoint = checkpoint
         self.places.note(stream)
+        if stream.recorder is not None and steps is not None and len(steps):
+            stream.recorder.take(stream.model, checkpoint, steps)
         stream.dirty = True
         if not self._rests:
             self.checkpoints.keep(stream)
@@ -260,6 +265,8 @@ class Streams:
     def _add(self, model: Model, taken: Checkpoint, owner: str) -> Stream:
         stream = Stream(model, taken, taken.position, last_used=self._clock(), owner=owner)
         self.places.add(stream)
+        if self.capture is not None:
+            stream.recorder = self.capture.recorder(taken, owner)
         return stream
 
     @contextlib.contextmanager
@@ -279,6 +286,8 @@ class Streams:
     def _lose(self, stream: Stream, error: ServiceError) -> None:
         """The stream is another's or gone: whoever still holds it here is told."""
         stream.lost = error
+        if stream.recorder is not None:
+            stream.recorder.leave()
         if isinstance(error, Moved):
             self._note("moved")
         self.places.remove(stream)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from larnn_service.conversion.conversion import Conversion, conversion
+from larnn_service.engine.capture.recorder import Recorder
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.real_time import RealTime
 from larnn_service.engine.streams.stream_lock import StreamLock
@@ -49,6 +50,8 @@ class Stream:
     """Held while a checkpoint is written: one at a time, the newest last."""
     timer: asyncio.TimerHandle | None = None
     """Writes the next checkpoint."""
+    recorder: Recorder | None = None
+    """Where the stream is captured."""
     real_time: RealTime = field(init=False)
     conversion: Conversion | None = field(init=False)
     """Makes what its client sends the model's; the same for every version that it goes on with."""
