@@ -14,6 +14,7 @@ sys.path[:0] = [str(ROOT / "client" / "src")]
 project, author = "LARNN", ""
 root_doc = "README"
 html_title = "LARNN"
+html_favicon = "../../service/larnn_service/web/icon.svg"
 suppress_warnings = ["misc.highlighting_failure"]  # blocks that show a line of HTTP, or a table
 html_theme = "furo"
 html_baseurl = ""
