@@ -9,7 +9,7 @@ from larnn_service.chunk import Chunk
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.queue_entries import Outcome, Then
 from larnn_service.engine.engine import Engine, Outputs
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.interfaces import Model, RowState, Steps
 from larnn_service.tasks import outcome_of, result_of

@@ -45,8 +45,9 @@ def _names() -> tuple[set[str], set[str]]:
 
 
 NAMES, MEMBERS = _names()
-for module in (live.ROOT / "clients" / "ts").glob("*/src/**/*.js"):
-    NAMES |= set(re.findall(r"\w+", module.read_text()))
+for scripts in ("clients/ts/*/src/**/*.js", "service/larnn_service/web/*.js"):
+    for script in live.ROOT.glob(scripts):
+        NAMES |= set(re.findall(r"\w+", script.read_text()))
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -8,8 +8,8 @@ from larnn_service.__main__ import main
 from larnn_service.chunk import Chunk
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.valkey import scripts
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.advancer import Answer
-from larnn_service.engine.streams.chunk import Advanced
 from larnn_service.engine.streams.stream import Stream
 
 FENCE = b"if tonumber(fence) ~= tonumber(ARGV[3]) then return 'moved' end"

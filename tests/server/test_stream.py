@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from larnn_service.wire.large_json import LARGE
 from tests import live
 
 BINARY = [Subprotocol("larnn.f32.v1")]
@@ -228,6 +229,25 @@ def test_a_message_over_the_limit_closes_with_1009(toy_models: Path, fragments: 
                     assert talk.hear()["type"] == "prediction"
                 else:
                     assert talk.close_code() == 1009
+
+
+def test_a_large_message_is_read_as_a_small_one_is(toy_models: Path) -> None:
+    room = " " * (LARGE + 1)
+    said = '{"type": "chunk", "offset": %d, "steps": [[1, 2], ' + room + "[3, %s]]}"
+    with (
+        live.running(models=toy_models, model="toy", max_chunk_steps=4096) as url,
+        connect(live.websocket_url(url)) as socket,
+    ):
+        talk = Talk(socket)
+        talk.hear()
+        for start, broken in enumerate(("NaN", '"text"', "1]", "null")):
+            for message in (said % (4 * start, "4"), said % (4 * start + 2, broken)):
+                socket.send(message)
+            socket.send(said % (4 * start + 2, "4"))
+            assert talk.hear()["position"] == 4 * start + 2
+            assert talk.hear()["type"] == "error"
+            assert talk.hear()["position"] == 4 * start + 4
+        assert talk.say({"type": "end"}) == {"type": "ended", "position": 16}
 
 
 def test_resuming_continues_and_moves_the_older_connection(toy_url: str, talk: Talk) -> None:

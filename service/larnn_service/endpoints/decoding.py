@@ -24,10 +24,11 @@ class Decoding:
     def begin(
         self,
         decode: Callable[[], T],
-        run: Callable[[T], Abandon],
+        run: Callable[[T], Abandon | None],
         failed: Callable[[Exception], None],
     ) -> Abandon:
-        """Decode in the thread, then `run` what it gives. Returns what abandons the work.
+        """Decode in the thread, then `run` what it gives, which may return what abandons it.
+        Returns what abandons the work.
 
         `failed` gets what `decode` and `run` raise.
         """
@@ -36,7 +37,7 @@ class Decoding:
     def begin_with(
         self,
         decode: Callable[[], Awaitable[T]],
-        run: Callable[[T], Abandon],
+        run: Callable[[T], Abandon | None],
         failed: Callable[[Exception], None],
     ) -> Abandon:
         """The same of what is decoded in several steps."""
@@ -44,9 +45,11 @@ class Decoding:
 
         async def work() -> None:
             try:
-                running.append(run(await decode()))
+                abandon_run = run(await decode())
             except Exception as error:
-                failed(error)
+                return failed(error)
+            if abandon_run is not None:
+                running.append(abandon_run)
 
         cancel = self._tasks.start(work())
 

@@ -17,7 +17,7 @@ from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
-from larnn_service.wire.content_encoding import is_encoded
+from larnn_service.wire.content_encoding import body_too_large, is_encoded
 from larnn_service.wire.error_responses import no_such_door, response_of
 from larnn_service.wire.http import Head, Response
 
@@ -144,9 +144,7 @@ class Exchange:
 
     def _check_size(self, size: int) -> None:
         if size > self._endpoint.max_body:
-            raise TooLarge(
-                f"the body is larger than {self._endpoint.max_body} bytes; send less at once"
-            )
+            raise body_too_large(self._endpoint.max_body)
 
     def receive(self, part: bytes) -> None:
         """More of the body has come; it is counted until the request is answered."""
@@ -174,16 +172,11 @@ class Exchange:
             return self._begin(body)
         assert self._held is not None
         decoding, limit = self._pipeline.decoding, self._endpoint.max_body
-        about = self._head, bytearray(body), limit, self._held, decoding.result
+        parts = body if isinstance(body, bytearray) else bytearray(body)
+        about = self._head, parts, limit, self._held, decoding.result
         token = CALL.set(self._call)
-        self._abandon = decoding.begin_with(
-            partial(decompressed, *about), self._begin_decompressed, self.answer
-        )
+        self._abandon = decoding.begin_with(partial(decompressed, *about), self._begin, self.answer)
         CALL.reset(token)
-
-    def _begin_decompressed(self, body: bytearray) -> Callable[[], object]:
-        self._begin(body)
-        return lambda: None
 
     def _begin(self, body: bytes | bytearray) -> None:
         request = Request(self._head, self._parameters, body, self._owner)

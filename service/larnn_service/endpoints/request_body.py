@@ -10,8 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from larnn_service.admission.byte_budget import Held
-from larnn_service.errors import TooLarge
-from larnn_service.wire.content_encoding import PIECE, is_encoded, pieces
+from larnn_service.wire.content_encoding import PIECE, body_too_large, is_encoded, pieces
 from larnn_service.wire.http import Head, head_of
 
 Aside = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -30,12 +29,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     held: Held = request.state.held
     head = head_of(request.scope)
     if (announced := head.content_length) > limit:
-        raise _too_large(limit)
+        raise body_too_large(limit)
     held.check(announced)
     body = bytearray()
     async for part in request.stream():
         if len(body) + len(part) > limit:
-            raise _too_large(limit)
+            raise body_too_large(limit)
         held.set(len(body) + len(part))
         body += part
     if not is_encoded(head):
@@ -56,7 +55,3 @@ async def decompressed(
         piece = await aside(partial(next, more, None))
     held.set(len(plain))
     return plain
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {limit} bytes; send less at once")

@@ -20,7 +20,7 @@ from larnn_service.endpoints.exchange import Pipeline, request_id
 from larnn_service.endpoints.stream_opening import open_or_resume, opened
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import Draining, Expired, Internal, Moved, ServiceError
 from larnn_service.interfaces import Model
@@ -34,6 +34,7 @@ from larnn_service.wire.answer_arrays import encode_arrays
 from larnn_service.wire.answer_options import options_of
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head
+from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.stream_answers import encode_prediction
 from larnn_service.wire.stream_decoder import ChunkRequest, StreamDecoder
 from larnn_service.wire.stream_schemas import EndedMessage
@@ -45,8 +46,8 @@ ENDS_CONNECTION = (Expired, Moved, Draining)
 """After any other error the stream stands where it stood, and lives on."""
 NORMAL_CLOSE = 1000
 Told = bytes | int | Exception
-"""What comes of a message: the answer's bytes, the position where the stream ended, or an
-error."""
+"""What comes of a message: the answer's bytes, the position at the end, or an error."""
+Answer = Callable[[Told], None]
 
 
 class StreamSession:
@@ -148,15 +149,26 @@ class StreamSession:
             told = await outcome_of(partial(self._advance, message, is_text))
         self._tell(told)
 
-    def _advance(self, message: bytes, is_text: bool, answer: Callable[[Told], None]) -> None:
+    def _advance(self, message: bytes, is_text: bool, answer: Answer) -> None:
         """Decode the message, let the engine run it, encode what comes of it."""
         assert self._stream is not None and self._decoder is not None
         stream = self._stream
+        decode = partial(self._decoder.decode, message, is_text, stream.model, stream.conversion)
+        run, failed = partial(self._run, stream, answer), partial(self._refuse, stream, answer)
+        if len(message) > LARGE:
+            self._pipeline.decoding.begin(decode, run, failed)
+            return
         try:
-            asked = self._decoder.decode(message, is_text, stream.model, stream.conversion)
+            asked = decode()
         except Exception as error:
-            stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
-            return answer(error)
+            return failed(error)
+        run(asked)
+
+    def _refuse(self, stream: Stream, answer: Answer, error: Exception) -> None:
+        stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
+        answer(error)
+
+    def _run(self, stream: Stream, answer: Answer, asked: ChunkRequest | None) -> None:
         if asked is None:
             self._tasks.start(self._end_stream(stream, answer))
             return
@@ -176,10 +188,7 @@ class StreamSession:
         self._observed = metrics.observer(metrics.chunks, PATH, name, str(version))
 
     def _advance_traced(
-        self,
-        stream: Stream,
-        asked: ChunkRequest,
-        then: Callable[[Advanced | Exception], None],
+        self, stream: Stream, asked: ChunkRequest, then: Callable[[Advanced | Exception], None]
     ) -> None:
         traces = self._pipeline.metrics.traces
         assert traces is not None and self._span is not None
@@ -205,7 +214,7 @@ class StreamSession:
         stream: Stream,
         asked: ChunkRequest,
         start: float,
-        answer: Callable[[Told], None],
+        answer: Answer,
         told: Advanced | Exception,
     ) -> None:
         if isinstance(told, Exception):
@@ -221,7 +230,7 @@ class StreamSession:
             return answer(error)
         answer(encoded)
 
-    async def _end_stream(self, stream: Stream, answer: Callable[[Told], None]) -> None:
+    async def _end_stream(self, stream: Stream, answer: Answer) -> None:
         try:
             position = await self._engine.streams.end(stream)
         except Exception as error:

@@ -11,7 +11,7 @@ from larnn_service.endpoints.exchange import Answer, Request, answering
 from larnn_service.endpoints.openapi import gives, npy_schema, operation, query, takes
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import concerns

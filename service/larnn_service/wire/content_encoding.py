@@ -17,6 +17,11 @@ _READ = 2**14
 """Compressed bytes that are read at once."""
 
 
+def body_too_large(limit: int) -> TooLarge:
+    """What the sender of more bytes reads."""
+    return TooLarge(f"the body is larger than {limit} bytes; send less at once")
+
+
 def is_encoded(head: Head) -> bool:
     """Whether the body is not as it is."""
     return head.headers.get("content-encoding", "").strip().lower() not in _PLAIN
@@ -46,7 +51,7 @@ def pieces(head: Head, body: bytearray, limit: int) -> Iterator[bytes]:
             raise BadMessage(f"the body is not what Content-Encoding says: {error}") from None
         data, total, is_full = reader.unconsumed_tail, total + len(piece), len(piece) == most
         if total > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes; send less at once")
+            raise body_too_large(limit)
         yield piece
     if not reader.eof or reader.unused_data or body:
         raise BadMessage(f"the body is not one whole {encoding} stream; send one, to its end")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.sequences import Part, Sequences
 from larnn_service.interfaces import Floats, Model
 from tests.versions import Replica

@@ -14,8 +14,8 @@ from larnn_service.deadlines import late
 from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
 from larnn_service.engine.batching.queue_entries import Outcome, result_of_row
+from larnn_service.engine.streams.advance import Advance, Advanced
 from larnn_service.engine.streams.checkpoint import Checkpoint
-from larnn_service.engine.streams.chunk import Advance, Advanced
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadMessage

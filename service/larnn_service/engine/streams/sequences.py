@@ -15,7 +15,7 @@ from larnn_service.chunk import Chunk
 from larnn_service.conversion.conversion import Conversion
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.stream import Stream
 from larnn_service.errors import BadValue, Conflict, Expired, UnknownStream, quoted
 from larnn_service.interfaces import Floats, Model, RowState

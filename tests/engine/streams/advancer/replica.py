@@ -11,7 +11,7 @@ import numpy as np
 from larnn_service.chunk import Chunk
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.store.memory import MemoryStore
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.engine.streams.stream import Stream

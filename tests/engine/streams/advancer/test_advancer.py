@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from larnn_service.chunk import Chunk
-from larnn_service.engine.streams.chunk import Advanced
+from larnn_service.engine.streams.advance import Advanced
 from larnn_service.errors import (
     Backpressure,
     BadValue,
