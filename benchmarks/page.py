@@ -15,6 +15,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
+        "attacks",
         "performance",
         "reliability",
         "operations",

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.live import RATE_HZ, STEPS, try_streams
 from benchmarks.measure import Output, Round, Rounds, machine, measure, report, summary
 from benchmarks.server import ROOT, Server, ServerError, serving
 from benchmarks.ways import WAYS, asked, chosen
@@ -31,7 +32,9 @@ MOST_SECONDS, MOST_ROUNDS = 30.0, 50
 WARM_UP = 256
 """Messages of a row, over all its connections, before it is measured."""
 THIS, OTHER = "this", "other"
-AT_LEAST = 0.92
+LIVE = "live"
+"""Streams with a chunk of 10 steps at 50 Hz, whose cost says how many a machine holds."""
+AT_LEAST, AS_MANY = 0.92, 0.95
 FASTER = 1.4
 SLOWER = 1.10
 
@@ -67,8 +70,9 @@ ROWS = (
     Row("v2-binary", 16, FASTER),
     Row("v2-binary", 64, FASTER),
     Row("steps-json", 64, FASTER),
+    Row(LIVE, 512, AS_MANY),
 )
-assert {row.way for row in ROWS} == set(WAYS)
+assert {row.way for row in ROWS} == {*WAYS, LIVE}
 
 
 def trees(
@@ -127,11 +131,21 @@ def _started(
 
 
 def _measured(server: Server, row: Row, name: str, seconds: float) -> Round:
-    askers = asked(row.way, server.port, MODEL, row.connections)
     try:
+        if row.way == LIVE:
+            return _live(server, row.connections, seconds)
+        askers = asked(row.way, server.port, MODEL, row.connections)
         return measure(server, askers, seconds, 10**9, -(-WARM_UP // row.connections))
     except ServerError as error:
         raise ServerError(f"{row.name} of {name} tree: {error}") from None
+
+
+def _live(server: Server, streams: int, seconds: float) -> Round:
+    try_streams(server, MODEL, streams, STEPS / RATE_HZ)  # what is slow once is not measured
+    trial = try_streams(server, MODEL, streams, seconds)
+    chunks = streams * RATE_HZ / STEPS
+    of_cores = chunks / trial.server_cores
+    return Round(chunks, of_cores, trial.p50_ms, trial.p99_ms, trial.client_cores)
 
 
 def _record(row: Row, mine: Rounds, others: Rounds) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.tables import Record, Renderer, Row, specified
 
+_TIMES = ("request_p99", "request_longest", "chunk_p99", "chunk_longest")
 FAULTS = {"kill": "replica killed", "pause": "replica paused for 8 s", "store": "store restarted"}
 
 
@@ -40,6 +41,20 @@ def _fuzz(record: Record) -> Iterable[Row]:
     for name, run in record.items():
         health = run["bystander"]["health"]
         yield run | {"service": name, "faults": len(run["faults"]), "health": health}
+
+
+def _attacks(record: Record) -> Iterable[Row]:
+    """Of each attack the worst that a bystander or the memory saw, over the kinds of service."""
+    found: dict[str, list[Row]] = {}
+    for results in record.values():
+        for result in results:
+            found.setdefault(result["attack"], []).append(result)
+    for name, each in found.items():
+        worst = {field: max(result[field] for result in each) for field in _TIMES}
+        more = max(result["most"] - result["before"] for result in each)
+        stays = max(result["after"] / result["before"] for result in each) - 1
+        told = ", ".join(f"{status}: {count:,}" for status, count in each[0]["answers"].items())
+        yield worst | {"attack": name, "more": more, "stays": max(stays, 0), "told": told or "none"}
 
 
 def _soak(record: Record) -> Iterable[Row]:
@@ -84,6 +99,13 @@ TABLES: dict[str, Renderer] = {
         "{health[p99]:.1f} / {health[longest]:.1f} | {longest_hold_ms:.0f} | {warm:.0f} and "
         "{after:.0f}",
         _fuzz,
+    ),
+    "attack": specified(
+        "attack | a request beside it, p99 / longest, ms | a chunk, p99 / longest, ms | "
+        "MiB more, at most | more 10 s later | answers of one process",
+        "{attack} | {request_p99:.0f} / {request_longest:.0f} | {chunk_p99:.0f} / "
+        "{chunk_longest:.0f} | {more:.0f} | {stays:.0%} | {told}",
+        _attacks,
     ),
     "crowd": _crowd,
     "soak": specified(

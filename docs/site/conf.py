@@ -73,6 +73,7 @@ PARTS = {
         "docs/operations",
         "docs/performance",
         "docs/reliability",
+        "docs/attacks",
         "SECURITY",
     ),
     "Models": ("models/*/*/README",),

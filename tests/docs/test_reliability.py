@@ -1,4 +1,5 @@
-"""docs/reliability.md: the tests and commands that it names exist, its figures are the results'."""
+"""docs/reliability.md and docs/attacks.md: the tests and commands that they name exist, their
+figures are the results'."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ import pytest
 from benchmarks import page as results
 from tests import live
 from tests.docs import commands, page
+from tests.faults.attack.attacks import ATTACKS
+from tests.faults.attack.harness import Result
 
-TEXT = page.read("reliability.md")
+TEXT = page.read("reliability.md") + page.read("attacks.md")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", TEXT)
 
 
@@ -31,3 +34,12 @@ def test_the_kill_test_lost_nothing() -> None:
     assert (record["streams"], record["kills"]) >= (200, 20)
     assert [found[name] for name in ("lost", "twice", "out_of_order", "different")] == [0] * 4
     assert found["failures"] == []
+
+
+def test_no_attack_left_a_fault() -> None:
+    record = json.loads((results.RESULTS / "attack.json").read_text())
+    assert len(record) == 3
+    for found in record.values():
+        assert {attack["attack"] for attack in found} <= {attack.name for attack in ATTACKS}
+        assert len(found) > len(ATTACKS) / 2
+        assert not [fault for each in found for fault in Result(**each).faults]

@@ -12,8 +12,8 @@ from tests import live, toy
 from tests.faults.attack.attacks import ATTACKS
 from tests.faults.attack.harness import LIMITS, Result, as_json, attacked
 
-TITLES = ("attack", "rule", "HTTP", "longest", "ws", "longest", "before", "most", "after", "told")
-LINE = "{:36} {:>4} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7}  {}"
+TITLES = ("attack", "HTTP", "longest", "ws", "longest", "before", "most", "after", "told")
+LINE = "{:42} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7}  {}"
 
 
 def main(
@@ -45,7 +45,7 @@ def main(
                     found = "; ".join(result.faults)
                     faults += bool(found)
                     row = [f"{value:.1f}" for value in result.figures]
-                    line = LINE.format(attack.name, attack.rule, *row, f"{told} {found}")
+                    line = LINE.format(attack.name, *row, f"{told} {found}")
                     print(line, flush=True)
     if output is not None:
         output.write_text(as_json(results))

@@ -45,8 +45,6 @@ class Attack:
     """One row of the table."""
 
     name: str
-    rule: int
-    """Of the rules in docs/reliability.md that it tries to break."""
     assault: Assault
     connections: int = CONNECTIONS
 
@@ -178,6 +176,8 @@ BIG = [2**63 - 1] * 50_000
 SHAPE = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": BIG, "data": [1]}]})
 ROWS = "[" + ",".join(["[1, 2]"] * 200_000)
 NAN = ('{"sequences": [' + ROWS + ", [NaN, 1]]]}").encode()
+LONG = "[0.1234567890123456789012345, 1.2345678901234567890123456]," * 1_020
+MESSAGE = ('{"type": "chunk", "offset": 0, "steps": [' + LONG + "[NaN, 1]]}").encode()
 EMPTY = ('{"sequences": [' + ",".join(["[[]]"] * 300_000) + "]}").encode()
 NULLS = b'{"inputs": [' + b",".join([b'[{"a": null}]'] * 9_000) + b"]}"
 DEEP = b'{"inputs": ' + b'{"a": [' * 15_000 + b"null" + b"]}" * 15_000 + b"}"
@@ -193,45 +193,46 @@ GOOD = b'{"sequences": [[[1, 2]]]}'
 INFER = "/v2/models/toy/infer"
 
 ATTACKS = (
-    Attack("headers without end", 1, endless(HEAD, b"a:b\r\n" * 1000)),
-    Attack("a header's value without end", 1, endless(HEAD + b"X: ", b"x" * 10_000)),
-    Attack("a request line without end", 1, endless(b"GET /", b"x" * 10_000)),
-    Attack("trailers without end", 1, endless(CHUNKED + b"0\r\n", b"a:b\r\n" * 1000)),
-    Attack("an extension of a chunk without end", 1, endless(CHUNKED + b"1;a=", b"x" * 10_000)),
-    Attack("the smallest of chunks", 1, endless(CHUNKED, b"1\r\n \r\n" * 1000), 8),
-    Attack("empty lines", 1, endless(b"", b"\r\n" * 5000)),
-    Attack("requests behind one another", 1, endless(b"", request("/classify", GOOD) * 100), 8),
-    Attack("a body of 1 GiB for an operator", 1, endless(request("/models/toy/load", b"", size=2**30), b" " * 10_000)),
-    Attack("a body of 1 GiB for a stream", 1, endless(request("/streams", b"", size=2**30), b" " * 10_000)),
-    Attack("gzip bombs", 1, refused("/classify", BOMB, "Content-Encoding: gzip"), 8),
-    Attack("gzip bombs for a stream", 1, refused("/streams", BOMB, "Content-Encoding: gzip"), 8),
-    Attack("bodies that are never whole", 1, endless(request("/classify", b" " * MIB, size=2 * MIB))),
-    Attack("messages that are never whole", 1, endless(handshake() + frame(b" " * MIB, size=2 * MIB))),
-    Attack("fragments of no byte", 1, endless(handshake() + frame(b"", 1, fin=False), frame(b"", 0, fin=False) * 1000), 8),
-    Attack("pings, answers unread", 1, deaf(handshake() + frame(b"x" * 125, 9) * 1000), 8),
-    Attack("answers unread over HTTP", 1, deaf(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)),
-    Attack("silent connections", 2, endless(b""), 400),
-    Attack("half a request line", 2, endless(b"GET /hea"), 400),
-    Attack("half a head", 2, endless(HEAD), 400),
-    Attack("half a body", 2, endless(request("/classify", b"{", size=100)), 400),
-    Attack("half a handshake", 2, endless(handshake()[:-4]), 400),
-    Attack("handshakes that nobody can read", 2, endless(handshake("X: " + "x" * 9000))),
-    Attack("half a gRPC message", 2, partial(half_a_grpc_message, b"/inference.GRPCInferenceService/ModelInfer")),
-    Attack("half a gRPC message of health", 2, partial(half_a_grpc_message, b"/grpc.health.v1.Health/Watch")),
-    Attack("half a gRPC message of reflection", 2, partial(half_a_grpc_message, b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
-    Attack("silent gRPC connections", 2, silent_grpc, 200),
-    Attack("large numbers in a shape", 3, refused(INFER, SHAPE.encode()), 4),
-    Attack("a NaN at the end", 3, refused("/classify", NAN), 4),
-    Attack("empty rows", 3, refused("/classify", EMPTY), 4),
-    Attack("nulls, wide", 3, refused(INFER, NULLS), 4),
-    Attack("nulls, deep", 3, refused(INFER, DEEP), 4),
-    Attack("a long field name", 3, refused("/classify", NAMED), 4),
-    Attack("truth as a size of an array", 3, refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
-    Attack("rows that are only claimed", 3, refused("/classify", NO_STEPS, "Content-Type: application/x-npy"), 4),
-    Attack("rows that are only claimed, of a tensor", 3, refused(INFER, CLAIMED), 4),
-    Attack("brackets", 3, refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
-    Attack("offers of h2c", 8, refused("/classify", GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 4),
-    Attack("garbage behind a request", 8, endless(request("/classify", GOOD) + b"\0\1\2")),
+    Attack("headers without end", endless(HEAD, b"a:b\r\n" * 1000)),
+    Attack("a header's value without end", endless(HEAD + b"X: ", b"x" * 10_000)),
+    Attack("a request line without end", endless(b"GET /", b"x" * 10_000)),
+    Attack("trailers without end", endless(CHUNKED + b"0\r\n", b"a:b\r\n" * 1000)),
+    Attack("an extension of a chunk without end", endless(CHUNKED + b"1;a=", b"x" * 10_000)),
+    Attack("the smallest of chunks", endless(CHUNKED, b"1\r\n \r\n" * 1000), 8),
+    Attack("empty lines", endless(b"", b"\r\n" * 5000)),
+    Attack("requests behind one another", endless(b"", request("/classify", GOOD) * 100), 8),
+    Attack("a body of 1 GiB for an operator", endless(request("/models/toy/load", b"", size=2**30), b" " * 10_000)),
+    Attack("a body of 1 GiB for a stream", endless(request("/streams", b"", size=2**30), b" " * 10_000)),
+    Attack("gzip bombs", refused("/classify", BOMB, "Content-Encoding: gzip"), 8),
+    Attack("gzip bombs for a stream", refused("/streams", BOMB, "Content-Encoding: gzip"), 8),
+    Attack("bodies that are never whole", endless(request("/classify", b" " * MIB, size=2 * MIB))),
+    Attack("messages that are never whole", endless(handshake() + frame(b" " * MIB, size=2 * MIB))),
+    Attack("fragments of no byte", endless(handshake() + frame(b"", 1, fin=False), frame(b"", 0, fin=False) * 1000), 8),
+    Attack("pings, answers unread", deaf(handshake() + frame(b"x" * 125, 9) * 1000), 8),
+    Attack("answers unread over HTTP", deaf(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)),
+    Attack("silent connections", endless(b""), 400),
+    Attack("half a request line", endless(b"GET /hea"), 400),
+    Attack("half a head", endless(HEAD), 400),
+    Attack("half a body", endless(request("/classify", b"{", size=100)), 400),
+    Attack("half a handshake", endless(handshake()[:-4]), 400),
+    Attack("handshakes that nobody can read", endless(handshake("X: " + "x" * 9000))),
+    Attack("half a gRPC message", partial(half_a_grpc_message, b"/inference.GRPCInferenceService/ModelInfer")),
+    Attack("half a gRPC message of health", partial(half_a_grpc_message, b"/grpc.health.v1.Health/Watch")),
+    Attack("half a gRPC message of reflection", partial(half_a_grpc_message, b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
+    Attack("silent gRPC connections", silent_grpc, 200),
+    Attack("large numbers in a shape", refused(INFER, SHAPE.encode()), 4),
+    Attack("a NaN at the end", refused("/classify", NAN), 4),
+    Attack("a NaN at the end of messages", endless(handshake(), frame(MESSAGE)), 4),
+    Attack("empty rows", refused("/classify", EMPTY), 4),
+    Attack("nulls, wide", refused(INFER, NULLS), 4),
+    Attack("nulls, deep", refused(INFER, DEEP), 4),
+    Attack("a long field name", refused("/classify", NAMED), 4),
+    Attack("truth as a size of an array", refused("/classify", NPY, "Content-Type: application/x-npy"), 4),
+    Attack("rows that are only claimed", refused("/classify", NO_STEPS, "Content-Type: application/x-npy"), 4),
+    Attack("rows that are only claimed, of a tensor", refused(INFER, CLAIMED), 4),
+    Attack("brackets", refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
+    Attack("offers of h2c", refused("/classify", GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 4),
+    Attack("garbage behind a request", endless(request("/classify", GOOD) + b"\0\1\2")),
 )  # fmt: skip
 
 

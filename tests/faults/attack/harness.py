@@ -43,7 +43,6 @@ class Result:
     """What came of an attack. Times in milliseconds, sizes in MiB."""
 
     attack: str
-    rule: int
     request_p99: float
     request_longest: float
     chunk_p99: float
@@ -141,7 +140,6 @@ def attacked(process: live.Process, attack: Attack, seconds: float) -> Result:
     requests, chunks = measured["requests"], measured["chunks"]
     return Result(
         attack.name,
-        attack.rule,
         requests["p99"],
         requests["longest"],
         chunks["p99"],
