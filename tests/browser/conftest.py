@@ -48,7 +48,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     wrong: list[str] = []
     with ExitStack() as stack:
 
-        def opened(url: str, expected: str | None = None, **context: Any) -> Page:
+        def opened(url: str, expected: str | tuple[str, ...] = (), **context: Any) -> Page:
+            fine = (expected,) if isinstance(expected, str) else expected
             page = stack.enter_context(browser.new_context(**context)).new_page()
             page.set_default_timeout(100_000)  # a busy machine is slow, not wrong
             page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -57,7 +58,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
                 lambda message: (
                     wrong.append(message.text)
                     if message.type in ("error", "warning")
-                    and (expected is None or expected not in message.text)
+                    and not any(each in message.text for each in fine)
                     else None
                 ),
             )
