@@ -135,7 +135,9 @@ def test_it_is_measured_beside_a_loop(packages: Path, tmp_path: Path) -> None:
     bounded = ["--rounds", "1", "--seconds", "0.2", "--streams", "1", "--streams", "3"]
     record = measured(tmp_path, "imported", file, *bounded)
     assert [row["streams"] for row in record["rows"]] == [1, 3]
-    assert all(row["ratio"] > 0 and row["p50_ms"] > 0 for row in record["rows"])
+    for row in record["rows"]:
+        assert row["p50_ms"] > 0 and row["served"]["served_of_it"] == 1
+        assert row["onnxruntime"]["served_of_it"] > 0
 
 
 async def _stream(url: str, rows: list[Floats], restart: Callable[[], None]) -> list[Floats]:
