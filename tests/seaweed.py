@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import socket
 import subprocess
@@ -41,17 +42,20 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _free(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for own in sockets:
-            own.bind(("127.0.0.1", 0))
-        return [own.getsockname()[1] for own in sockets]
+    """Ports below those that the system gives to others meanwhile."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as own:
+            own.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 def _make_bucket(url: str, server: subprocess.Popen[bytes]) -> None:
     while server.poll() is None:
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=60).close()
-            return
+            break
         time.sleep(0.05)
-    raise AssertionError("the S3 server did not come up")
+    assert server.poll() is None, "the S3 server did not come up"

@@ -40,7 +40,7 @@ def test_a_process_tells_its_own_time_and_memory(toy_models: Path, tmp_path: Pat
     folder = Repository(toy_models).newest("toy")
     manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
     make(tmp_path / "in", manifest, 2, 300)
-    ours = np.ones(2**25)  # of this process, which the other one has not
+    ours = np.ones(2**27)  # of this process, which the other one has not
     speed = scored(tmp_path / "in", tmp_path / "out", toy_models, "toy")
     assert speed.per_second > 0 and speed.per_cpu_second > 0
     assert 50 < speed.peak_mib < ours.nbytes / 2**20

@@ -49,11 +49,12 @@ def _attacks(record: Record) -> Iterable[Row]:
     for results in record.values():
         for result in results:
             found.setdefault(result["attack"], []).append(result)
+    own = {result["attack"]: result["answers"] for result in record["one process"]}
     for name, each in found.items():
         worst = {field: max(result[field] for result in each) for field in _TIMES}
         more = max(result["most"] - result["before"] for result in each)
         stays = max(result["after"] / result["before"] for result in each) - 1
-        told = ", ".join(f"{status}: {count:,}" for status, count in each[0]["answers"].items())
+        told = ", ".join(f"{status}: {count:,}" for status, count in own[name].items())
         yield worst | {"attack": name, "more": more, "stays": max(stays, 0), "told": told or "none"}
 
 
@@ -102,7 +103,7 @@ TABLES: dict[str, Renderer] = {
     ),
     "attack": specified(
         "attack | a request beside it, p99 / longest, ms | a chunk, p99 / longest, ms | "
-        "MiB more, at most | more 10 s later | answers of one process",
+        "MiB more, at most | more afterwards | answers of one process",
         "{attack} | {request_p99:.0f} / {request_longest:.0f} | {chunk_p99:.0f} / "
         "{chunk_longest:.0f} | {more:.0f} | {stays:.0%} | {told}",
         _attacks,

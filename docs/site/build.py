@@ -6,6 +6,7 @@ made of the code: HTTP of the service's OpenAPI document, Python and JavaScript 
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ SITE = ROOT / "build" / "site"
 SOURCE = SITE / "source"
 PAGES = (
     *("*.md", "LICENSE", "NOTICE", "docs", "models/*/*/README.md", "models/**/*.png"),
-    *("benchmarks/results", "examples/*.md", "kernels/*.md", "deploy/**/*.md"),
+    *("benchmarks/results", "examples/*.md", "kernels/*.md"),
 )
 """What is shown, and what it refers to."""
 MERMAID = "mermaid@11.6.0"
@@ -79,6 +80,8 @@ def references() -> None:
 def _openapi() -> object:
     """The service's own document."""
     sys.path[:0] = [str(ROOT / "service")]
+    for name in [name for name in os.environ if name.upper().startswith("LARNN_")]:
+        del os.environ[name]  # of a service of one's own
     from fastapi.testclient import TestClient
 
     from larnn_service.app import create_app

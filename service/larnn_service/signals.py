@@ -40,7 +40,7 @@ def wait_for(ended: Future[T], within: float | None = None) -> T:
                     here.settimeout(max(until - time.monotonic(), 0.001))
                 heard += here.recv(4096)
         finally:
-            signal.set_wakeup_fd(before)
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
             here.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 heard += here.recv(4096)

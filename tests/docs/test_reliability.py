@@ -43,7 +43,10 @@ KEEPS_MEMORY = {"a NaN at the end of messages"}
 def test_no_attack_left_a_fault() -> None:
     record = json.loads((results.RESULTS / "attack.json").read_text())
     assert len(record) == 3
-    for found in record.values():
-        assert {attack["attack"] for attack in found} <= {attack.name for attack in ATTACKS}
-        assert len(found) > len(ATTACKS) / 2
-        assert {each["attack"] for each in found if Result(**each).faults} <= KEEPS_MEMORY
+    names, keep = {attack.name for attack in ATTACKS}, set()
+    for kind, found in record.items():
+        told = {each["attack"] for each in found}
+        assert {name for name in names - told if "gRPC" not in name} == set()
+        assert told <= names and (kind == "two workers" or told == names)
+        keep |= {each["attack"] for each in found if Result(**each).faults}
+    assert keep == KEEPS_MEMORY

@@ -250,6 +250,25 @@ def test_a_large_message_is_read_as_a_small_one_is(toy_models: Path) -> None:
         assert talk.say({"type": "end"}) == {"type": "ended", "position": 16}
 
 
+def test_what_waits_of_an_older_connection_does_not_move_the_stream_behind_a_greeting(
+    toy_models: Path,
+) -> None:
+    room = " " * (LARGE + 1)
+    said = '{"type": "chunk", "offset": %d, "steps": [[0, 1], ' + room + "[0, 1]]}"
+    with live.running(models=toy_models, model="toy", max_chunk_steps=4096) as url:
+        address = live.websocket_url(url)
+        with connect(address) as older:
+            stream = Talk(older).hear()["stream"]
+            for number in range(8):
+                older.send(said % (2 * number))
+            with connect(f"{address}?stream={stream}&logits=true") as newer:
+                talk = Talk(newer)
+                position = talk.hear()["position"]
+                told = talk.chunk(position, [[1000, 0]])
+        assert told["position"] == position + 1
+        assert told["logits"] == [1000, position, position + 1]
+
+
 def test_resuming_continues_and_moves_the_older_connection(toy_url: str, talk: Talk) -> None:
     stream = talk.hear()["stream"]
     talk.chunk(0, [[1, 2]])

@@ -153,7 +153,7 @@ class StreamSession:
         """Decode the message, let the engine run it, encode what comes of it."""
         assert self._stream is not None and self._decoder is not None
         stream = self._stream
-        decode = partial(self._decoder.decode, message, is_text, stream.model, stream.conversion)
+        decode = partial(self._decode, stream, message, is_text)
         run, failed = partial(self._run, stream, answer), partial(self._refuse, stream, answer)
         if len(message) > LARGE:
             self._pipeline.decoding.begin(decode, run, failed)
@@ -164,11 +164,19 @@ class StreamSession:
             return failed(error)
         run(asked)
 
+    def _decode(self, stream: Stream, message: bytes, is_text: bool) -> ChunkRequest | None:
+        assert self._decoder is not None
+        if self._over:
+            raise Moved("the connection ended while this waited; it was not counted")
+        return self._decoder.decode(message, is_text, stream.model, stream.conversion)
+
     def _refuse(self, stream: Stream, answer: Answer, error: Exception) -> None:
         stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
         answer(error)
 
     def _run(self, stream: Stream, answer: Answer, asked: ChunkRequest | None) -> None:
+        if stream.connection not in (None, self) or isinstance(self._interruption, Moved):
+            return answer(Moved("the stream goes on elsewhere; this was not counted"))
         if asked is None:
             self._tasks.start(self._end_stream(stream, answer))
             return
@@ -180,7 +188,6 @@ class StreamSession:
         self._advance_traced(stream, asked, then)
 
     def _concerns(self, stream: Stream) -> None:
-        """The stream is of another version since the last chunk, or this is the first."""
         self._model = stream.model
         name, version = key(stream.model)
         self._call.concerns(name, version, stream.id)
@@ -192,14 +199,7 @@ class StreamSession:
     ) -> None:
         traces = self._pipeline.metrics.traces
         assert traces is not None and self._span is not None
-        name, version = key(stream.model)
-        about: dict[str, str | int] = {
-            "larnn.model": name,
-            "larnn.version": version,
-            "larnn.stream": tag(stream.id),
-            "larnn.offset": asked.offset,
-            "larnn.steps": len(asked.steps),
-        }
+        about = *key(stream.model), tag(stream.id), asked.offset, len(asked.steps)
         span = traces.chunk(self._span, asked.traceparent, about)
 
         def ended(told: Advanced | Exception) -> None:

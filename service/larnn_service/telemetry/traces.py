@@ -19,6 +19,7 @@ from opentelemetry.trace import (
 
 from larnn_service.telemetry.tags import tag
 
+_OF_CHUNKS = ("larnn.model", "larnn.version", "larnn.stream", "larnn.offset", "larnn.steps")
 _STREAM = re.compile(r"[0-9a-f]{48}(?:[0-9a-f]{16})?")
 
 
@@ -63,16 +64,24 @@ class Traces:
         return OpenSpan(span)
 
     def chunk(
-        self, connection: OpenSpan, traceparent: str | None, about: Mapping[str, str | int]
+        self,
+        connection: OpenSpan,
+        traceparent: str | None,
+        about: tuple[str, int, str, int, int],
     ) -> OpenSpan:
-        """A chunk's span: in the trace that it names, else in its connection's."""
+        """A chunk's span: in the trace that it names, else in its connection's. `about`: model,
+        version, the stream's name, offset and steps."""
         if traceparent is None:
             context, links = trace.set_span_in_context(connection.span), []
         else:
             context = propagate.extract({"traceparent": traceparent})
             links = [Link(connection.span.get_span_context())]
         span = self._tracer.start_span(
-            "chunk", context=context, kind=SpanKind.SERVER, links=links, attributes=about
+            "chunk",
+            context=context,
+            kind=SpanKind.SERVER,
+            links=links,
+            attributes=dict(zip(_OF_CHUNKS, about, strict=True)),
         )
         return OpenSpan(span)
 

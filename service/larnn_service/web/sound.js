@@ -58,7 +58,12 @@ export class SoundSignal {
   /** Takes the next samples; whether something was sent. Throws as `Stream.feed` does. */
   take(samples) {
     this.#waiting.push(...samples);
-    if (this.#waiting.length < this.#hertz / MESSAGES) return false;
+    return this.#waiting.length >= this.#hertz / MESSAGES && this.finish();
+  }
+
+  /** Sends what waits; whether there was something. */
+  finish() {
+    if (!this.#waiting.length) return false;
     const block = Float32Array.from(this.#waiting, (sample) => this.#scale * sample);
     this.#waiting = [];
     this.#draw(block);
@@ -72,7 +77,7 @@ export class SoundSignal {
       const [from, to] = [point - 1, point].map((part) => Math.round((part * block.length) / POINTS));
       const part = block.subarray(from, to);
       this.#samples = before + to;
-      this.#chart.push(this.seconds, [Math.min(...part), Math.max(...part)]);
+      if (part.length) this.#chart.push(this.seconds, [Math.min(...part), Math.max(...part)]);
     }
   }
 }

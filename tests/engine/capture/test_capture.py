@@ -15,7 +15,7 @@ import pytest
 from larnn_service.engine.capture.capture import Capture, Write
 from larnn_service.engine.capture.folder import Folder
 from larnn_service.engine.capture.recorder import Recorder
-from larnn_service.engine.capture.stretch import FILE_STEPS
+from larnn_service.engine.capture.stretch import COST, FILE_STEPS
 from larnn_service.engine.capture.writer import Writer
 from larnn_service.engine.streams.checkpoint import Checkpoint, beginning
 from larnn_service.interfaces import Model
@@ -25,8 +25,8 @@ from tests import captured
 from tests.engine.bench import MANIFEST, Sums
 
 MODEL = Model(MANIFEST, Sums())
-BYTES = 2 * 4 + 3 * 4
-"""Of a step and its outputs."""
+FIVE = 5 * (2 * 4 + 3 * 4) + COST
+"""Bytes of five steps and their outputs, which came together."""
 
 
 class Place:
@@ -79,7 +79,7 @@ async def test_only_what_is_durable_is_written(place: Place) -> None:
     recorder.settle(5)
     await place.capture.write_due(everything=True)
     assert place.positions() == [[0, 1, 2, 3, 4]]
-    assert place.capture.waiting_bytes == 5 * BYTES
+    assert place.capture.waiting_bytes == FIVE
     recorder.leave()
     recorder.settle(10)
     await place.capture.write_due(everything=True)
@@ -87,10 +87,20 @@ async def test_only_what_is_durable_is_written(place: Place) -> None:
     assert place.capture.waiting_bytes == 0
 
 
+async def test_an_older_state_leaves_nothing_waiting(place: Place) -> None:
+    recorder = place.recorder()
+    take(recorder, 0, 5)
+    take(recorder, 5, 5, durable=False)
+    recorder.take(MODEL, _at(5, np.zeros((0, 3), np.float32)), None)
+    await place.capture.write_due(everything=True)
+    assert place.positions() == [[*range(5)]]
+    assert place.capture.waiting_bytes == 0
+
+
 async def test_beyond_the_limit_nothing_is_captured_and_a_recording_begins_behind_it(
     tmp_path: Path,
 ) -> None:
-    place = Place(tmp_path, capture_waiting_bytes=12 * BYTES)
+    place = Place(tmp_path, capture_waiting_bytes=5 * FIVE // 2)
     recorder = place.recorder()
     take(recorder, 0, 5)
     take(recorder, 5, 5, durable=False)
@@ -104,7 +114,7 @@ async def test_beyond_the_limit_nothing_is_captured_and_a_recording_begins_behin
 
 
 async def test_what_waits_is_written_when_half_of_the_room_is_taken(tmp_path: Path) -> None:
-    place = Place(tmp_path, capture_waiting_bytes=20 * BYTES)
+    place = Place(tmp_path, capture_waiting_bytes=4 * FIVE)
     recorder = place.recorder()
     for first, written in ((0, False), (5, True)):
         take(recorder, first, 5)
@@ -173,7 +183,7 @@ async def test_a_disk_that_hangs_is_in_nobodys_way(tmp_path: Path) -> None:
         hangs.wait()
         return "written"
 
-    place = Place(tmp_path, write, capture_waiting_bytes=10 * BYTES)
+    place = Place(tmp_path, write, capture_waiting_bytes=2 * FIVE)
     recorder = place.recorder()
     take(recorder, 0, 5)
     writing = asyncio.create_task(place.capture.write_due(everything=True))
@@ -181,11 +191,11 @@ async def test_a_disk_that_hangs_is_in_nobodys_way(tmp_path: Path) -> None:
     for first in range(5, 20, 5):
         take(recorder, first, 5)
     await place.capture.drain(0.01)
-    assert place.capture.waiting_bytes == 10 * BYTES
+    assert place.capture.waiting_bytes == 2 * FIVE
     assert place.outcomes() == {"over_limit": 10}
     hangs.set()
     await writing
-    assert place.capture.waiting_bytes == 5 * BYTES
+    assert place.capture.waiting_bytes == FIVE
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from benchmarks.server import free_port
 from tests.client.proxy import Proxy, proxied
 from tests.until import until
 
+LISTENER = "listener"
 DESCRIPTION = """
 topic = "signals/+"
 answers = "labels/{topic}"
@@ -88,19 +89,21 @@ class Mosquitto:
     """From now on it answers nothing any more."""
 
     async def create(self, partitions: int) -> None:
-        """Begin the session that a bridge goes on with: the broker keeps messages from now on."""
+        """Begin the sessions of a bridge and of who listens to it: the broker keeps messages and
+        answers from now on."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 3600
-        client = Client(CallbackAPIVersion.VERSION2, "larnn", protocol=MQTTProtocolVersion.MQTTv5)
-        subscribed = threading.Event()
-        client.on_subscribe = lambda *_: subscribed.set()
         host, port = self.address.split(":")
-        client.connect(host, int(port), clean_start=True, properties=properties)
-        client.loop_start()
-        client.subscribe("signals/+", qos=1)
-        assert await asyncio.to_thread(subscribed.wait, 60)
-        client.disconnect()
-        client.loop_stop()
+        for name, topic in (("larnn", "signals/+"), (LISTENER, "labels/#")):
+            client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
+            subscribed = threading.Event()
+            client.on_subscribe = lambda *_, done=subscribed: done.set()
+            client.connect(host, int(port), clean_start=True, properties=properties)
+            client.loop_start()
+            client.subscribe(topic, qos=1)
+            assert await asyncio.to_thread(subscribed.wait, 60)
+            client.disconnect()
+            client.loop_stop()
 
     async def fault(self) -> None:
         """Cut every connection, end the broker, and start it again."""
@@ -122,7 +125,7 @@ class Mosquitto:
 
     async def listen(self, take: Callable[[dict[str, Any]], None]) -> None:
         """Every answer, until cancelled."""
-        with self._client("listener") as client:
+        with self._client(LISTENER) as client:
 
             def came(client: Client, data: Any, message: MQTTMessage) -> None:
                 take(json.loads(message.payload))

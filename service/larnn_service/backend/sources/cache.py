@@ -73,8 +73,8 @@ class Cache:
         until = time.monotonic() + self._within
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self.user = self.user or User(self.root)
             with alone(self.root, until):
+                self.user = self.user or User(self.root)
                 fetches = self._listed(until)
                 self._tidy()
                 gone, refused = self._take(fetches)

@@ -30,8 +30,8 @@ def alone(folder: Path, until: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise StartupError(
-                        f"{folder}: another process fetches there and does not come to an end; "
-                        "end it, or give this one a LARNN_MODELS_CACHE of its own"
+                        f"{folder}: another fetch there does not come to an end; end the process "
+                        "that makes it, or give this one a LARNN_MODELS_CACHE of its own"
                     ) from None
                 time.sleep(PAUSE)
         yield
@@ -41,6 +41,7 @@ class User:
     """One of those who use a folder, from now until it is gone, or killed."""
 
     def __init__(self, folder: Path) -> None:
+        """Within `alone`, so that it need not wait."""
         self._file = os.open(folder / ".users", os.O_RDWR | os.O_CREAT, 0o644)
         self.leave = weakref.finalize(self, os.close, self._file)
         """Use it no more."""

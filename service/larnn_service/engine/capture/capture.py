@@ -151,6 +151,8 @@ class Capture:
 
     def close(self) -> None:
         """Do no more."""
+        if self.waiting_bytes:
+            logger.error("%d bytes of captured steps are in no file, and lost", self.waiting_bytes)
         for task in self._tasks:
             task.cancel()
         self._thread.close(0)

@@ -18,7 +18,7 @@ DRAFTS = ".drafts"
 """Folder of files that are not whole yet."""
 DAY = 86_400.0
 LEFT_OVER = 3_600.0
-"""Seconds after which nobody writes a draft any more."""
+"""Seconds after which nobody writes a draft any more, or a file of a stream that was forgotten."""
 NAME = re.compile(r"[0-9a-f]{12}")
 """Of a stream, as `tag` makes it."""
 
@@ -91,7 +91,7 @@ class Folder:
             if when < now - days * DAY or kept > most:
                 _delete(file)
                 gone += 1
-        for folder, age in ((DRAFTS, LEFT_OVER), (FORGOTTEN, DAY)):
+        for folder, age in ((DRAFTS, LEFT_OVER), (FORGOTTEN, LEFT_OVER)):
             for when, _, file in self._files(f"{folder}/*"):
                 if when < now - age:
                     file.unlink(missing_ok=True)

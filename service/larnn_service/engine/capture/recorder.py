@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from larnn_service.engine.capture.stretch import Rows, Stretch
+from larnn_service.engine.capture.stretch import Rows, Stretch, size_of
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.interfaces import Model, Steps
 
@@ -27,14 +27,17 @@ class Recorder:
         """What the store has not got yet."""
         self._stretch: Stretch | None = None
 
-    def take(self, model: Model, after: Checkpoint, steps: Steps) -> None:
-        """These steps have brought the stream where it stands `after` them."""
-        count = len(steps)
+    def take(self, model: Model, after: Checkpoint, steps: Steps | None) -> None:
+        """These steps, or a state that was put in, have brought the stream where it stands `after`
+        them."""
+        count = 0 if steps is None else len(steps)
         first = after.position - count
         if self._waiting and first < self._waiting[-1].end:
             self.leave()  # a state was put in that is older: what lies between is history
+        if steps is None or not count:
+            return
         outputs = after.outputs[len(after.outputs) - count :]
-        if not self._capture.has_room(steps.nbytes + outputs.nbytes, count):
+        if not self._capture.has_room(size_of(steps, outputs), count):
             return
         stretch = self._stretch
         if stretch is None or stretch.end != first or stretch.manifest is not model.manifest:

@@ -13,6 +13,9 @@ from larnn_service.interfaces import Floats, Steps
 FILE_STEPS = 4_096
 """So many do not wait for more; up to so many a file is written anew with what follows."""
 
+COST = 512
+"""Bytes of rows, however few: of the objects around the arrays."""
+
 
 class Stretch:
     """Steps of one stream and one version without a gap. A file holds those of one stretch.
@@ -63,5 +66,10 @@ class Rows(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def nbytes(self) -> int:
-        """Of the arrays."""
-        return self.steps.nbytes + self.outputs.nbytes
+        """What it takes while it waits."""
+        return size_of(self.steps, self.outputs)
+
+
+def size_of(steps: Steps, outputs: Floats) -> int:
+    """Bytes that such rows take while they wait."""
+    return steps.nbytes + outputs.nbytes + COST

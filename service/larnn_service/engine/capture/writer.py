@@ -38,10 +38,13 @@ class Writer:
         stretch = rows[0].stretch
         try:
             outcome = self._append(stretch, rows)
-        except (OSError, pa.ArrowException) as error:
+        except Exception as error:
             stretch.file = None  # what follows would follow on a gap there
             if not self._fails:
-                logger.error("captured steps cannot be written, and are lost: %s", error)
+                unknown = None if isinstance(error, OSError | pa.ArrowException) else error
+                logger.error(
+                    "captured steps cannot be written, and are lost: %s", error, exc_info=unknown
+                )
             self._fails = True
             return "failed"
         if self._fails:

@@ -157,7 +157,7 @@ class Streams:
             self._note("ended")
         stream.checkpoint = checkpoint
         self.places.note(stream)
-        if stream.recorder is not None and steps is not None and len(steps):
+        if stream.recorder is not None:
             stream.recorder.take(stream.model, checkpoint, steps)
         stream.dirty = True
         if not self._rests:
@@ -223,7 +223,7 @@ class Streams:
         if stream.dirty and stream.lost is None:
             self.checkpoints.start(stream)
         elif stream.resting and stream.connection is None:
-            self.places.remove(stream)
+            self._drop(stream)
 
     async def _rest(self, stream: Stream, oldest: float) -> None:
         async with stream.lock:
@@ -232,7 +232,7 @@ class Streams:
                 return  # the store is away, or another's, or someone came meanwhile
             self._note("evicted")
             if stream.connection is None:
-                self.places.remove(stream)
+                self._drop(stream)
             else:
                 none = stream.checkpoint.outputs[:0].copy()
                 stream.checkpoint = replace(stream.checkpoint, outputs=none, state={})
@@ -281,16 +281,19 @@ class Streams:
 
     def _evict(self, stream: Stream) -> None:
         self._note("evicted")
+        self._drop(stream)
+
+    def _drop(self, stream: Stream) -> None:
+        if stream.recorder is not None:
+            stream.recorder.leave()
         self.places.remove(stream)
 
     def _lose(self, stream: Stream, error: ServiceError) -> None:
         """The stream is another's or gone: whoever still holds it here is told."""
         stream.lost = error
-        if stream.recorder is not None:
-            stream.recorder.leave()
         if isinstance(error, Moved):
             self._note("moved")
-        self.places.remove(stream)
+        self._drop(stream)
         stream.interrupt(error)
 
     def _note(self, event: str) -> None:
