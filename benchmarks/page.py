@@ -16,6 +16,7 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
         "attacks",
+        "javascript",
         "performance",
         "reliability",
         "operations",

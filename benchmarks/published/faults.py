@@ -91,7 +91,32 @@ def _crowd(record: Record) -> str:
     )
 
 
+def _sides(record: Record) -> Iterable[Row]:
+    for where, side in record["sides"].items():
+        yield side | {"where": where}
+
+
+_CUTS = specified(
+    "cuts | seconds of the shortest, longest | steps | lost | counted twice | "
+    "worst difference of a logit, of a probability",
+    "{cuts} | {shortest}, {longest} | {steps:,} | {lost} | {twice} | "
+    "{logit:.1e}, {probability:.1e}",
+    lambda record: [record],
+)
+
+_SIDES = specified(
+    "answered | chunks | after p50 / p99 / max, ms",
+    "{where} | {chunks:,} | {p50_ms:.1f} / {p99_ms:.1f} / {most_ms:.1f}",
+    _sides,
+)
+
 TABLES: dict[str, Renderer] = {
+    "javascript_kills": specified(
+        "streams | kills | steps | lost | counted twice | wrong",
+        "{streams} | {kills} | {steps:,} | {lost} | {twice} | {wrong}",
+        lambda record: [record],
+    ),
+    "edge": lambda record: f"{_CUTS(record)}\n{_SIDES(record)}",
     "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",
     "fuzz": specified(
         "service | inputs | seconds | faults | health beside them, p50 / p99 / max, ms | "
