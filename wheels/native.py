@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
+HEADERS = Path(os.environ.get("ONNXRUNTIME_HEADERS") or ROOT / "build" / "onnxruntime")
 COMPILERS = {"x86_64": "x86_64-linux-gnu-g++", "aarch64": "aarch64-linux-gnu-g++"}
 """What compiles for a processor, as Linux names it, on any other."""
 
@@ -28,7 +29,8 @@ def build(processor: str, folder: Path) -> Path:
     """The wheel for this processor. Raises CalledProcessError."""
     pins = str(ROOT / "constraints" / "kernels.txt")  # pip takes either variable, by its age
     environment = os.environ | {"PIP_CONSTRAINT": pins, "PIP_BUILD_CONSTRAINT": pins}
-    environment["ONNXRUNTIME_HEADERS"] = str(headers())
+    environment["ONNXRUNTIME_HEADERS"] = str(HEADERS)
+    subprocess.run([ROOT / "kernels" / "headers", HEADERS], check=True)
     defines = []
     if processor != platform.machine():
         environment["_PYTHON_HOST_PLATFORM"] = f"linux-{processor}"
@@ -45,13 +47,6 @@ def build(processor: str, folder: Path) -> Path:
         subprocess.run([*audit, str(wheel)], env=environment | {"PATH": path}, check=True)
     [repaired] = folder.glob(f"larnn_kernels-*_{processor}.whl")
     return repaired
-
-
-def headers() -> Path:
-    """The folder of onnxruntime's headers, which are fetched where they are not there."""
-    folder = Path(os.environ.get("ONNXRUNTIME_HEADERS") or ROOT / "build" / "onnxruntime")
-    subprocess.run([ROOT / "kernels" / "headers", folder], check=True)
-    return folder
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def test_notes_are_those_of_the_version_or_of_what_comes() -> None:
 def native_wheel(processor: str, folder: Path) -> Path:
     """Skips, or fails, where this machine cannot build it."""
     tools.package("auditwheel")
+    if not native.HEADERS.is_dir():
+        tools.missing("onnxruntime's headers are not here: make kernels", "KERNELS")
     if not native.can_build(processor):
         tools.missing(f"nothing here compiles for {processor}", "KERNELS")
     return native.build(processor, folder)
