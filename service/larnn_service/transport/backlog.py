@@ -74,9 +74,11 @@ class Backlog:
 
 
 class Turns:
-    """Connections that have more to parse have turns, one piece after the other."""
+    """Connections that have more to read have turns, one piece after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: float = TURN, pause: float = 0) -> None:
+        """`turn`: seconds for pieces, and one in any case; `pause`: seconds before each turn."""
+        self._turn, self._pause = turn, pause
         self.waiting: dict[Callable[[], None], None] = {}
         """Those that have a turn to come."""
         self._scheduled = False
@@ -84,21 +86,25 @@ class Turns:
     def add(self, work: Callable[[], None]) -> None:
         """`work` is called once, in a turn of the event loop that comes."""
         self.waiting[work] = None
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take)
+        self._schedule()
 
     def remove(self, work: Callable[[], None]) -> None:
         """It is not called."""
         self.waiting.pop(work, None)
 
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(self._pause, self._take)
+
     def _take(self) -> None:
         self._scheduled = False
-        until = time.perf_counter() + TURN
-        while self.waiting and time.perf_counter() < until:
+        until = time.perf_counter() + self._turn
+        while self.waiting:
             work = next(iter(self.waiting))
             del self.waiting[work]
             work()
-        if self.waiting and not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take)
+            if time.perf_counter() >= until:
+                break
+        if self.waiting:
+            self._schedule()

@@ -62,7 +62,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._backlog.add(data)
         wanted = bool(self._messages) or self._parser.incoming is None
-        if not self._arrival.add(len(data), wanted):
+        if not self._arrival.add(self, len(data), wanted):
             return self.transport.abort()
         if self._backlog.is_small and self._parse not in self._hub.turns.waiting:
             self._parse()
@@ -80,6 +80,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.remove(self)
         self._hub.turns.remove(self._parse)
+        self._hub.discarding.remove(self.resume_body)
         self._held.set(0)
         messages, self._messages = self._messages, deque()
         for message in messages:
@@ -174,8 +175,7 @@ class HttpConnection(asyncio.Protocol):
             self._begin(message)
 
     def request_whole(self, message: Message) -> None:
-        """The parser has all of it; it may have been answered before."""
-        if not self._messages:
+        if not self._messages:  # it was answered before all of it had come
             self._hub.idle.add(self, asyncio.get_running_loop().time())
 
     # Requests and responses.
