@@ -16,6 +16,8 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
         "attacks",
+        "bridge",
+        "capture",
         "performance",
         "reliability",
         "operations",

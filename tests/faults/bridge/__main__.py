@@ -39,6 +39,8 @@ class Wanted:
     """A loop that calls onnxruntime in place of bridge and service."""
     rate: float | None = 0.0
     """Messages a second; 0: as fast as they go. None: all of them are at the broker before."""
+    ahead: int = 0
+    """Messages at most that are sent and not answered; 0: as many as there are."""
     sequence: bool = True
     bridges: int = 1
     checkpoint_steps: int = 100
@@ -51,6 +53,7 @@ def main(
     devices: Annotated[int, typer.Option(help="that send")] = 100,
     chunk: Annotated[int, typer.Option(help="steps of a message")] = 10,
     kills: Annotated[int, typer.Option(help="of bridge, of service, and faults of broker")] = 20,
+    ahead: Annotated[int, typer.Option(help="messages without an answer, at most; 0: all")] = 0,
     bridges: Annotated[int, typer.Option(help="that share the partitions; of Kafka")] = 1,
     checkpoint: Annotated[int, typer.Option(help="steps between a stream's checkpoints")] = 100,
     sequence: Annotated[
@@ -69,7 +72,7 @@ def main(
     for kind in kinds:
         proof = Wanted(kind, messages, devices, chunk, kills, sequence=sequence, bridges=bridges)
         proof = replace(proof, checkpoint_steps=checkpoint, seed=seed)
-        proof = replace(proof, rate=0.0 if sequence else None)
+        proof = replace(proof, rate=0.0 if sequence else None, ahead=ahead if sequence else 0)
         for wanted in [proof, *(_quiet(proof, quiet, rate) if quiet else ())]:
             print(wanted, flush=True)
             with ExitStack() as stack:
@@ -85,7 +88,7 @@ def main(
 
 def _quiet(proof: Wanted, messages: int, rate: float) -> Iterator[Wanted]:
     """The runs without faults."""
-    one = replace(proof, messages=messages, kills=0, sequence=True, bridges=1)
+    one = replace(proof, messages=messages, kills=0, ahead=0, sequence=True, bridges=1)
     yield replace(one, rate=rate)
     for by_hand in (False, True):
         yield replace(one, rate=None, by_hand=by_hand)
@@ -107,7 +110,9 @@ def _row(wanted: Wanted, folder: Path) -> dict[str, Any]:
         for process in processes:
             stack.callback(process.kill)
         faults = faults_of(wanted.kills, wanted.seed)
-        run = Run(senders, broker, processes, replica, faults, wanted.rate, tell=_tell)
+        run = Run(
+            senders, broker, processes, replica, faults, wanted.rate, ahead=wanted.ahead, tell=_tell
+        )
         asyncio.run(run.go())
         if not wanted.by_hand:
             broker.leave()

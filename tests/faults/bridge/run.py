@@ -30,6 +30,8 @@ class Run:
     faults: list[str] = field(default_factory=list)
     rate: float | None = 0.0
     """Messages a second; 0: as fast as they go. None: all of them are at the broker before."""
+    ahead: int = 0
+    """Messages at most that are sent and not answered; 0: as many as there are."""
     seconds: float = 0.0
     """From the first answer to the last."""
     cpu_seconds: float = 0.0
@@ -91,6 +93,8 @@ class Run:
                     if (device, number) not in senders.sent:
                         await publish(f"device-{device}", senders.body(device, number))
                     count += 1
+                    while self.ahead and count - len(senders.heard) >= self.ahead:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
                     if rate:
                         await asyncio.sleep(max(begun + count / rate - time.perf_counter(), 0))
                 await asyncio.sleep(0)
