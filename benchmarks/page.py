@@ -17,6 +17,8 @@ PAGES = tuple(
     for name in (
         "attacks",
         "javascript",
+        "bridge",
+        "capture",
         "performance",
         "reliability",
         "operations",

@@ -110,6 +110,35 @@ _SIDES = specified(
     _sides,
 )
 
+
+def _quiet(record: Record) -> Iterable[Row]:
+    """The runs without faults: latencies where there was a rate, else how fast."""
+    for row in record["rows"]:
+        if row["kills"]:
+            continue
+        through = "a loop by hand" if row["by_hand"] else "`larnn bridge`"
+        if row["rate"]:
+            speed, times = f"{row['rate']:g}", f"{row['p50_ms']:.0f} / {row['p99_ms']:.0f}"
+        else:
+            speed, times = f"{row['per_second']:,} at most", ""
+        yield row | {"through": through, "speed": speed, "times": times}
+
+
+_PROOF = specified(
+    "broker | messages | devices | kills or cuts of each | lost | counted twice | other logits | "
+    "answers that came again | messages/s meanwhile",
+    "{broker} | {messages:,} | {devices} | {kills} | {lost} | {twice} | {different} | "
+    "{answers_again:,} | {per_second}",
+    lambda record: [row for row in record["rows"] if row["kills"]],
+)
+_QUIET = specified(
+    "broker | through | messages | messages/s | from publishing to answer p50 / p99, ms | "
+    "CPU µs a message",
+    "{broker} | {through} | {messages:,} | {speed} | {times} | {cpu_us:,}",
+    _quiet,
+)
+
+
 TABLES: dict[str, Renderer] = {
     "javascript_kills": specified(
         "streams | kills | steps | lost | counted twice | wrong",
@@ -117,6 +146,7 @@ TABLES: dict[str, Renderer] = {
         lambda record: [record],
     ),
     "edge": lambda record: f"{_CUTS(record)}\n{_SIDES(record)}",
+    "bridge": lambda record: f"{_PROOF(record)}\n{_QUIET(record)}",
     "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",
     "fuzz": specified(
         "service | inputs | seconds | faults | health beside them, p50 / p99 / max, ms | "

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.server import Server, free_port, running
+from benchmarks.server import Server, cpu_seconds, free_port, running
 from tests import gateway, valkey
 
 
@@ -41,6 +41,12 @@ class Replica:
     def send(self, number: signal.Signals) -> None:
         assert self._server is not None
         os.kill(self._server.pid, number)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """That it has used since it was started."""
+        assert self._server is not None
+        return cpu_seconds(self._server.pid)
 
     def kill(self) -> None:
         """SIGKILL, if it runs: nothing is written or said any more."""
