@@ -17,12 +17,13 @@ PROGRAM = shutil.which("nginx")
 
 
 @contextlib.contextmanager
-def running(folder: Path, replicas: Sequence[str]) -> Iterator[str]:
-    """The gateway's base URL, once a replica answers through it."""
+def running(folder: Path, replicas: Sequence[str], balance: str = "") -> Iterator[str]:
+    """The gateway's base URL, once a replica answers through it. `balance`: as an upstream has it,
+    such as `least_conn;`."""
     assert PROGRAM is not None
     port = valkey.free_port()
     file = folder / "nginx.conf"
-    file.write_text(configuration(port, replicas, folder))
+    file.write_text(configuration(port, replicas, folder, balance))
     popen = subprocess.Popen([PROGRAM, "-c", str(file), "-e", "stderr", "-g", "daemon off;"])
     url = f"http://127.0.0.1:{port}"
     try:
@@ -35,7 +36,7 @@ def running(folder: Path, replicas: Sequence[str]) -> Iterator[str]:
         popen.wait(60)
 
 
-def configuration(port: int, replicas: Sequence[str], folder: Path) -> str:
+def configuration(port: int, replicas: Sequence[str], folder: Path, balance: str) -> str:
     """deploy/nginx.conf with these base URLs, this port and this folder for what it writes."""
     text = (live.ROOT / "deploy" / "nginx.conf").read_text()
     hosts = [url.removeprefix("http://") for url in replicas]
@@ -43,7 +44,7 @@ def configuration(port: int, replicas: Sequence[str], folder: Path) -> str:
     # note of would get one websocket each fail_timeout until the first of them ends.
     servers = "".join(f"server {host} max_fails=0;\n" for host in hosts)
     for composed, here in (
-        ("resolver 127.0.0.11 valid=2s;", f"upstream replicas {{\n{servers}}}"),
+        ("resolver 127.0.0.11 valid=2s;", f"upstream replicas {{\n{balance}{servers}}}"),
         ("set $replicas replica:8000;", ""),
         ("proxy_pass http://$replicas;", "proxy_pass http://replicas;"),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),

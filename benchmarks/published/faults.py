@@ -4,35 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from benchmarks.tables import Record, Renderer, Row, specified
 
 _TIMES = ("request_p99", "request_longest", "chunk_p99", "chunk_longest")
-FAULTS = {"kill": "replica killed", "pause": "replica paused for 8 s", "store": "store restarted"}
+STORES = {"server": "one server", "cluster": "a cluster of 3 shards", "sentinel": "Sentinels"}
+FAULTS = {
+    "kill": "replica killed",
+    "pause": "replica paused for 8 s",
+    "store": "store restarted",
+    "primary": "store's primary killed",
+    "both": "primary and owner killed at once",
+    "ahead": "primary ahead of its replicas, and owner, killed at once",
+}
+
+
+def _kills(record: Record) -> Iterable[Row]:
+    """A row a run."""
+    for run in record.values():
+        names = {"store": STORES[run["store"]], "survives": ", ".join(run["survives"])}
+        yield run | run["verdict"] | names
 
 
 def _waits(record: Record) -> Iterable[Row]:
     """Seconds to the next answer after each kind of fault, of who had to resume and who did not."""
-    for kind, text in FAULTS.items():
-        faults = [fault for fault in record["faults"] if fault["kind"] == kind]
-        for field, who in (("resumed_s", "had to resume"), ("others_s", "did not")):
-            times = [seconds for fault in faults for seconds in fault[field]]
-            if times:
-                p50, p99, most = np.percentile(times, (50, 99, 100))
-                row = {"fault": f"{text} ({len(faults)})", "who": who, "count": len(times)}
-                yield row | {"p50": p50, "p99": p99, "most": most}
+    for run in record.values():
+        for wait in run["waits"]:
+            who = "had to resume" if wait["who"] == "resumed" else "did not"
+            fault = f"{FAULTS[wait['kind']]} ({wait['faults']})"
+            store = f"{STORES[run['store']]}, {run['awaited']}"
+            yield wait | {"store": store, "who": who, "fault": fault}
 
 
 _LOST = specified(
-    "streams | steps | answers | lost | counted twice | out of order | different",
-    "{streams} | {steps:,} | {answers:,} | {lost:,} | {twice:,} | {out_of_order:,} | {different:,}",
-    lambda record: [record | record["verdict"]],
+    "store | replicas awaited | `opened.survives` | streams | steps | answers | lost | "
+    "counted twice | out of order | different | told that state is lost",
+    "{store} | {awaited} | {survives} | {streams} | {steps:,} | {answers:,} | {lost:,} | "
+    "{twice:,} | {out_of_order:,} | {different:,} | {told_lost:,}",
+    _kills,
 )
 
 _WAITS = specified(
-    "fault | streams that | count | next answer after p50 / p99 / max, s",
-    "{fault} | {who} | {count:,} | {p50:.2f} / {p99:.2f} / {most:.2f}",
+    "store, awaited | fault | streams that | count | next answer after p50 / p99 / max, s",
+    "{store} | {fault} | {who} | {count:,} | {p50:.2f} / {p99:.2f} / {most:.2f}",
     _waits,
 )
 

@@ -22,8 +22,8 @@ from benchmarks.server import ROOT
 from tests.faults import recordings
 from tests.faults.bridge import mosquitto, tansu
 from tests.faults.bridge.devices import Devices, verdict
-from tests.faults.kill.__main__ import MODEL, uninterrupted
 from tests.faults.kill.cluster import Replica
+from tests.faults.kill.truth import MODEL, uninterrupted
 from tests.live import PACKAGES
 
 BROKERS = {"kafka": tansu, "mqtt": mosquitto}

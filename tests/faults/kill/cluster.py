@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.server import Server, free_port, running
-from tests import gateway, valkey
+from tests import gateway
+from tests.faults.kill import stores
 
 
 @dataclass
@@ -61,21 +62,24 @@ class Cluster:
     url: str
     replicas: list[Replica]
     """The one killed last stands last: the streams are at the others."""
-    store: valkey.Server
+    store: stores.Store
 
 
 @contextlib.contextmanager
 def cluster(
-    replicas: int, environment: dict[str, str], program: str = "service"
+    replicas: int,
+    environment: dict[str, str],
+    program: str = "service",
+    store: stores.Kind = "server",
 ) -> Iterator[Cluster]:
-    """So many replicas behind nginx on one store, which has every write on the disk."""
+    """So many replicas behind nginx, on one store."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = stack.enter_context(valkey.running(folder))
-        environment = environment | {"LARNN_STORE": store.url}
+        shared = stack.enter_context(stores.running(store, folder))
+        environment = environment | {"LARNN_STORE": shared.url}
         some = [Replica(environment, program) for _ in range(replicas)]
         for replica in some:
             stack.callback(replica.end)
             replica.start()
         url = stack.enter_context(gateway.running(folder, [replica.url for replica in some]))
-        yield Cluster(url, some, store)
+        yield Cluster(url, some, shared)
