@@ -42,7 +42,7 @@ def main(
     if quick:
         streams, kills = min(streams, 24), min(kills, 3)
     lossy = store != "server" and not awaited
-    steps = int(hz * (150 + 12 * kills))
+    steps = int(hz * (300 + 25 * kills))
     signals = recordings.example(streams, steps) if quick else recordings.hapt(streams, steps, data)
     witnesses = [Witness(each, chunk, hz) for each in signals]
     environment = {

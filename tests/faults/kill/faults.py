@@ -17,6 +17,8 @@ from tests.faults.kill.stores import Kind
 from tests.faults.kill.witness import Witness
 
 KEEPALIVE = 2.0
+PATIENCE = 600.0
+"""Seconds for which a client tries: none gives up because the machine does much else."""
 PAUSE = 8.0
 AWAKE = 0.3
 """A replica that wakes up has the store to itself for so long: the other is killed then."""
@@ -107,7 +109,9 @@ async def run(
     begin = time.perf_counter()
     faults = Faults(place, chance, begin, [])
     async with (
-        AsyncClient(place.url, keepalive=KEEPALIVE, connect_timeout=KEEPALIVE) as client,
+        AsyncClient(
+            place.url, keepalive=KEEPALIVE, connect_timeout=2 * KEEPALIVE, retry_for=PATIENCE
+        ) as client,
         asyncio.TaskGroup() as group,
     ):
         for witness, phase in zip(witnesses, np.linspace(1, 2, len(witnesses)), strict=True):
