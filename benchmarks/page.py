@@ -16,6 +16,7 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
         "attacks",
+        "deployment",
         "performance",
         "reliability",
         "operations",

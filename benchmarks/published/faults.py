@@ -21,7 +21,8 @@ FAULTS = {
 def _kills(record: Record) -> Iterable[Row]:
     """A row a run."""
     for run in record.values():
-        names = {"store": STORES[run["store"]], "survives": ", ".join(run["survives"])}
+        survives = ", ".join(run["survives"]) or "not recorded"
+        names = {"store": STORES[run["store"]], "survives": survives}
         yield run | run["verdict"] | names
 
 
@@ -36,9 +37,9 @@ def _waits(record: Record) -> Iterable[Row]:
 
 
 _LOST = specified(
-    "store | replicas awaited | `opened.survives` | streams | steps | answers | lost | "
+    "store | replicas awaited | `opened.survives` | streams | Hz | steps | answers | lost | "
     "counted twice | out of order | different | told that state is lost",
-    "{store} | {awaited} | {survives} | {streams} | {steps:,} | {answers:,} | {lost:,} | "
+    "{store} | {awaited} | {survives} | {streams} | {hz:g} | {steps:,} | {answers:,} | {lost:,} | "
     "{twice:,} | {out_of_order:,} | {different:,} | {told_lost:,}",
     _kills,
 )
@@ -104,8 +105,56 @@ def _crowd(record: Record) -> str:
     )
 
 
+def _stages(record: Record) -> Iterable[Row]:
+    """A row for each stage of each run."""
+    for run in record.values():
+        for stage in run["stages"]:
+            found = run["verdict"]
+            when = STAGES[stage["stage"], stage["rested"]].format(age=run["age"])
+            yield (
+                run
+                | found
+                | {
+                    "when": when,
+                    "parts": " / ".join(f"{count:,}" for count in stage["counts"]),
+                    "off": stage["off"],
+                    "failed": len(found["failures"]) + found["told_lost"],
+                }
+            )
+
+
+def _carried(record: Record) -> Iterable[Row]:
+    """A row a store: what a stream costs, and the streams by replicas with the bound of each."""
+    for store, cost in record["costs"].items():
+        row = {"store": store} | cost
+        for each in record["rows"]:
+            if each["store"] == store:
+                row[f"by{each['replicas']}"] = f"{each['streams']:,.0f} ({each['bound']})"
+        yield row
+
+
+STAGES = {
+    ("opened", False): "opened",
+    ("restarted", False): "both replicas restarted, one after the other",
+    ("restarted", True): "an age of {age:g} s and a half later",
+    ("scaled out", False): "a third replica has come",
+    ("scaled out", True): "an age and a half later",
+}
+
 TABLES: dict[str, Renderer] = {
     "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",
+    "spread": specified(
+        "streams | when | streams of each replica | furthest from even | failed | lost | "
+        "counted twice",
+        "{streams:,} | {when} | {parts} | {off:.0%} | {failed} | {lost} | {twice}",
+        _stages,
+    ),
+    "shards": specified(
+        "store | a second of a stream, µs of CPU: replica / busiest server | 1 replica | "
+        "2 replicas | 4 | 8",
+        "{store} | {replica_us:.0f} / {busiest_server_us:.0f} | {by1} | {by2} | {by4} | {by8}",
+        _carried,
+    ),
     "fuzz": specified(
         "service | inputs | seconds | faults | health beside them, p50 / p99 / max, ms | "
         "longest hold by one input, ms | resident MiB when warm, at the end",

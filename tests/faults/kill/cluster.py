@@ -63,6 +63,8 @@ class Cluster:
     replicas: list[Replica]
     """The one killed last stands last: the streams are at the others."""
     store: stores.Store
+    spares: list[Replica] = field(default_factory=list)
+    """The gateway knows them, and nobody has started them."""
 
 
 @contextlib.contextmanager
@@ -71,15 +73,21 @@ def cluster(
     environment: dict[str, str],
     program: str = "service",
     store: stores.Kind = "server",
+    spare: int = 0,
+    balance: str = "",
 ) -> Iterator[Cluster]:
-    """So many replicas behind nginx, on one store."""
+    """So many replicas behind nginx, on one store; `balance` as an upstream of nginx has it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shared = stack.enter_context(stores.running(store, folder))
         environment = environment | {"LARNN_STORE": shared.url}
-        some = [Replica(environment, program) for _ in range(replicas)]
-        for replica in some:
+        every = [Replica(environment, program) for _ in range(replicas + spare)]
+        for replica in every:
             stack.callback(replica.end)
+        some, spares = every[:replicas], every[replicas:]
+        for replica in some:
             replica.start()
-        url = stack.enter_context(gateway.running(folder, [replica.url for replica in some]))
-        yield Cluster(url, some, shared)
+        also = [("upstream replicas {", f"upstream replicas {{ {balance}")]
+        urls = [replica.url for replica in every]
+        url = stack.enter_context(gateway.running(folder, urls, also=also))
+        yield Cluster(url, some, shared, spares)
