@@ -136,9 +136,9 @@ def _carried(record: Record) -> Iterable[Row]:
 STAGES = {
     ("opened", False): "opened",
     ("restarted", False): "both replicas restarted, one after the other",
-    ("restarted", True): "an age of {age:g} s and a half later",
+    ("restarted", True): "1.25 ages of {age:g} s later",
     ("scaled out", False): "a third replica has come",
-    ("scaled out", True): "an age and a half later",
+    ("scaled out", True): "1.25 ages later",
 }
 
 TABLES: dict[str, Renderer] = {
