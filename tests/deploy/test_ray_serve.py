@@ -45,7 +45,12 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+        ray.init(
+            num_cpus=4,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+        )
         try:
             serve.start(http_options={"host": "127.0.0.1", "port": port})
             example = importlib.reload(importlib.import_module("examples.ray_serve"))
