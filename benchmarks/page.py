@@ -19,6 +19,7 @@ PAGES = tuple(
         "javascript",
         "bridge",
         "capture",
+        "deployment",
         "performance",
         "reliability",
         "operations",
