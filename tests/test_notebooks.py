@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ import nbformat  # noqa: E402
 from examples import notebooks  # noqa: E402
 
 
-def said(notebook: nbformat.NotebookNode) -> list[str]:
+def said(notebook: Any) -> list[str]:
     """What each cell prints, but for measured numbers, or that it shows a picture. A cell's lines
     may come in several outputs."""
     told = []

@@ -107,11 +107,11 @@ def test_the_wheel_for_aarch64_is_loaded_by_an_emulator(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     loader, source = tmp_path / "loader", tmp_path / "loader.cpp"
     source.write_text(LOADER)
-    compile_it = [native.COMPILERS["aarch64"], "-std=c++17", "-o", loader, source]
+    compile_it = [native.COMPILERS["aarch64"], "-std=c++17", "-o", str(loader), str(source)]
     subprocess.run(compile_it, check=True)
-    run = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", loader]
+    run = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", str(loader)]
     library = tmp_path / "larnn_kernels" / "liblarnn_kernels.so"
-    done = subprocess.run([*run, library], capture_output=True, text=True)
+    done = subprocess.run([*run, str(library)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "1 0"), done.stdout + done.stderr
 
 
@@ -138,9 +138,8 @@ def test_one_command_makes_all_of_it() -> None:
         assert {"package/src/index.js", "package/types/index.d.ts"} < set(package.getnames())
     has_engine = subprocess.run(["docker", "info"], capture_output=True).returncode == 0
     assert (f"larnn-service-{VERSION}.tar.gz" in files) is has_engine
-    sums = dict(
-        reversed(line.split(maxsplit=1)) for line in files["SHA256SUMS"].read_text().splitlines()
-    )
+    lines = [line.split() for line in files["SHA256SUMS"].read_text().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums.keys() == files.keys() - {"SHA256SUMS"}
     for name, digest in sums.items():
         with files[name].open("rb") as file:
