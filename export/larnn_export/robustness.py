@@ -15,9 +15,7 @@ from larnn_export.changes import ROWS, Floats, Row
 from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
-from larnn_export.stream_evaluation import CHUNK
 from larnn_export.stream_metrics import probabilities
-from larnn_service.contract import INPUT, LENGTHS, Contract
 from larnn_service.conversion.conversion import conversion
 
 ROBUSTNESS_FILE = "robustness.json"
@@ -60,7 +58,7 @@ def measure(
                 labels.append(recording.labels if row.of_people else None)
                 whose.append((index, told))
     counts = {key: Counts() for key in whose}
-    for first, answers in _run(session, contract, streams):
+    for first, (answers,) in run_together(session, contract, streams, [contract.outputs[0].name]):
         for stream, key in enumerate(whose):
             end = min(first + len(answers[stream]), len(streams[stream]))
             if first < end:
@@ -71,25 +69,6 @@ def measure(
         _told(row, counts[index, False], counts.get((index, True)))
         for index, row in enumerate(rows)
     ]
-
-
-def _run(session: Session, contract: Contract, streams: list[Floats]) -> Any:
-    """First step and logits [streams, steps, labels] of each chunk of all streams side by side."""
-    batch, longest = len(streams), max(map(len, streams))
-    state = {
-        name: np.repeat(value[None], batch, axis=0)
-        for name, value in contract.initial_state().items()
-    }
-    names = [contract.outputs[0].name, *(tensor.next_name for tensor in contract.state)]
-    for first in range(0, longest, CHUNK):
-        parts = [stream[first : first + CHUNK] for stream in streams]
-        lengths = np.array([len(part) for part in parts], np.int64)
-        x = np.zeros((batch, lengths.max(), contract.input.width), np.float32)
-        for row, part in zip(x, parts, strict=True):
-            row[: len(part)] = part
-        logits, *after = session.run(names, {INPUT: x, LENGTHS: lengths, **state})
-        state = dict(zip((tensor.name for tensor in contract.state), after, strict=True))
-        yield first, logits
 
 
 def _count(

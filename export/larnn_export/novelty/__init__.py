@@ -1,1 +1,1 @@
-"""How unlike its training an input is: chosen and calibrated by training people, computed in the graph."""
+"""How unlike its training an input is: chosen by people of training, computed in the graph."""

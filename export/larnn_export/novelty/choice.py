@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -18,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from larnn_export.changes import NOVEL, Floats, Row
+from larnn_export.changes import NOVEL, Row
 from larnn_export.data.hapt import TRANSITION, Recording
-from larnn_export.novelty.prototypes import fit
-from larnn_export.novelty.score import remembered
+from larnn_export.data.uci_har import SAMPLE_RATE_HZ
+from larnn_export.novelty.prototypes import Prototypes, fit
+from larnn_export.novelty.score import Score, remembered
 from larnn_export.novelty.statistics import Doubles, Statistics
 
 FOLDS = 5
@@ -95,29 +97,19 @@ def look(statistics: Statistics, recordings: Sequence[Recording], row: Row | Non
 
 
 def measure(
-    candidate: Candidate,
-    own: Sequence[Looked],
-    changed: Mapping[str, Sequence[Looked]],
-    rate: float,
-) -> tuple[dict[str, Any], float]:
-    """A candidate's figures on people held out, and its threshold."""
+    candidate: Candidate, own: Sequence[Looked], changed: Mapping[str, Sequence[Looked]]
+) -> dict[str, Any]:
+    """A candidate's figures on people held out.
+
+    `unsure` is the share of a fold's known steps beyond the threshold of the other folds.
+    """
     people = sorted({each.subject for each in own})
     areas: dict[str, list[float]] = {name: [] for name in (TRANSITIONS, *changed)}
     known: list[Doubles] = []
     for fold in range(FOLDS):
         held_out = {*people[fold::FOLDS]}
         taught = [each for each in own if each.subject not in held_out]
-        prototypes = fit(
-            np.concatenate([each.features[each.known] for each in taught]),
-            np.concatenate([each.labels[each.known] for each in taught if each.labels is not None]),
-            candidate.each,
-            candidate.shrinkage,
-        )
-
-        def score(looked: Looked, prototypes: Any = prototypes) -> Doubles:
-            distance = prototypes.distance(looked.features)
-            return remembered(distance, candidate.memory_seconds, rate / EVERY)
-
+        score = partial(_score, candidate, _fit(candidate, taught))
         mine = [(score(each), each) for each in own if each.subject in held_out]
         known.append(np.concatenate([scores[each.known] for scores, each in mine]))
         between = [scores[each.labels == TRANSITION] for scores, each in mine]
@@ -125,20 +117,29 @@ def measure(
         for name, streams in changed.items():
             theirs = [score(each)[each.known] for each in streams if each.subject in held_out]
             areas[name].append(auroc(known[-1], np.concatenate(theirs)))
-    threshold = float(np.quantile(np.concatenate(known), KNOWN))
     others = [np.concatenate([k for k in known if k is not one]) for one in known]
     unsure = [
-        float((one > np.quantile(rest, KNOWN)).mean())
-        for one, rest in zip(known, others, strict=True)
+        (one > np.quantile(rest, KNOWN)).mean() for one, rest in zip(known, others, strict=True)
     ]
     figures = {name: float(np.mean(each)) for name, each in areas.items()}
     return {
         **asdict(candidate),
-        "auroc": figures,
         "margin": margin(figures),
         "unsure": float(np.mean(unsure)),
-        "threshold": threshold,
-    }, threshold
+        "threshold": float(np.quantile(np.concatenate(known), KNOWN)),
+        "auroc": figures,
+    }
+
+
+def _fit(candidate: Candidate, taught: Sequence[Looked]) -> Prototypes:
+    labels = [each.labels[each.known] for each in taught if each.labels is not None]
+    features = np.concatenate([each.features[each.known] for each in taught])
+    return fit(features, np.concatenate(labels), candidate.each, candidate.shrinkage)
+
+
+def _score(candidate: Candidate, prototypes: Prototypes, looked: Looked) -> Doubles:
+    distance = prototypes.distance(looked.features)
+    return remembered(distance, candidate.memory_seconds, SAMPLE_RATE_HZ / EVERY)
 
 
 def margin(figures: Mapping[str, float]) -> float:
@@ -151,3 +152,32 @@ def winner(measured: Sequence[Mapping[str, Any]]) -> int:
     """The index of the one that the rule takes."""
     best = max(each["margin"] for each in measured)
     return next(i for i, each in enumerate(measured) if each["margin"] >= best - TIE)
+
+
+def choose(
+    recordings: Sequence[Recording],
+    rows: Sequence[Row],
+    candidates: Sequence[Candidate] = CANDIDATES,
+) -> tuple[Score, dict[str, Any]]:
+    """The score of the winner, of all these people, and the figures of all candidates.
+
+    Raises ValueError where fewer people than folds are there.
+    """
+    if len({each.subject for each in recordings}) < FOLDS:
+        raise ValueError(f"a novelty is chosen by {FOLDS} folds of people: there are fewer")
+    signals = np.concatenate([each.signals for each in recordings]).astype(np.float64)
+    shift, deviation = signals.mean(axis=0), signals.std(axis=0)
+    measured, seen = [], {}
+    for candidate in candidates:
+        if candidate.seconds not in seen:
+            statistics = Statistics(shift, deviation, candidate.seconds, SAMPLE_RATE_HZ)
+            changed = {row.name: look(statistics, recordings, row) for row in rows}
+            seen[candidate.seconds] = statistics, look(statistics, recordings, None), changed
+        _, own, changed = seen[candidate.seconds]
+        measured.append(measure(candidate, own, changed))
+    taken = winner(measured)
+    statistics, own, _ = seen[candidates[taken].seconds]
+    prototypes = _fit(candidates[taken], own)
+    memory, threshold = candidates[taken].memory_seconds, measured[taken]["threshold"]
+    figures = {"taken": taken, "known": KNOWN, "candidates": measured}
+    return Score(statistics, prototypes, memory, threshold), figures

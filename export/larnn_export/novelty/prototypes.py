@@ -19,12 +19,14 @@ class Prototypes:
     whitening: Doubles
     """[features, features]: makes that space of the statistics; a distance in it is about 1 where
     they are as in training."""
+    origin: Doubles
+    """[features]: the middle of training, in that space."""
     points: Doubles
-    """[prototypes, features], in that space."""
+    """[prototypes, features], from the origin on."""
 
     def distance(self, features: Doubles) -> Doubles:
         """[steps] of [steps, features]: to the nearest."""
-        places = features @ self.whitening
+        places = features @ self.whitening - self.origin
         squares = (places**2).sum(axis=1)[:, None] + (self.points**2).sum(axis=1)
         nearest = (squares - 2 * places @ self.points.T).min(axis=1)
         return np.asarray(np.sqrt(np.maximum(nearest, 0)))
@@ -42,5 +44,7 @@ def fit(features: Doubles, labels: Whole, each: int, shrinkage: float, seed: int
     values, vectors = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * diagonal)
     whitening = vectors / np.sqrt(values * features.shape[1])
     random = np.random.default_rng(seed)
-    points = [kmeans2(part @ whitening, each, minit="++", seed=random)[0] for part in within]
-    return Prototypes(whitening, np.concatenate(points))
+    origin = features.mean(axis=0) @ whitening
+    places = [part @ whitening - origin for part in within]
+    points = [kmeans2(part, each, minit="++", seed=random)[0] for part in places]
+    return Prototypes(whitening, origin, np.concatenate(points))

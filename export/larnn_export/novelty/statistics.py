@@ -55,30 +55,34 @@ class Statistics:
 
     @property
     def features(self) -> int:
-        """For each time constant the means, logarithms of deviations, and correlations."""
+        """For each time constant the means, logarithms of variances, and correlations."""
         return len(self.seconds) * (self.moments - 1)
 
     def of_recording(self, signals: Floats) -> Doubles:
-        """[steps, features] of a whole recording [steps, channels]."""
+        """[steps, features] of a whole recording [steps, channels]: of all time constants the
+        means, then the logarithms, then the correlations."""
         samples = np.clip((signals - self.shift) / self.deviation, -LARGEST, LARGEST)
         one, other = self.pairs
         each = np.concatenate(
             [np.ones((len(samples), 1)), samples, samples[:, one] * samples[:, other]], axis=1
         )
         found = [self._features(smoothed(each, kept)) for kept in self.decays]
-        return np.concatenate(found, axis=1)
+        return np.concatenate(
+            [np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)], axis=1
+        )
 
-    def _features(self, moments: Doubles) -> Doubles:
-        """[steps, features] of one time constant, of its moments [steps, moments]."""
+    def _features(self, moments: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+        """Means, logarithms of variances, and correlations [steps, …] of one time constant, of its
+        moments [steps, moments]."""
         mean, products = np.split(moments[:, 1:] / moments[:, :1], [self.channels], axis=1)
         one, other = self.pairs
         variances, between = np.split(
             products - mean[:, one] * mean[:, other], [self.channels], axis=1
         )
-        variances = np.maximum(variances, 0) + FLOOR**2
+        logarithms = np.log(np.maximum(variances, FLOOR**2))
         one, other = one[self.channels :], other[self.channels :]
-        correlations = between / np.sqrt(variances[:, one] * variances[:, other])
-        return np.concatenate([mean, 0.5 * np.log(variances), np.clip(correlations, -1, 1)], axis=1)
+        correlations = between * np.exp(-0.5 * (logarithms[:, one] + logarithms[:, other]))
+        return mean, logarithms, correlations
 
 
 def decay(seconds: float, rate_hz: float) -> float:

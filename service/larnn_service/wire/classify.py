@@ -14,7 +14,7 @@ from larnn_service.errors import BadMessage, BadShape, TooLarge
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import npy_response
-from larnn_service.wire.answer_options import AnswerOptions, options_of
+from larnn_service.wire.answer_options import AnswerOptions, options_of, unsure, usual
 from larnn_service.wire.arrays import (
     check_characters,
     json_sequences,
@@ -52,7 +52,7 @@ class ClassifyDecoder:
     """Decodes bodies within the limits of the settings."""
 
     def __init__(self, model_of: ModelOf, settings: Settings) -> None:
-        self._model_of, self._settings = model_of, settings
+        self._model_of, self._settings, self._usual = model_of, settings, usual(settings)
 
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
@@ -60,7 +60,7 @@ class ClassifyDecoder:
         if head.sends_npy:
             model = self._model_of(query.get("model"), version_asked(query))
             check_unsaid(query, "each sequence has one answer", _OF_STREAMS)
-            options = options_of(query)
+            options = options_of(query, self._usual)
             options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
             check = partial(check_sizes, settings=self._settings)
             start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
@@ -71,7 +71,10 @@ class ClassifyDecoder:
         asked = decode_json(_BODY, body)
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
-            asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
+            asked.logits,
+            outputs=frozenset(asked.outputs),
+            probabilities=asked.probabilities,
+            unsure=self._usual.unsure if asked.unsure is None else unsure(asked.unsure),
         )
         options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
         start, sequences = start_of(model, asked.context), self._sequences(asked, model)
