@@ -15,6 +15,7 @@ from larnn_export.changes import ROWS, Floats, Row
 from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
+from larnn_export.running import run_together
 from larnn_export.stream_metrics import probabilities
 from larnn_service.conversion.conversion import conversion
 
