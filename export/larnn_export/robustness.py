@@ -15,6 +15,7 @@ from larnn_export.changes import ROWS, Floats, Row
 from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
+from larnn_export.robustness_novelty import Novelties
 from larnn_export.running import run_together
 from larnn_export.stream_metrics import probabilities
 from larnn_service.conversion.conversion import conversion
@@ -42,6 +43,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """The table's rows: each recording as one stream from its first step to its last, changed as
     the row says, as it comes and, where a client can say what it is, as the service converts it.
+    Where the network tells novelty, the first row is what the others' is compared with.
 
     `version` is the folder of a network of a phone's six raw channels. Raises OSError, ValueError.
     """
@@ -59,17 +61,24 @@ def measure(
                 labels.append(recording.labels if row.of_people else None)
                 whose.append((index, told))
     counts = {key: Counts() for key in whose}
-    for first, (answers,) in run_together(session, contract, streams, [contract.outputs[0].name]):
+    telling = [each for each in contract.outputs if each.unsure_above is not None]
+    names = [output.name for output in (contract.outputs[0], *telling)]
+    novelties = Novelties(telling[0].unsure_above or 0.0) if telling else None
+    for first, (answers, *further) in run_together(session, contract, streams, names):
         for stream, key in enumerate(whose):
             end = min(first + len(answers[stream]), len(streams[stream]))
             if first < end:
                 true = labels[stream]
                 of_chunk = None if true is None else true[first:end]
                 _count(counts[key], answers[stream, : end - first], of_chunk, contract.labels)
-    return [
-        _told(row, counts[index, False], counts.get((index, True)))
-        for index, row in enumerate(rows)
-    ]
+                if novelties is not None:
+                    novelties.add(key, further[0][stream, : end - first, 0], of_chunk)
+    told = []
+    for index, row in enumerate(rows):
+        told.append(_told(row, counts[index, False], counts.get((index, True))))
+        if novelties is not None:
+            told[-1]["novelty"] = novelties.figures((index, False), own=(0, False))
+    return told
 
 
 def _count(

@@ -7,19 +7,35 @@ from typing import Any
 
 def table(rows: list[dict[str, Any]]) -> str:
     """As Markdown: accuracy and confidence as the numbers come, and where a client says what they
-    are."""
+    are; and where the network tells novelty, how well that tells the row, and how many of its steps
+    are unsure."""
+    novel = [" unlike training, AUROC | unsure |", "---|---|"] if "novelty" in rows[0] else ["", ""]
     lines = [
-        "| the phone's numbers | steps right | confidence | told | steps right when told |",
-        "|---|---|---|---|---|",
+        f"| the phone's numbers | steps right | confidence | told | steps right when told |{novel[0]}",
+        f"|---|---|---|---|---|{novel[1]}",
     ]
     for row in rows:
         plain, told = row["as_it_comes"], row["told"]
         said = ", ".join(f"`{name}={row[name]}`" for name in ("units", "axes") if row[name])
         lines.append(
             f"| {row['row']} | {_right(plain)} | {_confidence(plain)} | {said or '–'} | "
-            f"{'–' if told is None else _right(told)} |"
+            f"{'–' if told is None else _right(told)} |" + _novelty(row.get("novelty"))
+        )
+    if between := rows[0].get("novelty"):
+        area, unsure = between["transitions_auroc"], between["transitions_unsure"]
+        last = "" if area is None else f"{area:.3f} | {unsure:.1%} |"
+        lines += (
+            [f"| as recorded, in labelled transitions | – | – | – | – | {last}"] if last else []
         )
     return "\n".join(lines)
+
+
+def _novelty(figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    area, unsure = figures.get("auroc"), figures["unsure"]
+    told = "–" if unsure is None else f"{unsure:.2%}" if area is None else f"{unsure:.1%}"
+    return f" {'–' if area is None else f'{area:.3f}'} | {told} |"
 
 
 def _right(figures: dict[str, Any]) -> str:

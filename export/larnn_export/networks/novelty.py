@@ -51,7 +51,7 @@ class Novelty(nn.Module):
         one, other = statistics.pairs
         self.scales, self.channels = scales, channels
         self.remembers = score.memory_seconds > 0
-        kept = decay(score.memory_seconds, statistics.rate_hz) if self.remembers else 0.0
+        kept = decay(score.memory_seconds, statistics.rate_hz) if self.remembers else 1.0
 
         def constant(name: str, value: np.ndarray, dtype: torch.dtype) -> None:
             self.register_buffer(name, torch.from_numpy(value).to(dtype), persistent=False)

@@ -90,7 +90,7 @@ def look(statistics: Statistics, recordings: Sequence[Recording], row: Row | Non
             of_whom = slice(None if row.of_people else OF_NOBODY)
             random = np.random.default_rng([0, recording.experiment])
             signals, labels = row.change(signals[of_whom], random), labels[of_whom]
-        features = statistics.of_recording(signals)[::EVERY]
+        features = statistics.of_recording(signals)[::EVERY].copy()  # not a view of all
         mine = labels[::EVERY] if row is None or row.of_people else None
         found.append(Looked(recording.subject, features, mine))
     return found
