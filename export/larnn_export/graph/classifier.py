@@ -16,7 +16,7 @@ from larnn_export.networks import (
     RecurrentClassifier,
     WithNovelty,
 )
-from larnn_export.networks.novelty import NOVELTY
+from larnn_export.networks.novelty import NOVELTY, Novelty
 from larnn_export.networks.stack import Channels, Tokens
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, Contract
 
@@ -34,8 +34,22 @@ def build_graph(network: Network, contract: Contract) -> onnx.ModelProto:
         return model_of(pen, contract, "larnn")
     pen = Pen(in_place=False)
     _write_classifier(pen, network.network)
-    novelty, next_state = write_novelty(pen, network.novelty, INPUT, LENGTHS)
-    pen.rename(novelty, NOVELTY)
+    return _with_novelty(pen, network.novelty, contract)
+
+
+def add_novelty(model: onnx.ModelProto, novelty: Novelty, contract: Contract) -> onnx.ModelProto:
+    """A graph of `build_graph` that tells novelty too, by such a contract: its own nodes and
+    constants stay, to the bit."""
+    pen = Pen(in_place=False)
+    pen.nodes = list(model.graph.node)
+    pen.constants = {constant.name: constant for constant in model.graph.initializer}
+    pen.functions = {function.name: function for function in model.functions}
+    return _with_novelty(pen, novelty, contract)
+
+
+def _with_novelty(pen: Pen, novelty: Novelty, contract: Contract) -> onnx.ModelProto:
+    output, next_state = write_novelty(pen, novelty, INPUT, LENGTHS)
+    pen.rename(output, NOVELTY)
     for name, value in next_state.items():
         pen.rename(value, f"next_{name}")
     return model_of(pen, contract, "larnn")

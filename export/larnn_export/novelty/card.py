@@ -22,7 +22,8 @@ def choice_table(record: dict[str, Any]) -> str:
         figures = f"{least:.3f} | {each['auroc'][TRANSITIONS]:.3f} | {each['unsure']:.2%}"
         taken = "**taken**: " if index == record["taken"] else ""
         lines.append(
-            f"| {taken}{seconds} | {each['each']} | {each['shrinkage']:.0%} | {memory} | {figures} |"
+            f"| {taken}{seconds} | {each['each']} | {each['shrinkage']:.0%} | {memory} | {figures} "
+            "|"
         )
     return "\n".join(lines)
 

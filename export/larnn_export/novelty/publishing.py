@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from larnn_export.data.hapt import Recording
+from larnn_export.graph import add_novelty
 from larnn_export.manifests import GRAPH_FILE, graph_entry, read_manifest, save_manifest
 from larnn_export.model_card import write_card
+from larnn_export.networks import WithNovelty
 from larnn_export.networks.novelty import NOVELTY
 from larnn_export.novelty.score import Score
 from larnn_export.novelty.stored import write_score
@@ -52,14 +55,17 @@ def publish_with_novelty(
         shutil.copytree(version / CHECKPOINT_FOLDER, kept, ignore=of_the_old)
         write_score(kept, score, figures)
         mine = served(kept, raw=True)
-        parity = mine.verify(model := mine.graph())
+        assert isinstance(mine.network, WithNovelty)
+        before = onnx.load(version / old.graph.file)
+        model = add_novelty(before, mine.network.novelty, mine.contract)
+        parity = mine.verify(model)
         files = graph_files(model)
         for name, data in files.items():
             (folder / name).write_bytes(data)
         graphs = {file: graph_entry(data, file) for file, data in files.items()}
         logits, novelty = _answers(folder / GRAPH_FILE, mine.contract, recordings, NOVELTY)
-        before, _ = _answers(version / old.graph.file, old.contract, recordings)
-        if (apart := difference(logits, before)) > SAME:
+        those, _ = _answers(version / old.graph.file, old.contract, recordings)
+        if (apart := difference(logits, those)) > SAME:
             raise PublishError(
                 f"logits differ from those of {version} by {apart:.0e}: not the same"
             )
@@ -71,7 +77,7 @@ def publish_with_novelty(
                 "graph": graphs[GRAPH_FILE],
                 "attention": graphs.get(ATTENTION_FILE),
                 "metrics": {**old.metrics, "parity": told},
-                "training": _training(mine.contract, recordings, logits, novelty),
+                "training": tuple(_training(mine.contract, recordings, logits, novelty)),
             }
         )
         save_manifest(folder, manifest)
