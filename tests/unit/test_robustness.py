@@ -24,6 +24,7 @@ from larnn_export.data.uci_har import LABELS
 from larnn_export.robustness import ROBUSTNESS_FILE, measure
 from larnn_export.robustness_card import robustness_section, table
 from larnn_export.robustness_command import MODEL, robustness
+from larnn_export.robustness_novelty import Novelties
 from larnn_export.robustness_picture import ROBUSTNESS_PICTURE
 from larnn_service.conversion.conversion import conversion
 from larnn_service.inputs import Input
@@ -102,6 +103,9 @@ def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
     assert (tmp_path / "told" / ROBUSTNESS_PICTURE).stat().st_size > 1000
     told = robustness_section(record)
     assert all(f"| {row.name} |" in told for row in ROWS)
+    assert "| unlike training, AUROC | unsure |" in told
+    zeros = next(row for row in record["rows"] if row["row"] == "zeros")
+    assert zeros["novelty"]["unsure"] == 1
     assert robustness_section(None) == ""
 
 
@@ -116,6 +120,21 @@ def test_a_part_and_people_whom_the_network_knows_are_refused(tmp_path: Path) ->
     file.write_text(json.dumps(json.loads(file.read_text()) | {"trained_on": [*range(1, 31)]}))
     with pytest.raises(typer.BadParameter, match="trained on everybody"):
         robustness(version, data, output=tmp_path / "told")
+
+
+def test_a_novelty_is_compared_with_known_steps_of_people_as_recorded() -> None:
+    novelties = Novelties(threshold=2.0)
+    labels = np.array([0, 1, NO_ACTIVITY, TRANSITION])
+    novelties.add("own", np.array([1.0, 2.5, 9.0, 3.0], np.float32), labels)
+    novelties.add("turned", np.array([3.0, 2.0, 0.0, 0.0], np.float32), labels)
+    novelties.add("zeros", np.array([4.0, 1.0], np.float32), None)
+    assert novelties.figures("own", "own") == {
+        "unsure": 0.5,
+        "transitions_auroc": 1.0,
+        "transitions_unsure": 1.0,
+    }
+    assert novelties.figures("turned", "own") == {"unsure": 0.5, "auroc": 0.75}
+    assert novelties.figures("zeros", "own") == {"unsure": 0.5, "auroc": 0.625}
 
 
 def test_its_version_in_the_card_is_within_the_aim() -> None:

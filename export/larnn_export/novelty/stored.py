@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from larnn_export.checkpoint import CheckpointError
 from larnn_export.novelty.prototypes import Prototypes
@@ -29,7 +29,7 @@ def write_score(run: Path, score: Score, figures: Mapping[str, Any]) -> None:
         "origin": prototypes.origin,
         "points": prototypes.points,
     }
-    save_file(arrays, run / ARRAYS_FILE)
+    (run / ARRAYS_FILE).write_bytes(save(arrays))
     record = {
         "seconds": statistics.seconds,
         "rate_hz": statistics.rate_hz,
