@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from larnn_service.transport import hub
+from larnn_service.transport.arrival import DISCARDED_AT_ONCE
 from larnn_service.transport.request_parser import MAX_HEAD, MAX_LINES
 from tests import live
 from tests.server.raw import (
@@ -92,6 +93,20 @@ def test_a_body_of_the_smallest_chunks_is_read(client: httpx.Client) -> None:
     with connected(client) as own:
         own.sendall(chunked(*(bytes([byte]) for byte in GOOD)))
         assert len(answers(own, 1)) == 1
+
+
+def test_refused_bodies_are_read_in_turns_and_what_follows_is_answered(
+    client: httpx.Client,
+) -> None:
+    body = b" " * 4 * DISCARDED_AT_ONCE
+    with contextlib.ExitStack() as stack:
+        several = [stack.enter_context(connected(client)) for _ in range(4)]
+        for own in several:
+            own.sendall(request(body, path="/nowhere") + request(GOOD))
+        for own in several:
+            (refusal, _), (answer, _) = responses(own, 2)
+            assert b" 404 " in refusal
+            assert b" 200 " in answer
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ class WaitingBytes:
 
     def check(self, size: int, owner: str = "") -> None:
         """Raises Full where there is no room for a request or connection of that size."""
-        self._check(max(size - FREE, 0), owner)
+        if size > FREE:
+            self._check(size - FREE, owner)
 
     @contextlib.contextmanager
     def held(self, owner: str) -> Iterator[Held]:

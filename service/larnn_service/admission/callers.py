@@ -19,6 +19,7 @@ class Callers:
         """Raises StartupError where the keys cannot be read."""
         self._keys = ApiKeys(settings.api_keys)
         self.owners = self._keys.owners()
+        self._asks = bool(self._keys)
         self._most = settings.max_at_work_per_key
         self._at_work: Counter[str] = Counter()
 
@@ -27,7 +28,7 @@ class Callers:
 
         Empty where no keys are set.
         """
-        if not self._keys:
+        if not self._asks:
             return ""
         match = _BEARER.fullmatch(authorization)
         key = match["key"] if match else other

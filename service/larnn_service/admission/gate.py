@@ -26,6 +26,9 @@ SHARE = 2
 streams that may be open."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
+_PAGE_FILES = f"{PAGE}/"
+_STREAMS = "/stream"
+"""What the paths of all streams begin with."""
 
 
 class Gate:
@@ -47,17 +50,20 @@ class Gate:
         Raises Forbidden, Unauthorized, UnknownStream where the stream is not the caller's, Full.
         """
         self._hosts.check(head)
-        if head.path in OPEN or head.path.startswith(f"{PAGE}/"):
+        path, headers = head.path, head.headers
+        if path in OPEN or path.startswith(_PAGE_FILES):
             return ""
-        if self.origins.is_preflight(head):
-            return ""
-        self.origins.check(head)
-        offered = head.headers.get("sec-websocket-protocol")
+        if "origin" in headers:
+            if self.origins.is_preflight(head):
+                return ""
+            self.origins.check(head)
+        offered = headers.get("sec-websocket-protocol")
         key = None if offered is None else subprotocols.key(subprotocols.offered(offered))
-        owner = self._callers.owner(head.headers.get("authorization", ""), key)
-        stream = _stream_asked_for(head)
-        if stream is not None and not self._ids.belongs_to(stream, owner):
-            raise UnknownStream()
+        owner = self._callers.owner(headers.get("authorization", ""), key)
+        if path.startswith(_STREAMS):
+            stream = _stream_asked_for(head)
+            if stream is not None and not self._ids.belongs_to(stream, owner):
+                raise UnknownStream()
         self._callers.check_room(owner)
         return owner
 
@@ -99,8 +105,6 @@ class Gate:
 
 def _stream_asked_for(head: Head) -> str | None:
     """The id in /streams/ID/… or /stream?stream=ID."""
-    if not head.path.startswith("/stream"):
-        return None
     _, first, *rest = head.path.split("/")
     if first == "streams" and rest:
         return rest[0]

@@ -135,8 +135,9 @@ class Exchange:
             return self._refuse_method()
         announced = self._head.content_length
         self._check_size(announced)
-        self._pipeline.gate.bytes.check(announced, owner)
-        self._owner, self._held = owner, self._pipeline.gate.begin(owner)
+        gate = self._pipeline.gate
+        gate.bytes.check(announced, owner)
+        self._owner, self._held = owner, gate.begin(owner)
 
     def _refuse_method(self) -> None:
         allow = ((b"allow", self._endpoint.method.encode()),)

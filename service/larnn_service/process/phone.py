@@ -12,6 +12,7 @@ import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,8 @@ from larnn_service.process.startup import read_settings, refusals
 
 PORT = 8443
 LIFETIME = timedelta(days=7)
+PACKAGES = ("trustme", "segno")
+"""Beside the service's own, and imported where they are used."""
 _OUTSIDE = ("192.0.2.1", 9)  # reserved for documentation: nothing is sent there
 
 
@@ -33,6 +36,7 @@ def main(arguments: list[str]) -> None:
         refusals(),
         TemporaryDirectory(prefix="larnn-") as folder,
     ):
+        check_packages()
         settings = read_settings(arguments)
         host = settings.host if "host" in settings.model_fields_set else own_address()
         port = settings.port if "port" in settings.model_fields_set else PORT
@@ -49,6 +53,14 @@ def main(arguments: list[str]) -> None:
         server.run(sockets=[listener])
 
 
+def check_packages() -> None:
+    """Raises StartupError where what this command needs beside the service is not installed."""
+    if missing := [each for each in PACKAGES if find_spec(each) is None]:
+        raise StartupError(
+            f"{missing[0]} is not installed: make phone, or pip install segno trustme"
+        )
+
+
 def own_address() -> str:
     """The address of this machine on its network. Raises StartupError where it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -61,10 +73,8 @@ def own_address() -> str:
 
 def certificate(host: str, folder: Path) -> tuple[Path, Path]:
     """A certificate for this address, of an authority that nobody knows, and its private key."""
-    try:
-        import trustme
-    except ImportError:
-        raise _missing("trustme") from None
+    import trustme
+
     issued = trustme.CA().issue_cert(host, not_after=datetime.now(UTC) + LIFETIME)
     chain, key = folder / "chain.pem", folder / "key.pem"
     chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
@@ -75,10 +85,8 @@ def certificate(host: str, folder: Path) -> tuple[Path, Path]:
 
 def show(address: str) -> None:
     """The address, and a picture of it for the phone's camera."""
-    try:
-        import segno
-    except ImportError:
-        raise _missing("segno") from None
+    import segno
+
     segno.make(address, error="l").terminal(compact=True)
     sys.stdout.write(
         f"\n{address}\n\nThe phone will warn of a certificate that it does not know: this machine "
@@ -92,7 +100,3 @@ def _in_address(host: str) -> str:
         return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
     except ValueError:
         return host
-
-
-def _missing(package: str) -> StartupError:
-    return StartupError(f"{package} is not installed: make phone, or pip install segno trustme")

@@ -7,6 +7,8 @@ from typing import Any
 
 from larnn_service.transport.hub import Hub
 
+DISCARDED_AT_ONCE = 2**20
+"""Bytes of such a body behind which the connection is read in turns with others of that kind."""
 MOST_DISCARDED = 2**26
 """Bytes of a body that may come after its request was answered: a client that sends all of it
 before it reads gets its answer, and one that never ends is let go."""
@@ -21,10 +23,13 @@ class Arrival:
         self.watched = False
         """A request is on its way."""
 
-    def add(self, size: int, wanted: bool) -> bool:
+    def add(self, connection: Any, size: int, wanted: bool) -> bool:
         """So many bytes more. False where too many have come that nobody wants."""
         self._came += size
         self._discarded = 0 if wanted else self._discarded + size
+        if self._discarded > DISCARDED_AT_ONCE:
+            connection.pause_body()
+            self._hub.discarding.add(connection.resume_body)
         return self._discarded <= MOST_DISCARDED
 
     def watch(self, connection: Any, arriving: bool) -> None:

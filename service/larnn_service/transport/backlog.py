@@ -19,7 +19,7 @@ class Backlog:
     frames, the pieces are small."""
 
     def __init__(self) -> None:
-        self._data, self._place, self._size, self._began = b"", 0, LARGEST, 0.0
+        self._data, self._place, self._size = b"", 0, LARGEST
         self.size = 0
         """Bytes that wait."""
 
@@ -38,9 +38,21 @@ class Backlog:
         """Whether it is a few pieces, as a request's body may be."""
         return self.size <= 4 * self._size
 
-    def next(self) -> bytes:
-        """The next piece, until `parsed`."""
-        self._began = time.perf_counter()
+    def parse_next(self, parse: Callable[[bytes], None]) -> float:
+        """Let it parse the next piece: how long that takes is the measure of the one behind it.
+
+        Returns the time at the end, as `time.perf_counter` has it.
+        """
+        began = time.perf_counter()
+        parse(self._next())
+        now = time.perf_counter()
+        if now - began > SLOW:
+            self._size = max(self._size // 2, SMALLEST)
+        elif now - began < SLOW / 4 and self._size < LARGEST:
+            self._size *= 2
+        return now
+
+    def _next(self) -> bytes:
         if self.size <= self._size:
             piece = self._data[self._place :]
             self._data, self._place, self.size = b"", 0, 0
@@ -49,14 +61,6 @@ class Backlog:
             self._place += self._size
             self.size -= self._size
         return piece
-
-    def parsed(self) -> None:
-        """The piece is parsed: how long that took is the measure of the next one."""
-        seconds = time.perf_counter() - self._began
-        if seconds > SLOW:
-            self._size = max(self._size // 2, SMALLEST)
-        elif seconds < SLOW / 4:
-            self._size = min(self._size * 2, LARGEST)
 
     def take_all(self) -> bytes:
         """All of it."""
@@ -70,33 +74,37 @@ class Backlog:
 
 
 class Turns:
-    """Connections that have more to parse have turns, one piece after the other."""
+    """Connections that have more to read have turns, one piece after the other."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[Callable[[], None], None] = {}
+    def __init__(self, turn: float = TURN, pause: float = 0) -> None:
+        """`turn`: seconds for pieces, and one in any case; `pause`: seconds before each turn."""
+        self._turn, self._pause = turn, pause
+        self.waiting: dict[Callable[[], None], None] = {}
+        """Those that have a turn to come."""
         self._scheduled = False
 
     def add(self, work: Callable[[], None]) -> None:
         """`work` is called once, in a turn of the event loop that comes."""
-        self._waiting[work] = None
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take)
+        self.waiting[work] = None
+        self._schedule()
 
     def remove(self, work: Callable[[], None]) -> None:
         """It is not called."""
-        self._waiting.pop(work, None)
+        self.waiting.pop(work, None)
 
-    def __contains__(self, work: Callable[[], None]) -> bool:
-        return work in self._waiting
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(self._pause, self._take)
 
     def _take(self) -> None:
         self._scheduled = False
-        until = time.perf_counter() + TURN
-        while self._waiting and time.perf_counter() < until:
-            work = next(iter(self._waiting))
-            del self._waiting[work]
+        until = time.perf_counter() + self._turn
+        while self.waiting:
+            work = next(iter(self.waiting))
+            del self.waiting[work]
             work()
-        if self._waiting and not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take)
+            if time.perf_counter() >= until:
+                break
+        if self.waiting:
+            self._schedule()

@@ -48,7 +48,7 @@ class HttpConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.reading: Reading
         self.drained: asyncio.Event | None = None
-        """Set while the transport takes more; made by whoever has to wait for that."""
+        """Set while the transport takes more."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -61,10 +61,10 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._backlog.add(data)
-        wanted = self._messages or self._parser.incoming is None
-        if not self._arrival.add(len(data), bool(wanted)):
+        wanted = bool(self._messages) or self._parser.incoming is None
+        if not self._arrival.add(self, len(data), wanted):
             return self.transport.abort()
-        if self._backlog.is_small and self._parse not in self._hub.turns:
+        if self._backlog.is_small and self._parse not in self._hub.turns.waiting:
             self._parse()
         else:
             self._go_on()
@@ -80,6 +80,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.remove(self)
         self._hub.turns.remove(self._parse)
+        self._hub.discarding.remove(self.resume_body)
         self._held.set(0)
         messages, self._messages = self._messages, deque()
         for message in messages:
@@ -107,11 +108,10 @@ class HttpConnection(asyncio.Protocol):
 
     def _parse(self) -> None:
         """Pieces for a moment, as far as to the head of the request behind the one at work."""
-        until = time.perf_counter() + SLOW
-        while self._backlog.size and self._may_parse() and time.perf_counter() < until:
+        until = (now := time.perf_counter()) + SLOW
+        while self._backlog.size and now < until and self._may_parse():
             try:
-                self._feed(self._backlog.next())
-                self._backlog.parsed()
+                now = self._backlog.parse_next(self._feed)
             except Exception:
                 logger.exception("a request could not be taken")
                 return self.transport.abort()
@@ -149,7 +149,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _count(self) -> None:
         """What waits of requests, and what the client does not read."""
-        waiting = self._backlog.size + sum([m.waiting for m in list(self._messages)[1:]])
+        waiting = self._backlog.size
+        if len(self._messages) > 1:
+            waiting += sum([m.waiting for m in list(self._messages)[1:]])
         if self._writing_paused:
             waiting += self.transport.get_write_buffer_size()
         try:
@@ -173,8 +175,7 @@ class HttpConnection(asyncio.Protocol):
             self._begin(message)
 
     def request_whole(self, message: Message) -> None:
-        """The parser has all of it."""
-        if not self._messages:  # it may have been answered before all of it had come
+        if not self._messages:  # it was answered before all of it had come
             self._hub.idle.add(self, asyncio.get_running_loop().time())
 
     # Requests and responses.
@@ -197,8 +198,7 @@ class HttpConnection(asyncio.Protocol):
             return self._respond(message, response_of(self._hub.crowded(), message.head.path))
         exchange = self._hub.app.exchange(message.head, partial(self._respond, message))
         if exchange is None:
-            message.begin(FrameworkRequest(self, self._hub, message))
-            return
+            return message.begin(FrameworkRequest(self, self._hub, message))
         if message.head.expects_continue and not exchange.answered:
             self.transport.write(CONTINUE)
         message.begin(exchange)
@@ -219,13 +219,13 @@ class HttpConnection(asyncio.Protocol):
             self._messages.popleft()
         more = bool(self._messages or self._backlog.size or self._refusal)
         if close or (self._half_closed and not more):
-            self.transport.close()
-            return
+            return self.transport.close()
         loop = asyncio.get_running_loop()
         if more:
             loop.call_soon(self._begin_next)
             return
-        self._go_on()
+        if self.reading.paused:
+            self._go_on()
         if message.whole and not self._arrival.watched:
             self._hub.idle.add(self, loop.time())
 
@@ -233,8 +233,8 @@ class HttpConnection(asyncio.Protocol):
         """Nothing more is read: say why, behind what was asked before, and close."""
         assert self._refusal is not None
         self._backlog = Backlog()
-        incoming = self._parser.incoming
-        if incoming is not None and incoming in self._messages:  # it will never be whole
+        incoming = self._parser.incoming  # it will never be whole
+        if incoming is not None and incoming in self._messages:
             self._messages.remove(incoming)
             if incoming.responding:
                 return self.transport.abort()

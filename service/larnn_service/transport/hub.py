@@ -32,6 +32,8 @@ HALF_CLOSED = 1.0
 """Seconds in which a client that sends no more is answered; then it is taken to be gone."""
 RESERVE = 64
 """Connections above the limit that may ask for health and management."""
+DISCARDING = 5e-3
+"""Seconds between two reads of what is thrown away, on all connections together."""
 SAID = 60.0
 """Seconds between two log lines that say the same of all connections."""
 KEEP_ALIVE = 75.0
@@ -113,6 +115,8 @@ class Hub:
         self.arriving: Deadlines[Any] = Deadlines(limits.arrival_timeout, lambda each: each.late())
         """Those with a request that is on its way."""
         self.turns = Turns()
+        self.discarding = Turns(turn=0, pause=DISCARDING)
+        """Those that send on what nobody wants."""
         self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, lambda each: each.abort())
         """Those that do not read what they are answered."""
         self.pings: Deadlines[Any] = Deadlines(limits.ping_interval, lambda each: each.ping())

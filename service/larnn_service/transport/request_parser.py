@@ -106,20 +106,20 @@ class RequestParser:
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(len(url))
+        self._swallowed = 0
+        self._head_size += len(url)
+        if self._head_size > MAX_HEAD:
+            raise HeadTooLargeError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which nobody reads."""
         self._lines += 1
-        self._count(len(name) + len(value))
-        if self.in_head:
-            self._raw.append((name.lower(), value))
-
-    def _count(self, size: int) -> None:
         self._swallowed = 0
-        self._head_size += size
+        self._head_size += len(name) + len(value)
         if self._head_size > MAX_HEAD or self._lines > MAX_LINES:
             raise HeadTooLargeError
+        if self.in_head:
+            self._raw.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser, self.in_head = self._parser, False
@@ -134,7 +134,8 @@ class RequestParser:
         path, _, query = self._url.decode("latin-1").partition("#")[0].partition("?")
         if "%" in path:
             path = unquote(path)
-        path = below(self._root_path, path)
+        if self._root_path:
+            path = below(self._root_path, path)
         head = Head(parser.get_method().decode(), path, query, headers)
         offered = parser.should_upgrade()  # an offer that `Connection` does not name is none
         upgrade = offered and headers.get("upgrade", "").lower() == "websocket"

@@ -100,11 +100,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
-        self._wanted, self._at_work = True, 0
+        was_large, self._at_work = self._at_work > FREE, 0
+        self._wanted = True
         self._ahead = bool(self._messages or self._backlog.size)
         if self._ahead:
             self._go_on_later()
-        else:
+        elif was_large:
             self._count()
 
     # The transport's side.
@@ -112,7 +113,7 @@ class WebSocketConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._keepalive.heard = True
         self._backlog.add(data)
-        if self._backlog.is_one_piece and self._parse not in self._hub.turns:
+        if self._backlog.is_one_piece and self._parse not in self._hub.turns.waiting:
             self._parse()
         else:
             self._go_on_later()
@@ -147,18 +148,16 @@ class WebSocketConnection(asyncio.Protocol):
     def _parse(self) -> None:
         """One piece, and hand the message over that is whole, while the client reads."""
         backlog = self._backlog
-        if self._may_parse():
-            self._feed(backlog.next())
-            backlog.parsed()
+        if backlog.size and self._may_parse():
+            backlog.parse_next(self._feed)
         self._deliver()
         if backlog.size and self._may_parse():
             self._go_on_later()
         self._count()
 
     def _may_parse(self) -> bool:
-        """Whether there is more, and no whole message waits."""
-        waits = bool(self._messages) or self._writing_paused
-        return self._backlog.size > 0 and (self._closing or not waits)
+        """Whether no whole message waits."""
+        return self._closing or not (self._messages or self._writing_paused)
 
     def _feed(self, data: bytes) -> None:
         self._protocol.receive_data(data)

@@ -177,14 +177,10 @@ def _npy_array(
     width = _width(model)
     # Magic, version and length of the header, the header: padded to a multiple of 64 bytes.
     end = body.find(b"\n", 0, _NPY_HEADER) + 1
-    shape, fortran_order, dtype = _npy_header(bytes(body[:end]))
-    if dtype not in (_FLOAT32, _INT16) or fortran_order:
-        raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
-    fits = len(shape) == len(axes) + 1 and shape[-1] == width
-    if not fits or not all(_is_size(size) for size in shape):
+    shape, size, dtype = _npy_header(bytes(body[:end]))
+    if size is None or len(shape) != len(axes) + 1 or shape[-1] != width:
         takes = ", ".join([*axes, str(width)])
         raise BadShape(f"the array is {quoted(shape)}; {model.manifest.name} takes [{takes}]")
-    size = math.prod(shape)
     if len(body) - end != dtype.itemsize * size or (not size and shape[0] > 1):
         raise BadShape(f"the header says {list(shape)}, {len(body) - end} bytes follow")
     check(*shape[:-1])
@@ -209,9 +205,16 @@ def _measured(array: NDArray[Any], model: Model, place: str) -> Steps:
 
 
 @lru_cache(maxsize=256)
-def _npy_header(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and dtype. Clients send few different ones; to read one is slow."""
-    stream = io.BytesIO(head)
+def _npy_header(head: bytes) -> tuple[tuple[int, ...], int | None, np.dtype[Any]]:
+    """Shape, how many numbers that is where the shape can be, and dtype. Clients send few different
+    ones; to read one is slow. Raises BadMessage, BadValue."""
+    shape, fortran_order, dtype = _parsed_header(io.BytesIO(head))
+    if dtype not in (_FLOAT32, _INT16) or fortran_order:
+        raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
+    return shape, math.prod(shape) if all(map(_is_size, shape)) else None, dtype
+
+
+def _parsed_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(stream)
         read_header = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -23,8 +23,8 @@ from larnn_service.wire.arrays import (
     version_asked,
 )
 from larnn_service.wire.context import read_query, start_of
-from larnn_service.wire.http import Head, Response
-from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody
+from larnn_service.wire.http import Head, Response, query_of
+from larnn_service.wire.http_schemas import ClassifyAnswer, ClassifyBody, ContextBody
 from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.measured import Said, check_unsaid, conversion_of, converted, said_in
 from larnn_service.wire.predictions import answer
@@ -48,6 +48,16 @@ class ClassifyRequest(NamedTuple):
     """State before the first step, where the model takes context."""
 
 
+class _Address(NamedTuple):
+    """What the address says of an array, which has no room for it."""
+
+    name: str | None
+    version: int | None
+    options: AnswerOptions
+    context: ContextBody
+    said: Said
+
+
 class ClassifyDecoder:
     """Decodes bodies within the limits of the settings."""
 
@@ -56,19 +66,11 @@ class ClassifyDecoder:
 
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
-        query = head.query
         if head.sends_npy:
-            model = self._model_of(query.get("model"), version_asked(query))
-            check_unsaid(query, "each sequence has one answer", _OF_STREAMS)
-            options = options_of(query, self._usual)
-            options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
-            check = partial(check_sizes, settings=self._settings)
-            start, wanted = start_of(model, read_query(query)), conversion_of(model, said_in(query))
-            batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
-            return ClassifyRequest(model, list(batch), options, head.accepts_npy, start)
-        if query:
-            check_unsaid(query, "JSON says it inside", ClassifyBody.__struct_fields__)
-        asked = decode_json(_BODY, body)
+            return self._decode_npy(head, body)
+        if head.query:
+            check_unsaid(head.query, "JSON says it inside", ClassifyBody.__struct_fields__)
+        asked, arrays = decode_json(_BODY, body), head.accepts_npy
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
             asked.logits,
@@ -76,7 +78,7 @@ class ClassifyDecoder:
             probabilities=asked.probabilities,
             unsure=self._usual.unsure if asked.unsure is None else unsure(asked.unsure),
         )
-        options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
+        options.check(model.manifest.contract, model.manifest.name, arrays)
         start, sequences = start_of(model, asked.context), self._sequences(asked, model)
         if (said := Said(asked.units, asked.axes, asked.sample_rate_hz)).anything:
             wanted = conversion_of(model, said)
@@ -84,7 +86,16 @@ class ClassifyDecoder:
                 converted(steps, wanted, model, f"sequences[{index}]")
                 for index, steps in enumerate(sequences)
             ]
-        return ClassifyRequest(model, sequences, options, head.accepts_npy, start)
+        return ClassifyRequest(model, sequences, options, arrays, start)
+
+    def _decode_npy(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
+        asked, arrays = _read_address(head.query_string, self._usual), head.accepts_npy
+        model = self._model_of(asked.name, asked.version)
+        asked.options.check(model.manifest.contract, model.manifest.name, arrays)
+        start, wanted = start_of(model, asked.context), conversion_of(model, asked.said)
+        check = partial(check_sizes, settings=self._settings)
+        batch = converted(npy_sequences(body, model, check), wanted, model, "sequences")
+        return ClassifyRequest(model, list(batch), asked.options, arrays, start)
 
     def _sequences(self, asked: ClassifyBody, model: Model) -> list[Steps]:
         settings, numbers, texts = self._settings, asked.sequences, asked.texts
@@ -103,6 +114,18 @@ class ClassifyDecoder:
         tokens = [text_tokens(text, model, limit, f"texts[{i}]") for i, text in enumerate(texts)]
         check_sizes([len(steps) for steps in tokens], settings, "texts")
         return tokens
+
+
+@lru_cache(maxsize=64)
+def _read_address(text: str, usual: AnswerOptions) -> _Address:
+    """The query of an address. Clients send few different ones.
+
+    Raises BadJson, BadMessage.
+    """
+    query = query_of(text)
+    check_unsaid(query, "each sequence has one answer", _OF_STREAMS)
+    name, version = query.get("model"), version_asked(query)
+    return _Address(name, version, options_of(query, usual), read_query(query), said_in(query))
 
 
 def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -23,29 +22,38 @@ class Head:
     def __init__(self, method: str, path: str, query: str, headers: dict[str, str]) -> None:
         """`path` without percent escapes, `query` with them, header names in lower case."""
         self.method, self.path, self.query_string, self.headers = method, path, query, headers
-        self.query = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-        """The query's parameters; of one that comes twice the last counts."""
+        self.query = query_of(query)
 
     @property
     def expects_continue(self) -> bool:
         """Whether the client sends its body only when it is told to go on."""
         return self.headers.get("expect", "").lower() == "100-continue"
 
-    @cached_property
+    @property
     def sends_npy(self) -> bool:
         """Whether the body is an array."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower() == NPY
+        return _kind(self.headers.get("content-type", "")) == NPY
 
-    @cached_property
+    @property
     def accepts_npy(self) -> bool:
         """Whether the client asks for arrays in the place of JSON."""
-        kinds = self.headers.get("accept", "").lower().split(",")
-        return any(kind.partition(";")[0].strip() == NPY for kind in kinds)
+        accepted = self.headers.get("accept")
+        return accepted is not None and NPY in map(_kind, accepted.split(","))
 
     @property
     def content_length(self) -> int:
         """What the request announces, 0 where it announces nothing."""
         return whole_number(self.headers.get("content-length", "")) or 0
+
+
+def query_of(text: str) -> dict[str, str]:
+    """The parameters of an address; of one that comes twice the last counts."""
+    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+
+def _kind(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
 
 
 def below(root_path: str, path: str) -> str:

@@ -15,24 +15,27 @@ from larnn_service.native import door
 
 _LONG = 2**16
 """Bytes of a text while whose reading others have the interpreter."""
+_SEQUENCE = 4
+"""Bytes that a sequence takes at least, as `[0],`."""
 
 
 class _Room:
     """Memory that a text is read into, and its addresses."""
 
-    def __init__(self, size: int, most: int) -> None:
-        """For a text of so many bytes, and so many sequences."""
+    def __init__(self, size: int) -> None:
+        """For a text of so many bytes."""
         self.values = np.empty(size // 2, dtype=np.float32)  # a number takes a digit and a comma
         self.values_at = self.values.ctypes.data
-        self.sizes, self.shape = (ctypes.c_int64 * most)(), (ctypes.c_int64 * 2)()
+        self.most = size // _SEQUENCE + 1
+        self.sizes, self.shape = (ctypes.c_int64 * self.most)(), (ctypes.c_int64 * 2)()
         self.sizes_at, self.shape_at = map(ctypes.addressof, (self.sizes, self.shape))
 
 
 class _Own(threading.local):
-    """Of each thread: what texts of one sequence that are not long are read into."""
+    """Of each thread: what texts that are not long are read into."""
 
     def __init__(self) -> None:
-        self.room = _Room(_LONG, 1)
+        self.room = _Room(_LONG)
 
 
 _OWN = _Own()
@@ -64,8 +67,12 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
     size = len(text)
     if (read := _native_reader(size > _LONG)) is None:
         return None
-    room = _OWN.room if most == 1 and size <= _LONG else _Room(size, most)
-    start = text if isinstance(text, bytes) else np.frombuffer(text, np.uint8).ctypes.data
+    if size > _LONG:
+        room = _Room(size)
+        start: int | bytes = np.frombuffer(text, np.uint8).ctypes.data
+    else:
+        room, start = _OWN.room, bytes(text)  # copied in less time than its address is found
+    most = min(most, room.most)
     count = read(start, size, room.values_at, size // 2, room.sizes_at, most, room.shape_at)
     if not count:
         return None
