@@ -73,12 +73,12 @@ def measure(
                 _count(counts[key], answers[stream, : end - first], of_chunk, contract.labels)
                 if novelties is not None:
                     novelties.add(key, further[0][stream, : end - first, 0], of_chunk)
-    told = []
+    table = []
     for index, row in enumerate(rows):
-        told.append(_told(row, counts[index, False], counts.get((index, True))))
+        table.append(_told(row, counts[index, False], counts.get((index, True))))
         if novelties is not None:
-            told[-1]["novelty"] = novelties.figures((index, False), own=(0, False))
-    return told
+            table[-1]["novelty"] = novelties.figures((index, False), own=(0, False))
+    return table
 
 
 def _count(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from larnn_export.changes import NOVEL, ROWS
-from larnn_export.data.hapt import Recording, load_recordings
+from larnn_export.data.hapt import TEST_SUBJECTS, Recording, load_recordings
 from larnn_export.novelty.choice import (
     AIM,
     AIM_OF_TRANSITIONS,
@@ -23,7 +23,9 @@ from larnn_export.novelty.choice import (
     margin,
     winner,
 )
-from tests import made_up_people
+from larnn_export.robustness_command import MODEL
+from larnn_export.trained_on import known_to
+from tests import live, made_up_people
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +72,7 @@ def test_too_few_people_are_refused(people: list[Recording]) -> None:
         choose(people[: FOLDS - 1], ROWS[1:2])
 
 
-def test_nobody_but_people_of_training_is_read(tmp_path: Path) -> None:
-    """The command's own figures say whom they are of: the published version's."""
-    from larnn_export.data.hapt import TEST_SUBJECTS
-    from larnn_export.trained_on import known_to
-
-    record = {"training": {"held_out": []}}
-    assert known_to(record, range(1, 31)).isdisjoint(TEST_SUBJECTS)
+def test_nobody_but_people_of_training_is_read() -> None:
+    run = live.ROOT / MODEL.parent / "1" / "checkpoint"
+    record = json.loads((run / "checkpoint.json").read_text())
+    assert known_to(record, range(1, 31)) == {*range(1, 31)} - {*TEST_SUBJECTS}

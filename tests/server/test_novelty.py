@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from larnn_client import Client
+from larnn_client import Client, Values
 from tests import live, novel, toy
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
@@ -55,8 +55,8 @@ def ask(url: str, door: str, steps: list[list[float]], **said: Any) -> dict[str,
             file = io.BytesIO()
             np.save(file, np.array([steps], np.float32))
             headers = {"content-type": "application/x-npy"}
-            asked = {"params": text, "content": file.getvalue(), "headers": headers}
-            told = http.post("/classify", **asked).json()
+            array = file.getvalue()
+            told = http.post("/classify", params=text, content=array, headers=headers).json()
             return dict(told["predictions"][0] if "predictions" in told else told)
         if door == "steps":
             stream = http.post("/streams", json={"model": model}).json()["stream"]
@@ -109,7 +109,7 @@ def test_the_number_and_its_threshold_are_told(url: str) -> None:
         [told] = stream.predict([np.array(STRANGE, np.float32)])
         [mine] = [model for model in client.models().models if model.name == "novel"]
     [_, output] = mine.outputs
-    assert dict(told.outputs["novelty"].values) == {"novelty": 20.0}
+    assert told.outputs["novelty"] == Values({"novelty": 20.0})
     assert output.unsure_above == novel.THRESHOLD
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import typer
 
-from larnn_export.changes import ROWS, Row
+from larnn_export.changes import NOVEL, ROWS, Row
 from larnn_export.data.hapt import (
     NO_ACTIVITY,
     RAW_CHANNELS,
@@ -21,6 +21,7 @@ from larnn_export.data.hapt import (
     load_recordings,
 )
 from larnn_export.data.uci_har import LABELS
+from larnn_export.novelty.choice import AIM, AIM_OF_TRANSITIONS
 from larnn_export.robustness import ROBUSTNESS_FILE, measure
 from larnn_export.robustness_card import robustness_section, table
 from larnn_export.robustness_command import MODEL, robustness
@@ -146,3 +147,12 @@ def test_its_version_in_the_card_is_within_the_aim() -> None:
             assert row["told"]["accuracy"] == pytest.approx(plain, abs=0.001)
     assert robustness_section(record) in (VERSION / "README.md").read_text()
     assert table(record["rows"]) in (live.ROOT / "docs" / "training.md").read_text()
+
+
+def test_the_bundled_novelty_is_within_its_aims() -> None:
+    record = json.loads((VERSION / "checkpoint" / ROBUSTNESS_FILE).read_text())
+    novelty = {row["row"]: row["novelty"] for row in record["rows"]}
+    assert all(novelty[name]["auroc"] >= AIM for name in NOVEL)
+    own = novelty["as recorded"]
+    assert own["transitions_auroc"] >= AIM_OF_TRANSITIONS
+    assert own["unsure"] <= 0.02
