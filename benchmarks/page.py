@@ -12,6 +12,7 @@ from benchmarks.server import ROOT
 
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
+CHOICE = ROOT / "models" / "larnn-har-raw" / "2" / "checkpoint" / "novelty.json"
 PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
@@ -24,6 +25,7 @@ PAGES = tuple(
         "reliability",
         "operations",
         "memories",
+        "novelty",
         "score",
         "training",
         "where-it-wins",
@@ -50,6 +52,8 @@ def result(name: str) -> Any:
     """What benchmarks/results/NAME.json holds; that of memories with each network's accuracies."""
     if name == "families":
         return None
+    if name == "choice":
+        return json.loads(CHOICE.read_text())
     record = json.loads((RESULTS / f"{name}.json").read_text())
     if name == "memories":
         trained = json.loads((RESULTS / "memories_har.json").read_text())

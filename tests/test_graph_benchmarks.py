@@ -42,3 +42,9 @@ def test_checkpoints_measures_a_store(
         assert record.pop("busiest_server_cpu_us") >= 0  # the system counts in larger steps
         assert record["redis_py_per_second"] > 0
     assert all(value > 0 for value in record.values())
+
+
+def test_a_novelty_is_measured_beside_the_version_without(tmp_path: Path) -> None:
+    record = measured(tmp_path, "novelty", "--quick")
+    [line] = record["lines"]
+    assert line["without_ms"] > 0 and line["with_ms"] > 0

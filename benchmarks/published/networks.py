@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.tables import Record, Renderer, Row, specified, spread, table
 from larnn_export.families import FAMILIES
+from larnn_export.novelty.card import choice_table
 from larnn_export.tasks.commands import CONTENDERS
 
 
@@ -103,6 +104,7 @@ def _tasks(record: Record) -> Iterable[Row]:
 
 
 TABLES: dict[str, Renderer] = {
+    "choice": choice_table,
     "families": specified(
         "memory | what a stream carries per layer | paper",
         "{family.title} | {family.carries} | {family.source}",

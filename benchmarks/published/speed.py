@@ -195,6 +195,13 @@ TABLES: dict[str, Renderer] = {
         "{concurrency} | {quiet_mb} MB | {at_work_mb} MB | {a_run_mb} MB",
         "rows",
     ),
+    "novelty": specified(
+        "rows, steps of a run | version 1, ms | version 2, ms | more",
+        "{rows}, {steps} | {without_ms:.2f} | {with_ms:.2f} | {more:.0%}",
+        lambda record: (
+            line | {"more": line["with_ms"] / line["without_ms"] - 1} for line in record["lines"]
+        ),
+    ),
     "training": specified(
         "loop | ms a batch | autograd ÷ this",
         "{way} | {ms:.0f} | {autograd_over_this:.2f}x",

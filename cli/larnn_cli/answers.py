@@ -29,7 +29,7 @@ def line(answer: Answer) -> str:
 
     match answer:
         case Classes():
-            return f"{answer.probabilities[answer.label]:6.1%}  {answer.label}"
+            return f"{max(answer.probabilities.values()):6.1%}  {answer.label}"
         case Values():
             return "  ".join(f"{name} {value:.6g}" for name, value in answer.values.items())
         case Raw():

@@ -51,6 +51,7 @@ PARTS = {
         "docs/score",
         "docs/bridge",
         "docs/capture",
+        "docs/novelty",
         "docs/own-data",
         "docs/import",
         "docs/own-network",

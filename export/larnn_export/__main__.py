@@ -9,6 +9,7 @@ from larnn_export.evaluation_command import compare, evaluate
 from larnn_export.gather import gather
 from larnn_export.graph_commands import card, manifest, publish, triton, verify, write_onnx
 from larnn_export.memory_study.command import attention, reach, tasks
+from larnn_export.novelty.command import novelty
 from larnn_export.questions_command import questions
 from larnn_export.robustness_command import robustness
 from larnn_export.search_command import search, table
@@ -28,6 +29,7 @@ app.command()(streams)
 app.command()(tasks)
 app.command()(reach)
 app.command()(attention)
+app.command()(novelty)
 app.command()(robustness)
 app.command()(search)
 app.command()(table)

@@ -81,6 +81,18 @@ def _in_a_car(signals: Floats, random: Generator) -> Floats:
     return moved.astype(np.float32)
 
 
+def _shaken(signals: Floats, random: Generator) -> Floats:
+    """By a hand: three to five times a second, and gravity from anywhere."""
+    seconds = np.arange(len(signals))[:, None] / SAMPLE_RATE_HZ
+    amplitudes = np.concatenate([random.uniform(0.5, 2, 3), random.uniform(1, 5, 3)])
+    phases = random.uniform(0, 2 * np.pi, 6)
+    found = amplitudes * np.sin(2 * np.pi * random.uniform(3, 5) * seconds + phases)
+    found += random.normal(0, 0.1, signals.shape)
+    down = random.normal(0, 1, 3)
+    found[:, :3] += down / np.linalg.norm(down)
+    return found.astype(np.float32)
+
+
 def _full(value: float) -> Change:
     return lambda signals, _: np.full(signals.shape, value, np.float32)
 
@@ -101,4 +113,17 @@ ROWS: tuple[Row, ...] = (
     Row("zeros", _full(0), of_people=False),
     Row("vibrations as in a car", _in_a_car, of_people=False),
     Row("1e30 everywhere", _full(1e30), of_people=False),
+    Row("shaken by hand", _shaken, of_people=False),
 )
+NOVEL = (
+    "turned by 180° about x",
+    "turned by 180° about y",
+    "turned by 180° about z",
+    "acceleration in m/s²",
+    "turning in deg/s",
+    "a phone on a table",
+    "zeros",
+    "vibrations as in a car",
+    "shaken by hand",
+)
+"""Rows that a novelty is to tell from people's own motion."""

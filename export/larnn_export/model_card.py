@@ -15,6 +15,8 @@ from larnn_export.data import DataInfo, hapt
 from larnn_export.data.uci_har import INFO
 from larnn_export.families import configure
 from larnn_export.manifests import read_manifest
+from larnn_export.novelty.card import novelty_section
+from larnn_export.novelty.stored import NOVELTY_FILE
 from larnn_export.pictures import CONFUSION_FILE, CURVES_FILE
 from larnn_export.placing import CARD_FILE, CHECKPOINT_FOLDER
 from larnn_export.recipe import TrainConfig
@@ -85,6 +87,7 @@ By person: {each}.
 
 {_from_rest(test.get("from_rest"))}{streams_section(manifest.metrics.get("streams"))}\
 {robustness_section(checkpoint.figures(kept, ROBUSTNESS_FILE))}\
+{novelty_section(checkpoint.figures(kept, NOVELTY_FILE))}\
 ## The network
 
 | | |

@@ -20,13 +20,15 @@ from larnn_export.folds import FOLDS_FILE, require_folds_of
 from larnn_export.graph import attention_graph, build_graph
 from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.model_card import PICTURES, write_card
-from larnn_export.networks import Network, RawClassifier
+from larnn_export.networks import Network, RawClassifier, RecurrentClassifier, WithNovelty
+from larnn_export.networks.novelty import NOVELTY
+from larnn_export.novelty.stored import read_score
 from larnn_export.placing import CHECKPOINT_FOLDER, PublishError, version_folder
 from larnn_export.stream_evaluation import STREAMS_FILE
 from larnn_export.trial_inputs import Scale, scale_of, standard
 from larnn_export.verify import Parity, verify
 from larnn_service.contract import Contract, Input, Manifest
-from larnn_service.outputs import classes
+from larnn_service.outputs import Channel, Output, classes
 
 ATTENTION_FILE = "attention.onnx"
 MEASURED = (EVALUATION_FILE, RAW_EVALUATION_FILE, STREAMS_FILE, FOLDS_FILE)
@@ -39,10 +41,12 @@ class Served:
     network: Network
     info: DataInfo
     scale: Scale
+    unsure_above: float | None = None
+    """Of the novelty, where the network tells it."""
 
     @property
     def contract(self) -> Contract:
-        return contract_of(self.network, self.info)
+        return contract_of(self.network, self.info, self.unsure_above)
 
     def graph(self) -> ModelProto:
         return build_graph(self.network, self.contract)
@@ -57,18 +61,25 @@ def served(run: Path, raw: bool = False) -> Served:
     CheckpointError where it has no network."""
     _, record = checkpoint.read(run, checkpoint.FINISHED)
     network = calibrate(checkpoint.load_network(run), temperature_of(run))
+    if raw and (score := read_score(run)) is not None:
+        telling = WithNovelty(RawClassifier(network), score).eval()
+        return Served(telling, RAW_INFO, standard(len(RAW_INFO.channels)), score.threshold)
     if raw:
         return Served(RawClassifier(network).eval(), RAW_INFO, standard(len(RAW_INFO.channels)))
     info = checkpoint.data_info(record)
     return Served(network, info, scale_of(record) or standard(len(info.channels)))
 
 
-def contract_of(network: Network, info: DataInfo | None = None) -> Contract:
+def contract_of(
+    network: Network, info: DataInfo | None = None, unsure_above: float | None = None
+) -> Contract:
     """The contract of a network that takes such data: UCI HAR's, or a phone's raw channels."""
-    info = info or (RAW_INFO if isinstance(network, RawClassifier) else INFO)
+    info = info or (INFO if isinstance(network, RecurrentClassifier) else RAW_INFO)
+    value = Channel(name=NOVELTY, unit="")
+    novelty = Output(name=NOVELTY, task="values", values=(value,), unsure_above=unsure_above)
     return Contract(
         input=Input(channels=info.channels),
-        outputs=classes(info.labels),
+        outputs=(*classes(info.labels), *([novelty] if isinstance(network, WithNovelty) else [])),
         sample_rate_hz=info.sample_rate_hz,
         state=tuple(network.state_tensors()),
     )

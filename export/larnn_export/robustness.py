@@ -15,9 +15,9 @@ from larnn_export.changes import ROWS, Floats, Row
 from larnn_export.data.hapt import Recording
 from larnn_export.manifests import read_manifest
 from larnn_export.onnx_run import Session
-from larnn_export.stream_evaluation import CHUNK
+from larnn_export.robustness_novelty import Novelties
+from larnn_export.running import run_together
 from larnn_export.stream_metrics import probabilities
-from larnn_service.contract import INPUT, LENGTHS, Contract
 from larnn_service.conversion.conversion import conversion
 
 ROBUSTNESS_FILE = "robustness.json"
@@ -43,6 +43,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """The table's rows: each recording as one stream from its first step to its last, changed as
     the row says, as it comes and, where a client can say what it is, as the service converts it.
+    Where the network tells novelty, the first row is what the others' is compared with.
 
     `version` is the folder of a network of a phone's six raw channels. Raises OSError, ValueError.
     """
@@ -60,36 +61,24 @@ def measure(
                 labels.append(recording.labels if row.of_people else None)
                 whose.append((index, told))
     counts = {key: Counts() for key in whose}
-    for first, answers in _run(session, contract, streams):
+    telling = [each for each in contract.outputs if each.unsure_above is not None]
+    names = [output.name for output in (contract.outputs[0], *telling)]
+    novelties = Novelties(telling[0].unsure_above or 0.0) if telling else None
+    for first, (answers, *further) in run_together(session, contract, streams, names):
         for stream, key in enumerate(whose):
             end = min(first + len(answers[stream]), len(streams[stream]))
             if first < end:
                 true = labels[stream]
                 of_chunk = None if true is None else true[first:end]
                 _count(counts[key], answers[stream, : end - first], of_chunk, contract.labels)
-    return [
-        _told(row, counts[index, False], counts.get((index, True)))
-        for index, row in enumerate(rows)
-    ]
-
-
-def _run(session: Session, contract: Contract, streams: list[Floats]) -> Any:
-    """First step and logits [streams, steps, labels] of each chunk of all streams side by side."""
-    batch, longest = len(streams), max(map(len, streams))
-    state = {
-        name: np.repeat(value[None], batch, axis=0)
-        for name, value in contract.initial_state().items()
-    }
-    names = [contract.outputs[0].name, *(tensor.next_name for tensor in contract.state)]
-    for first in range(0, longest, CHUNK):
-        parts = [stream[first : first + CHUNK] for stream in streams]
-        lengths = np.array([len(part) for part in parts], np.int64)
-        x = np.zeros((batch, lengths.max(), contract.input.width), np.float32)
-        for row, part in zip(x, parts, strict=True):
-            row[: len(part)] = part
-        logits, *after = session.run(names, {INPUT: x, LENGTHS: lengths, **state})
-        state = dict(zip((tensor.name for tensor in contract.state), after, strict=True))
-        yield first, logits
+                if novelties is not None:
+                    novelties.add(key, further[0][stream, : end - first, 0], of_chunk)
+    table = []
+    for index, row in enumerate(rows):
+        table.append(_told(row, counts[index, False], counts.get((index, True))))
+        if novelties is not None:
+            table[-1]["novelty"] = novelties.figures((index, False), own=(0, False))
+    return table
 
 
 def _count(

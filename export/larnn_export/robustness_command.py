@@ -19,7 +19,7 @@ from larnn_export.robustness import ROBUSTNESS_FILE, measure
 from larnn_export.robustness_card import table
 from larnn_export.trained_on import unknown_to
 
-MODEL = Path("models/larnn-har-raw/1")
+MODEL = Path("models/larnn-har-raw/2")
 
 
 def robustness(

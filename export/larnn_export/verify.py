@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from larnn_export.families.loop import Tensors
-from larnn_export.networks import Network
+from larnn_export.networks import Network, WithNovelty
+from larnn_export.networks.novelty import NOVELTY
 from larnn_export.onnx_run import Session, difference
 from larnn_export.trial_inputs import AnyToken, Scale, TrialInputs, rounded_otherwise, standard
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, StateTensor
@@ -69,7 +70,8 @@ def verify(
     config = network.config
     tokens = AnyToken(config.vocabulary) if config.vocabulary else None
     inputs = tokens or scale or standard(_channels(model))
-    return compare(network, model, inputs, _horizon(network), seed)
+    outputs = (LOGITS, NOVELTY) if isinstance(network, WithNovelty) else (LOGITS,)
+    return compare(network, model, inputs, _horizon(network), seed, outputs=outputs)
 
 
 def _horizon(network: Network) -> int:

@@ -14,6 +14,11 @@ from larnn_service.interfaces import Floats
 from larnn_service.outputs import Output, spans
 
 
+def telling(outputs: Sequence[Output]) -> tuple[str, ...]:
+    """The names of outputs that say when the answer is unsure."""
+    return tuple(output.name for output in outputs if output.unsure_above is not None)
+
+
 class Answers:
     """The columns of a model's answers."""
 

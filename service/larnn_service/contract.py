@@ -16,19 +16,19 @@ from typing import Annotated, Any, Literal, Self
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from larnn_service.distribution import CONFIDENCE, Distribution
 from larnn_service.finite import all_finite
 from larnn_service.inputs import Input as Input
 from larnn_service.outputs import LOGITS as LOGITS
 from larnn_service.outputs import Channel as Channel
-from larnn_service.outputs import Floats, Output, Strict, are_good
+from larnn_service.outputs import Floats, Output, Strict, are_good, check_doubt, doubt
 from larnn_service.tensors import (
     CarriedTensor,
     ContextTensor,
     File,
-    FileName,
-    Sha256,
 )
 from larnn_service.tensors import StateTensor as StateTensor
+from larnn_service.vocabulary import Vocabulary as Vocabulary
 
 INPUT = "x"
 LENGTHS = "lengths"
@@ -55,31 +55,6 @@ class ContractError(ValueError):
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")
         self.field = field
-
-
-class Vocabulary(Strict):
-    """Tokens in place of measured values: each step is one, from 0 to `size` - 1."""
-
-    size: int = Field(ge=2, le=2**24)
-    """At most what float32 counts exactly."""
-    file: FileName | None = Field(None, exclude_if=lambda value: value is None)
-    """What makes tokens of text: a SentencePiece model beside the manifest. None where clients
-    send tokens alone."""
-    sha256: Sha256 | None = Field(None, exclude_if=lambda value: value is None)
-    """Of the file."""
-
-    @model_validator(mode="after")
-    def _a_file_has_a_checksum(self) -> Self:
-        if (self.file is None) != (self.sha256 is None):
-            raise ValueError("vocabulary: file and sha256 come together, or not at all")
-        return self
-
-    @property
-    def tokenizer(self) -> File | None:
-        """The file, where there is one."""
-        if self.file is None or self.sha256 is None:
-            return None
-        return File(file=self.file, sha256=self.sha256)
 
 
 class TensorSignature(Strict):
@@ -134,6 +109,7 @@ class Contract(Strict):
             )
         if LOGITS in carried:
             raise ValueError(f"state: {LOGITS} is the name of a stream's answers in its checkpoint")
+        check_doubt(self.outputs)
         return self
 
     @model_validator(mode="after")
@@ -153,6 +129,11 @@ class Contract(Strict):
                 f"{frame.sample_rate_hz:g} samples"
             )
         return self
+
+    @cached_property
+    def doubt(self) -> tuple[int, float] | None:
+        """The column that tells when the answer is unsure, and above what; None where none does."""
+        return doubt(self.outputs)
 
     @property
     def input_dtype(self) -> Literal["float32", "int64"]:
@@ -289,8 +270,22 @@ class Manifest(Strict):
     """The network's configuration: provenance, not read by the service."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     """How the model was measured: provenance, not read by the service."""
+    training: tuple[Distribution, ...] = Field((), exclude_if=lambda value: not value)
+    """How inputs, confidence and single values were distributed in training; empty where nobody
+    looked."""
     data_terms: str = Field("", exclude_if=lambda value: not value)
     """On which terms the data that it learned from is given away, as its source says them."""
+
+    @model_validator(mode="after")
+    def _training_is_of_what_there_is(self) -> Self:
+        contract = self.contract
+        known = [channel.name for channel in contract.input.channels]
+        known += [o.name for o in contract.outputs if o.task == "values" and o.columns == 1]
+        known += [CONFIDENCE] if contract.outputs[0].task == "classes" else []
+        given = [each.quantity for each in self.training]
+        if len({*given}) != len(given) or not {*given} <= {*known} or len({*known}) != len(known):
+            raise ValueError(f"training: quantities are each one of {known}, got {given}")
+        return self
 
 
 def _axes(shape: tuple[int | None, ...]) -> list[int | str]:

@@ -26,6 +26,8 @@ OutputDtype = Literal[
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
 LOGITS = "logits"
 """The output of a classifier, unless it is named otherwise."""
+UNSURE = "unsure"
+"""Said in place of a label where an output is larger than its `unsure_above`."""
 _FLOATS = ("float16", "float32", "float64")
 _FEWEST = {"classes": 2, "tags": 1, "probability": 1, "values": 1}
 _COLUMN = 4
@@ -57,6 +59,10 @@ class Output(Strict):
     shape: tuple[Annotated[int, Field(ge=1)], ...] = Field((), exclude_if=lambda value: not value)
     """For raw: of one step; empty for a number."""
     dtype: OutputDtype = "float32"
+    unsure_above: float | None = Field(
+        None, allow_inf_nan=False, exclude_if=lambda value: value is None
+    )
+    """For a single value: where it is larger, the answer is not to be relied on."""
 
     @model_validator(mode="after")
     def _has_what_its_task_needs(self) -> Self:
@@ -73,6 +79,8 @@ class Output(Strict):
             raise ValueError(f"output {self.name}: names must be unique, got {list(names)}")
         if self.task != "raw" and self.dtype not in _FLOATS:
             raise ValueError(f"output {self.name}: {self.task} are floats, not {self.dtype}")
+        if self.unsure_above is not None and (len(self.values) != 1 or self.dtype != "float32"):
+            raise ValueError(f"output {self.name}: unsure_above is of a single value, float32")
         return self
 
     @cached_property
@@ -147,6 +155,23 @@ def spans(outputs: Sequence[Output]) -> Iterator[tuple[Output, slice]]:
 def from_columns(outputs: Sequence[Output], columns: Floats) -> dict[str, NDArray[Any]]:
     """Each output by its name: […, *step_shape] of […, columns]."""
     return {output.name: output.from_columns(columns[..., own]) for output, own in spans(outputs)}
+
+
+def check_doubt(outputs: Sequence[Output]) -> None:
+    """Raises ValueError where more than one output, or one of no classes, has `unsure_above`."""
+    telling = [output for output in outputs if output.unsure_above is not None]
+    if telling and (len(telling) > 1 or outputs[0].task != "classes"):
+        raise ValueError("outputs: unsure_above is of one output, beside an answer of classes")
+    if telling and UNSURE in outputs[0].labels:
+        raise ValueError(f"outputs: {UNSURE} is said in place of a label, and cannot be one")
+
+
+def doubt(outputs: Sequence[Output]) -> tuple[int, float] | None:
+    """The column that tells when the answer is unsure, and above what; None where none does."""
+    for output, own in spans(outputs):
+        if output.unsure_above is not None:
+            return own.start, output.unsure_above
+    return None
 
 
 def are_good(outputs: Sequence[Output], columns: Floats) -> bool:

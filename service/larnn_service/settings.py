@@ -97,6 +97,8 @@ class Settings(CaptureSettings):
     """Size of a version's files together."""
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """Execution provider. A provider asked for and missing refuses to start."""
+    unsure: bool = False
+    """Answer `unsure` in place of a label where a model's novelty is beyond its threshold."""
     store: str = Field("memory", repr=False)
     """Where streams rest: memory, sqlite:////absolute/path, redis://host:port/0, rediss://…,
     redis+cluster://host:port,host:port or redis+sentinel://host:port,host:port/service"""

@@ -30,7 +30,8 @@ RECORDING = live.ROOT / "examples" / "recording.npz"
 
 
 def folder(model: str) -> str:
-    return str(MODELS / model / "1")
+    """Of the version that the service answers with: the newest."""
+    return str(max((MODELS / model).glob("[0-9]*")))
 
 
 def channels(model: str) -> int:

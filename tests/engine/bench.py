@@ -85,7 +85,7 @@ class Bench:
             "max_run_row_steps": 1_000,
             "max_waiting_steps": 10_000,
         }
-        telemetry = RunTelemetry(Metrics(), "toy", 1)
+        telemetry = RunTelemetry(Metrics(), MANIFEST)
         model = Model(MANIFEST, self.backend)
         self.batcher = Batcher(model, threads, telemetry, **defaults | limits)
 

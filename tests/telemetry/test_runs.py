@@ -29,7 +29,7 @@ async def test_a_shared_run_is_below_the_first_and_linked_to_the_others() -> Non
     batcher = Batcher(
         Model(MANIFEST, Sums()),
         threads,
-        RunTelemetry(metrics, "toy", 1),
+        RunTelemetry(metrics, MANIFEST),
         concurrency=1,
         max_batch_size=8,
         max_run_steps=8,

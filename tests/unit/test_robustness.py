@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import typer
 
-from larnn_export.changes import ROWS, Row
+from larnn_export.changes import NOVEL, ROWS, Row
 from larnn_export.data.hapt import (
     NO_ACTIVITY,
     RAW_CHANNELS,
@@ -21,9 +21,11 @@ from larnn_export.data.hapt import (
     load_recordings,
 )
 from larnn_export.data.uci_har import LABELS
+from larnn_export.novelty.choice import AIM, AIM_OF_TRANSITIONS
 from larnn_export.robustness import ROBUSTNESS_FILE, measure
 from larnn_export.robustness_card import robustness_section, table
 from larnn_export.robustness_command import MODEL, robustness
+from larnn_export.robustness_novelty import Novelties
 from larnn_export.robustness_picture import ROBUSTNESS_PICTURE
 from larnn_service.conversion.conversion import conversion
 from larnn_service.inputs import Input
@@ -102,6 +104,9 @@ def test_the_command_writes_what_the_card_tells(tmp_path: Path) -> None:
     assert (tmp_path / "told" / ROBUSTNESS_PICTURE).stat().st_size > 1000
     told = robustness_section(record)
     assert all(f"| {row.name} |" in told for row in ROWS)
+    assert "| unlike training, AUROC | unsure |" in told
+    zeros = next(row for row in record["rows"] if row["row"] == "zeros")
+    assert zeros["novelty"]["unsure"] == 1
     assert robustness_section(None) == ""
 
 
@@ -118,6 +123,21 @@ def test_a_part_and_people_whom_the_network_knows_are_refused(tmp_path: Path) ->
         robustness(version, data, output=tmp_path / "told")
 
 
+def test_a_novelty_is_compared_with_known_steps_of_people_as_recorded() -> None:
+    novelties = Novelties(threshold=2.0)
+    labels = np.array([0, 1, NO_ACTIVITY, TRANSITION])
+    novelties.add("own", np.array([1.0, 2.5, 9.0, 3.0], np.float32), labels)
+    novelties.add("turned", np.array([3.0, 2.0, 0.0, 0.0], np.float32), labels)
+    novelties.add("zeros", np.array([4.0, 1.0], np.float32), None)
+    assert novelties.figures("own", "own") == {
+        "unsure": 0.5,
+        "transitions_auroc": 1.0,
+        "transitions_unsure": 1.0,
+    }
+    assert novelties.figures("turned", "own") == {"unsure": 0.5, "auroc": 0.75}
+    assert novelties.figures("zeros", "own") == {"unsure": 0.5, "auroc": 0.625}
+
+
 def test_its_version_in_the_card_is_within_the_aim() -> None:
     record = json.loads((VERSION / "checkpoint" / ROBUSTNESS_FILE).read_text())
     assert [row["row"] for row in record["rows"]] == [row.name for row in ROWS]
@@ -127,3 +147,12 @@ def test_its_version_in_the_card_is_within_the_aim() -> None:
             assert row["told"]["accuracy"] == pytest.approx(plain, abs=0.001)
     assert robustness_section(record) in (VERSION / "README.md").read_text()
     assert table(record["rows"]) in (live.ROOT / "docs" / "training.md").read_text()
+
+
+def test_the_bundled_novelty_is_within_its_aims() -> None:
+    record = json.loads((VERSION / "checkpoint" / ROBUSTNESS_FILE).read_text())
+    novelty = {row["row"]: row["novelty"] for row in record["rows"]}
+    assert all(novelty[name]["auroc"] >= AIM for name in NOVEL)
+    own = novelty["as recorded"]
+    assert own["transitions_auroc"] >= AIM_OF_TRANSITIONS
+    assert own["unsure"] <= 0.02

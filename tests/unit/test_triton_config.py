@@ -44,9 +44,9 @@ def test_the_config_has_every_state_tensor(version: Path) -> None:
     assert config.backend == "onnxruntime"
     assert config.max_batch_size == 0
     assert [tensor.name for tensor in config.input] == ["x", "lengths"]
-    channels, classes = contract.input.width, len(contract.labels)
-    assert [list(tensor.dims) for tensor in config.input] == [[-1, -1, channels], [-1]]
-    assert [list(tensor.dims) for tensor in config.output] == [[-1, -1, classes]]
+    assert [list(t.dims) for t in config.input] == [[-1, -1, contract.input.width], [-1]]
+    outputs = [[-1, -1, *output.step_shape] for output in contract.outputs]
+    assert [list(tensor.dims) for tensor in config.output] == outputs
     states = config.sequence_batching.state
     assert len(states) == len(contract.state)
     for state, tensor in zip(states, contract.state, strict=True):

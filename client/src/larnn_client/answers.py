@@ -28,6 +28,8 @@ class Output:
     """Of values."""
     shape: tuple[int, ...] = ()
     """Of one step of a raw output; none of a number."""
+    unsure_above: float | None = None
+    """Of a single value: where it is larger, the answer is not to be relied on."""
 
     @property
     def step_shape(self) -> tuple[int, ...]:

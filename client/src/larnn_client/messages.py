@@ -192,6 +192,7 @@ def _output(described: dict[str, Any]) -> Output:
         labels=tuple(described.get("labels", names)),
         units=tuple(value["unit"] for value in values),
         shape=tuple(described.get("shape", ())),
+        unsure_above=described.get("unsure_above"),
     )
 
 

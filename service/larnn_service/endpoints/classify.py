@@ -24,6 +24,7 @@ _PARAMETERS = [
     query("version", "integer", "likewise"),
     query("logits", "boolean", "likewise"),
     query("probabilities", "boolean", "likewise"),
+    query("unsure", "boolean", "likewise"),
     query("outputs", "string", "names of further outputs, between commas; likewise"),
     query("context", "string", "an object of JSON; likewise"),
     query("units", "string", "in which the steps are, where these are not the model's; likewise"),

@@ -31,7 +31,7 @@ from larnn_service.telemetry.metrics import Observed
 from larnn_service.telemetry.tags import tag
 from larnn_service.wire import subprotocols
 from larnn_service.wire.answer_arrays import encode_arrays
-from larnn_service.wire.answer_options import options_of
+from larnn_service.wire.answer_options import options_of, usual
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head
 from larnn_service.wire.large_json import LARGE
@@ -57,7 +57,7 @@ class StreamSession:
         self, pipeline: Pipeline, engine: Engine, settings: Settings, head: Head, channel: Channel
     ) -> None:
         self._pipeline, self._engine, self._channel = pipeline, engine, channel
-        self._head, self._max_chunk_steps = head, settings.max_chunk_steps
+        self._head, self._settings = head, settings
         self._call = Call(pipeline.metrics, PATH, request_id(head.headers))
         traces = pipeline.metrics.traces
         self._span = None
@@ -95,7 +95,8 @@ class StreamSession:
             offered = subprotocols.offered(self._head.headers.get("sec-websocket-protocol", ""))
             chosen = subprotocols.chosen(offered)
             self._tells_arrays = subprotocols.form(chosen).all_binary
-            self._decoder = StreamDecoder(chosen, options_of(query), self._max_chunk_steps)
+            options = options_of(query, usual(self._settings))
+            self._decoder = StreamDecoder(chosen, options, self._settings.max_chunk_steps)
             stream = await open_or_resume(engine, query, self.owner)
             self._call.concerns(*key(stream.model), stream.id)
             if self._over:

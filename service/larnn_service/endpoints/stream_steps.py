@@ -15,6 +15,7 @@ from larnn_service.engine.streams.advance import Advanced
 from larnn_service.settings import Settings
 from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import concerns
+from larnn_service.wire.answer_options import usual
 from larnn_service.wire.http import NPY, Response
 from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.stream_schemas import PredictionMessage, StepsBody
@@ -27,6 +28,7 @@ _PARAMETERS = [
     query("emit", "string", "likewise"),
     query("logits", "boolean", "likewise"),
     query("probabilities", "boolean", "likewise"),
+    query("unsure", "boolean", "likewise"),
     query("explain", "boolean", "likewise"),
     query("outputs", "string", "names of further outputs, between commas; likewise"),
 ]
@@ -51,6 +53,7 @@ class StreamSteps:
     def __init__(self, engine: Engine, settings: Settings, decoding: Decoding) -> None:
         self.max_body = settings.max_body
         self._engine, self._max_chunk_steps = engine, settings.max_chunk_steps
+        self._usual = usual(settings)
         self._decoding = decoding
         self._tasks = Tasks()
 
@@ -65,7 +68,9 @@ class StreamSteps:
             concerns(name, version, stream.id)
             most = self._max_chunk_steps
             head, body = request.head, request.body
-            decode = partial(decode_steps, head, body, stream.model, most, stream.conversion)
+            decode = partial(
+                decode_steps, head, body, stream.model, most, stream.conversion, self._usual
+            )
             large = len(request.body) > LARGE
             asked = await self._decoding.result(decode) if large else decode()
             metrics, start = self._engine.streams.metrics, time.perf_counter()

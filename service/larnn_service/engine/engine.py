@@ -15,7 +15,7 @@ from larnn_service.engine.batching.batcher import Batcher
 from larnn_service.engine.batching.executor import Executor
 from larnn_service.engine.batching.queue_entries import Outcome, result_of_row
 from larnn_service.engine.models.lifecycle import ModelControl
-from larnn_service.engine.models.registry import Models, key
+from larnn_service.engine.models.registry import Models
 from larnn_service.engine.streams import snapshot
 from larnn_service.engine.streams.advancer import Advancer, Answer
 from larnn_service.engine.streams.checkpoint import beginning
@@ -214,7 +214,7 @@ class Engine:
         if (known := self._batchers.get(id(model))) is not None:
             return known[1]
         batchers, number = self._batchers, id(model)
-        batcher = self._new_batcher(model, telemetry=RunTelemetry(self._metrics, *key(model)))
+        batcher = self._new_batcher(model, telemetry=RunTelemetry(self._metrics, model.manifest))
         batchers[number] = ref(model, lambda _: batchers.pop(number)), batcher
         return batcher
 

@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from larnn_service.telemetry.drift import Seen
 from larnn_service.telemetry.histogram import Histogram
 from larnn_service.telemetry.traces import Traces
 
@@ -116,6 +117,7 @@ class Metrics:
         )
         for outcome in CAPTURED:
             self.captured.labels(outcome)
+        self.seen = Seen(registry)
         self.observer = lru_cache(4096)(self._observer)
         """Where values of a histogram with these labels go: looked up once."""
         self.also: Callable[[str, dict[str, str], Observed], Observed] | None = None
@@ -142,7 +144,7 @@ class Metrics:
     def families(self) -> list[Metric]:
         """The service's own metrics as they are now."""
         own = (self.requests, self.chunks, self.errors, self.queue, self.run, self.rows)
-        more = (self.steps, self.streams, self.checkpoints, self.loads, self.captured)
+        more = (self.steps, self.streams, self.checkpoints, self.loads, self.captured, self.seen)
         return [*(family for one in (*own, *more) for family in one.collect()), *self._now()]
 
     def _now(self) -> list[Metric]:

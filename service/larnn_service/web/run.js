@@ -2,7 +2,7 @@
 
 import { BufferFull } from "@larnn/client";
 
-import { names, numbers } from "./answer.js";
+import { isUnlike, names, novelty, numbers } from "./answer.js";
 import { MotionSignal } from "./motion.js";
 import { service } from "./service.js";
 import { SoundSignal, takesSound } from "./sound.js";
@@ -27,7 +27,8 @@ export class Run {
     this.away = false;
     const { name, explains: explain } = model;
     const [Signal, binary] = takesSound(model) ? [SoundSignal, !explain] : [MotionSignal, false];
-    this.stream = service().connect({ model: name, explain, binary });
+    const outputs = [novelty(model)?.name ?? []].flat();
+    this.stream = service().connect({ model: name, explain, binary, outputs });
     this.#signal = new Signal(model, this.stream, views);
     this.#listen();
     this.stream.addEventListener("opened", () => this.#start(speed), { once: true });
@@ -60,7 +61,8 @@ export class Run {
       label,
       ...range.map((step) => this.#seconds(step)),
     ]);
-    return [did, this.#said].map((row) =>
+    const said = this.#said.filter(([label]) => label !== null);
+    return [did, said].map((row) =>
       row.map(([label, ...range]) => [this.#model.labels.indexOf(label), ...range]),
     );
   }
@@ -117,7 +119,7 @@ export class Run {
     }
   }
 
-  /** The label holds since the last one ended, or goes on. */
+  /** The label, or null for none, holds since the last one ended, or goes on. */
   #say(label, until) {
     const last = this.#said.at(-1);
     if (last?.[0] === label) last[2] = until;
@@ -127,7 +129,7 @@ export class Run {
   #predicted(prediction) {
     const { position, label } = prediction;
     const seconds = this.#seconds(position);
-    if (label) this.#say(label, seconds);
+    if (label) this.#say(isUnlike(this.#model, prediction) ? null : label, seconds);
     this.#views.probabilities.push(
       seconds,
       names(this.#model).map((name) => numbers(prediction)[name]),

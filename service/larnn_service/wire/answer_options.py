@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from larnn_service.contract import Contract
 from larnn_service.errors import BadMessage, quoted
+from larnn_service.settings import Settings
 from larnn_service.wire.number_texts import whole_number
 from larnn_service.wire.stream_schemas import MOST_EMIT, Emit, StepsBody
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
-_NOTHING = (None, None, None, None, None)
+_NOTHING = (None, None, None, None, None, None)
 HAVE_LOGITS = ("classes", "tags")
 """Tasks whose outputs are logits."""
+
+
+Unsure = Literal[False, "usual", "asked"]
+"""Whether `unsure` is said in place of a label: because the service usually does so of models that
+can tell, or because the client asks."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,12 @@ class AnswerOptions:
     outputs: frozenset[str] = frozenset()
     """The names of further outputs."""
     probabilities: bool = True
+    unsure: Unsure = False
 
     def but(self, message: StepsBody) -> AnswerOptions:
         """These options, changed by what one message says."""
-        said = message.logits, message.emit, message.explain, message.outputs, message.probabilities
-        if said == _NOTHING:
+        said = message.logits, message.emit, message.explain, message.outputs
+        if (*said, message.probabilities, message.unsure) == _NOTHING:
             return self
         return AnswerOptions(
             self.logits if message.logits is None else message.logits,
@@ -38,6 +46,7 @@ class AnswerOptions:
             self.explain if message.explain is None else message.explain,
             self.outputs if message.outputs is None else frozenset(message.outputs),
             self.probabilities if message.probabilities is None else message.probabilities,
+            self.unsure if message.unsure is None else unsure(message.unsure),
         )
 
     def check(self, contract: Contract, who: str, arrays: bool = False) -> None:
@@ -45,6 +54,8 @@ class AnswerOptions:
 
         Answers as `arrays` are outputs as they come: whether they have probabilities is no matter.
         """
+        if self.unsure == "asked" and contract.doubt is None:
+            raise BadMessage(f"{who} cannot tell when it is unsure: no output of it says so")
         if not self.logits and not self.outputs and self.probabilities:
             return
         first, *others = contract.outputs
@@ -69,11 +80,26 @@ class AnswerOptions:
                 )
 
 
-def options_of(query: Mapping[str, str]) -> AnswerOptions:
-    """What an address says of all answers. Raises BadMessage."""
+PLAIN = AnswerOptions()
+"""Of who asks for nothing else."""
+
+
+def usual(settings: Settings) -> AnswerOptions:
+    """What is told to a client that does not say."""
+    return AnswerOptions(unsure="usual") if settings.unsure else PLAIN
+
+
+def unsure(asked: bool) -> Unsure:
+    """What a client that says so wants."""
+    return "asked" if asked else False
+
+
+def options_of(query: Mapping[str, str], usual: AnswerOptions = PLAIN) -> AnswerOptions:
+    """What an address says of all answers, else the usual. Raises BadMessage."""
     logits, explain = flag(query, "logits", False), flag(query, "explain", False)
     probabilities = flag(query, "probabilities", True)
-    return AnswerOptions(logits, _emit(query), explain, outputs_of(query), probabilities)
+    doubt = unsure(flag(query, "unsure", False)) if "unsure" in query else usual.unsure
+    return AnswerOptions(logits, _emit(query), explain, outputs_of(query), probabilities, doubt)
 
 
 def _emit(query: Mapping[str, str]) -> Emit:

@@ -14,7 +14,7 @@ from larnn_service.errors import BadMessage, BadShape, TooLarge
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import npy_response
-from larnn_service.wire.answer_options import AnswerOptions, options_of
+from larnn_service.wire.answer_options import AnswerOptions, options_of, unsure, usual
 from larnn_service.wire.arrays import (
     check_characters,
     json_sequences,
@@ -62,7 +62,7 @@ class ClassifyDecoder:
     """Decodes bodies within the limits of the settings."""
 
     def __init__(self, model_of: ModelOf, settings: Settings) -> None:
-        self._model_of, self._settings = model_of, settings
+        self._model_of, self._settings, self._usual = model_of, settings, usual(settings)
 
     def decode(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
         """Raises BadJson, BadMessage, BadShape, BadValue, TooLarge, UnknownModel."""
@@ -73,7 +73,10 @@ class ClassifyDecoder:
         asked, arrays = decode_json(_BODY, body), head.accepts_npy
         model = self._model_of(asked.model, asked.version)
         options = AnswerOptions(
-            asked.logits, outputs=frozenset(asked.outputs), probabilities=asked.probabilities
+            asked.logits,
+            outputs=frozenset(asked.outputs),
+            probabilities=asked.probabilities,
+            unsure=self._usual.unsure if asked.unsure is None else unsure(asked.unsure),
         )
         options.check(model.manifest.contract, model.manifest.name, arrays)
         start, sequences = start_of(model, asked.context), self._sequences(asked, model)
@@ -86,7 +89,7 @@ class ClassifyDecoder:
         return ClassifyRequest(model, sequences, options, arrays, start)
 
     def _decode_npy(self, head: Head, body: bytes | bytearray) -> ClassifyRequest:
-        asked, arrays = _read_address(head.query_string), head.accepts_npy
+        asked, arrays = _read_address(head.query_string, self._usual), head.accepts_npy
         model = self._model_of(asked.name, asked.version)
         asked.options.check(model.manifest.contract, model.manifest.name, arrays)
         start, wanted = start_of(model, asked.context), conversion_of(model, asked.said)
@@ -114,7 +117,7 @@ class ClassifyDecoder:
 
 
 @lru_cache(maxsize=64)
-def _read_address(text: str) -> _Address:
+def _read_address(text: str, usual: AnswerOptions) -> _Address:
     """The query of an address. Clients send few different ones.
 
     Raises BadJson, BadMessage.
@@ -122,7 +125,7 @@ def _read_address(text: str) -> _Address:
     query = query_of(text)
     check_unsaid(query, "each sequence has one answer", _OF_STREAMS)
     name, version = query.get("model"), version_asked(query)
-    return _Address(name, version, options_of(query), read_query(query), said_in(query))
+    return _Address(name, version, options_of(query, usual), read_query(query), said_in(query))
 
 
 def encode(request: ClassifyRequest, outputs: list[Floats]) -> Response:

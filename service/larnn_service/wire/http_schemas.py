@@ -28,6 +28,7 @@ class ClassifyBody(Struct, forbid_unknown_fields=True):
     logits: bool = False
     outputs: OutputNames = []
     probabilities: bool = True
+    unsure: bool | None = None
     context: ContextBody = {}
     units: str = ""
     axes: str = ""

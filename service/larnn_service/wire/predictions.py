@@ -8,7 +8,7 @@ from typing import Any
 
 from larnn_service.contract import Contract
 from larnn_service.interfaces import Floats
-from larnn_service.outputs import Output, spans
+from larnn_service.outputs import UNSURE, Output, spans
 from larnn_service.wire.answer_options import HAVE_LOGITS, AnswerOptions
 from larnn_service.wire.stream_schemas import Answer, OutputAnswer
 
@@ -24,6 +24,10 @@ def fill_in(told: Answer, contract: Contract, columns: Floats, options: AnswerOp
     """Say of one step [columns] what `answer` says."""
     first = contract.outputs[0]
     _read(told, first, columns[: first.columns], options.logits, options.probabilities)
+    if options.unsure and contract.doubt is not None:
+        column, most = contract.doubt
+        if columns[column] > most:
+            told.label = UNSURE
     if not options.outputs:
         return
     told.outputs = {}

@@ -60,6 +60,7 @@ class StepsBody(Struct, forbid_unknown_fields=True):
     explain: bool | None = None
     outputs: OutputNames | None = None
     probabilities: bool | None = None
+    unsure: bool | None = None
 
 
 class ChunkMessage(StepsBody, tag="chunk", tag_field="type"):
@@ -118,6 +119,8 @@ class OutputInfo(Struct, omit_defaults=True):
     values: list[ChannelInfo] = []
     shape: list[int] = []
     """Of one step of a raw output; none of a number."""
+    unsure_above: float | None = None
+    """Of a single value: where it is larger, the answer is not to be relied on."""
 
 
 class OpenedMessage(Struct, tag="opened", tag_field="type"):

@@ -11,7 +11,7 @@ from larnn_service.conversion.conversion import Conversion
 from larnn_service.errors import BadMessage
 from larnn_service.interfaces import Floats, Model
 from larnn_service.wire.answer_arrays import npy_response, told_steps
-from larnn_service.wire.answer_options import AnswerOptions, options_of
+from larnn_service.wire.answer_options import PLAIN, AnswerOptions, options_of
 from larnn_service.wire.arrays import chunk_steps, npy_steps
 from larnn_service.wire.http import NPY, Head, Response
 from larnn_service.wire.json_bodies import decode_json
@@ -25,10 +25,15 @@ _STEPS = msgspec.json.Decoder(StepsBody)
 
 
 def decode_steps(
-    head: Head, body: bytes | bytearray, model: Model, limit: int, wanted: Conversion | None = None
+    head: Head,
+    body: bytes | bytearray,
+    model: Model,
+    limit: int,
+    wanted: Conversion | None = None,
+    usual: AnswerOptions = PLAIN,
 ) -> ChunkRequest:
     """The chunk, of at most `limit` steps: JSON, or an array whose options the address has; its
-    steps as `wanted` makes them.
+    steps as `wanted` makes them, and `usual` where it says nothing.
 
     Raises BadJson, BadMessage, BadShape, BadValue, EmptyChunk, TooLarge, and Conflict where the
     address says other units or axes than the stream has.
@@ -36,7 +41,7 @@ def decode_steps(
     if head.query:
         check_kept(model, said_in(head.query), wanted)
     if head.sends_npy:
-        options, offset = options_of(head.query), _position(head.query, "offset")
+        options, offset = options_of(head.query, usual), _position(head.query, "offset")
         if offset is None:
             raise BadMessage("in the address: offset says how many steps come before an npy body")
         acked = _position(head.query, "acked")
@@ -44,7 +49,7 @@ def decode_steps(
         if head.query:
             check_unsaid(head.query, "JSON says it inside", StepsBody.__struct_fields__)
         asked = decode_json(_STEPS, body)
-        options, offset, acked = AnswerOptions().but(asked), asked.offset, asked.acked
+        options, offset, acked = usual.but(asked), asked.offset, asked.acked
     options.check(model.manifest.contract, model.manifest.name, head.accepts_npy)
     if options.explain and head.accepts_npy:
         raise BadMessage(f"{NPY} carries no attention; explain goes with JSON answers")

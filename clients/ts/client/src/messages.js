@@ -17,6 +17,8 @@ import { ProtocolError, refused } from "./errors.js";
  * @property {string[]} [labels] of classes, tags and probabilities
  * @property {{name: string, unit: string}[]} [values] of values
  * @property {number[]} [shape] of one step of a raw output; none of a number
+ * @property {number} [unsure_above] of a single value: where it is larger, the answer is not to be
+ *   relied on
  */
 
 /**

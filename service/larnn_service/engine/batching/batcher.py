@@ -171,7 +171,7 @@ class Batcher:
     def _started(self, rows: list[Row], counts: list[int], now: float) -> Run:
         waits = [now - row.submission.since for row in rows if row.whole]
         asked = [row.submission.asked for row in rows if row.submission.asked is not None]
-        return self._telemetry.started(now, waits, len(rows), sum(counts), asked)
+        return self._telemetry.started(now, waits, rows, counts, asked)
 
     def _waiting(self) -> int:
         """Rows, the oldest of them one that is wanted."""
@@ -231,7 +231,7 @@ class Batcher:
                     if outputs is not None:
                         answered.append(len(submission.outcomes))
         now = self._loop.time()
-        telemetry.end(now, isinstance(outcome, Exception))
+        telemetry.end(now, None if isinstance(outcome, Exception) else outcome.rows)
         self._shares.ended(len(rows), answered, now, now - telemetry.since)
         return over
 

@@ -30,7 +30,13 @@ def answered(manifest: Manifest) -> frozenset[str]:
         names = answer.names
     else:
         names = tuple(f"p_{label}" for label in answer.labels)
-    return frozenset((*OWN, *names))
+    beside = (
+        f"{output.name}.{name}"
+        for output in manifest.contract.outputs
+        if output.unsure_above is not None
+        for name in output.names
+    )
+    return frozenset((*OWN, *names, *beside))
 
 
 def described(manifest: Manifest) -> str:

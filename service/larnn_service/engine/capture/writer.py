@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from larnn_service.answer_columns import Answers
+from larnn_service.answer_columns import Answers, telling
 from larnn_service.contract import Manifest
 from larnn_service.conversion.names import Names
 from larnn_service.engine.capture.description import answered, column
@@ -97,7 +97,7 @@ def _table(manifest: Manifest, stretch: Stretch, recording: str, rows: Sequence[
     sizes = [len(each.steps) for each in rows]
     first = rows[0].position
     when = np.repeat([int(each.answered * 1000) for each in rows], sizes)
-    others = answered(manifest)
+    given, others = manifest.contract.outputs, answered(manifest)
     names = [column(name, others) for name in Names(manifest.contract.input, "").channels]
     texts = {"stream": stretch.stream, "owner": stretch.owner, "recording": recording}
     return pa.table(
@@ -106,7 +106,7 @@ def _table(manifest: Manifest, stretch: Stretch, recording: str, rows: Sequence[
             "position": pa.array(np.arange(first, first + len(steps))),
             "answered": pa.array(when, pa.timestamp("ms", "UTC")),
             **{name: pa.array(one) for name, one in zip(names, steps.T, strict=True)},
-            **Answers(manifest.contract.outputs).columns(outputs),
+            **Answers(given, telling(given)).columns(outputs),
         }
     )
 

@@ -1,0 +1,1 @@
+"""How unlike its training an input is: chosen by people of training, computed in the graph."""
