@@ -16,8 +16,10 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
         "attacks",
+        "javascript",
         "bridge",
         "capture",
+        "deployment",
         "performance",
         "reliability",
         "operations",

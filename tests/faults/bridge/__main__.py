@@ -19,8 +19,8 @@ from tests.faults.bridge import mosquitto, tansu
 from tests.faults.bridge.devices import Devices, verdict
 from tests.faults.bridge.processes import Process
 from tests.faults.bridge.run import Run, faults_of
-from tests.faults.kill.__main__ import MODEL, uninterrupted
 from tests.faults.kill.cluster import Replica
+from tests.faults.kill.truth import MODEL, uninterrupted
 
 BROKERS = {"kafka": tansu, "mqtt": mosquitto}
 

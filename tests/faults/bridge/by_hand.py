@@ -23,7 +23,7 @@ from larnn_service.backend.model_repository import Repository
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, Manifest
 from larnn_service.native import library
 from tests.faults.bridge import tansu
-from tests.faults.kill.__main__ import MODEL
+from tests.faults.kill.truth import MODEL
 
 
 class Network:
