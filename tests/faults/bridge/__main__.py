@@ -121,14 +121,15 @@ def _row(wanted: Wanted, folder: Path) -> dict[str, Any]:
     if not found.holds:
         for log in folder.glob("*.log"):
             print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
+    answers = max(run.answers, 1)  # all of few may come together
     latencies = senders.latencies() if wanted.rate is not None else []
     p50, p99 = np.percentile(latencies, (50, 99)) if latencies else (None, None)
     return {
         **asdict(wanted),
         **asdict(found),
         "seconds": round(run.seconds, 1),
-        "per_second": round(run.answers / run.seconds),
-        "cpu_us": None if wanted.kills else round(1e6 * run.cpu_seconds / run.answers),
+        "per_second": round(answers / run.seconds),
+        "cpu_us": None if wanted.kills else round(1e6 * run.cpu_seconds / answers),
         "p50_ms": p50 and round(1e3 * float(p50), 1),
         "p99_ms": p99 and round(1e3 * float(p99), 1),
         "ends_without_broker_s": ends,
