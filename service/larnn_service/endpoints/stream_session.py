@@ -73,8 +73,7 @@ class StreamSession:
         """Something is on its way that ends with `_next`; at first the opening."""
         self._over = self._tells_arrays = False
         self._answered = math.inf
-        """When the last message was answered, or the greeting sent, in seconds of the monotonic
-        clock."""
+        """When the last message was answered, or the greeting sent, by the monotonic clock."""
         self._model: Model | None = None
         self._observed: Observed | None = None
 
