@@ -6,7 +6,10 @@
 # make attack, fuzz    hostile clients, and generated inputs, against a running service;
 #                      make soak  hostile clients beside live streams, for two hours
 # make check           ruff, mypy, import-linter, clang-format; make kernels-check  clang-tidy
-# make wheels          the wheels, into dist/; make release  and their checks and the SBOM
+# make wheels          the wheels, into dist/
+# make release         all that is handed out, into dist/: wheels, native ones too, npm's tarballs,
+#                      the list of what they bring, the image where a Docker engine answers, the
+#                      notes, checksums
 # make third-party     THIRD_PARTY.md, anew; make manifests  deploy/kubernetes, as its chart renders it
 # make kernels         the native library, into the environments that exist: needs g++ (optional)
 # make train, export   a new model; ARGS="…" passes options on
@@ -98,7 +101,7 @@ kernels-check: $(DEV_READY)
 	    kernels/tests/exercise.cpp -- -std=gnu++17 \
 	    -isystem build/onnxruntime -Ikernels/src
 
-# All pure Python: one wheel each for every machine. A kernel's is built where it runs: make kernels.
+# All pure Python: one wheel each for every machine. A kernel's is of a processor: wheels/native.py.
 WHEELS = . ./client ./wheels/models
 wheels: $(DEV_READY)
 	rm -rf dist $(addsuffix /build/lib,$(WHEELS)) $(addsuffix /build/bdist.*,$(WHEELS))
@@ -112,12 +115,24 @@ site: $(DEV_READY)
 manifests: $(DEV_READY)
 	PYTHONPATH=service:export:cli:client/src $(DEV) -m tests.deploy.helm
 
+release: VERSION = $(shell $(PYTHON) wheels/version.py)
 release: wheels
+	$(if $(VERSION),,$(error the version is not the same everywhere: $(PYTHON) wheels/version.py))
+	$(DEV) wheels/native.py dist
 	$(DEV) -m twine check --strict dist/*.whl
+	cd clients/ts && npm install --silent --no-package-lock --no-audit --no-fund
+	cd clients/ts && npm pack --silent --pack-destination ../../dist -w @larnn/client -w @larnn/edge
 	$(PYTHON) -m venv --clear build/sbom
-	build/sbom/bin/pip install -q --no-index --no-deps --find-links dist larnn larnn-client larnn-models
+	build/sbom/bin/pip install -q --no-index --no-deps dist/*-any.whl
 	build/sbom/bin/pip install -q -c constraints/cpu.txt -c constraints/export.txt "larnn[serve]"
-	.venv-dev/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/larnn.cdx.json build/sbom
+	$(DEV) -m cyclonedx_py environment --output-reproducible --of JSON -o dist/larnn.cdx.json build/sbom
+	if docker info >build/docker.txt 2>&1; then \
+	    docker build -q -t larnn-service:$(VERSION) . && \
+	    docker save -o dist/larnn-service-$(VERSION).tar larnn-service:$(VERSION) && \
+	    gzip -f dist/larnn-service-$(VERSION).tar; \
+	else echo "without the image, since no Docker engine answers"; fi
+	$(DEV) wheels/notes.py $(VERSION) > dist/NOTES.md
+	cd dist && sha256sum * > SHA256SUMS
 
 third-party: $(DEV_READY)
 	$(DEV) constraints/third_party.py > build/THIRD_PARTY.md

@@ -17,6 +17,10 @@ PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
         "attacks",
+        "javascript",
+        "bridge",
+        "capture",
+        "deployment",
         "performance",
         "reliability",
         "operations",

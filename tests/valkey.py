@@ -79,9 +79,14 @@ class Server:
             return client.execute_command(*words)
 
     def is_up_to_date(self) -> bool:
-        """Whether this replica has its primary's data, and follows it."""
+        """Whether this is a replica that has its primary's data, and follows it."""
         with self.client() as client:
-            return bool(client.info("replication")["master_link_status"] == "up")
+            return bool(client.info("replication").get("master_link_status") == "up")
+
+    def follows(self, primary: Server) -> bool:
+        """Whether this is a replica of that server."""
+        role = self.ask("ROLE") if self.runs else [b""]
+        return role[0] == b"slave" and int(role[2]) == primary.port
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

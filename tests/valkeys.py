@@ -23,6 +23,16 @@ SILENT_MS = 1500
 """A server that is silent for so long is taken for dead."""
 
 
+@contextlib.contextmanager
+def ahead(primary: Server, replicas: list[Server]) -> Iterator[None]:
+    """What the primary takes in this block, its replicas lack."""
+    with ExitStack() as stack:
+        for replica in replicas:
+            stack.enter_context(replica.paused())
+        primary.ask("CLIENT KILL TYPE", "replica")  # else their kernels hear for them
+        yield
+
+
 @dataclass
 class Cluster:
     """Primaries with a third of the slots each, and a replica each."""
@@ -48,6 +58,17 @@ class Cluster:
         killed = self.kill_primary(key)
         until(lambda: self._primary(key).runs and self.is_whole(), "no replica was promoted")
         return killed
+
+    def shard(self, key: str = "any") -> tuple[Server, list[Server]]:
+        """The primary that has the key, and the replicas that follow it."""
+        primary = self._primary(key)
+        return primary, [node for node in self.nodes if node.follows(primary)]
+
+    def is_promoted(self) -> bool:
+        """Whether every slot has a primary that runs."""
+        with self.client() as client:
+            ports = {node.port for node in client.get_primaries()}
+        return self.is_whole() and ports <= {node.port for node in self.nodes if node.runs}
 
     def _primary(self, key: str) -> Server:
         with self.client() as client:
@@ -126,6 +147,11 @@ class Watched:
         _, port = self.sentinels[0].ask("SENTINEL GET-MASTER-ADDR-BY-NAME", SERVICE)
         [node] = [server for server in self.servers if server.port == int(port)]
         return node
+
+    def shard(self) -> tuple[Server, list[Server]]:
+        """The server that the Sentinels name, and those that follow it."""
+        primary = self.primary()
+        return primary, [node for node in self.servers if node.follows(primary)]
 
     def is_whole(self) -> bool:
         """Whether each Sentinel knows the others, and a server that runs."""

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from benchmarks.tables import Record, Renderer, Row, specified
 
 _TIMES = ("request_p99", "request_longest", "chunk_p99", "chunk_longest")
-FAULTS = {"kill": "replica killed", "pause": "replica paused for 8 s", "store": "store restarted"}
+STORES = {"server": "one server", "cluster": "a cluster of 3 shards", "sentinel": "Sentinels"}
+FAULTS = {
+    "kill": "replica killed",
+    "pause": "replica paused for 8 s",
+    "store": "store restarted",
+    "primary": "store's primary killed",
+    "both": "primary and owner killed at once",
+    "ahead": "primary ahead of its replicas, and owner, killed at once",
+}
+
+
+def _kills(record: Record) -> Iterable[Row]:
+    """A row a run."""
+    for run in record.values():
+        survives = ", ".join(run["survives"]) or "not recorded"
+        names = {"store": STORES[run["store"]], "survives": survives}
+        yield run | run["verdict"] | names
 
 
 def _waits(record: Record) -> Iterable[Row]:
     """Seconds to the next answer after each kind of fault, of who had to resume and who did not."""
-    for kind, text in FAULTS.items():
-        faults = [fault for fault in record["faults"] if fault["kind"] == kind]
-        for field, who in (("resumed_s", "had to resume"), ("others_s", "did not")):
-            times = [seconds for fault in faults for seconds in fault[field]]
-            if times:
-                p50, p99, most = np.percentile(times, (50, 99, 100))
-                row = {"fault": f"{text} ({len(faults)})", "who": who, "count": len(times)}
-                yield row | {"p50": p50, "p99": p99, "most": most}
+    for run in record.values():
+        for wait in run["waits"]:
+            who = "had to resume" if wait["who"] == "resumed" else "did not"
+            fault = f"{FAULTS[wait['kind']]} ({wait['faults']})"
+            store = f"{STORES[run['store']]}, {run['awaited']}"
+            yield wait | {"store": store, "who": who, "fault": fault}
 
 
 _LOST = specified(
-    "streams | steps | answers | lost | counted twice | out of order | different",
-    "{streams} | {steps:,} | {answers:,} | {lost:,} | {twice:,} | {out_of_order:,} | {different:,}",
-    lambda record: [record | record["verdict"]],
+    "store | replicas awaited | `opened.survives` | streams | Hz | steps | answers | lost | "
+    "counted twice | out of order | different | told that state is lost",
+    "{store} | {awaited} | {survives} | {streams} | {hz:g} | {steps:,} | {answers:,} | {lost:,} | "
+    "{twice:,} | {out_of_order:,} | {different:,} | {told_lost:,}",
+    _kills,
 )
 
 _WAITS = specified(
-    "fault | streams that | count | next answer after p50 / p99 / max, s",
-    "{fault} | {who} | {count:,} | {p50:.2f} / {p99:.2f} / {most:.2f}",
+    "store, awaited | fault | streams that | count | next answer after p50 / p99 / max, s",
+    "{store} | {fault} | {who} | {count:,} | {p50:.2f} / {p99:.2f} / {most:.2f}",
     _waits,
 )
 
@@ -91,8 +105,111 @@ def _crowd(record: Record) -> str:
     )
 
 
+def _sides(record: Record) -> Iterable[Row]:
+    for where, side in record["sides"].items():
+        yield side | {"where": where}
+
+
+_CUTS = specified(
+    "cuts | seconds of the shortest, longest | steps | lost | counted twice | "
+    "worst difference of a logit, of a probability",
+    "{cuts} | {shortest}, {longest} | {steps:,} | {lost} | {twice} | "
+    "{logit:.1e}, {probability:.1e}",
+    lambda record: [record],
+)
+
+_SIDES = specified(
+    "answered | chunks | after p50 / p99 / max, ms",
+    "{where} | {chunks:,} | {p50_ms:.1f} / {p99_ms:.1f} / {most_ms:.1f}",
+    _sides,
+)
+
+
+def _quiet(record: Record) -> Iterable[Row]:
+    """The runs without faults: latencies where there was a rate, else how fast."""
+    for row in record["rows"]:
+        if row["kills"]:
+            continue
+        through = "a loop by hand" if row["by_hand"] else "`larnn bridge`"
+        if row["rate"]:
+            speed, times = f"{row['rate']:g}", f"{row['p50_ms']:.0f} / {row['p99_ms']:.0f}"
+        else:
+            speed, times = f"{row['per_second']:,} at most", ""
+        yield row | {"through": through, "speed": speed, "times": times}
+
+
+_PROOF = specified(
+    "broker | messages | devices | kills or cuts of each | lost | counted twice | other logits | "
+    "answers that came again | messages/s meanwhile",
+    "{broker} | {messages:,} | {devices} | {kills} | {lost} | {twice} | {different} | "
+    "{answers_again:,} | {per_second}",
+    lambda record: [row for row in record["rows"] if row["kills"]],
+)
+_QUIET = specified(
+    "broker | through | messages | messages/s | from publishing to answer p50 / p99, ms | "
+    "CPU µs a message",
+    "{broker} | {through} | {messages:,} | {speed} | {times} | {cpu_us:,}",
+    _quiet,
+)
+
+
+def _stages(record: Record) -> Iterable[Row]:
+    """A row for each stage of each run."""
+    for run in record.values():
+        for stage in run["stages"]:
+            found = run["verdict"]
+            when = STAGES[stage["stage"], stage["rested"]].format(age=run["age"])
+            yield (
+                run
+                | found
+                | {
+                    "when": when,
+                    "parts": " / ".join(f"{count:,}" for count in stage["counts"]),
+                    "off": stage["off"],
+                    "failed": len(found["failures"]) + found["told_lost"],
+                }
+            )
+
+
+def _carried(record: Record) -> Iterable[Row]:
+    """A row a store: what a stream costs, and the streams by replicas with the bound of each."""
+    for store, cost in record["costs"].items():
+        row = {"store": store} | cost
+        for each in record["rows"]:
+            if each["store"] == store:
+                row[f"by{each['replicas']}"] = f"{each['streams']:,.0f} ({each['bound']})"
+        yield row
+
+
+STAGES = {
+    ("opened", False): "opened",
+    ("restarted", False): "both replicas restarted, one after the other",
+    ("restarted", True): "1.25 ages of {age:g} s later",
+    ("scaled out", False): "a third replica has come",
+    ("scaled out", True): "1.25 ages later",
+}
+
 TABLES: dict[str, Renderer] = {
+    "javascript_kills": specified(
+        "streams | kills | steps | lost | counted twice | wrong",
+        "{streams} | {kills} | {steps:,} | {lost} | {twice} | {wrong}",
+        lambda record: [record],
+    ),
+    "edge": lambda record: f"{_CUTS(record)}\n{_SIDES(record)}",
+    "bridge": lambda record: f"{_PROOF(record)}\n{_QUIET(record)}",
     "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",
+    "spread": specified(
+        "streams | when | streams of each replica | furthest from even | failed | lost | "
+        "counted twice",
+        "{streams:,} | {when} | {parts} | {off:.0%} | {failed} | {lost} | {twice}",
+        _stages,
+    ),
+    "shards": specified(
+        "store | a second of a stream, µs of CPU: replica / busiest server | 1 replica | "
+        "2 replicas | 4 | 8",
+        "{store} | {replica_us:.0f} / {busiest_server_us:.0f} | {by1} | {by2} | {by4} | {by8}",
+        _carried,
+    ),
     "fuzz": specified(
         "service | inputs | seconds | faults | health beside them, p50 / p99 / max, ms | "
         "longest hold by one input, ms | resident MiB when warm, at the end",

@@ -126,8 +126,16 @@ _HELD_AND_KEPT = specified(
 )
 
 
+_IN_RAY = specified(
+    "workers of Ray Data | steps/s, with their start | equal answers",
+    "{ray_workers} | {ray_per_second:,.0f} | {ray_equal}",
+    lambda record: [record],
+)
+
+
 def _score(record: Record) -> str:
-    return "\n".join([_SPEEDS(record), _HELD_AND_KEPT(record)])
+    tables = [_SPEEDS, _HELD_AND_KEPT, *([_IN_RAY] if "ray_workers" in record else [])]
+    return "\n".join(render(record) for render in tables)
 
 
 _LOOPS = {

@@ -19,7 +19,7 @@ SITE = ROOT / "build" / "site"
 SOURCE = SITE / "source"
 PAGES = (
     *("*.md", "LICENSE", "NOTICE", "docs", "models/*/*/README.md", "models/**/*.png"),
-    *("benchmarks/results", "examples/*.md", "kernels/*.md"),
+    *("benchmarks/results", "examples/*.md", "examples/*.ipynb", "kernels/*.md"),
 )
 """What is shown, and what it refers to."""
 MERMAID = "mermaid@11.6.0"

@@ -6,11 +6,17 @@ certificate on SIGHUP.
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING
 
-from larnn_service.process import workers
+from larnn_service.errors import StartupError
 from larnn_service.process.ending import leaving_threads_behind
 from larnn_service.process.startup import read_settings, refusals
+
+if TYPE_CHECKING:
+    from larnn_service.process.workers import Worker
+    from larnn_service.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     with refusals():
         settings = read_settings(flags)
     with leaving_threads_behind(), refusals():
-        worker = workers.started(settings) if workers.wanted(settings) else None
+        worker = _worker(settings)
         from larnn_service.process.server import (
             prepare,  # heavy: the parent of workers does without
         )
@@ -38,6 +44,17 @@ def main(arguments: list[str] | None = None) -> None:
         server.when_ready = worker.tell_listening
         worker.wait_for_the_others()
         server.run(sockets=sockets)
+
+
+def _worker(settings: Settings) -> Worker | None:
+    """What this process is of several; None where it is the only one. Raises StartupError."""
+    if settings.workers == 1 and settings.worker_port is None:
+        return None
+    if not hasattr(signal, "sigtimedwait"):
+        raise StartupError("LARNN_WORKERS is for Linux: start one process here")
+    from larnn_service.process import workers
+
+    return workers.started(settings)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ class CaptureSettings(BaseSettings):
     """Days after which a captured file is deleted."""
     capture_bytes: int = Field(10 * 2**30, ge=1)
     """Bytes of all captured files; beyond it the oldest are deleted."""
-    capture_interval: float = Field(60.0, gt=0)
+    capture_interval: float = Field(300.0, gt=0)
     """How long captured steps may wait for their file: a kill loses so many at most."""
-    capture_waiting_bytes: int = Field(64 * 2**20, ge=1)
+    capture_waiting_bytes: int = Field(256 * 2**20, ge=1)
     """Bytes of captured steps that may wait for their file; beyond it chunks are not captured."""
 
     @field_validator("capture", mode="before")

@@ -18,9 +18,16 @@ def cores(groups: Path = _GROUPS, own: Path = _OWN) -> int:
     A container with a quota sees all cores of its machine. With a run on each, it would have used
     up its quota early in every period, and stand still for the rest.
     """
-    most = [len(os.sched_getaffinity(0))]
+    most = [_ours()]
     most += [max(math.ceil(quota), 1) for quota in _quotas(groups, own)]
     return min(most)
+
+
+def _ours() -> int:
+    """Those that the system lets this process run on; where it does not say, all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _quotas(groups: Path, own: Path) -> Iterator[float]:

@@ -6,25 +6,27 @@ and started again. Every answer is compared with the uninterrupted run.
 
 from __future__ import annotations
 
-import argparse
 import queue
-import sys
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Annotated
 
 import numpy as np
+import typer
 
+from benchmarks.measure import Output, machine, report
 from tests import live, toy
 from tests.client.proxy import proxied
-from tests.clients.node import Driver, driver
+from tests.clients.node import Driver, driver, version
 
 CHUNK = 3
 CHUNKS_A_KILL = 6
 
 
-class Figures(NamedTuple):
+@dataclass(frozen=True)
+class Figures:
     """Steps of all streams together."""
 
     steps: int
@@ -83,11 +85,17 @@ def _until(answered: queue.Queue[int], count: int) -> None:
         pass
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=50)
-    parser.add_argument("--kills", type=int, default=20)
-    asked = parser.parse_args()
+def main(
+    streams: Annotated[int, typer.Option(help="streams at once")] = 50,
+    kills: Annotated[int, typer.Option(help="how often the service is killed")] = 20,
+    output: Output = None,
+) -> None:
+    """Streams of the JavaScript client while the service is killed; every step counts once."""
     with driver() as node:
-        figures = measure(node, streams=asked.streams, kills=asked.kills)
-    sys.stdout.write(f"{asked.streams} streams, {asked.kills} kills: {figures}\n")
+        figures = measure(node, streams=streams, kills=kills)
+    asked = {"command": "kills", "node": version(), "streams": streams, "kills": kills}
+    report("javascript_kills", machine() | asked | asdict(figures), output)
+
+
+if __name__ == "__main__":
+    typer.run(main)

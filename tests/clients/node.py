@@ -28,6 +28,12 @@ def node() -> str:
     return found
 
 
+def version() -> str:
+    """Node's own, such as v20.1.0."""
+    done = subprocess.run([node(), "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def packages() -> None:
     """Have what clients/ts/package.json pins. Without it as without Node."""
     node()

@@ -66,12 +66,3 @@ def test_what_it_installs_and_runs_exists() -> None:
     found = commands.NAMED.findall(PAGE)
     for package, arguments in found:
         commands.parse(package, arguments)
-
-
-def test_each_row_of_the_proof_is_a_command() -> None:
-    rows = re.findall(r"^\| `((?:kafka|mqtt) [^`]+)` \| ([\d,]+) \| (\d+) \|", PAGE, re.M)
-    assert len(rows) == 3
-    for arguments, messages, kills in rows:
-        commands.parse("tests.faults.bridge", arguments)
-        assert f"--messages {messages.replace(',', '')} " in arguments
-        assert f"--kills {kills}" in arguments

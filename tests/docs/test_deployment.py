@@ -61,6 +61,17 @@ def test_every_setting_and_file_that_it_names_exists() -> None:
         assert (live.ROOT / path).is_file(), path
 
 
+def test_an_idle_connection_is_kept_longer_than_proxies_keep_theirs() -> None:
+    kept = Settings().keep_alive
+    assert f"`LARNN_KEEP_ALIVE` ({kept:g} seconds)" in PAGE
+    envoy = (live.ROOT / "deploy" / "envoy.yaml").read_text()
+    [theirs] = re.findall(r"common_http_protocol_options: {idle_timeout: (\d+)s}", envoy)
+    haproxy = (live.ROOT / "deploy" / "haproxy.cfg").read_text()
+    [server] = re.findall(r"timeout server (\d+)s", haproxy)
+    for seconds in (60, int(theirs), int(server)):  # nginx' and AWS' defaults are 60
+        assert kept > seconds
+
+
 def test_compose_is_as_told() -> None:
     compose = yaml.safe_load((live.ROOT / "docker-compose.yml").read_text())
     services = compose["services"]

@@ -13,7 +13,7 @@ from tests.docs import page
 from tests.packages import wheels
 
 PAGE = page.read("packages.md")
-INSTALL = f'pip install "dist/larnn-{wheels.VERSION}-py3-none-any.whl[serve]" dist/larnn_*.whl'
+INSTALL = f'pip install "dist/larnn-{wheels.VERSION}-py3-none-any.whl[serve]" dist/larnn_*-any.whl'
 EXTRAS = tomllib.loads((live.ROOT / "pyproject.toml").read_text())["project"][
     "optional-dependencies"
 ]

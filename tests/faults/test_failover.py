@@ -80,10 +80,7 @@ def test_a_primary_and_the_owner_killed_at_once_lose_no_step(
 def lag_and_promote(watched: valkeys.Watched, work: Any) -> Any:
     """Do the work while the replicas hear nothing, then promote one of them. What comes of it."""
     primary, *replicas = watched.servers
-    with ExitStack() as stack:
-        for replica in replicas:
-            stack.enter_context(replica.paused())
-        primary.ask("CLIENT KILL TYPE", "replica")  # else their kernels hear for them
+    with valkeys.ahead(primary, replicas):
         told = work()
         primary.kill()
     valkey.until(watched.is_promoted, "no replica was promoted")

@@ -1,4 +1,4 @@
-"""Two replicas behind the cluster's gateway: a client knows one address and loses no step."""
+"""Two replicas behind a gateway of deploy/: a client knows one address and loses no step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,30 @@ from tests import gateway, live, valkey
 from tests.faults.everyone import everyone, signals, toy_logits
 from tests.faults.resuming import Resuming
 
-pytestmark = pytest.mark.skipif(gateway.PROGRAM is None, reason="nginx is not installed")
+proxies = pytest.mark.parametrize(
+    "proxy",
+    [
+        pytest.param(
+            name, marks=pytest.mark.skipif(each.program is None, reason=f"{name} is not installed")
+        )
+        for name, each in gateway.GATEWAYS.items()
+    ],
+)
 
 
+@proxies
 @pytest.mark.parametrize("end", [live.Process.kill, live.Process.stop])
 def test_one_replica_ends_and_the_other_goes_on(
-    toy_models: Path, valkey_server: valkey.Server, tmp_path: Path, end: Callable[..., Any]
+    toy_models: Path,
+    valkey_server: valkey.Server,
+    tmp_path: Path,
+    proxy: str,
+    end: Callable[..., Any],
 ) -> None:
     settings = {"models": toy_models, "model": "toy", "store": valkey_server.url}
     with ExitStack() as stack:
         replicas = [stack.enter_context(live.process(**settings)) for _ in range(2)]
-        url = stack.enter_context(gateway.running(tmp_path, [one.url for one in replicas]))
+        url = stack.enter_context(gateway.running(tmp_path, [one.url for one in replicas], proxy))
         clients = [Resuming(signal, [url], chunk=2) for signal in signals(20)]
         every = asyncio.run(everyone(clients, lambda: end(replicas[0])))
         stream = httpx.post(f"{url}/streams", timeout=60).json()["stream"]
@@ -39,13 +52,14 @@ def test_one_replica_ends_and_the_other_goes_on(
     assert [answer.json()["logits"] for answer in answers] == [[1, 2, 1]] * 4
 
 
+@proxies
 def test_plain_http_through_the_gateway_needs_no_stickiness(
-    toy_models: Path, valkey_server: valkey.Server, tmp_path: Path
+    toy_models: Path, valkey_server: valkey.Server, tmp_path: Path, proxy: str
 ) -> None:
     settings = {"models": toy_models, "model": "toy", "store": valkey_server.url}
     with ExitStack() as stack:
         replicas = [stack.enter_context(live.process(**settings)) for _ in range(2)]
-        url = stack.enter_context(gateway.running(tmp_path, [one.url for one in replicas]))
+        url = stack.enter_context(gateway.running(tmp_path, [one.url for one in replicas], proxy))
         client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
         stream = client.post("/streams").json()["stream"]
         for position in range(20):

@@ -134,8 +134,9 @@ def _run(
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
     """Run it until it ends or a signal does; a second signal ends its leaving too."""
     task = asyncio.create_task(work)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(NotImplementedError):  # on Windows, where ^C cancels it without
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS packets (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL, number INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS packets_by_number ON packets (number);
 CREATE TABLE IF NOT EXISTS client (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS places (
     key BLOB PRIMARY KEY, stream TEXT, position INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -112,11 +113,14 @@ class Journal:
 
     def _known(self, delivery: Delivery) -> bool:
         found = self._file.execute(
-            "SELECT digest, (SELECT count(*) FROM packets AS later WHERE later.number > it.number) "
-            "FROM packets AS it WHERE id = ?",
-            [delivery.packet],
+            "SELECT number FROM packets WHERE id = ? AND digest = ?",
+            [delivery.packet, delivery.digest],
         ).fetchone()
-        return found is not None and found[0] == delivery.digest and found[1] < REMEMBERED
+        if found is None:
+            return False
+        newest = "SELECT number FROM packets ORDER BY number DESC LIMIT 1 OFFSET ?"
+        forgotten = self._file.execute(newest, [REMEMBERED]).fetchone()
+        return forgotten is None or bool(found[0] > forgotten[0])
 
     def new_session(self) -> None:
         """The broker has begun a session: the packet ids of the last one say nothing any more."""

@@ -20,7 +20,7 @@ from larnn_cli.context import Context, read_context
 from larnn_cli.measured import Axes, SampleRate, Units
 from larnn_cli.score.places import Job
 from larnn_cli.score.plan import plan
-from larnn_cli.score.scorer import BATCH, Scorer
+from larnn_cli.score.scorer import Scorer
 from larnn_cli.service import ModelName
 from larnn_service.cores import cores
 
@@ -59,7 +59,12 @@ def score(
     threads: Annotated[
         int | None, typer.Option(min=1, help="runs at a time", show_default="one for each core")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="recordings in a run")] = BATCH,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="recordings in a run", show_default="8 with the native operator, else 64"
+        ),
+    ] = None,
 ) -> None:
     """Run recordings in Parquet through a model, and write its answers to Parquet.
 

@@ -16,7 +16,7 @@ from larnn_export.data import DataError
 from larnn_service.answer_columns import Answers
 from larnn_service.interfaces import Model
 
-LONGEST = 512
+LONGEST = 2048
 """Steps of a piece."""
 _READ, _WRITTEN = "it cannot be read", "its answers cannot be written"
 

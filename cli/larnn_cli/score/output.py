@@ -64,7 +64,12 @@ class Output:
         if self._writer is None:
             text = [field.name for field in table.schema if _is_text(field.type)]
             self._writer = pq.ParquetWriter(
-                self._part, table.schema, use_dictionary=text, write_statistics=["row"]
+                self._part,
+                table.schema,
+                compression="none",  # of what a network says nothing is saved
+                use_dictionary=text,
+                column_encoding={"row": "DELTA_BINARY_PACKED"} if self._every else None,
+                write_statistics=["row"],
             )
         self._writer.write_table(table)
         self._places, self._keys, self._outputs, self._rows = [], [], [], 0

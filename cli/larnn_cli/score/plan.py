@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from larnn_cli.score.places import Folder, Job
 from larnn_cli.score.question import ask, load
-from larnn_cli.score.scorer import BATCH, Scorer
+from larnn_cli.score.scorer import Scorer, batch_of
 from larnn_export.data import DataError
 
 
@@ -27,13 +27,14 @@ def plan(
     model: str | None = None,
     version: int | None = None,
     threads: int = 1,
-    batch: int = BATCH,
+    batch: int | None = None,
     **asked: Any,
 ) -> Plan:
     """Score the files of `source` that have no answers in `target` yet.
 
-    `threads`: runs at a time, each of `batch` recordings. `asked`: as for `ask`. Raises DataError,
-    also where the target has answers to another question or overlaps the source, and StartupError.
+    `threads`: runs at a time, each of `batch` recordings, by default of `batch_of`. `asked`: as for
+    `ask`. Raises DataError, also where the target has answers to another question or overlaps the
+    source, and StartupError.
     """
     question, about = ask(load(model, version, threads), **asked)
     here, there = Folder(source), Folder(target)
@@ -46,4 +47,5 @@ def plan(
     there.claim(about)
     done = there.paths()
     rest = [job for job in jobs if job.answers not in done]
-    return Plan(Scorer(question, here, there, threads, batch), rest, len(jobs) - len(rest))
+    scorer = Scorer(question, here, there, threads, batch or batch_of(question.model))
+    return Plan(scorer, rest, len(jobs) - len(rest))

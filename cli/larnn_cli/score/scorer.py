@@ -13,9 +13,11 @@ from larnn_cli.score.pieces import Piece, Recording
 from larnn_cli.score.places import Folder, Job
 from larnn_cli.score.run import run
 from larnn_export.data import DataError
+from larnn_service.interfaces import Model
 
-BATCH = 64
-"""Recordings that one run advances."""
+FEW, MANY = 8, 64
+"""Recordings that one run advances. With the native operator a step costs the same in both, and few
+files are open; the graph's own nodes take half as long again where they are few."""
 HELD = 2**26
 """Bytes of steps and outputs that are held at most, read and not yet written."""
 
@@ -37,11 +39,16 @@ class _Run(NamedTuple):
     pieces: list[Piece]
 
 
+def batch_of(model: Model) -> int:
+    """How many recordings a run of this model advances, unless somebody says otherwise."""
+    return FEW if model.backend.operator == "native" else MANY
+
+
 class Scorer:
     """Scores files. As many recordings as there are run side by side, of one file or of many."""
 
     def __init__(
-        self, question: Question, source: Folder, target: Folder, threads: int, batch: int = BATCH
+        self, question: Question, source: Folder, target: Folder, threads: int, batch: int
     ) -> None:
         """`threads` runs at a time, each of `batch` recordings at most."""
         self._question, self._source, self._target = question, source, target

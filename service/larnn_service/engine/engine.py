@@ -189,11 +189,14 @@ class Engine:
     async def drain(self, within: float) -> None:
         """Take no new work, store every stream, and close the connections, each after its own.
 
-        Each of these takes `within` seconds at most. Drained again, it does nothing.
+        Each of these takes `within` seconds at most; what was captured is written meanwhile, and
+        what comes of it in the end. Drained again, it does nothing.
         """
         if self.draining:
             return
         self.draining = True
+        if self._capture is not None:
+            self._capture.begin_drain()
         await self.streams.connections.close(Draining(), within)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import resource
 import signal
 import socket
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 import uvicorn
 
 from larnn_service.app import create_app
+from larnn_service.process import open_files
 from larnn_service.process.aside import CONNECTIONS, Aside
 from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
@@ -44,7 +44,7 @@ FILES = 128
 
 def limits(settings: Settings) -> Limits:
     """What clients may hold of the transport; as many connections as there can be open files."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = open_files.allowed()
     aside = 0 if settings.metrics_port is None else CONNECTIONS + RESERVE
     room = max(files - FILES - RESERVE - aside, 1)
     if room < settings.max_connections:
@@ -101,7 +101,7 @@ class Server:
             app,
             host=settings.host,
             port=settings.port,
-            loop="uvloop",
+            loop="auto",  # uvloop, which Windows has not
             http=protocol,
             ws="none",
             backlog=BACKLOG,
@@ -213,22 +213,21 @@ class Server:
 def prepare(settings: Settings) -> Server:
     """The service of this process. Raises StartupError."""
     give_large_blocks_back()
-    _raise_open_files()
+    open_files.raise_limit()
+    server = _heard(settings) if hasattr(signal, "SIGHUP") else Server(settings)
+    _collect_seldom()
+    return server
+
+
+def _heard(settings: Settings) -> Server:
+    """The server, which reloads at SIGHUP, also at one that comes while it is made."""
     early: list[int] = []
     signal.signal(signal.SIGHUP, lambda number, _: early.append(number))
     server = Server(settings)
     signal.signal(signal.SIGHUP, server.reload)
     if early:
         server.reload()
-    _collect_seldom()
     return server
-
-
-def _raise_open_files() -> None:
-    """As many open files as the system allows this process."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # not everywhere may it be raised so far
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_seldom() -> None:

@@ -51,8 +51,9 @@ def _end(*_: object) -> None:
     An exception may be lost: in a library that catches all, or where a handler runs in a callback
     of Python's own. What is left of the process then ends by the alarm.
     """
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, SOON)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, SOON)
     sys.exit(0)
 
 
@@ -61,7 +62,8 @@ def refusals() -> Iterator[None]:
     """Says why the service does not start, and ends quietly on a signal."""
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again once it has drained
         signal.signal(number, _end)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been loaded yet
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing has been loaded yet
     try:
         yield
     except (StartupError, ValidationError) as error:

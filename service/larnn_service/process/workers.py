@@ -7,7 +7,6 @@ together, starts another in the place of one that has ended, and passes signals 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -87,15 +86,10 @@ def started(settings: Settings) -> Worker:
     return Worker(settings, number, parent.gate, parent.process, parent.heartbeats)
 
 
-def wanted(settings: Settings) -> bool:
-    """Whether there are several. Raises StartupError where what is for several is set for one."""
-    if settings.workers == 1 and settings.worker_port is not None:
-        raise StartupError("LARNN_WORKER_PORT is for several processes: set LARNN_WORKERS too")
-    return settings.workers > 1
-
-
 def check(settings: Settings) -> None:
     """Raises StartupError where the settings are not for several processes."""
+    if settings.workers == 1:
+        raise StartupError("LARNN_WORKER_PORT is for several processes: set LARNN_WORKERS too")
     if settings.store == "memory":
         raise StartupError(
             f"LARNN_WORKERS={settings.workers} need a store that they share, since a stream may "
@@ -112,5 +106,3 @@ def check(settings: Settings) -> None:
                 f"exist, and LARNN_PORT={settings.port} and others' must not be among them"
             )
         taken |= own
-    if not hasattr(signal, "sigtimedwait"):
-        raise StartupError("LARNN_WORKERS is for Linux: start one process here")

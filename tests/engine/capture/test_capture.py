@@ -12,17 +12,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from larnn_service.engine.capture.capture import Capture, Write
+from larnn_service.engine.capture.capture import THREADS, Capture, Write
 from larnn_service.engine.capture.folder import Folder
 from larnn_service.engine.capture.recorder import Recorder
-from larnn_service.engine.capture.stretch import COST, FILE_STEPS
+from larnn_service.engine.capture.stretch import COST, FILE_STEPS, SHORT_STEPS
 from larnn_service.engine.capture.writer import Writer
+from larnn_service.engine.engine import Engine
 from larnn_service.engine.streams.checkpoint import Checkpoint, beginning
 from larnn_service.interfaces import Model
 from larnn_service.settings import Settings
 from larnn_service.telemetry.metrics import Metrics
 from tests import captured
 from tests.engine.bench import MANIFEST, Sums
+from tests.engine.replicas import MODELS, Clock, FarStore, Listener, replica
 
 MODEL = Model(MANIFEST, Sums())
 FIVE = 5 * (2 * 4 + 3 * 4) + COST
@@ -124,12 +126,73 @@ async def test_what_waits_is_written_when_half_of_the_room_is_taken(tmp_path: Pa
     assert place.outcomes() == {"over_limit": FILE_STEPS // 8, "written": 10}
 
 
+async def test_only_what_makes_room_is_written_before_its_time(tmp_path: Path) -> None:
+    place = Place(tmp_path, capture_waiting_bytes=6 * FIVE)
+    for name in "abc":
+        take(place.recorder(name), 0, 5)
+    await place.capture.write_due()
+    assert place.outcomes() == {"written": 5}, "of the stream that had waited for longest"
+    assert place.capture.waiting_bytes == 2 * FIVE
+
+
+async def test_a_file_that_was_deleted_is_not_added_to(place: Place) -> None:
+    recorder = place.recorder()
+    take(recorder, 0, 5)
+    await place.capture.write_due(everything=True)
+    [file] = captured.files(place.root)
+    file.unlink()  # as another process does with what is too old
+    file.parent.rmdir()
+    take(recorder, 5, 5)
+    await place.capture.write_due(everything=True)
+    assert place.positions() == [[*range(5, 10)]]
+    assert place.outcomes() == {"written": 10}
+
+
+async def test_a_drain_writes_several_streams_at_a_time(tmp_path: Path) -> None:
+    """A folder far away takes its time for each file."""
+    together = threading.Barrier(THREADS)
+
+    def write(*_: object) -> str:
+        together.wait(60)
+        return "written"
+
+    place = Place(tmp_path, write)
+    for name in range(2 * THREADS):
+        take(place.recorder(str(name)), 0, 5)
+    await place.capture.drain(60)
+    assert place.outcomes() == {"written": 10 * THREADS}
+    assert place.capture.waiting_bytes == 0
+
+
+async def test_a_drain_writes_while_connections_end(tmp_path: Path) -> None:
+    """They may take all the time that there is."""
+    begun = threading.Event()
+
+    def write(*_: object) -> str:
+        begun.set()
+        return "written"
+
+    place = Place(tmp_path, write)
+    streams = replica(FarStore(), Clock(), capture=place.capture)
+    engine = Engine(MODELS, streams, Settings())
+    connection = Listener()
+    stream = await engine.open(MODELS.wanted(None, None))
+    streams.connections.attach(stream, connection)
+    take(place.recorder(), 0, 5)
+    draining = asyncio.create_task(engine.drain(600))
+    assert await asyncio.to_thread(begun.wait, 60)
+    assert not draining.done()
+    streams.connections.detach(stream, connection)
+    await draining
+    engine.close()
+
+
 async def test_a_file_grows_and_then_another_one_begins(place: Place) -> None:
-    recorder, half = place.recorder(), FILE_STEPS // 2
+    recorder, half = place.recorder(), SHORT_STEPS // 2
     for first in range(0, 3 * half, half):
         take(recorder, first, half)
         await place.capture.write_due(everything=True)
-    assert place.positions() == [[*range(FILE_STEPS)], [*range(FILE_STEPS, 3 * half)]]
+    assert place.positions() == [[*range(SHORT_STEPS)], [*range(SHORT_STEPS, 3 * half)]]
 
 
 async def test_many_steps_do_not_wait(place: Place) -> None:
@@ -177,9 +240,10 @@ async def test_what_is_forgotten_is_written_by_nobody(place: Place) -> None:
 
 
 async def test_a_disk_that_hangs_is_in_nobodys_way(tmp_path: Path) -> None:
-    hangs = threading.Event()
+    begun, hangs = threading.Event(), threading.Event()
 
     def write(*_: object) -> str:
+        begun.set()
         hangs.wait()
         return "written"
 
@@ -187,7 +251,7 @@ async def test_a_disk_that_hangs_is_in_nobodys_way(tmp_path: Path) -> None:
     recorder = place.recorder()
     take(recorder, 0, 5)
     writing = asyncio.create_task(place.capture.write_due(everything=True))
-    await asyncio.sleep(0)
+    assert await asyncio.to_thread(begun.wait, 60)
     for first in range(5, 20, 5):
         take(recorder, first, 5)
     await place.capture.drain(0.01)

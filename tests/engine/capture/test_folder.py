@@ -79,6 +79,36 @@ def test_a_file_of_a_forgotten_stream_does_not_stay(folder: Folder) -> None:
     assert left(folder) == []
 
 
+def test_a_folder_that_another_process_has_deleted_is_made_again(folder: Folder) -> None:
+    old, other = file(folder, "old", age=2 * DAY), Folder(folder.root)
+    draft = folder.draft("mine")
+    draft.write_bytes(b"rows")
+    assert other.sweep(1, 10**9) == 1 and not old.parent.exists()
+    assert folder.publish(draft, old.with_name("mine.parquet")) is True
+    assert left(folder) == ["mine"]
+
+
+def test_a_file_that_another_process_adds_to_meanwhile_stays(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was too old when the files were looked through, and is not any more."""
+    old, grown = file(folder, "old", age=3 * DAY), file(folder, "grown", age=2 * DAY)
+    unlink = Path.unlink
+
+    def deleting(path: Path, missing_ok: bool = False) -> None:
+        if path in (old, grown):
+            (grown if path == old else old).write_bytes(b"more rows")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", deleting)
+    assert folder.sweep(1, 10**9) == 1
+    assert len(left(folder)) == 1
+
+
+def test_drafts_of_one_name_do_not_meet(folder: Folder) -> None:
+    assert folder.draft("toy-1") != folder.draft("toy-1")
+
+
 def test_streams_are_forgotten_in_all_versions_and_no_other(folder: Folder) -> None:
     file(folder, "one")
     for where in (("toy", "2", STREAM), ("toy", "1", "ba9876543210")):

@@ -20,11 +20,16 @@ class Devices:
     def __init__(self, signals: Floats, chunk: int) -> None:
         self.signals = signals
         self.chunk = chunk
-        self.messages = signals.shape[1] // chunk
+        self.messages = int(signals.shape[1]) // chunk
         """Of each device."""
         self.sent: dict[tuple[int, int], float] = {}
         self.heard: dict[tuple[int, int], list[tuple[float, dict[str, Any]]]] = defaultdict(list)
         """By device and offset: the broker keeps a device's messages in their order."""
+
+    @property
+    def total(self) -> int:
+        """Messages of all devices."""
+        return len(self.signals) * self.messages
 
     def body(self, device: int, number: int) -> bytes:
         """A message; it is sent now."""
@@ -94,6 +99,5 @@ def verdict(devices: Devices, truth: list[Floats]) -> Verdict:
             error = np.abs(np.array(told["logits"]) - right) / np.maximum(1, np.abs(right))
             different += bool((error > CLOSE).any())
             apart = max(apart, float(error.max()))
-    messages = len(devices.signals) * devices.messages
-    lost = max(messages - len(devices.heard), 0)
-    return Verdict(messages, lost, twice, different, apart, errors, again)
+    lost = max(devices.total - len(devices.heard), 0)
+    return Verdict(devices.total, lost, twice, different, apart, errors, again)

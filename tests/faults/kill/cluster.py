@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.server import Server, free_port, running
-from tests import gateway, valkey
+from benchmarks.server import Server, cpu_seconds, free_port, running
+from tests import gateway
+from tests.faults.kill import stores
 
 
 @dataclass
@@ -42,6 +43,12 @@ class Replica:
         assert self._server is not None
         os.kill(self._server.pid, number)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """That it has used since it was started."""
+        assert self._server is not None
+        return cpu_seconds(self._server.pid)
+
     def kill(self) -> None:
         """SIGKILL, if it runs: nothing is written or said any more."""
         if self._server is not None:
@@ -61,21 +68,32 @@ class Cluster:
     url: str
     replicas: list[Replica]
     """The one killed last stands last: the streams are at the others."""
-    store: valkey.Server
+    store: stores.Store
+    spares: list[Replica] = field(default_factory=list)
+    """The gateway knows them, and nobody has started them."""
 
 
 @contextlib.contextmanager
 def cluster(
-    replicas: int, environment: dict[str, str], program: str = "service"
+    replicas: int,
+    environment: dict[str, str],
+    program: str = "service",
+    store: stores.Kind = "server",
+    spare: int = 0,
+    balance: str = "",
 ) -> Iterator[Cluster]:
-    """So many replicas behind nginx on one store, which has every write on the disk."""
+    """So many replicas behind nginx, on one store; `balance` as an upstream of nginx has it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = stack.enter_context(valkey.running(folder))
-        environment = environment | {"LARNN_STORE": store.url}
-        some = [Replica(environment, program) for _ in range(replicas)]
-        for replica in some:
+        shared = stack.enter_context(stores.running(store, folder))
+        environment = environment | {"LARNN_STORE": shared.url}
+        every = [Replica(environment, program) for _ in range(replicas + spare)]
+        for replica in every:
             stack.callback(replica.end)
+        some, spares = every[:replicas], every[replicas:]
+        for replica in some:
             replica.start()
-        url = stack.enter_context(gateway.running(folder, [replica.url for replica in some]))
-        yield Cluster(url, some, store)
+        also = [("upstream replicas {", f"upstream replicas {{ {balance}")]
+        urls = [replica.url for replica in every]
+        url = stack.enter_context(gateway.running(folder, urls, also=also))
+        yield Cluster(url, some, shared, spares)

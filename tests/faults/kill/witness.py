@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from larnn_client import AsyncClient, AsyncStream, LarnnError, Opened
+from larnn_client import AsyncClient, AsyncStream, LarnnError, Opened, StateLost
 from tests.faults.recordings import Floats
 
 CLOSE = 1e-5
@@ -31,7 +32,11 @@ class Witness:
     connections: list[int] = field(default_factory=list)
     """On which connection, counted from 0."""
     logits: list[Floats] = field(default_factory=list)
+    survives: set[str] = field(default_factory=set)
+    """What each `opened` promised that the stream outlives."""
     ended: int = 0
+    told_lost: str | None = None
+    """The words in which the client was told that the store has lost what was durable."""
     failure: str | None = None
     """Why the stream did not come to its end."""
 
@@ -47,7 +52,10 @@ class Witness:
                 finally:
                     await asyncio.wait({listening}, timeout=5)
                     listening.cancel()
+                    await asyncio.gather(listening, return_exceptions=True)
                 listening.result()
+        except StateLost as error:
+            self.told_lost = str(error)
         except LarnnError as error:
             self.failure = f"{type(error).__name__}: {error}"
 
@@ -65,6 +73,7 @@ class Witness:
         async for prediction in stream:
             if stream.opened is not opened:
                 opened, connection = stream.opened, connection + 1
+                self.survives.add(opened.survives)
             self.heard.append(time.perf_counter())
             self.connections.append(connection)
             self.told.append(prediction.position)
@@ -88,7 +97,7 @@ class Verdict:
     steps: int
     answers: int
     lost: int
-    """Steps sent and not answered, or not counted at the end."""
+    """Steps sent and not answered, or not counted at the end, of streams that were told nothing."""
     twice: int
     """Steps answered again, or counted again at the end."""
     out_of_order: int
@@ -96,12 +105,16 @@ class Verdict:
     """Steps with other logits than in the uninterrupted run."""
     apart: float
     """The greatest difference, in units of max(1, |logit|)."""
+    told_lost: int
+    """Streams whose client was told in words that the store has lost what was durable."""
+    words: list[str]
+    """Those words, each once."""
     failures: list[str]
 
-    @property
-    def holds(self) -> bool:
+    def holds(self, lossy: bool = False) -> bool:
+        """Whether nothing went wrong; `lossy`: the store may lose steps, and tells."""
         faults = self.lost + self.twice + self.out_of_order + self.different
-        return faults == 0 and not self.failures
+        return faults == 0 and not self.failures and (lossy or not self.told_lost)
 
 
 def verdict(witnesses: list[Witness], truth: list[Floats]) -> Verdict:
@@ -112,7 +125,9 @@ def verdict(witnesses: list[Witness], truth: list[Floats]) -> Verdict:
         sent = witness.sent[-1] if witness.sent else 0
         size = dict(zip(witness.sent, np.diff([0, *witness.sent]).tolist(), strict=True))
         counts = {end: witness.told.count(end) for end in set(witness.told)}
-        lost += sum(size[end] for end in size if end not in counts) + max(sent - witness.ended, 0)
+        if witness.told_lost is None:
+            lost += sum(size[end] for end in size if end not in counts)
+            lost += max(sent - witness.ended, 0)
         twice += sum(size.get(end, 1) * (count - 1) for end, count in counts.items())
         twice += max(witness.ended - sent, 0)
         out_of_order += int((np.diff([0, *witness.told]) <= 0).sum())
@@ -129,5 +144,7 @@ def verdict(witnesses: list[Witness], truth: list[Floats]) -> Verdict:
         out_of_order=out_of_order,
         different=different,
         apart=apart,
+        told_lost=sum(witness.told_lost is not None for witness in witnesses),
+        words=sorted({re.sub(r"\d+", "N", w.told_lost) for w in witnesses if w.told_lost}),
         failures=[witness.failure for witness in witnesses if witness.failure],
     )

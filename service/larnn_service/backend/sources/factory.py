@@ -6,12 +6,15 @@ import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from larnn_service.backend.sources.cache import Cache
 from larnn_service.backend.sources.file_system import bucket, hub
 from larnn_service.backend.sources.registry import Registered
 from larnn_service.backend.sources.source import Source
 from larnn_service.errors import StartupError
+
+if TYPE_CHECKING:
+    from larnn_service.backend.sources.cache import Cache
 
 _KINDS: dict[str, tuple[str, Callable[[str, float], Source]]] = {
     "s3://": ("s3", bucket),
@@ -29,6 +32,8 @@ def is_address(models: str) -> bool:
 
 def open_cache(address: str, folder: Path, max_bytes: int, within: float = math.inf) -> Cache:
     """The cache of this address below the folder; otherwise as `Cache`. Raises StartupError."""
+    from larnn_service.backend.sources.cache import Cache  # its locks are not Windows'
+
     kind = next(kind for kind in _KINDS if address.startswith(kind))
     extra, make = _KINDS[kind]
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 import weakref
@@ -11,6 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from larnn_service.errors import StartupError
+
+try:
+    import fcntl
+except ImportError as error:  # Windows
+    raise StartupError("models are fetched on Linux and macOS: name a folder here") from error
 
 PAUSE = 0.1
 """Seconds between two tries."""

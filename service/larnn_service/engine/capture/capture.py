@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from larnn_service.capture_settings import CaptureSettings
@@ -25,12 +25,14 @@ SWEEP = 60.0
 """Seconds between two looks at the age and the size of the files."""
 PATIENCE = 30.0
 """Seconds that deleting a stream's files may take."""
+THREADS = 4
+"""That write when all must go: a folder of a network answers some time after it is asked."""
 _TAGS = 16**12
 Write = Callable[[Sequence[Rows]], str]
 
 
 class Capture:
-    """Of one replica. All but the work on files happens in the event loop; that has a thread.
+    """Of one replica. All but the work on files happens in the event loop; that has threads.
 
     Whatever the disk does, no client waits for it: what has no room to wait is not captured.
     """
@@ -51,7 +53,7 @@ class Capture:
         """Since when they wait, those that wait for longest first."""
         self._full: list[Stretch] = []
         self._turn = asyncio.Lock()
-        self._thread = Executor(1, "capture")
+        self._thread = Executor(THREADS, "capture")
         self._tasks: list[asyncio.Task[None]] = []
         self.waiting_bytes = 0
         """Of steps and outputs that are in no file yet."""
@@ -97,19 +99,26 @@ class Capture:
         self._tasks = [asyncio.create_task(regularly(*each)) for each in works]
 
     async def write_due(self, everything: bool = False) -> None:
-        """Write what has waited for long enough, what is much, and all where there is little room
-        left."""
-        async with self._turn:
-            limit = self._settings.capture_waiting_bytes
-            oldest = time.monotonic() - self._settings.capture_interval
-            due = list(self._full)
-            self._full.clear()
-            for stretch, since in self._ready.items():
-                if since > oldest and not everything and self.waiting_bytes < limit / 2:
-                    break
-                due.append(stretch)
-            for stretch in dict.fromkeys(due):
-                await self._hand(stretch)
+        """Write what is much, what has waited for long enough, and what has waited for longest
+        until there is room again."""
+        async with self._turn, asyncio.TaskGroup() as group:
+            due = self._due(everything)
+            for _ in range(THREADS if everything else 1):
+                group.create_task(self._hand_each(due))
+
+    def _due(self, everything: bool) -> Iterator[Stretch]:
+        full, self._full = self._full, []
+        yield from full
+        room = self._settings.capture_waiting_bytes / 2
+        oldest = time.monotonic() - self._settings.capture_interval
+        for stretch, since in list(self._ready.items()):
+            if since > oldest and self.waiting_bytes < room and not everything:
+                return
+            yield stretch
+
+    async def _hand_each(self, due: Iterator[Stretch]) -> None:
+        for stretch in due:
+            await self._hand(stretch)
 
     async def _hand(self, stretch: Stretch) -> None:
         self._ready.pop(stretch, None)
@@ -141,8 +150,12 @@ class Capture:
         days, most = self._settings.capture_days, self._settings.capture_bytes
         await self._thread.run(partial(self._folder.sweep, days, most))
 
+    def begin_drain(self) -> None:
+        """Write all that waits now, while the service ends what goes on."""
+        self._tasks.append(asyncio.create_task(self.write_due(everything=True)))
+
     async def drain(self, within: float) -> None:
-        """Write all that waits, in so many seconds at most."""
+        """Write all that still waits, in so many seconds at most."""
         try:
             async with asyncio.timeout(within):
                 await self.write_due(everything=True)

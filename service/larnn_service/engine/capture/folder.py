@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from glob import iglob
+from itertools import count
 from pathlib import Path
 
 from larnn_service.contract import Manifest
@@ -28,7 +29,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._mark = secrets.token_hex(4)
+        self._mark, self._drafts = secrets.token_hex(4), count()
 
     def prepare(self) -> None:
         """Make it, for its owner alone, and see that files can be written. Raises OSError."""
@@ -40,8 +41,8 @@ class Folder:
         probe.unlink()
 
     def draft(self, name: str) -> Path:
-        """Where to write what becomes a file; no other process has it."""
-        return self.root / DRAFTS / f"{self._mark}-{name}"
+        """Where to write what becomes a file; nobody else has it."""
+        return self.root / DRAFTS / f"{self._mark}-{next(self._drafts)}-{name}"
 
     def place(self, manifest: Manifest, stream: str) -> Path:
         """Where the files of a stream are; their version's description is made where there is
@@ -51,15 +52,24 @@ class Folder:
         place.mkdir(parents=True, exist_ok=True)
         if not (version / FILE).exists():
             draft = self.draft(f"{manifest.name}-{manifest.version}")
-            draft.write_text(described(manifest), encoding="utf-8")
-            draft.replace(version / FILE)
+            try:
+                draft.write_text(described(manifest), encoding="utf-8")
+                draft.replace(version / FILE)
+            finally:
+                draft.unlink(missing_ok=True)
         return place
 
     def publish(self, draft: Path, file: Path) -> bool:
-        """Put a whole file in its place. Whether it stays: not if its stream was forgotten."""
-        draft.replace(file)
+        """Put a whole file in its place. Whether it stays: not if its stream was forgotten.
+
+        Raises OSError."""
+        try:
+            draft.replace(file)
+        except FileNotFoundError:  # another process has deleted the folder with its last file
+            file.parent.mkdir(exist_ok=True)
+            draft.replace(file)
         if self.is_forgotten(file.parent.name):
-            file.unlink(missing_ok=True)
+            _delete(file)
             return False
         return True
 
@@ -88,7 +98,7 @@ class Folder:
         now, kept, gone = time.time(), 0, 0
         for when, size, file in self._files("*/*/*/*.parquet"):
             kept += size
-            if when < now - days * DAY or kept > most:
+            if (when < now - days * DAY or kept > most) and _is_as_old(file, when):
                 _delete(file)
                 gone += 1
         for folder, age in ((DRAFTS, LEFT_OVER), (FORGOTTEN, LEFT_OVER)):
@@ -106,6 +116,13 @@ class Folder:
                 stat = path.stat()
                 found.append((stat.st_mtime, stat.st_size, path))
         return sorted(found, reverse=True)
+
+
+def _is_as_old(file: Path, when: float) -> bool:
+    """Whether it is there and was not written since; another process may have added to it."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_mtime == when
+    return False
 
 
 def _delete(file: Path) -> None:

@@ -10,8 +10,10 @@ import msgspec
 from larnn_service.contract import Manifest
 from larnn_service.interfaces import Floats, Steps
 
-FILE_STEPS = 4_096
-"""So many do not wait for more; up to so many a file is written anew with what follows."""
+FILE_STEPS = 16_384
+"""So many do not wait for more: a file costs milliseconds, however few it has."""
+SHORT_STEPS = 4_096
+"""Up to so many a file is written anew with what follows."""
 
 COST = 512
 """Bytes of rows, however few: of the objects around the arrays."""

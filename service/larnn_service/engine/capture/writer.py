@@ -1,7 +1,8 @@
-"""Writes captured steps to Parquet, in a thread of its own. Needs pyarrow."""
+"""Writes captured steps to Parquet, in threads of its own. Needs pyarrow."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from itertools import count
@@ -16,7 +17,7 @@ from larnn_service.contract import Manifest
 from larnn_service.conversion.names import Names
 from larnn_service.engine.capture.description import answered, column
 from larnn_service.engine.capture.folder import Folder
-from larnn_service.engine.capture.stretch import FILE_STEPS, Rows, Stretch
+from larnn_service.engine.capture.stretch import SHORT_STEPS, Rows, Stretch
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ class Writer:
 
     def write(self, rows: Sequence[Rows]) -> str:
         """Append these of one stretch to its file. What became of them: written, forgotten, or
-        failed, which is logged once, until it goes well again."""
+        failed, which is logged once, until it goes well again. Of any stretch by one thread at a
+        time."""
         stretch = rows[0].stretch
         try:
             outcome = self._append(stretch, rows)
@@ -58,9 +60,10 @@ class Writer:
             folder.forget(stretch.stream)  # as long as it lives
             return "forgotten"
         added, before, file = sum(len(each.steps) for each in rows), None, stretch.file
-        if file is not None and stretch.written + added <= FILE_STEPS and file.exists():
-            before = pq.read_table(file, use_threads=False)
-        else:
+        if file is not None and stretch.written + added <= SHORT_STEPS:
+            with contextlib.suppress(FileNotFoundError):  # it was too old, or too much
+                before = pq.read_table(file, use_threads=False)
+        if before is None or file is None:
             place = folder.place(manifest, stretch.stream)
             file = place / f"{stretch.fence}-{next(self._numbers):06}.parquet"
             stretch.written = 0

@@ -19,7 +19,9 @@ def boot() -> str:
 
 def since_boot() -> float:
     """Seconds since the machine was started, asleep or not; the same clock in every process."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if not hasattr(time, "clock_gettime"):  # Windows
+        return time.monotonic()
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class BootClock:

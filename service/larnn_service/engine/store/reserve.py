@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from pathlib import Path
 
 LARGEST = 16 * 2**20
@@ -36,8 +37,7 @@ class Reserve:
     def hold(self) -> None:
         """Take its size of the disk; half of it, or a quarter, where the disk has no more."""
         with contextlib.suppress(OSError):  # not even a name fits
-            disk = os.statvfs(self._path.parent)
-            self.size = min(LARGEST, disk.f_blocks * disk.f_frsize // _SHARE)
+            self.size = min(LARGEST, shutil.disk_usage(self._path.parent).total // _SHARE)
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
                 self.has_spare = self._take(descriptor, self.size * 5 // 4)
@@ -55,6 +55,9 @@ class Reserve:
 
     def _take(self, descriptor: int, size: int) -> bool:
         """Whether the disk has so much."""
+        if not hasattr(os, "posix_fallocate"):  # elsewhere than on Linux
+            self.size = 0
+            return True
         try:
             os.posix_fallocate(descriptor, 0, size)
         except OSError as error:

@@ -1,0 +1,1 @@
+"""What live streams cost a cluster: its replicas and the servers of its store."""
