@@ -109,7 +109,7 @@ def test_the_number_and_its_threshold_are_told(url: str) -> None:
         [told] = stream.predict([np.array(STRANGE, np.float32)])
         [mine] = [model for model in client.models().models if model.name == "novel"]
     [_, output] = mine.outputs
-    assert told.outputs["novelty"] == Values({"novelty": 20.0})
+    assert told.outputs["novelty"] == Values({"novelty": 20.0}, {"novelty": ""})
     assert output.unsure_above == novel.THRESHOLD
 
 
