@@ -19,7 +19,7 @@ class Backlog:
     frames, the pieces are small."""
 
     def __init__(self) -> None:
-        self._data, self._place, self._size = b"", 0, LARGEST
+        self._data, self._place, self._size, self._began = b"", 0, LARGEST, 0.0
         self.size = 0
         """Bytes that wait."""
 
@@ -38,21 +38,9 @@ class Backlog:
         """Whether it is a few pieces, as a request's body may be."""
         return self.size <= 4 * self._size
 
-    def parse_next(self, parse: Callable[[bytes], None]) -> float:
-        """Let it parse the next piece: how long that takes is the measure of the one behind it.
-
-        Returns the time at the end, as `time.perf_counter` has it.
-        """
-        began = time.perf_counter()
-        parse(self._next())
-        now = time.perf_counter()
-        if now - began > SLOW:
-            self._size = max(self._size // 2, SMALLEST)
-        elif now - began < SLOW / 4 and self._size < LARGEST:
-            self._size *= 2
-        return now
-
-    def _next(self) -> bytes:
+    def next(self) -> bytes:
+        """The next piece, until `parsed`."""
+        self._began = time.perf_counter()
         if self.size <= self._size:
             piece = self._data[self._place :]
             self._data, self._place, self.size = b"", 0, 0
@@ -61,6 +49,19 @@ class Backlog:
             self._place += self._size
             self.size -= self._size
         return piece
+
+    def parsed(self) -> float:
+        """The piece is parsed: how long that took is the measure of the next one.
+
+        Returns the time now, as `time.perf_counter` has it.
+        """
+        now = time.perf_counter()
+        seconds = now - self._began
+        if seconds > SLOW:
+            self._size = max(self._size // 2, SMALLEST)
+        elif seconds < SLOW / 4 and self._size < LARGEST:
+            self._size *= 2
+        return now
 
     def take_all(self) -> bytes:
         """All of it."""

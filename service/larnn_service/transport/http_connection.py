@@ -82,9 +82,8 @@ class HttpConnection(asyncio.Protocol):
         self._hub.turns.remove(self._parse)
         self._hub.discarding.remove(self.resume_body)
         self._held.set(0)
-        messages, self._messages = self._messages, deque()
-        for message in messages:
-            message.abandon()
+        while self._messages:
+            self._messages.popleft().abandon()
         if self.drained is not None:
             self.drained.set()
         self._parser.close()
@@ -111,7 +110,8 @@ class HttpConnection(asyncio.Protocol):
         until = (now := time.perf_counter()) + SLOW
         while self._backlog.size and now < until and self._may_parse():
             try:
-                now = self._backlog.parse_next(self._feed)
+                self._feed(self._backlog.next())
+                now = self._backlog.parsed()
             except Exception:
                 logger.exception("a request could not be taken")
                 return self.transport.abort()

@@ -149,7 +149,8 @@ class WebSocketConnection(asyncio.Protocol):
         """One piece, and hand the message over that is whole, while the client reads."""
         backlog = self._backlog
         if backlog.size and self._may_parse():
-            backlog.parse_next(self._feed)
+            self._feed(backlog.next())
+            backlog.parsed()
         self._deliver()
         if backlog.size and self._may_parse():
             self._go_on_later()
