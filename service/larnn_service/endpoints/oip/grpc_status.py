@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -30,3 +30,13 @@ async def refusing(context: Context) -> AsyncIterator[None]:
         yield
     except ServiceError as error:
         await refuse(context, error)
+
+
+def when_done(context: Context, then: Callable[[], object]) -> None:
+    """Call `then` when the call has ended: its answer is written, or its client has gone."""
+
+    def done(_: Context) -> None:
+        then()
+
+    callback: Any = done  # which its stubs take for no callback
+    context.add_done_callback(callback)
