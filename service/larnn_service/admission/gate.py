@@ -41,7 +41,9 @@ class Gate:
         self._callers = Callers(settings)
         limit, largest = settings.max_waiting_bytes, max(settings.max_body, settings.max_message)
         alone = len(self._callers.owners) < 2
-        self.bytes = WaitingBytes(limit, limit if alone else max(limit // SHARE, largest))
+        half = max(limit // SHARE, largest)
+        nameless = half if self._callers.owners else limit
+        self.bytes = WaitingBytes(limit, limit if alone else half, nameless)
         self._ids = ids
 
     def admit(self, head: Head) -> str:
