@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from larnn_service.admission.shares import Shares
+from larnn_service.admission.shares import FairShares
 from larnn_service.endpoints.oip.grpc_places import Places
 from tests.engine.streams.test_fair_queue import turns_until
 
 
-def taken(shares: Shares, name: str) -> int:
+def taken(shares: FairShares, name: str) -> int:
     """How many this caller gets."""
     count = 0
     while shares.has_room(name):
@@ -20,7 +20,7 @@ def taken(shares: Shares, name: str) -> int:
 
 
 def test_each_caller_leaves_as_many_as_it_has() -> None:
-    shares = Shares(64)
+    shares = FairShares(64)
     assert [taken(shares, name) for name in "abcdefgh"] == [32, 16, 8, 4, 2, 1, 1, 0]
     shares.give_back("a")
     assert not shares.has_room("a")
@@ -28,15 +28,15 @@ def test_each_caller_leaves_as_many_as_it_has() -> None:
 
 
 def test_who_is_alone_has_all() -> None:
-    assert taken(Shares(64, alone=True), "") == 64
+    assert taken(FairShares(64, alone=True), "") == 64
 
 
 def test_there_is_one_for_the_first() -> None:
-    assert [taken(shares := Shares(1), "a"), taken(shares, "b")] == [1, 0]
+    assert [taken(shares := FairShares(1), "a"), taken(shares, "b")] == [1, 0]
 
 
 async def test_who_waits_is_passed_by_others_alone() -> None:
-    places, came = Places(Shares(4)), []
+    places, came = Places(FairShares(4)), []
 
     async def come(name: str) -> None:
         async with places.one(name[0]):
@@ -53,7 +53,7 @@ async def test_who_waits_is_passed_by_others_alone() -> None:
 
 
 async def test_who_goes_lets_the_next_one_in() -> None:
-    places, came = Places(Shares(1)), []
+    places, came = Places(FairShares(1)), []
 
     async def come(name: str) -> None:
         async with places.one("a"):
@@ -70,7 +70,7 @@ async def test_who_goes_lets_the_next_one_in() -> None:
 
 
 async def test_who_goes_as_it_is_let_in_gives_its_place_on() -> None:
-    places, came = Places(Shares(1)), []
+    places, came = Places(FairShares(1)), []
 
     async def come(name: str) -> None:
         async with places.one(name):

@@ -42,7 +42,9 @@ class Gate:
         limit, largest = settings.max_waiting_bytes, max(settings.max_body, settings.max_message)
         self.alone = len(self._callers.owners) < 2
         """Nobody shares with another owner of a key."""
-        self.bytes = WaitingBytes(limit, limit if self.alone else max(limit // SHARE, largest))
+        half = max(limit // SHARE, largest)
+        nameless = half if self._callers.owners else limit
+        self.bytes = WaitingBytes(limit, limit if self.alone else half, nameless)
         self._ids = ids
 
     def admit(self, head: Head) -> str:

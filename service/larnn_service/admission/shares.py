@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 
-class Shares:
+class FairShares:
     """A caller takes one more while it holds fewer than are left: the first has half of them at
     most, and whoever comes then still finds some."""
 

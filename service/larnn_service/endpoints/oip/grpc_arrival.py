@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import Descriptor
 
-from larnn_service.admission.shares import Shares
+from larnn_service.admission.shares import FairShares
 from larnn_service.endpoints.oip.grpc_messages import Message, parsed
 from larnn_service.endpoints.oip.grpc_places import Places
 from larnn_service.endpoints.oip.grpc_status import Context, when_done
@@ -37,15 +37,15 @@ class Arrival:
         self._timeout, self._silence = settings.arrival_timeout, settings.idle_timeout
         most = settings.max_waiting_bytes // settings.max_message
 
-        def places(eighths: int, alone: bool = False) -> Shares:
-            return Shares(max(most * eighths // EIGHTHS, 1), alone=alone)
+        def places(eighths: int, alone: bool = False) -> FairShares:
+            return FairShares(max(most * eighths // EIGHTHS, 1), alone=alone)
 
         self._calls = Places(places(CALLS, alone))
         self._conversations = places(CONVERSATIONS, alone)
         self._open = Places(places(OPEN))
         self._open_conversations = Places(places(OPEN_CONVERSATIONS))
-        self._begun = Shares(settings.max_connections, alone=alone)
-        self._begun_open = Shares(MOST_OPEN_CALLS)
+        self._begun = FairShares(settings.max_connections, alone=alone)
+        self._begun_open = FairShares(MOST_OPEN_CALLS)
 
     def begin(self, context: Context, owner: str) -> None:
         """A call of this owner begins, and lasts until its answer is read. Raises Full."""
@@ -123,7 +123,7 @@ def host_of(context: Context) -> str:
     return context.peer().rpartition(":")[0]
 
 
-def _begin(context: Context, shares: Shares, name: str) -> None:
+def _begin(context: Context, shares: FairShares, name: str) -> None:
     if not shares.has_room(name):
         raise Full("as many gRPC calls are open as may be; wait for some of their answers")
     shares.take(name)

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from larnn_service.admission.shares import Shares
+from larnn_service.admission.shares import FairShares
 
 
 class Places:
     """Shared among callers, each of whom waits in a queue of its own."""
 
-    def __init__(self, shares: Shares) -> None:
+    def __init__(self, shares: FairShares) -> None:
         self._shares = shares
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
