@@ -6,7 +6,7 @@ import socket
 import struct
 from types import TracebackType
 
-SETTINGS, HEADERS, DATA, RESET = 4, 1, 0, 3
+SETTINGS, HEADERS, DATA, WINDOW_UPDATE = 4, 1, 0, 8
 ACK, END_STREAM, END_HEADERS = 1, 1, 4
 INITIAL_WINDOW_SIZE = 4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -71,6 +71,10 @@ class Connection:
             + frame(DATA, END_STREAM if end else 0, stream, sent)
         )
         return stream
+
+    def make_room(self, stream: int) -> None:
+        """For some of the stream's answer."""
+        self._socket.sendall(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", 2**10)))
 
     def wait_for(self, kind: int) -> bytes:
         """Read until there is a frame of this kind; its payload. Raises EOFError."""

@@ -103,6 +103,24 @@ def test_who_reads_no_answer_loses_the_connection(
             pass  # the account is empty in the end
 
 
+def test_a_connection_where_others_read_stays(toy_models: Path) -> None:
+    """As that of a proxy: one of its clients reads nothing, and another does all the while."""
+    settings = {"grpc_port": 0, "send_timeout": 4}
+    with (
+        live.process(models=toy_models, model="toy", **settings) as process,
+        http2.Connection(process.grpc, 0) as proxy,
+        http2.Connection(process.grpc, 0) as deaf,
+    ):
+        path, asked = UNREAD["check"]
+        for connection in (proxy, proxy, deaf):
+            connection.call(path, http2.message(asked))
+        ended = threading.Thread(target=deaf.wait_for_end)
+        ended.start()
+        while ended.is_alive():
+            proxy.make_room(proxy.call(path, http2.message(asked), end=True))
+            assert proxy.wait_for(http2.DATA) == http2.message(b"\x08\x01")
+
+
 def test_one_key_leaves_another_room_for_its_messages(patient: live.Process) -> None:
     with http2.Connection(patient.grpc) as connection, grpc.insecure_channel(patient.grpc) as other:
         for _ in range(20):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor
 from larnn_service.admission.shares import FairShares
 from larnn_service.endpoints.oip.grpc_messages import Message, parsed
 from larnn_service.endpoints.oip.grpc_places import Places
-from larnn_service.endpoints.oip.grpc_status import Context, when_done
+from larnn_service.endpoints.oip.grpc_status import Context
 from larnn_service.errors import BadMessage, Full, TooLarge, TooSlow
 from larnn_service.settings import Settings
 
@@ -24,6 +24,11 @@ CALLS, CONVERSATIONS, OPEN, OPEN_CONVERSATIONS = 3, 3, 1, 1
 EIGHTHS = 8
 MOST_OPEN_CALLS = 1_000
 """Calls without a key at a time."""
+_MANY_CALLS = "as many gRPC calls are open as may be; wait for some of their answers"
+_MANY_CONVERSATIONS = (
+    "as many conversations are open as may be; send more sequences in one of them, or ask the "
+    "service's operator for more LARNN_MAX_WAITING_BYTES"
+)
 
 
 class Arrival:
@@ -47,13 +52,20 @@ class Arrival:
         self._begun = FairShares(settings.max_connections, alone=alone)
         self._begun_open = FairShares(MOST_OPEN_CALLS)
 
-    def begin(self, context: Context, owner: str) -> None:
-        """A call of this owner begins, and lasts until its answer is read. Raises Full."""
-        _begin(context, self._begun, owner)
+    def call(self, owner: str) -> AbstractContextManager[None]:
+        """A call of this owner, until its answer is read. Raises Full."""
+        return _one_of(self._begun, owner, _MANY_CALLS)
 
-    def begin_open(self, context: Context) -> None:
+    def open_call(self, context: Context) -> AbstractContextManager[None]:
         """The same of a caller without a key."""
-        _begin(context, self._begun_open, host_of(context))
+        return _one_of(self._begun_open, host_of(context), _MANY_CALLS)
+
+    def conversation(self, owner: str) -> AbstractContextManager[None]:
+        """A conversation of this owner: at any time a message may come in it, and stay half.
+
+        Raises Full.
+        """
+        return _one_of(self._conversations, owner, _MANY_CONVERSATIONS)
 
     async def message(self, context: Context, owner: str) -> bytes:
         """The message of a call whose caller is known. Raises TooSlow, BadMessage."""
@@ -71,23 +83,6 @@ class Arrival:
         host, places = host_of(context), self._open_conversations
         while (data := await self._read(context, places.one(host))) is not None:
             yield _small(data, kind)
-
-    @contextmanager
-    def conversing(self, owner: str) -> Iterator[None]:
-        """A conversation of this owner: at any time a message may come in it, and stay half.
-
-        Raises Full.
-        """
-        if not self._conversations.has_room(owner):
-            raise Full(
-                "as many conversations are open as may be; send more sequences in one of them, or "
-                "ask the service's operator for more LARNN_MAX_WAITING_BYTES"
-            )
-        self._conversations.take(owner)
-        try:
-            yield
-        finally:
-            self._conversations.give_back(owner)
 
     async def next_message(self, context: Context) -> bytes | None:
         """The next of a conversation, None after the last. Raises TooSlow."""
@@ -123,11 +118,15 @@ def host_of(context: Context) -> str:
     return context.peer().rpartition(":")[0]
 
 
-def _begin(context: Context, shares: FairShares, name: str) -> None:
+@contextmanager
+def _one_of(shares: FairShares, name: str, told: str) -> Iterator[None]:
     if not shares.has_room(name):
-        raise Full("as many gRPC calls are open as may be; wait for some of their answers")
+        raise Full(told)
     shares.take(name)
-    when_done(context, lambda: shares.give_back(name))
+    try:
+        yield
+    finally:
+        shares.give_back(name)
 
 
 def _read(told: bytes | object) -> bytes | None:

@@ -51,35 +51,36 @@ class Health:
 
     async def _check(self, _: Any, context: Context) -> None:
         """Whether it is able now. A name that nobody serves is NOT_FOUND."""
-        async with refusing(context):
-            self._arrival.begin_open(context)
-            service = await self._service(context)
-        if service not in self._services:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
-        await self._engine.streams.store.health.check()
-        await self._answers.write(context, self._told(known=True))
+        with refusing(context), self._arrival.open_call(context):
+            if await self._service(context) not in self._services:
+                context.set_code(grpc.StatusCode.NOT_FOUND)
+                return context.set_details("no such service")
+            await self._engine.streams.store.health.check()
+            await self._answers.write(context, self._told(known=True))
 
     async def _watch(self, _: Any, context: Context) -> None:
         """The same, and each change of it."""
         host = host_of(context)
         if self._watching.total() >= MOST_WATCHING or self._watching[host] >= MOST_OF_A_HOST:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watch; use Check")
+            context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return context.set_details("too many watch; use Check")
         self._watching[host] += 1
         try:
-            async with refusing(context):
-                self._arrival.begin_open(context)
-                known = await self._service(context) in self._services
-            told, until = b"", asyncio.get_running_loop().time() + LONGEST
-            while asyncio.get_running_loop().time() < until:
-                if (now := self._told(known)) != told:
-                    told = now
-                    await self._answers.write(context, now)
-                if await self._is_closing():
-                    return
+            with refusing(context), self._arrival.open_call(context):
+                await self._tell_changes(context, await self._service(context) in self._services)
         finally:
             self._watching[host] -= 1
             if not self._watching[host]:
                 del self._watching[host]
+
+    async def _tell_changes(self, context: Context, known: bool) -> None:
+        told, until = b"", asyncio.get_running_loop().time() + LONGEST
+        while asyncio.get_running_loop().time() < until:
+            if (now := self._told(known)) != told:
+                told = now
+                await self._answers.write(context, now)
+            if await self._is_closing():
+                return
 
     def _told(self, known: bool) -> bytes:
         status = _STATUS.SERVICE_UNKNOWN

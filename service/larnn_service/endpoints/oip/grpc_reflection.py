@@ -31,8 +31,7 @@ class Reflection:
 
     async def _describe(self, _: Any, context: Context) -> None:
         kind = reflection_pb2.ServerReflectionRequest.DESCRIPTOR
-        async with refusing(context):
-            self._arrival.begin_open(context)
+        with refusing(context), self._arrival.open_call(context):
             asked = self._arrival.open_messages(context, kind)
             async for told in self._servicer.ServerReflectionInfo(asked, context):
                 await self._answers.write(context, told.SerializeToString())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import grpc
@@ -19,7 +19,7 @@ from larnn_service.endpoints.oip.grpc_answers import Answers
 from larnn_service.endpoints.oip.grpc_arrival import Arrival, handler
 from larnn_service.endpoints.oip.grpc_messages import parsed
 from larnn_service.endpoints.oip.grpc_methods import Call, Calls
-from larnn_service.endpoints.oip.grpc_status import STATUS, Context, refuse, when_done
+from larnn_service.endpoints.oip.grpc_status import STATUS, Context, refuse
 from larnn_service.engine.engine import Engine
 from larnn_service.errors import Draining, Internal, ServiceError, TooSlow
 from larnn_service.telemetry import calls as telemetry
@@ -75,53 +75,54 @@ class Doors:
     def _answering(self, name: str, call: Call) -> Callable[[Any, Context], Awaitable[None]]:
         kind = SERVICE.methods_by_name[name].input_type
 
-        async def asked(context: Context) -> bytes:
+        async def asked(context: Context, until_read: ExitStack) -> bytes:
             if name in OPEN:
-                self._arrival.begin_open(context)
+                until_read.enter_context(self._arrival.open_call(context))
                 request = await self._arrival.open_message(context, kind)
                 return bytes((await call(request, "")).SerializeToString())
-            owner, held = self._begin(context)
+            owner, held = self._begin(context, until_read)
             request = parsed(kind, await self._arrival.message(context, owner), held)
             told = (await call(request, owner)).SerializeToString()
             held.set(len(told))
             return bytes(told)
 
         async def answer(_: Any, context: Context) -> None:
-            with self._observed(name) as outcome:
-                try:
-                    told = await asked(context)
-                except Exception as error:
-                    outcome.error = _told(error, name)
-            if outcome.error is not None:
-                await refuse(context, outcome.error)
-            await self._answers.write(context, told)
+            with ExitStack() as until_read:
+                with self._observed(name) as outcome:
+                    try:
+                        told = await asked(context, until_read)
+                    except Exception as error:
+                        outcome.error = _told(error, name)
+                if outcome.error is None:
+                    await self._answers.write(context, told)
+                else:
+                    refuse(context, outcome.error)
 
         return answer
 
-    def _begin(self, context: Context) -> tuple[str, Held]:
+    def _begin(self, context: Context, until_read: ExitStack) -> tuple[str, Held]:
         """The caller's name, and the account of the call's bytes until its answer is read.
 
         Raises Unauthorized, Full.
         """
         sent = dict(context.invocation_metadata() or ())
         owner = self._gate.admit_grpc(str(sent.get("authorization", "")))
-        self._arrival.begin(context, owner)
-        held = self._gate.begin(owner)
-        when_done(context, lambda: self._gate.end(owner, held))
-        return owner, held
+        until_read.enter_context(self._arrival.call(owner))
+        return owner, until_read.enter_context(self._gate.at_work(owner))
 
     async def _converse(self, _: Any, context: Context) -> None:
         """Answers in order. Requests of several sequences run together, those of one in turn."""
-        try:
-            owner, _held = self._begin(context)
-            with self._arrival.conversing(owner):
+        with ExitStack() as until_read:
+            try:
+                owner, _held = self._begin(context, until_read)
+                until_read.enter_context(self._arrival.conversation(owner))
                 ended = await self._talk(context, owner)
-        except ServiceError as error:
-            ended = error
+            except ServiceError as error:
+                ended = error
         if ended is not None:
             with self._observed(CONVERSATION) as outcome:
                 outcome.error = _told(ended, CONVERSATION)
-            await refuse(context, ended)
+            refuse(context, ended)
 
     async def _talk(self, context: Context, owner: str) -> ServiceError | None:
         """Why it ends, where it is not for its client's end."""
@@ -193,7 +194,7 @@ class Doors:
                 told = grpc_convert.stream_error(request, outcome.error).SerializeToString()
         return bytes(told)
 
-    @contextlib.contextmanager
+    @contextmanager
     def _observed(self, name: str) -> Iterator[Outcome]:
         """Measure it as an HTTP request is: its door, its status by gRPC's name, its time."""
         call, outcome = telemetry.Call(self._metrics, name), Outcome()
@@ -218,4 +219,5 @@ def _told(error: Exception, name: str) -> ServiceError:
         logger.error("%s failed", name, exc_info=error)
         error = Internal()
     telemetry.failed(error.code)
-    return error
+    error.__context__ = None  # frames that hold the message
+    return error.with_traceback(None)
