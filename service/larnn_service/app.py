@@ -240,6 +240,7 @@ def _grpc_server(
     if settings.grpc_port is None:
         return None
     try:
+        from larnn_service.endpoints.oip.grpc_answers import Answers
         from larnn_service.endpoints.oip.grpc_arrival import Arrival
         from larnn_service.endpoints.oip.grpc_methods import Calls
         from larnn_service.endpoints.oip.grpc_server import GrpcServer
@@ -250,8 +251,9 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install 'larnn[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    arrival = Arrival(settings)
-    return GrpcServer(Doors(calls, gate, engine, arrival), engine, arrival, settings)
+    arrival, answers = Arrival(settings, gate.alone), Answers(settings)
+    doors = Doors(calls, gate, engine, arrival, answers)
+    return GrpcServer(doors, engine, arrival, answers, settings)
 
 
 async def _rest_idle_streams(engine: Engine) -> None:

@@ -73,6 +73,24 @@ def answering(answer: Answer, encode: Callable[[T], Response]) -> Callable[[T | 
     return then
 
 
+def answering_aside(
+    answer: Answer,
+    encode: Callable[[T], Response],
+    decoding: Decoding,
+    is_large: Callable[[T], bool],
+) -> Callable[[T | Exception], None]:
+    """The same; a large result is encoded in the thread of large bodies."""
+    at_once = answering(answer, encode)
+
+    def then(outcome: T | Exception) -> None:
+        if isinstance(outcome, Exception) or not is_large(outcome):
+            at_once(outcome)
+        else:
+            decoding.begin(partial(encode, outcome), answer, answer)
+
+    return then
+
+
 def request_id(headers: dict[str, str]) -> str | None:
     """The caller's own name for the request, where it is fit for a log."""
     given = headers.get(REQUEST_ID)

@@ -40,12 +40,16 @@ FILES = 128
 
 
 def limits(settings: Settings) -> Limits:
-    """What clients may hold of the transport; as many connections as there can be open files."""
+    """What clients may hold of the transport; as many connections as there can be open files, of
+    which gRPC's have one half where it has a port."""
     files = open_files.allowed()
     aside = 0 if settings.metrics_port is None else CONNECTIONS + RESERVE
     room = max(files - FILES - RESERVE - aside, 1)
+    if settings.grpc_port is not None:
+        room = max(room // 2, 1)
     if room < settings.max_connections:
-        logger.warning("%d open files leave room for %d connections", files, room)
+        beside = "" if settings.grpc_port is None else ", and for as many of gRPC"
+        logger.warning("%d open files leave room for %d connections%s", files, room, beside)
     return Limits(
         settings.max_message,
         settings.send_timeout,
@@ -81,8 +85,10 @@ class Server:
             own_hub = Hub(app.metrics_port, replace(most, max_connections=CONNECTIONS))
             self._aside = Listener(own_hub, [own], self._tls)
         app.when_started = self._started
-        if app.grpc is None:  # whose connections nobody counts
+        if app.grpc is None:  # whose connections grpc alone counts
             app.engine.alone = lambda: len(hub.connections) == 1
+        else:
+            app.grpc.max_connections = most.max_connections
         config = uvicorn.Config(
             app,
             loop="auto",  # uvloop, which Windows has not
