@@ -55,8 +55,9 @@ class Classify:
     def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
         decode = partial(self._decoder.decode, request.head, request.body)
-        if len(request.body) > LARGE:
-            return self._decoding.begin(decode, partial(self._run, answer), answer)
+        if (size := len(request.body)) > LARGE:
+            run = partial(self._run, answer)
+            return self._decoding.begin(decode, run, answer, request.owner, size)
         return self._run(answer, decode())
 
     def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:

@@ -15,6 +15,7 @@ from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
+from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
 from larnn_service.wire.content_encoding import body_too_large, is_encoded
@@ -87,6 +88,7 @@ class Pipeline:
     metrics: Metrics
     decoding: Decoding
     at_work: set[Exchange] = field(default_factory=set)
+    tasks: Tasks = field(default_factory=Tasks)
 
     def close(self) -> None:
         """The drain took too long: whoever waits still is told so."""
@@ -171,13 +173,21 @@ class Exchange:
         body, self._body = self._body, b""
         if not is_encoded(self._head):
             return self._begin(body)
-        assert self._held is not None
-        decoding, limit = self._pipeline.decoding, self._endpoint.max_body
-        parts = body if isinstance(body, bytearray) else bytearray(body)
-        about = self._head, parts, limit, self._held, decoding.result
         token = CALL.set(self._call)
-        self._abandon = decoding.begin_with(partial(decompressed, *about), self._begin, self.answer)
+        self._abandon = self._pipeline.tasks.start(self._decompress(body))
         CALL.reset(token)
+
+    async def _decompress(self, body: bytes | bytearray) -> None:
+        assert self._held is not None
+        parts = body if isinstance(body, bytearray) else bytearray(body)
+        aside = partial(self._pipeline.decoding.result, owner=self._owner, size=len(parts))
+        limit = self._endpoint.max_body
+        try:
+            plain = await decompressed(self._head, parts, limit, self._held, aside)
+        except Exception as error:
+            return self.answer(error)
+        self._abandon = None
+        self._begin(plain)
 
     def _begin(self, body: bytes | bytearray) -> None:
         request = Request(self._head, self._parameters, body, self._owner)
