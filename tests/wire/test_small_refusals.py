@@ -1,4 +1,4 @@
-"""What is small enough to be read in the event loop is refused in less than 10 ms, whatever it is."""
+"""What is small enough to be read in the event loop is refused in less than 10 ms."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from larnn_service.inputs import Range
 from larnn_service.interfaces import Model
 from larnn_service.wire import state_file
 from larnn_service.wire.arrays import json_sequences, npy_sequences
-from larnn_service.wire.classify import ClassifyBody
 from larnn_service.wire.http import MOST_PARAMETERS, Head
+from larnn_service.wire.http_schemas import ClassifyBody
 from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
 from tests import toy
@@ -151,7 +151,7 @@ def test_the_header_of_a_state(monkeypatch: pytest.MonkeyPatch, what: str) -> No
 
 
 def test_a_state_with_each_of_its_tensors_is_read() -> None:
-    tensors = {"total": np.zeros((1, 2), np.float32), "seen": np.zeros(1, np.int64)}
+    tensors: dict[str, Any] = {"total": np.zeros((1, 2), np.float32), "seen": np.zeros(1, np.int64)}
     outputs = {"logits": np.zeros((1, 4, 3), np.float32)}
     metadata = {"model": "toy", "version": "1", "position": "4"}
     told = state_file.read(save(tensors | outputs, metadata), toy.CONTRACT)

@@ -25,6 +25,7 @@ NUMBER = 64
 FINITE = "every value is a finite number that fits float32"
 _DECODER = msgspec.json.Decoder(list[list[list[float]]])
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]+")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -47,8 +48,7 @@ class SequenceReader:
         place, depth = 0, 0 if self._nested else 1
         while place < len(text):
             before, goes_on = depth, place > 0 and depth > 1
-            end = self._end_of_piece(text, place, goes_on)
-            piece = bytes(text[place:end])
+            end, piece = self._piece(text, place, goes_on)
             depth += piece.count(b"[") - piece.count(b"]")
             last = end == len(text)
             if last and depth != (0 if self._nested else 1):
@@ -61,27 +61,30 @@ class SequenceReader:
         check(self.steps)
         return [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in self._parts]
 
-    def _end_of_piece(self, text: memoryview, start: int, goes_on: bool) -> int:
-        """Behind the last row that ends in the piece which begins there, or the next one that ends.
+    def _piece(self, text: memoryview, start: int, goes_on: bool) -> tuple[int, bytes]:
+        """Where the piece ends that begins there, behind its last row or the next one, and the
+        piece; in a long one without the space that is too much.
 
-        Raises BadShape where that one is longer than a row can be: no more of it is looked at.
+        Raises BadShape where that row is longer than a row can be: no more of it is looked at.
         """
+        piece = bytes(text[start : start + PIECE])
         if start + PIECE >= len(text):
-            return len(text)
-        if (last := bytes(text[start : start + PIECE]).rfind(b"]")) >= 0:
-            return start + last + 1
-        most, numbers = start + PIECE + NUMBER * self._width, 0
+            return len(text), piece
+        if last := piece.rfind(b"]") + 1:
+            return start + last, piece[:last]
+        parts, size, numbers = list[bytes](), 0, 0
         for place in range(start, len(text), PIECE):
             window = bytes(text[place : place + PIECE])
-            end = window.find(b"]")
-            numbers += window.count(b",", 0, None if end < 0 else end)
-            if numbers > self._width or (end < 0 and place + PIECE > most):
+            end = window.find(b"]") + 1
+            parts.append(_SPACE.sub(b" ", window[:end] if end else window))
+            size, numbers = size + len(parts[-1]), numbers + parts[-1].count(b",")
+            if numbers > self._width or size > PIECE + NUMBER * self._width:
                 many = f"more than {self._width} numbers" if numbers else "much else than numbers"
                 at = self._at(*self._base(goes_on))
                 raise BadShape(f"{at} has {many}; {self._who} takes {self._width}")
-            if end >= 0:
-                return place + end + 1
-        return len(text)
+            if end:
+                return place + end, b"".join(parts)
+        return len(text), b"".join(parts)
 
     def _base(self, goes_on: bool) -> tuple[int, int]:
         """Sequence and step of the first row of the next piece."""
