@@ -78,7 +78,7 @@ class Service:
         gate = Gate(settings, engine.streams.ids)
         self.bytes = gate.bytes
         self.metrics = engine.streams.metrics
-        self._decoding = decoding = Decoding()
+        self._decoding = decoding = Decoding(gate.bytes)
         self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
         inference = Inference(engine, settings, decoding)
@@ -121,6 +121,7 @@ class Service:
         app.include_router(rest.router(engine, repository, settings))
         openapi.add_document(app, endpoints, settings.root_path)
         live_page.add_pages(app)
+        framework.warm(app)
         self.framework: ASGIApp = app
         self.grpc = _grpc_server(engine, inference, repository, gate, settings)
 

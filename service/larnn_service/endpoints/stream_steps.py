@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from larnn_service.endpoints.decoding import Decoding
+from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering_aside
 from larnn_service.endpoints.openapi import gives, npy_schema, operation, query, takes
 from larnn_service.engine.engine import Engine
@@ -59,9 +59,10 @@ class StreamSteps:
         self._decoding = decoding
         self._tasks = Tasks()
 
-    def begin(self, request: Request, answer: Answer) -> None:
-        """Find the stream, decode, run, encode."""
-        self._tasks.start(self._advance(request, answer))
+    def begin(self, request: Request, answer: Answer) -> Abandon | None:
+        """Find the stream, decode, run, encode. A large chunk may be abandoned until it runs."""
+        cancel = self._tasks.start(self._advance(request, answer))
+        return cancel if len(request.body) > LARGE else None
 
     async def _advance(self, request: Request, answer: Answer) -> None:
         try:
@@ -73,8 +74,10 @@ class StreamSteps:
             decode = partial(
                 decode_steps, head, body, stream.model, most, stream.conversion, self._usual
             )
-            large = len(request.body) > LARGE
-            asked = await self._decoding.result(decode) if large else decode()
+            if (size := len(request.body)) > LARGE:
+                asked = await self._decoding.result(decode, request.owner, size)
+            else:
+                asked = decode()
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], name, str(version))
 
@@ -87,7 +90,7 @@ class StreamSteps:
                 position, durable, outputs, attention = told
                 return encode_steps(head, contract, outputs, position, durable, options, attention)
 
-            then = answering_aside(answer, encode, self._decoding, is_large)
+            then = answering_aside(answer, encode, self._decoding, is_large, request.owner)
 
             def advanced(outcome: Advanced | Exception) -> None:
                 if not isinstance(outcome, Exception):

@@ -137,6 +137,8 @@ class Hub:
         that has been idle for longest, or has read nothing for longest.
         """
         most = self.limits.max_connections
+        if connection in self.connections:  # since its handshake of TLS
+            return len(self.connections) <= most
         if len(self.connections) >= most:
             self._make_room()
         if len(self.connections) >= most + RESERVE:
