@@ -1,4 +1,4 @@
-"""Decoding of large bodies, in a thread while others go on; owners take turns."""
+"""Decoding of large bodies, and encoding of large answers, in a thread; owners take turns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Work:
 
 
 class Decoding:
-    """One thread for all large bodies: one after the other, so that few are in memory twice.
+    """One thread for all of them: one after the other, so that few are in memory twice.
 
     Each owner has a line, and one turn after the other's. What is abandoned leaves its line, and
     the body with it; the bytes of a body that the thread has are counted until it lets go.

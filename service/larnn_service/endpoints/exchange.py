@@ -74,6 +74,25 @@ def answering(answer: Answer, encode: Callable[[T], Response]) -> Callable[[T | 
     return then
 
 
+def answering_aside(
+    answer: Answer,
+    encode: Callable[[T], Response],
+    decoding: Decoding,
+    is_large: Callable[[T], bool],
+    owner: str,
+) -> Callable[[T | Exception], None]:
+    """The same; a large result is encoded in the thread of large bodies, in the owner's turn."""
+    at_once = answering(answer, encode)
+
+    def then(outcome: T | Exception) -> None:
+        if isinstance(outcome, Exception) or not is_large(outcome):
+            at_once(outcome)
+        else:
+            decoding.begin(partial(encode, outcome), answer, answer, owner, 0)
+
+    return then
+
+
 def request_id(headers: dict[str, str]) -> str | None:
     """The caller's own name for the request, where it is fit for a log."""
     given = headers.get(REQUEST_ID)
@@ -117,7 +136,8 @@ class Exchange:
         self._call = Call(pipeline.metrics, route, self._request_id)
         self._body: bytes | bytearray = b""
         self._held: Held | None = None
-        self._owner = ""
+        self.owner = ""
+        """The caller's name, once it is admitted."""
         self._abandon: Callable[[], object] | None = None
         traces = pipeline.metrics.traces
         self._span = None
@@ -139,7 +159,7 @@ class Exchange:
         self._check_size(announced)
         gate = self._pipeline.gate
         gate.bytes.check(announced, owner)
-        self._owner, self._held = owner, gate.begin(owner)
+        self.owner, self._held = owner, gate.begin(owner)
 
     def _refuse_method(self) -> None:
         allow = ((b"allow", self._endpoint.method.encode()),)
@@ -180,7 +200,7 @@ class Exchange:
     async def _decompress(self, body: bytes | bytearray) -> None:
         assert self._held is not None
         parts = body if isinstance(body, bytearray) else bytearray(body)
-        aside = partial(self._pipeline.decoding.result, owner=self._owner, size=len(parts))
+        aside = partial(self._pipeline.decoding.result, owner=self.owner, size=len(parts))
         limit = self._endpoint.max_body
         try:
             plain = await decompressed(self._head, parts, limit, self._held, aside)
@@ -190,7 +210,7 @@ class Exchange:
         self._begin(plain)
 
     def _begin(self, body: bytes | bytearray) -> None:
-        request = Request(self._head, self._parameters, body, self._owner)
+        request = Request(self._head, self._parameters, body, self.owner)
         token = CALL.set(self._call)
         try:
             if self._span is None:
@@ -236,7 +256,7 @@ class Exchange:
         pipeline, call = self._pipeline, self._call
         pipeline.at_work.discard(self)
         if self._held is not None:
-            pipeline.gate.end(self._owner, self._held)
+            pipeline.gate.end(self.owner, self._held)
         if self._abandon is not None:
             self._abandon()
             self._abandon = None

@@ -120,7 +120,7 @@ class FrameworkRequest:
         return bool(more) or self._full is not None
 
     async def _send(self, event: Any) -> None:
-        await self._connection.drain_writes()
+        await self._connection.unread.drained()
         if self._gone or self._done or self._connection.transport.is_closing():
             return
         if event["type"] == "http.response.start":

@@ -126,7 +126,8 @@ class Inference:
         model = self.model(asked.model, asked.version)
         concerns(*key(model))
         check_outputs(asked.outputs, model)
-        read, run = partial(self._read, asked, model), partial(self._run, asked, model, answer)
+        read = partial(self._read, asked, model)
+        run = partial(self._run, asked, owner, model, answer)
         if (size := asked.size) > LARGE:
             return self._decoding.begin(read, run, answer, owner, size)
         return run(read())
@@ -146,6 +147,7 @@ class Inference:
     def _run(
         self,
         asked: Asked,
+        owner: str,
         model: Model,
         answer: Callable[[Inferred | Exception], None],
         read: _Rows,
@@ -158,7 +160,9 @@ class Inference:
                 return answer(outcome)
             answer(Inferred(model, _asked(asked.outputs, model, _columns(outcome, x.shape[1]))))
 
-        return self._engine.classify(model, rows, then, every_step=True, starts=read.starts)
+        return self._engine.classify(
+            model, rows, then, every_step=True, starts=read.starts, owner=owner
+        )
 
     async def _part(
         self,
