@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
+from larnn_export.families import FAMILIES, NetworkConfig, configure
 from larnn_export.families.parts import start_gates
-from larnn_export.networks.stack import RecurrentClassifier
 from tests import networks
 
 LONGEST = 100
+DIFFERENCE = 0.01
 
 
 def test_cells_start_with_times_of_their_own() -> None:
@@ -24,18 +23,34 @@ def test_cells_start_with_times_of_their_own() -> None:
     assert not candidate.any() and not out.any()
 
 
-GATED = ["larnn", "layer-mode", "coupled", "lstm", "bn-lstm", "gru", "rra", "mann"]
+GATED = [
+    *(name for name, family in FAMILIES.items() if "longest_memory" in family.own_fields),
+    "layer-mode",
+    "coupled",
+]
+"""Every family whose cells may be told how long to keep, and the LARNN's forms."""
 
 
 @pytest.mark.parametrize("name", GATED)
-def test_every_gated_family_has_them(name: str) -> None:
-    small = networks.config(name).model_copy(update={"longest_memory": LONGEST})
-    keep_gate = slice(0, 8) if name == "coupled" else slice(8, 16)
-    keeps = [
-        parameter[keep_gate]
-        for key, parameter in RecurrentClassifier(small).named_parameters()
-        if parameter.shape in ((32,), (24,)) and "bias" in key and parameter.any()
-    ]
-    assert len(keeps) == small.layers
-    for keep in keeps:
-        assert 0 <= keep.min() < keep.max() <= math.log(LONGEST - 1)
+def test_cells_that_shall_keep_for_long_do(name: str) -> None:
+    small = configure({**networks.config(name).model_dump(), "normalisation": "none"})
+    long = small.model_copy(update={"longest_memory": LONGEST})
+    assert _kept(small) < 0.01 and 0.3 < _kept(long) < 0.9
+
+
+def _kept(config: NetworkConfig) -> float:
+    """How much of a difference in a layer's cells is left after twenty steps, by biases alone."""
+    torch.manual_seed(0)
+    layer = FAMILIES[config.family].layer(config).eval().requires_grad_(False)
+    for parameter in layer.parameters():
+        if parameter.dim() > 1:
+            parameter.zero_()
+    tensors = layer.state_tensors()
+    names = [tensor.name for tensor in tensors]
+    cells = names.index("cell" if "cell" in names else "hidden")
+    state = [torch.from_numpy(tensor.initial_array(1)) for tensor in tensors]
+    other = [*state]
+    other[cells] = state[cells] + DIFFERENCE
+    silence = torch.zeros(1, 20, config.hidden_size)
+    after, of_other = (layer(silence, tuple(each), None)[1][cells] for each in (state, other))
+    return float((of_other - after).abs().mean()) / DIFFERENCE
