@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from larnn_export.families.larnn.cell import LARNNCell
 from larnn_export.families.larnn.config import LARNNConfig, heads_innermost
@@ -113,12 +114,13 @@ class LARNNLayer(nn.Module):
         gates_x, gates_bias, gates_recurrent = (
             gates_of_training(weights[f"gates_{of}"]) for of in ("x", "bias", "recurrent")
         )
-        from_x = x @ torch.cat([weights["query_x"], gates_x], 1)
+        weight_x = torch.cat([weights["query_x"], gates_x], 1).T
+        bias = torch.cat([weights["query_bias"], gates_bias])
         positions = [each for name, each in weights.items() if name.endswith("_positions")]
         hiddens, cells, keys, values = LARNNNative.apply(
             self.config.heads,
             self.config.activate_keys_values,
-            from_x + torch.cat([weights["query_bias"], gates_bias]),
+            F.linear(x, weight_x, bias),
             filled,
             hidden,
             cell,
