@@ -47,18 +47,18 @@ def lines(
     with tempfile.TemporaryDirectory() as folder:
         trees = [_unpacked(repository, one, Path(folder) / one) for one in (base, head)]
         sizes = [_sizes(tree) for tree in trees]
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"folder": name, "before": sizes[0][name], "after": sizes[1][name]}
             for name in sorted({*sizes[0], *sizes[1]})
         ]
-        hardest = [
+        hardest: list[dict[str, Any]] = [
             {"before": _hardest(trees[0], before), "after": _hardest(trees[1], after)}
             for before, after in HARDEST.items()
         ]
     for row in rows:
         print(f"{row['folder']:12} {row['before']} {row['after']}")
     for row in hardest:
-        print(row["before"], row["after"])
+        print(row["before"], row["after"], sep="\n    ")
     if output is not None:
         commits = [_git(repository, "rev-parse", "--short", one) for one in (base, head)]
         short = [commit.decode().strip() for commit in commits]
