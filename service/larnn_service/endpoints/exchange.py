@@ -15,6 +15,7 @@ from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
+from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
 from larnn_service.wire.content_encoding import body_too_large, is_encoded
@@ -73,6 +74,25 @@ def answering(answer: Answer, encode: Callable[[T], Response]) -> Callable[[T | 
     return then
 
 
+def answering_aside(
+    answer: Answer,
+    encode: Callable[[T], Response],
+    decoding: Decoding,
+    is_large: Callable[[T], bool],
+    owner: str,
+) -> Callable[[T | Exception], None]:
+    """The same; a large result is encoded in the thread of large bodies, in the owner's turn."""
+    at_once = answering(answer, encode)
+
+    def then(outcome: T | Exception) -> None:
+        if isinstance(outcome, Exception) or not is_large(outcome):
+            at_once(outcome)
+        else:
+            decoding.begin(partial(encode, outcome), answer, answer, owner, 0)
+
+    return then
+
+
 def request_id(headers: dict[str, str]) -> str | None:
     """The caller's own name for the request, where it is fit for a log."""
     given = headers.get(REQUEST_ID)
@@ -87,6 +107,7 @@ class Pipeline:
     metrics: Metrics
     decoding: Decoding
     at_work: set[Exchange] = field(default_factory=set)
+    tasks: Tasks = field(default_factory=Tasks)
 
     def close(self) -> None:
         """The drain took too long: whoever waits still is told so."""
@@ -115,7 +136,8 @@ class Exchange:
         self._call = Call(pipeline.metrics, route, self._request_id)
         self._body: bytes | bytearray = b""
         self._held: Held | None = None
-        self._owner = ""
+        self.owner = ""
+        """The caller's name, once it is admitted."""
         self._abandon: Callable[[], object] | None = None
         traces = pipeline.metrics.traces
         self._span = None
@@ -137,7 +159,7 @@ class Exchange:
         self._check_size(announced)
         gate = self._pipeline.gate
         gate.bytes.check(announced, owner)
-        self._owner, self._held = owner, gate.begin(owner)
+        self.owner, self._held = owner, gate.begin(owner)
 
     def _refuse_method(self) -> None:
         allow = ((b"allow", self._endpoint.method.encode()),)
@@ -171,16 +193,24 @@ class Exchange:
         body, self._body = self._body, b""
         if not is_encoded(self._head):
             return self._begin(body)
-        assert self._held is not None
-        decoding, limit = self._pipeline.decoding, self._endpoint.max_body
-        parts = body if isinstance(body, bytearray) else bytearray(body)
-        about = self._head, parts, limit, self._held, decoding.result
         token = CALL.set(self._call)
-        self._abandon = decoding.begin_with(partial(decompressed, *about), self._begin, self.answer)
+        self._abandon = self._pipeline.tasks.start(self._decompress(body))
         CALL.reset(token)
 
+    async def _decompress(self, body: bytes | bytearray) -> None:
+        assert self._held is not None
+        parts = body if isinstance(body, bytearray) else bytearray(body)
+        aside = partial(self._pipeline.decoding.result, owner=self.owner, size=len(parts))
+        limit = self._endpoint.max_body
+        try:
+            plain = await decompressed(self._head, parts, limit, self._held, aside)
+        except Exception as error:
+            return self.answer(error)
+        self._abandon = None
+        self._begin(plain)
+
     def _begin(self, body: bytes | bytearray) -> None:
-        request = Request(self._head, self._parameters, body, self._owner)
+        request = Request(self._head, self._parameters, body, self.owner)
         token = CALL.set(self._call)
         try:
             if self._span is None:
@@ -226,7 +256,7 @@ class Exchange:
         pipeline, call = self._pipeline, self._call
         pipeline.at_work.discard(self)
         if self._held is not None:
-            pipeline.gate.end(self._owner, self._held)
+            pipeline.gate.end(self.owner, self._held)
         if self._abandon is not None:
             self._abandon()
             self._abandon = None

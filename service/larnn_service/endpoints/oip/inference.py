@@ -53,9 +53,9 @@ class Asked:
     parameters: Parameters
 
     @property
-    def is_large(self) -> bool:
-        """Whether its numbers are best not read in the event loop."""
-        return sum(tensor.size for tensor in self.inputs) > LARGE
+    def size(self) -> int:
+        """Bytes of its numbers; of more than `LARGE` they are best not read in the event loop."""
+        return sum(tensor.size for tensor in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,20 @@ class Inference:
         abandons the work; a part of a sequence that has begun to run is finished, and counts."""
         part = sequence_part(asked.parameters)
         if part is None:
-            return self._whole(asked, answer)
+            return self._whole(asked, owner, answer)
         return self._tasks.start(self._part(asked, part, owner, answer))
 
     def _whole(
-        self, asked: Asked, answer: Callable[[Inferred | Exception], None]
+        self, asked: Asked, owner: str, answer: Callable[[Inferred | Exception], None]
     ) -> Callable[[], object]:
         model = self.model(asked.model, asked.version)
         concerns(*key(model))
         check_outputs(asked.outputs, model)
-        read, run = partial(self._read, asked, model), partial(self._run, asked, model, answer)
-        return self._decoding.begin(read, run, answer) if asked.is_large else run(read())
+        read = partial(self._read, asked, model)
+        run = partial(self._run, asked, owner, model, answer)
+        if (size := asked.size) > LARGE:
+            return self._decoding.begin(read, run, answer, owner, size)
+        return run(read())
 
     def _read(self, asked: Asked, model: Model) -> _Rows:
         """The rows of whole sequences. What is too much is refused before a number is read."""
@@ -144,6 +147,7 @@ class Inference:
     def _run(
         self,
         asked: Asked,
+        owner: str,
         model: Model,
         answer: Callable[[Inferred | Exception], None],
         read: _Rows,
@@ -156,7 +160,9 @@ class Inference:
                 return answer(outcome)
             answer(Inferred(model, _asked(asked.outputs, model, _columns(outcome, x.shape[1]))))
 
-        return self._engine.classify(model, rows, then, every_step=True, starts=read.starts)
+        return self._engine.classify(
+            model, rows, then, every_step=True, starts=read.starts, owner=owner
+        )
 
     async def _part(
         self,
@@ -189,14 +195,14 @@ class Inference:
                         "context is given with sequence_start, and holds from there on"
                     )
                 check_kept(model, said, wanted)
-            return await self._aside(asked, partial(read, model, wanted))
+            return await self._aside(asked, owner, partial(read, model, wanted))
 
         def read(model: Model, wanted: Conversion | None) -> Floats:
             x, [length] = read_inputs(asked.inputs, model, check, self._settings)
             return converted(x[0, :length], wanted, model, f"{INPUT}[0]")
 
         async def start(model: Model) -> RowState | None:
-            starts = await self._aside(asked, partial(read_starts, asked.inputs, model, 1))
+            starts = await self._aside(asked, owner, partial(read_starts, asked.inputs, model, 1))
             return None if starts is None else starts[0]
 
         model, advanced = await self._sequences.advance(
@@ -217,9 +223,10 @@ class Inference:
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}
         return Inferred(model, _asked(asked.outputs, model, advanced.outputs[None]), told)
 
-    async def _aside(self, asked: Asked, read: Callable[[], T]) -> T:
+    async def _aside(self, asked: Asked, owner: str, read: Callable[[], T]) -> T:
         """What is read of a request, of a large one in a thread."""
-        return await self._decoding.result(read) if asked.is_large else read()
+        size = asked.size
+        return await self._decoding.result(read, owner, size) if size > LARGE else read()
 
 
 def check_outputs(names: list[str], model: Model) -> None:
