@@ -106,7 +106,11 @@ def _tried_on(
     values: Mapping[str, ArrayLike] | None,
 ) -> tuple[TrialInputs, TrialContext]:
     try:
-        inputs = noise_for(contract) if samples is None else samples_for(contract, samples)
+        inputs = (
+            noise_for(contract)
+            if samples is None
+            else samples_for(contract.input, contract.vocabulary, samples)
+        )
         return inputs, context_for(contract, values)
     except ValueError as error:
         raise ModuleError(str(error)) from error

@@ -44,6 +44,6 @@ def test_a_network_is_imported_as_the_table_says(
         return
     rows, steps = expected.split(", ")
     assert process.returncode == 0, err
-    assert f"rows {rows}, steps {steps}: over 61 steps of noise" in out
+    assert f"rows {rows}, steps {steps}: over 61 steps of normal noise" in out
     [differs] = re.findall(r"file's by (\S+),", out)
     assert float(differs) <= (0 if rows == "alone" else 1e-6)
