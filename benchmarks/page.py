@@ -21,6 +21,7 @@ PAGES = tuple(
         "bridge",
         "capture",
         "deployment",
+        "import",
         "performance",
         "reliability",
         "operations",
