@@ -37,6 +37,7 @@ from tests.parity.own_modules import (
     Stateless,
     TwoLSTMs,
     by,
+    spectrum,
 )
 
 
@@ -81,8 +82,14 @@ SERVED = [
     Kind(
         "`rfft` of 160 samples, with a tolerance",
         Spectrum,
-        Spectrum.contract,
+        spectrum(160),
         options={"tolerance": 1e-3},
+    ),
+    Kind(
+        "`rfft` of 400 samples, with a tolerance",
+        Spectrum,
+        spectrum(400),
+        options={"tolerance": 1e-2},
     ),
     Kind(
         "roots of what is never negative, with samples",

@@ -65,17 +65,20 @@ def open_axes(
 
 def sure(original: Original, paired: Pairing, axes: Mapping[str, Open]) -> dict[str, Axes]:
     """The tensors whose sizes are known before anything runs, b in place of every dynamic axis:
-    those of `axes`, and outputs whose dynamic axes are called as those of these."""
+    those of `axes`, and outputs with the same dynamic axes as a step, by name; of others a tool may
+    have written the sizes that it tried."""
     known = {
         name
-        for tensor, shape in axes.items()
-        for name, size in zip(original.inputs[tensor].shape or (), shape, strict=False)
-        if isinstance(name, str) and not isinstance(size, int)
+        for tensor in paired.data
+        for name, size in zip(
+            original.inputs[tensor].shape or (), axes.get(tensor, ()), strict=False
+        )
+        if not isinstance(size, int)
     }
     found = {name: _as_state(shape) for name, shape in axes.items()}
     for name in paired.answers:
         shape = original.outputs[name].shape
-        if shape is not None and all(isinstance(size, int) or size in known for size in shape):
+        if shape is not None and {size for size in shape if not isinstance(size, int)} == known:
             found[name] = _as_state(shape)
     return found
 
