@@ -199,6 +199,21 @@ class Spectrum(nn.Module):
         return torch.stack(answers, 1), smooth
 
 
+class Brief(nn.Module):
+    """Its state, a smoothed step, is bfloat16, and it reckons in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, total: Tensor) -> Answer:
+        answers = []
+        for step in range(x.shape[1]):
+            total = (0.5 * total.float() + x[:, step]).bfloat16()
+            answers.append(self.output(total.float()))
+        return torch.stack(answers, 1), total
+
+
 def spectrum(samples: int) -> Contract:
     """What `Spectrum` answers to frames of so many."""
     size = samples // 2 + 1

@@ -20,6 +20,7 @@ from tests.parity.own_contracts import (
 )
 from tests.parity.own_modules import (
     Branch,
+    Brief,
     CausalConvolution,
     Cells,
     Constant,
@@ -69,6 +70,12 @@ SERVED = [
             state("sign", 2, dtype="int8"),
             state("half", 2, dtype="float16"),
         ),
+        options={"tolerance": 1e-2},
+    ),
+    Kind(
+        "state of bfloat16, with a tolerance",
+        Brief,
+        contract(state("total", 2, dtype="bfloat16")),
         options={"tolerance": 1e-2},
     ),
     Kind("frame of samples", Loudness, Loudness.contract),

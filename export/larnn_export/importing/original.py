@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, ValueInfoProto, external_data_helper, helper
 
 from larnn_export.importing.problems import ImportFailed
-from larnn_export.importing.widened import wide, widened
 from larnn_export.onnx_run import RunError, Session
 from larnn_export.reasons import reason
 from larnn_export.wrapping.prefixed import all_graphs, require_dense
@@ -129,16 +128,9 @@ class Original:
         return weights | {each.type for each in (*self.inputs.values(), *self.outputs.values())}
 
     @cached_property
-    def _narrow(self) -> set[str]:
-        """Inputs and outputs of bfloat16."""
-        each = (*self.inputs.values(), *self.outputs.values())
-        return {tensor.name for tensor in each if tensor.type == TensorProto.BFLOAT16}
-
-    @cached_property
     def _session(self) -> Session:
-        source = widened(self.model).SerializeToString() if self._narrow else self.file
         try:
-            return Session(source)
+            return Session(self.file)
         except RunError as error:
             why = f"onnxruntime cannot load {self.file}: {error}"
             if TensorProto.BFLOAT16 in self._types:
@@ -147,11 +139,7 @@ class Original:
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """These outputs by name; what is bfloat16 in the file is float32 here. Raises RunError."""
-        given = dict(feeds)
-        for name in self._narrow & {*feeds}:
-            given[wide(name)] = np.asarray(given.pop(name), np.float32)
-        asked = [wide(name) if name in self._narrow else name for name in names]
-        return dict(zip(names, self._session.run(asked, given), strict=True))
+        return dict(zip(names, self._session.run(names, feeds), strict=True))
 
     def table(self, name: str) -> int | None:
         """How many rows the table has out of which this input of whole numbers chooses."""

@@ -1,4 +1,4 @@
-"""bfloat16 at the edges of a file: onnxruntime takes none from numpy, so it is float32 there."""
+"""bfloat16 at the edges of a graph: onnxruntime takes none from numpy, so it is float32 there."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from collections.abc import Iterable
 import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
-_WIDE = ".float32"
-
 
 def widened(model: ModelProto) -> ModelProto:
-    """The same, with a cast behind each input and each output of bfloat16; these have the names
-    of `wide`."""
+    """The same, with a cast behind each input and each output of bfloat16; these are called as
+    `wide` says."""
     wider = onnx.ModelProto()
     wider.CopyFrom(model)
     graph = wider.graph
-    given = {tensor.name for tensor in graph.initializer}
-    for value in _narrow(each for each in graph.input if each.name not in given):
+    weights = {tensor.name for tensor in graph.initializer}
+    for value in _narrow(each for each in graph.input if each.name not in weights):
         cast = helper.make_node("Cast", [wide(value.name)], [value.name], to=TensorProto.BFLOAT16)
         graph.node.insert(0, cast)
         _widen(value)
@@ -30,7 +28,7 @@ def widened(model: ModelProto) -> ModelProto:
 
 def wide(name: str) -> str:
     """Of an input or output of bfloat16, where it is float32."""
-    return f"{name}{_WIDE}"
+    return f"{name}.float32"
 
 
 def _narrow(values: Iterable[ValueInfoProto]) -> list[ValueInfoProto]:
