@@ -26,10 +26,9 @@ sys.path.insert(0, str(ROOT / "service"))
 def application() -> Any:
     """The service of a replica; called in its process."""
     sys.path.insert(0, str(ROOT / "service"))
-    from larnn_service.app import create_app
-    from larnn_service.settings import Settings
+    from larnn_service.asgi import app
 
-    return create_app(Settings())
+    return app
 
 
 @serve.deployment(

@@ -15,8 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from larnn_service import __version__
 from larnn_service.admission.authorization import Operators
-from larnn_service.admission.gate import SHARE, Gate
-from larnn_service.admission.keys import ApiKeys
+from larnn_service.admission.gate import Gate
 from larnn_service.backend.model_repository import Repository
 from larnn_service.backend.sources.factory import is_address, open_cache
 from larnn_service.endpoints import (
@@ -43,21 +42,15 @@ from larnn_service.endpoints.routes import Routes
 from larnn_service.endpoints.stream_session import PATH, StreamSession
 from larnn_service.endpoints.stream_steps import StreamSteps
 from larnn_service.endpoints.worker_guard import OneWorker
-from larnn_service.engine.capture.factory import open_capture
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.metrics_collector import EngineGauges
 from larnn_service.engine.models.load_threads import LoadThreads
-from larnn_service.engine.models.registry import Models, at_start
-from larnn_service.engine.store.factory import open_store
-from larnn_service.engine.store.valkey.awaited import Awaited
-from larnn_service.engine.streams.places import Places
-from larnn_service.engine.streams.registry import Streams
+from larnn_service.engine.models.registry import at_start
+from larnn_service.engine_factory import open_engine
 from larnn_service.errors import StartupError, Unavailable
 from larnn_service.settings import Settings
-from larnn_service.stream_ids import StreamIds
 from larnn_service.tasks import regularly
 from larnn_service.telemetry import otel
-from larnn_service.telemetry.metrics import Metrics
 from larnn_service.transport.asgi import serve_http, serve_websocket
 from larnn_service.wire.http import Head, Response, below
 
@@ -77,7 +70,7 @@ class Service:
         fetching = LoadThreads(settings.fetch_timeout, "LARNN_FETCH_TIMEOUT")
         folder = open_repository(settings, fetching)
         models = at_start(folder, settings.model, settings.versions, threads, fetching)
-        self.engine = engine = Engine(models, _streams(settings, models), settings)
+        self.engine = engine = open_engine(settings, models)
         for model in models.loaded().values():
             manifest, backend = model.manifest, model.backend
             on = f"{backend.provider}, operator: {backend.operator}"
@@ -247,6 +240,7 @@ def _grpc_server(
     if settings.grpc_port is None:
         return None
     try:
+        from larnn_service.endpoints.oip.grpc_answers import Answers
         from larnn_service.endpoints.oip.grpc_arrival import Arrival
         from larnn_service.endpoints.oip.grpc_methods import Calls
         from larnn_service.endpoints.oip.grpc_server import GrpcServer
@@ -257,38 +251,9 @@ def _grpc_server(
             f"build --build-arg EXTRAS=grpc, or pip install 'larnn[grpc]' ({error})"
         ) from error
     calls = Calls(engine, inference, repository, settings)
-    arrival = Arrival(settings)
-    return GrpcServer(Doors(calls, gate, engine, arrival), engine, arrival, settings)
-
-
-def _streams(settings: Settings, models: Models) -> Streams:
-    awaited = Awaited(settings.store_replicas, settings.store_replicas_on_disk)
-    store = open_store(
-        settings.store,
-        ttl=settings.store_ttl,
-        timeout=settings.store_timeout,
-        connections=settings.store_connections,
-        awaited=awaited,
-    )
-    store.prepare()
-    secret = settings.secret.get_secret_value()
-    if "secret" not in settings.model_fields_set:  # replicas and restarts share the store's
-        secret = store.keep_secret(secret)
-    owners, metrics = ApiKeys(settings.api_keys).owners(), Metrics()
-    several = len(owners) > 1
-    share = max(settings.max_streams // SHARE, 1) if several else None
-    return Streams(
-        store,
-        StreamIds(secret),
-        models,
-        Places(settings.max_streams, share, settings.max_kept_bytes),
-        idle_timeout=settings.idle_timeout,
-        checkpoint_steps=settings.checkpoint_steps,
-        checkpoint_interval=settings.checkpoint_interval,
-        connection_age=settings.max_connection_age,
-        metrics=metrics,
-        capture=open_capture(settings, owners, metrics),
-    )
+    arrival, answers = Arrival(settings, gate.alone), Answers(settings)
+    doors = Doors(calls, gate, engine, arrival, answers)
+    return GrpcServer(doors, engine, arrival, answers, settings)
 
 
 async def _rest_idle_streams(engine: Engine) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from larnn_service.app import create_app
-from larnn_service.settings import Settings
+from larnn_service.process.startup import read_settings
 
-app = create_app(Settings())
+app = create_app(read_settings([]))

@@ -163,8 +163,8 @@ class Settings(CaptureSettings):
     """How long work may wait and run before the service answers `full`; a run is then ended."""
 
     max_connections: int = Field(10_000, ge=1)
-    """Open HTTP connections and websockets, or as many as the system's limit of open files leaves
-    room for. Those that have been silent for longest make room for new ones."""
+    """Open HTTP connections and websockets, and as many of gRPC, or as the system's limit of open
+    files leaves room for. Those that have been silent for longest make room for new ones."""
     max_connection_age: float | None = Field(None, gt=0)
     """How long a websocket on a stream may last before its client is asked to connect anew."""
     max_body: int = Field(32 * 2**20, ge=1)
@@ -197,7 +197,8 @@ class Settings(CaptureSettings):
     send_timeout: float = Field(10.0, gt=0)
     """How long a client may leave waiting answers unread before its connection is closed."""
     idle_timeout: float = Field(300.0, gt=0)
-    """A stream that nobody touches for so long leaves memory: for its store, or for good."""
+    """A stream that nobody touches for so long leaves memory: for its store, or for good. A gRPC
+    conversation that sends nothing for so long is ended."""
     drain_delay: float = Field(0.0, ge=0)
     """How long the service goes on after SIGTERM, not ready any more, before it drains: until
     balancers send nothing more."""

@@ -11,12 +11,15 @@ import pytest
 from websockets.asyncio.client import connect
 
 from larnn_service.admission.byte_budget import WaitingBytes
+from larnn_service.transport.backlog import Backlog
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import Hub, Limits
+from larnn_service.transport.websocket_connection import FIRST_PIECE
 
 PIECE = 2**16
 FLOOD = 4 * PIECE
 PING_FRAME = struct.pack(">BBI", 0x89, 0x80, 0)
+EMPTY_FRAME = struct.pack(">BBI", 0x82, 0x80, 0)
 SMALL_FRAME = struct.pack(">BBIB", 0x81, 0x81, 0, ord("a"))
 PING = 0.5
 """Seconds between two pings, and until one that is not answered is looked after."""
@@ -129,6 +132,28 @@ async def test_a_flood_of_small_frames_leaves_others_their_turns(
         assert 0 < worst <= FLOOD // 2
         writer.close()
         await unread
+
+
+async def test_messages_count_what_they_take_in_memory() -> None:
+    """Those without a byte too: of what waits behind the one at work, some is not free."""
+    app = App(wait=60)
+    async with Serving(app, ping=60) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(handshake() + EMPTY_FRAME * 2**14)
+        await reader.readuntil(b"\r\n\r\n")
+        counted = []
+        for _ in range(10_000):
+            await asyncio.sleep(0)
+            counted.append(app.bytes.total)
+        assert 0 < max(counted) < 2**17
+        writer.close()
+
+
+def test_the_first_piece_of_a_websocket_is_small() -> None:
+    """It may hold hundreds of frames, whatever came with it."""
+    backlog = Backlog(FIRST_PIECE)
+    backlog.add(EMPTY_FRAME * 2**12)
+    assert len(backlog.next()) == FIRST_PIECE
 
 
 async def drained(reader: asyncio.StreamReader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,36 @@ def refused(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
     )
+
+
+IMPORTED = "from larnn_service.asgi import app; app.engine"
+
+
+def test_another_server_s_log_is_as_the_settings_say_too(toy_models: Path) -> None:
+    """One that imports the application, such as uvicorn's command line or Ray Serve."""
+    variables = os.environ | LINK | {"PYTHONPATH": os.pathsep.join(live.PACKAGES)}
+    variables |= {"LARNN_MODELS": str(toy_models), "LARNN_MODEL": "toy"}
+    variables |= {"LARNN_LOG_FORMAT": "json"}
+    command = [sys.executable, "-c", IMPORTED]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    warned = [line["message"] for line in lines if line["level"] == "warning"]
+    assert any("LARNN_MAX_STREAM is no setting" in message for message in warned)
+    assert any("LARNN_PORT is Kubernetes' word" in message for message in warned)
+    assert any("on CPU" in line["message"] for line in lines)
+
+
+def test_a_store_that_does_not_answer_is_a_refusal_in_the_log_s_form(toy_models: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"valkey://127.0.0.1:{closed.getsockname()[1]}"
+        flags = ("--models", str(toy_models), "--model", "toy", "--store", address)
+        done = refused(*flags, LARNN_LOG_FORMAT="json")
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "the service does not start" in lines[-1]["message"]
+    assert lines[-1]["level"] == "error"
 
 
 LOST = """

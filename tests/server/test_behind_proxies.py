@@ -18,8 +18,7 @@ from pydantic import ValidationError
 from websockets.sync.client import connect
 
 from larnn_service.errors import StartupError
-from larnn_service.process.aside import CONNECTIONS
-from larnn_service.process.server import Server
+from larnn_service.process.server import CONNECTIONS, Server
 from larnn_service.settings import Settings
 from tests import live
 from tests.server.raw import GOOD

@@ -221,15 +221,6 @@ def test_a_handshake_that_is_none_is_refused_and_closed(
     assert b"\r\nconnection: close\r\n" in told
 
 
-def test_there_is_no_websocket_elsewhere(client: httpx.Client) -> None:
-    with connected(client) as own:
-        own.sendall(HANDSHAKE.replace(b"/stream", b"/elsewhere"))
-        head, _, body = until_closed(own).partition(b"\r\n\r\n")
-    status = int(head.split()[1])
-    assert status == 403
-    assert json.loads(body)["status"] == status
-
-
 def left() -> int:
     """How many connections and sessions there are."""
     kinds = HttpConnection, WebSocketConnection, StreamSession

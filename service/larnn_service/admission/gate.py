@@ -40,8 +40,11 @@ class Gate:
         self.origins = Origins(settings.allowed_origins)
         self._callers = Callers(settings)
         limit, largest = settings.max_waiting_bytes, max(settings.max_body, settings.max_message)
-        alone = len(self._callers.owners) < 2
-        self.bytes = WaitingBytes(limit, limit if alone else max(limit // SHARE, largest))
+        self.alone = len(self._callers.owners) < 2
+        """Nobody shares with another owner of a key."""
+        half = max(limit // SHARE, largest)
+        nameless = half if self._callers.owners else limit
+        self.bytes = WaitingBytes(limit, limit if self.alone else half, nameless)
         self._ids = ids
 
     def admit(self, head: Head) -> str:

@@ -55,12 +55,13 @@ class Classify:
     def begin(self, request: Request, answer: Answer) -> Abandon:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
         decode = partial(self._decoder.decode, request.head, request.body)
+        run = partial(self._run, answer, request.owner)
         if len(request.body) > LARGE:
-            return self._decoding.begin(decode, partial(self._run, answer), answer)
-        return self._run(answer, decode())
+            return self._decoding.begin(decode, run, answer)
+        return run(decode())
 
-    def _run(self, answer: Answer, asked: ClassifyRequest) -> Abandon:
+    def _run(self, answer: Answer, owner: str, asked: ClassifyRequest) -> Abandon:
         concerns(*key(asked.model))
         then = answering(answer, partial(encode, asked))
         starts = None if asked.start is None else [asked.start] * len(asked.sequences)
-        return self._engine.classify(asked.model, asked.sequences, then, starts=starts)
+        return self._engine.classify(asked.model, asked.sequences, then, starts=starts, owner=owner)

@@ -1,4 +1,4 @@
-"""Decoding of large bodies, in a thread while others go on."""
+"""Decoding of large bodies, and encoding of large answers, in a thread while others go on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Abandon = Callable[[], object]
 
 
 class Decoding:
-    """One thread for all large bodies: one after the other, so that few are in memory twice."""
+    """One thread for all of them: one after the other, so that few are in memory twice."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decode")

@@ -73,6 +73,24 @@ def answering(answer: Answer, encode: Callable[[T], Response]) -> Callable[[T | 
     return then
 
 
+def answering_aside(
+    answer: Answer,
+    encode: Callable[[T], Response],
+    decoding: Decoding,
+    is_large: Callable[[T], bool],
+) -> Callable[[T | Exception], None]:
+    """The same; a large result is encoded in the thread of large bodies."""
+    at_once = answering(answer, encode)
+
+    def then(outcome: T | Exception) -> None:
+        if isinstance(outcome, Exception) or not is_large(outcome):
+            at_once(outcome)
+        else:
+            decoding.begin(partial(encode, outcome), answer, answer)
+
+    return then
+
+
 def request_id(headers: dict[str, str]) -> str | None:
     """The caller's own name for the request, where it is fit for a log."""
     given = headers.get(REQUEST_ID)
@@ -115,7 +133,8 @@ class Exchange:
         self._call = Call(pipeline.metrics, route, self._request_id)
         self._body: bytes | bytearray = b""
         self._held: Held | None = None
-        self._owner = ""
+        self.owner = ""
+        """The caller's name, once it is admitted."""
         self._abandon: Callable[[], object] | None = None
         traces = pipeline.metrics.traces
         self._span = None
@@ -137,7 +156,7 @@ class Exchange:
         self._check_size(announced)
         gate = self._pipeline.gate
         gate.bytes.check(announced, owner)
-        self._owner, self._held = owner, gate.begin(owner)
+        self.owner, self._held = owner, gate.begin(owner)
 
     def _refuse_method(self) -> None:
         allow = ((b"allow", self._endpoint.method.encode()),)
@@ -180,7 +199,7 @@ class Exchange:
         CALL.reset(token)
 
     def _begin(self, body: bytes | bytearray) -> None:
-        request = Request(self._head, self._parameters, body, self._owner)
+        request = Request(self._head, self._parameters, body, self.owner)
         token = CALL.set(self._call)
         try:
             if self._span is None:
@@ -226,7 +245,7 @@ class Exchange:
         pipeline, call = self._pipeline, self._call
         pipeline.at_work.discard(self)
         if self._held is not None:
-            pipeline.gate.end(self._owner, self._held)
+            pipeline.gate.end(self.owner, self._held)
         if self._abandon is not None:
             self._abandon()
             self._abandon = None

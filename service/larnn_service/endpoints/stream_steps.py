@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from larnn_service.endpoints.decoding import Decoding
-from larnn_service.endpoints.exchange import Answer, Request, answering
+from larnn_service.endpoints.exchange import Answer, Request, answering_aside
 from larnn_service.endpoints.openapi import gives, npy_schema, operation, query, takes
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import key
@@ -21,6 +21,8 @@ from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.stream_schemas import PredictionMessage, StepsBody
 from larnn_service.wire.stream_steps import decode_steps, encode_steps
 
+_LARGE_ANSWER = 2**9
+"""Numbers from which on the answers of all steps are best not encoded in the event loop."""
 _EXAMPLE = {"offset": 0, "steps": [[0.0] * 9] * 2, "emit": "last"}
 _PARAMETERS = [
     query("offset", "integer", "for an npy body, which needs it; JSON names it inside"),
@@ -76,6 +78,9 @@ class StreamSteps:
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], name, str(version))
 
+            def is_large(told: Advanced) -> bool:
+                return asked.options.emit != "last" and told.outputs.size > _LARGE_ANSWER
+
             def encode(told: Advanced) -> Response:
                 observed.observe(time.perf_counter() - start)
                 contract, options = stream.model.manifest.contract, asked.options
@@ -87,7 +92,7 @@ class StreamSteps:
             self._engine.advance(
                 stream,
                 asked,
-                answering(answer, encode),
+                answering_aside(answer, encode, self._decoding, is_large),
                 settled=True,
                 explain=asked.options.explain,
             )

@@ -34,7 +34,14 @@ Outputs = list[Floats]
 class Engine:
     """Models, their batchers and the open streams of one replica."""
 
-    def __init__(self, models: Models, streams: Streams, settings: Settings) -> None:
+    def __init__(
+        self,
+        models: Models,
+        streams: Streams,
+        settings: Settings,
+        max_waiting_of_owner: int | None = None,
+    ) -> None:
+        """`max_waiting_of_owner`: steps that wait or run, where there are several owners."""
         self.models = models
         self.streams = streams
         self.control = ModelControl(models, streams)
@@ -58,6 +65,7 @@ class Engine:
             max_run_steps=settings.max_run_steps,
             max_run_row_steps=settings.max_run_row_steps,
             max_waiting_steps=settings.max_waiting_steps,
+            max_waiting_of_owner=max_waiting_of_owner,
             within=settings.request_timeout,
             alone=lambda: self.alone(),
         )
@@ -89,8 +97,9 @@ class Engine:
         answer: Callable[[Outputs | Exception], None],
         every_step: bool = False,
         starts: Sequence[RowState] | None = None,
+        owner: str = "",
     ) -> Callable[[], None]:
-        """Run whole sequences [steps, channels], each of its own length.
+        """Run whole sequences [steps, channels] of this owner, each of its own length.
 
         A sequence is a stream that starts from the initial state, or from its own of `starts`,
         and ends. `answer` gets the
@@ -113,7 +122,7 @@ class Engine:
 
         each: Sequence[RowState | None] = starts or [None] * len(sequences)
         rows = zip(sequences, each, strict=True)
-        submission = batcher.submit(list(rows), then, ends=not every_step)
+        submission = batcher.submit(list(rows), then, not every_step, owner)
         return partial(batcher.drop, submission)
 
     def advance(

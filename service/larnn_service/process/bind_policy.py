@@ -26,7 +26,7 @@ def check_exposure(settings: Settings) -> None:
 def renew_certificate(context: ssl.SSLContext, settings: Settings) -> None:
     """Connections that come have what the files hold now; where that is no good, what was there."""
     try:
-        check_tls(settings)
+        certificate(settings)
     except StartupError as error:
         logger.error("the certificate stays as it was: %s", error)
         return
@@ -35,17 +35,17 @@ def renew_certificate(context: ssl.SSLContext, settings: Settings) -> None:
     logger.info("the certificate is that of the files now")
 
 
-def check_tls(settings: Settings) -> None:
-    """Raises StartupError where certificate and key cannot be used."""
+def certificate(settings: Settings) -> ssl.SSLContext | None:
+    """For TLS with the certificate that is set. Raises StartupError where it cannot be used."""
     if settings.tls_cert is None and settings.tls_key is None:
-        return
+        return None
     if settings.tls_cert is None or settings.tls_key is None:
         raise StartupError("LARNN_TLS_CERT and LARNN_TLS_KEY go together: set both, or none")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            settings.tls_cert, settings.tls_key
-        )
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ssl.SSLError) as error:
         raise StartupError(
             f"LARNN_TLS_CERT={settings.tls_cert}, LARNN_TLS_KEY={settings.tls_key}: {error}"
         ) from None
+    return context

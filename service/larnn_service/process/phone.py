@@ -20,6 +20,7 @@ from larnn_service.admission.keys import new_key
 from larnn_service.errors import StartupError
 from larnn_service.process.ending import leaving_threads_behind
 from larnn_service.process.server import prepare
+from larnn_service.process.sockets import bound
 from larnn_service.process.startup import read_settings, refusals
 
 PORT = 8443
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> None:
             key, changes["api_keys"] = new_key("phone")
             place = f"#key={key}"
         server = prepare(settings.model_copy(update=changes))
-        listener = server.config.bind_socket()
+        listener = bound(host, port, shared=False)
         address = f"https://{_in_address(host)}:{listener.getsockname()[1]}/{place}"
         server.when_ready = partial(show, address)
         server.run(sockets=[listener])

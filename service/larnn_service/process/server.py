@@ -12,43 +12,44 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 
 from larnn_service.app import create_app
 from larnn_service.process import open_files
-from larnn_service.process.aside import CONNECTIONS, Aside
-from larnn_service.process.bind_policy import check_exposure, check_tls, renew_certificate
+from larnn_service.process.bind_policy import certificate, check_exposure, renew_certificate
 from larnn_service.process.ending import PATIENCE, end_after
+from larnn_service.process.listener import Listener
 from larnn_service.process.memory import give_large_blocks_back
-from larnn_service.process.sockets import BACKLOG, bound, listen
+from larnn_service.process.sockets import bound, listen
 from larnn_service.settings import Settings
 from larnn_service.signals import wait_for
 from larnn_service.tasks import Tasks, do
-from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import RESERVE, Hub, Limits
 
 logger = logging.getLogger(__name__)
 
 DRAINING = 1.5
 """Times the drain timeout that all of the drain may take; the rest is for closing."""
-_LOGGED = (("uvicorn", "server.py"), ("lifespan", "on.py"))
 
 
+CONNECTIONS = 64
+"""Open at once at the metrics' own port: a few scrapers and probes come there."""
 FILES = 128
 """Open files that are kept for what is no client's: models, stores, logs."""
 
 
 def limits(settings: Settings) -> Limits:
-    """What clients may hold of the transport; as many connections as there can be open files."""
+    """What clients may hold of the transport; as many connections as there can be open files, of
+    which gRPC's have one half where it has a port."""
     files = open_files.allowed()
     aside = 0 if settings.metrics_port is None else CONNECTIONS + RESERVE
     room = max(files - FILES - RESERVE - aside, 1)
+    if settings.grpc_port is not None:
+        room = max(room // 2, 1)
     if room < settings.max_connections:
-        logger.warning("%d open files leave room for %d connections", files, room)
+        beside = "" if settings.grpc_port is None else ", and for as many of gRPC"
+        logger.warning("%d open files leave room for %d connections%s", files, room, beside)
     return Limits(
         settings.max_message,
         settings.send_timeout,
@@ -59,24 +60,13 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-class NoHandshakes(logging.Filter):
-    """Keeps uvicorn's word of its start and end, and of no handshake: those hold stream ids, and
-    with LARNN_LOG_LEVEL=debug every header."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno > logging.INFO or Path(record.pathname).parts[-2:] in _LOGGED
-
-
-_NO_HANDSHAKES = NoHandshakes()
-
-
 class Server:
     """One process of the service. On SIGTERM it drains while it still listens, then ends."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError."""
         check_exposure(settings)
-        check_tls(settings)
+        self._tls = certificate(settings)
         apart = settings.metrics_port
         own = None if apart is None else bound(settings.host, apart, shared=False)
         self.app = app = create_app(settings, metrics_apart=own is not None)
@@ -87,32 +77,27 @@ class Server:
         self._settings = settings
         self._drain_timeout, self._drain_delay = settings.drain_timeout, settings.drain_delay
         self._tasks = Tasks()
-        self._stopping = self._ending = self._reload_wanted = False
+        self._stopping = self._ending = self._reload_wanted = self._says_where = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._aside: Aside | None = None
+        self._listener: Listener | None = None
+        self._aside: Listener | None = None
         if own is not None and app.metrics_port is not None:
             own_hub = Hub(app.metrics_port, replace(most, max_connections=CONNECTIONS))
-            self._aside = Aside(own_hub, own)
+            self._aside = Listener(own_hub, [own], self._tls)
         app.when_started = self._started
-        if app.grpc is None:  # whose connections nobody counts
+        if app.grpc is None:  # whose connections grpc alone counts
             app.engine.alone = lambda: len(hub.connections) == 1
-        protocol: Any = partial(HttpConnection, hub)
-        self.config = uvicorn.Config(
+        else:
+            app.grpc.max_connections = most.max_connections
+        config = uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             loop="auto",  # uvloop, which Windows has not
-            http=protocol,
             ws="none",
-            backlog=BACKLOG,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=max(int(settings.drain_timeout / 8), 1),
         )
-        logging.getLogger("uvicorn.error").addFilter(_NO_HANDSHAKES)
-        self._server = uvicorn.Server(self.config)
+        self._server = uvicorn.Server(config)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `stop`, or a signal where this is the main thread. Raises StartupError.
@@ -120,20 +105,25 @@ class Server:
         The main thread gives the event loop a thread of its own, so that a signal is heard whatever
         the loop does.
         """
+        settings = self._settings
         listen(sockets or [])
+        self._says_where = sockets is None
+        if sockets is None:
+            sockets = [bound(settings.host, settings.port, shared=False)]
+        self._listener = Listener(self.hub, sockets, self._tls)
         if threading.current_thread() is not threading.main_thread():
-            return self._serve(sockets)
+            return self._serve()
         ended: Future[None] = Future()
-        serve = partial(self._serve, sockets)
-        thread = threading.Thread(target=do, args=[serve, ended], name="loop", daemon=True)
+        thread = threading.Thread(target=do, args=[self._serve, ended], name="loop", daemon=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         thread.start()
         wait_for(ended)
 
-    def _serve(self, sockets: list[socket.socket] | None) -> None:
+    def _serve(self) -> None:
+        """uvicorn has the loop and the lifespan; its sockets are none, since ours are counted."""
         try:
-            self._server.run(sockets)
+            self._server.run(sockets=[])
         except SystemExit:
             if self.app.refusal is not None:
                 raise self.app.refusal from None
@@ -170,15 +160,20 @@ class Server:
     async def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self._aside is not None:
-            await self._aside.open(self.config.ssl)
+            await self._aside.open()
+            logger.info("metrics on %s", self._aside.address.partition("//")[2])
+        assert self._listener is not None
+        await self._listener.open()
         self.when_ready()
+        if self._says_where:
+            logger.info("running on %s", self._listener.address)
         if self._reload_wanted:
             self._renew()
 
     def _renew(self) -> None:
         self._tasks.start(self.app.engine.control.reload())
-        if self.config.ssl is not None:
-            renew_certificate(self.config.ssl, self._settings)
+        if self._tls is not None:
+            renew_certificate(self._tls, self._settings)
 
     def _soon(self, work: Callable[[], object]) -> None:
         assert self._loop is not None
@@ -205,9 +200,9 @@ class Server:
             self._server.should_exit = True
             self.app.pipeline.close()
             await asyncio.sleep(0)
-            self.hub.abort()
-            if self._aside is not None:
-                self._aside.close()
+            for each in (self._listener, self._aside):
+                if each is not None:
+                    each.close()
 
 
 def prepare(settings: Settings) -> Server:

@@ -18,8 +18,9 @@ class Backlog:
     """Bytes, handed out in pieces. Of a client that sends what takes long, such as many tiny
     frames, the pieces are small."""
 
-    def __init__(self) -> None:
-        self._data, self._place, self._size, self._began = b"", 0, LARGEST, 0.0
+    def __init__(self, first: int = LARGEST) -> None:
+        """`first`: bytes of the first piece, at most `LARGEST`."""
+        self._data, self._place, self._size, self._began = b"", 0, first, 0.0
         self.size = 0
         """Bytes that wait."""
 

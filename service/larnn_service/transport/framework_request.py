@@ -99,7 +99,7 @@ class FrameworkRequest:
         return bool(self._body) or (self._whole and not self._told_whole)
 
     async def _send(self, event: Any) -> None:
-        await self._connection.drain_writes()
+        await self._connection.unread.drained()
         if self._gone or self._done or self._connection.transport.is_closing():
             return
         if event["type"] == "http.response.start":

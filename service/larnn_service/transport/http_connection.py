@@ -21,6 +21,7 @@ from larnn_service.transport.http_message import Message
 from larnn_service.transport.hub import Hub
 from larnn_service.transport.reading import Reading
 from larnn_service.transport.request_parser import RequestParser
+from larnn_service.transport.unread import Unread
 from larnn_service.transport.websocket_connection import WebSocketConnection
 from larnn_service.transport.websocket_handshake import handshake_response
 from larnn_service.wire.error_responses import response_of
@@ -44,15 +45,16 @@ class HttpConnection(asyncio.Protocol):
         self._arrival = Arrival(hub)
         self._held = Held(hub.app.bytes)
         self._crowded = self._half_closed = self._upgraded = self._body_paused = False
-        self._writing_paused = False
+        self._owner = ""
+        """Whose the request at work is."""
         self.transport: asyncio.Transport
         self.reading: Reading
-        self.drained: asyncio.Event | None = None
-        """Set while the transport takes more."""
+        self.unread: Unread
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.reading = Reading(self.transport)
+        self.unread = Unread(self.transport)
         room = self._hub.admit(self)
         if room is None:
             return self.transport.abort()
@@ -84,22 +86,17 @@ class HttpConnection(asyncio.Protocol):
         self._held.set(0)
         while self._messages:
             self._messages.popleft().abandon()
-        if self.drained is not None:
-            self.drained.set()
+        self.unread.resume()
         self._parser.close()
 
     def pause_writing(self) -> None:
-        self._writing_paused = True
+        self.unread.pause()
         self._hub.deaf.add(self, asyncio.get_running_loop().time())
-        if self.drained is not None:
-            self.drained.clear()
         self._count()
 
     def resume_writing(self) -> None:
-        self._writing_paused = False
+        self.unread.resume()
         self._hub.deaf.remove(self)
-        if self.drained is not None:
-            self.drained.set()
         self._count()
         self._begin_next()
 
@@ -133,7 +130,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Parse on, in a turn that comes; or read on, where there is nothing to parse."""
-        if not self._may_parse() or self._writing_paused:
+        if not self._may_parse() or self.unread.paused:
             self.reading.pause()
         elif self._backlog.size:
             self.reading.pause()
@@ -152,11 +149,11 @@ class HttpConnection(asyncio.Protocol):
         waiting = self._backlog.size
         if len(self._messages) > 1:
             waiting += sum([m.waiting for m in list(self._messages)[1:]])
-        if self._writing_paused:
-            waiting += self.transport.get_write_buffer_size()
         try:
-            self._held.set(waiting)
+            self._held.set(waiting + self.unread.size, self._owner)
         except Full as error:
+            if self.unread.paused:
+                return self.transport.abort()
             self._refusal = response_of(error, "")
             self._refuse()
 
@@ -171,17 +168,21 @@ class HttpConnection(asyncio.Protocol):
         """The parser has a request's head."""
         self._messages.append(message)
         self._hub.note_request(self)
-        if len(self._messages) == 1 and not self._writing_paused and not message.upgrade:
+        if len(self._messages) == 1 and not self.unread.paused and not message.upgrade:
             self._begin(message)
 
     def request_whole(self, message: Message) -> None:
         if not self._messages:  # it was answered before all of it had come
             self._hub.idle.add(self, asyncio.get_running_loop().time())
 
+    def upgrades(self, head: Head) -> bool:
+        asked = head.method == "GET" and head.headers.get("upgrade", "").lower() == "websocket"
+        return asked and self._hub.app.takes_websocket(head)
+
     # Requests and responses.
 
     def _begin_next(self) -> None:
-        if self._writing_paused or self.transport.is_closing():
+        if self.unread.paused or self.transport.is_closing():
             return
         if self._messages and not self._messages[0].begun:
             first = self._messages[0]
@@ -199,6 +200,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self._hub.app.exchange(message.head, partial(self._respond, message))
         if exchange is None:
             return message.begin(FrameworkRequest(self, self._hub, message))
+        self._owner = exchange.owner
         if message.head.expects_continue and not exchange.answered:
             self.transport.write(CONTINUE)
         message.begin(exchange)
@@ -245,7 +247,7 @@ class HttpConnection(asyncio.Protocol):
             self._respond(last, self._refusal)
 
     def _upgrade(self, message: Message) -> None:
-        response, accepted = handshake_response(self._hub.app, message.head)
+        response, accepted = handshake_response(message.head)
         if accepted and self._crowded:
             accepted, response = False, response_of(self._hub.crowded(), "")
         if not accepted:
@@ -266,7 +268,7 @@ class HttpConnection(asyncio.Protocol):
 
     def late(self) -> None:
         """A request has been on its way for the arrival time: what comes too slowly is let go."""
-        we_wait = self.reading.paused or self._writing_paused
+        we_wait = self.reading.paused or self.unread.paused
         if not self._arrival.is_late(self._parser.in_head, we_wait):
             return self._watch()
         error = TooSlow("the request came too slowly; send it again, on a new connection")
@@ -282,6 +284,9 @@ class HttpConnection(asyncio.Protocol):
         """Close now."""
         self.transport.abort()
 
+    give_up = abort
+    """The client does not read."""
+
     def pause_body(self) -> None:
         """The framework has enough of the body for now."""
         self._body_paused = True
@@ -291,10 +296,3 @@ class HttpConnection(asyncio.Protocol):
         """It takes more."""
         self._body_paused = False
         self._go_on()
-
-    async def drain_writes(self) -> None:
-        """Wait until the client has read enough of what was written."""
-        if self._writing_paused:
-            self.drained = self.drained or asyncio.Event()
-            self.drained.clear()
-            await self.drained.wait()

@@ -40,6 +40,8 @@ KEEP_ALIVE = 75.0
 """Seconds for which a connection is kept that asks nothing."""
 SILENT = 5.0
 """Likewise of one that never asked anything, at most."""
+CLOSE_TIMEOUT = 10.0
+"""Seconds in which a client must answer a close frame."""
 PING = 20.0
 """Seconds between two pings of a websocket, and until one must be answered."""
 
@@ -117,8 +119,10 @@ class Hub:
         self.turns = Turns()
         self.discarding = Turns(turn=0, pause=DISCARDING)
         """Those that send on what nobody wants."""
-        self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, lambda each: each.abort())
+        self.deaf: Deadlines[Any] = Deadlines(limits.send_timeout, self._look_after)
         """Those that do not read what they are answered."""
+        self.closing: Deadlines[Any] = Deadlines(CLOSE_TIMEOUT, lambda each: each.abort())
+        """Websockets whose clients have been sent a close frame."""
         self.pings: Deadlines[Any] = Deadlines(limits.ping_interval, lambda each: each.ping())
         self.half_closed: Deadlines[Any] = Deadlines(HALF_CLOSED, lambda each: each.abort())
         self._empty = asyncio.Event()
@@ -129,9 +133,12 @@ class Hub:
         the reserve is kept for, None where it may ask nothing.
 
         Where there is no room, a connection is closed: the oldest that has asked nothing yet, else
-        the oldest whose request is not whole, else the one that has been idle for longest.
+        the oldest that is being closed, else the oldest whose request is not whole, else the one
+        that has been idle for longest, or has read nothing for longest.
         """
         most = self.limits.max_connections
+        if connection in self.connections:  # since its handshake of TLS
+            return len(self.connections) <= most
         if len(self.connections) >= most:
             self._make_room()
         if len(self.connections) >= most + RESERVE:
@@ -143,10 +150,18 @@ class Hub:
         if time.monotonic() - self._said > SAID:
             self._said = time.monotonic()
             logger.warning("%d connections are open, the most that may be", len(self.connections))
-        oldest = self.silent.oldest() or self.arriving.oldest() or self.idle.oldest()
+        lines = (self.silent, self.closing, self.arriving, self.idle, self.deaf)
+        oldest = next((found for each in lines if (found := each.oldest()) is not None), None)
         if oldest is not None:
             self.remove(oldest)
             oldest.abort()
+
+    def _look_after(self, connection: Any) -> None:
+        """The send timeout is over: a client that reads slowly has time, as long as it reads."""
+        if connection.unread.goes_on():
+            self.deaf.add(connection, asyncio.get_running_loop().time())
+        else:
+            connection.give_up()
 
     def note_request(self, connection: Closing) -> None:
         """A request comes on it: it is neither silent nor idle."""
@@ -164,7 +179,8 @@ class Hub:
     def remove(self, connection: Closing) -> None:
         """It is lost, or has become a websocket."""
         self.connections.discard(connection)
-        for waiting in (self.silent, self.idle, self.arriving, self.deaf, self.half_closed):
+        each = self.silent, self.idle, self.arriving, self.deaf, self.closing, self.half_closed
+        for waiting in each:
             waiting.remove(connection)
         if not self.connections:
             self._empty.set()

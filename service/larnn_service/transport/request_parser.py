@@ -38,6 +38,10 @@ class Requests(Protocol):
         """All of a request has come."""
         ...
 
+    def upgrades(self, head: Head) -> bool:
+        """Whether it is a handshake, behind which nothing is HTTP."""
+        ...
+
 
 class HeadTooLargeError(Exception):
     """A request's head, or its trailers, are over a limit."""
@@ -138,7 +142,7 @@ class RequestParser:
             path = below(self._root_path, path)
         head = Head(parser.get_method().decode(), path, query, headers)
         offered = parser.should_upgrade()  # an offer that `Connection` does not name is none
-        upgrade = offered and headers.get("upgrade", "").lower() == "websocket"
+        upgrade = offered and version == "1.1" and self._requests.upgrades(head)
         if offered and not upgrade:
             self._ignored = self._without_upgrade()
             return

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections import deque
 
 from websockets.exceptions import InvalidState
@@ -23,15 +22,16 @@ from larnn_service.transport.fragments import Fragments
 from larnn_service.transport.hub import Hub
 from larnn_service.transport.keepalive import Keepalive
 from larnn_service.transport.reading import Reading
+from larnn_service.transport.unread import Unread
 from larnn_service.wire.error_responses import FAILURES, message
 from larnn_service.wire.http import Head, Response
 
 logger = logging.getLogger(__name__)
 
-SEND_BUFFER = 2**17
-"""Bytes of answers that the system keeps for one client; it would let them grow to megabytes."""
-CLOSE_TIMEOUT = 10.0
-"""Seconds in which a client must answer a close frame."""
+FIRST_PIECE = 2**11
+"""Bytes that are parsed at once of a client that may send tiny frames, as far as is known."""
+MESSAGE_COST = 2**7
+"""Bytes of memory that a message takes beside its own."""
 _FRAMES = 2**16
 """What the frames of a message may cost beside its bytes."""
 _INVALID_UTF8, _TOO_LARGE, _NO_PONG = 1007, 1009, 1011
@@ -45,7 +45,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._protocol = ServerProtocol(state=State.OPEN, max_size=self._limits.max_message)
         self._session: StreamSession | None = hub.app.session(head, self)
         self._held = Held(hub.app.bytes)
-        self._backlog = Backlog()
+        self._backlog = Backlog(FIRST_PIECE)
         self._fragments = Fragments()
         self._in_parser = 0
         """Bytes of a frame that is not whole yet."""
@@ -57,11 +57,11 @@ class WebSocketConnection(asyncio.Protocol):
         """The session takes the next message."""
         self._ahead = False
         """What comes next had come before the last answer."""
-        self._closing = self._writing_paused = False
-        self._timer: asyncio.TimerHandle | None = None
-        """Of a client that does not read, or does not answer the close frame."""
+        self._closing = self._lingering = False
+        """No message counts any more; not even a close frame is looked for."""
         self._keepalive = Keepalive()
         self.transport: asyncio.Transport
+        self.unread: Unread
         self._reading: Reading
 
     def begin(self, transport: asyncio.Transport, response: Response, behind: bytes) -> None:
@@ -69,8 +69,7 @@ class WebSocketConnection(asyncio.Protocol):
         self.transport, self._reading = transport, Reading(transport)
         self._loop = asyncio.get_running_loop()
         self._hub.add(self)
-        own = transport.get_extra_info("socket")
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.unread = Unread(transport)
         lines = [name + b": " + value + b"\r\n" for name, value in response.headers]
         transport.write(b"".join([self._hub.head_of_response(101), *lines, b"\r\n"]))
         self._hub.pings.add(self, self._loop.time())
@@ -96,7 +95,6 @@ class WebSocketConnection(asyncio.Protocol):
             return
         self._flush()
         self._stop_working()
-        self._start_timer(CLOSE_TIMEOUT, self.transport.abort)
 
     def receive_next(self) -> None:
         """The session takes the next message; one that waits in the next turn of the loop."""
@@ -112,6 +110,9 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._keepalive.heard = True
+        if self._lingering:  # it sends on what nobody wants, and may do so slowly
+            self._reading.pause()
+            return self._hub.discarding.add(self._reading.resume)
         self._backlog.add(data)
         if self._backlog.is_one_piece and self._parse not in self._hub.turns.waiting:
             self._parse()
@@ -122,8 +123,8 @@ class WebSocketConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._hub.pings.remove(self)
         self._hub.remove(self)
-        self._stop_timer()
         self._hub.turns.remove(self._parse)
+        self._hub.discarding.remove(self._reading.resume)
         self._closing = True
         self._held.set(0)
         self._protocol.receive_eof()  # its parser ends, which holds the protocol, and that a buffer
@@ -132,16 +133,14 @@ class WebSocketConnection(asyncio.Protocol):
             session.gone()
 
     def pause_writing(self) -> None:
-        self._writing_paused = True
-        if not self._closing:
-            self._start_timer(self._limits.send_timeout, self._give_up)
-            self._count()
+        self.unread.pause()
+        self._hub.deaf.add(self, self._loop.time())
+        self._count()
 
     def resume_writing(self) -> None:
-        self._writing_paused = False
-        if not self._closing:
-            self._stop_timer()
-            self._go_on_later()
+        self.unread.resume()
+        self._hub.deaf.remove(self)
+        self._go_on_later()
 
     # Frames to messages.
 
@@ -157,8 +156,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._count()
 
     def _may_parse(self) -> bool:
-        """Whether no whole message waits."""
-        return self._closing or not (self._messages or self._writing_paused)
+        """Whether no whole message waits, and the client reads."""
+        return not (self._messages or self.unread.paused)
 
     def _feed(self, data: bytes) -> None:
         self._protocol.receive_data(data)
@@ -190,7 +189,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _deliver(self) -> None:
         """Hand the next message over, if the session takes one and the client reads."""
-        if not self._wanted or not self._messages or self._closing or self._writing_paused:
+        if not self._wanted or not self._messages or self._closing or self.unread.paused:
             return
         message, is_text = self._messages.popleft()
         ahead, self._ahead = self._ahead, False
@@ -202,18 +201,14 @@ class WebSocketConnection(asyncio.Protocol):
         """All that came and is not answered. While more than a little waits, no more is read."""
         waiting = self._backlog.size
         if self._messages:
-            waiting += sum([len(message) for message, _ in self._messages])
+            waiting += sum([len(message) + MESSAGE_COST for message, _ in self._messages])
         if waiting > FREE:
             self._reading.pause()
         elif self._reading.paused:
             self._reading.resume()
-        if self._closing:
-            return
         held = self._at_work + waiting + self._fragments.size + self._in_parser
-        if self._writing_paused:
-            held += self.transport.get_write_buffer_size()
         try:
-            self._held.set(held)
+            self._held.set(held + self.unread.size)
         except Full as error:
             self._let_go(error)
 
@@ -245,32 +240,38 @@ class WebSocketConnection(asyncio.Protocol):
         """Close now."""
         self.transport.abort()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """The client does not read."""
         patience = self._limits.send_timeout
         logger.info("a client that read no answer for %g s is let go", patience)
         self._let_go(Backpressure(f"no answer was read for {patience:g} s; resume, and read them"))
 
     def _let_go(self, error: ServiceError) -> None:
-        """The close frame waits behind the answers; closing alone would wait for ever."""
-        try:
+        """Say why, behind the answers; nothing more is heard, and what has come is forgotten. The
+        connection stays until the client has read that, or its time is over."""
+        if self._lingering or self.transport.is_closing():
+            return self.transport.abort()
+        self._lingering = True
+        if not self._closing:
             self._protocol.send_text(message(error))
-            self._protocol.send_close(FAILURES[error.code].close)
-        except InvalidState:  # it was being closed already
-            pass
+        self._protocol.fail(FAILURES[error.code].close)
+        self._backlog.clear()
+        self._in_parser = 0
         self._flush()
         self._stop_working()
-        self._start_timer(self._limits.send_timeout, self.transport.abort)
         session, self._session = self._session, None
         if session is not None:
             session.gone()
 
     def _stop_working(self) -> None:
-        """No message counts any more; the client's close frame is still to be heard."""
-        self._closing = True
+        """No message counts any more; the client's close frame is still to be heard, in time."""
+        if not self._closing:
+            self._closing = True
+            self._hub.closing.add(self, self._loop.time())
         self._messages.clear()
         self._fragments.clear()
-        self._held.set(0)
-        self._reading.resume()
+        self._at_work = 0
+        self._count()
         if self._backlog.size:
             self._go_on_later()
 
@@ -286,15 +287,7 @@ class WebSocketConnection(asyncio.Protocol):
         if not self._closing:  # the client closes
             self._stop_working()
         if state is State.CLOSED or b"" in data:
-            self.transport.close()
-        elif self._timer is None:
-            self._start_timer(CLOSE_TIMEOUT, self.transport.abort)
-
-    def _start_timer(self, seconds: float, then: object) -> None:
-        self._stop_timer()
-        self._timer = self._loop.call_later(seconds, then)  # type: ignore[arg-type]
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            if self._lingering and self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:
+                self.transport.close()

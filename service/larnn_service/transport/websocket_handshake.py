@@ -6,7 +6,6 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from larnn_service.transport.hub import Application
 from larnn_service.wire import subprotocols
 from larnn_service.wire.error_responses import problem
 from larnn_service.wire.http import Head, Response
@@ -19,11 +18,8 @@ _REFUSED = (
 )
 
 
-def handshake_response(app: Application, head: Head) -> tuple[Response, bool]:
+def handshake_response(head: Head) -> tuple[Response, bool]:
     """The response to a handshake, and whether it accepts."""
-    if not app.takes_websocket(head):
-        detail = "there is no websocket at this address; streams are at /stream"
-        return problem(403, "forbidden", detail, head.path), False
     offered = subprotocols.offered(head.headers.get("sec-websocket-protocol", ""))
     chosen = subprotocols.chosen(offered)
     names = {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}

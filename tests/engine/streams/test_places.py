@@ -51,6 +51,20 @@ def test_no_stream_keeps_more_than_there_is_room_for_but_for_a_little() -> None:
         places.check_kept(FREE + STEP)
 
 
+def test_one_owner_s_answers_leave_room_for_another_s() -> None:
+    places = Places(10, max_kept_bytes=10 * FREE, max_kept_of_owner=2 * FREE)
+    one, two = stream("a", 2 * FREE // STEP, "one"), stream("b", 2, "two")
+    places.add(one)
+    places.add(two)
+    with pytest.raises(Backpressure, match="this key's streams"):
+        places.check_kept(FREE + STEP, owner="one")
+    places.check_kept(one.kept_bytes - STEP, one.kept_bytes, "one")
+    places.check_kept(FREE, owner="one")
+    places.check_kept(2 * FREE - 2 * STEP, owner="two")
+    places.remove(one)
+    places.check_kept(2 * FREE, owner="one")
+
+
 def test_an_owner_has_a_share_and_anyone_s_streams_none() -> None:
     places = Places(10, max_of_owner=2)
     for name, owner in (("a", "one"), ("b", "one"), ("c", "two"), ("d", ""), ("e", ""), ("f", "")):

@@ -8,9 +8,15 @@ import contextlib
 import gzip
 import json
 import os
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+
+import grpc
+
+from tests import http2
 
 KIB, MIB = 2**10, 2**20
 CONNECTIONS = 40
@@ -131,36 +137,46 @@ def handshake(*headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def half_a_grpc_message(path: bytes, target: Target) -> None:
+async def half_a_grpc_message(path: str, target: Target) -> None:
     """A call whose message announces 4 MiB, and stops a byte before its end."""
     assert target.grpc is not None
-    fields = [
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", path),
-        (b":authority", b"localhost"),
-        (b"content-type", b"application/grpc"),
-        (b"te", b"trailers"),
-    ]
-    # Literal fields without indexing, of HPACK: no table and no Huffman code is needed.
-    block = b"".join(
-        b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in fields
-    )
     async with connected(*target.grpc) as (reader, writer):
-        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + http2(4, 0, 0, b""))
-        writer.write(http2(1, 4, 1, block))
-        message = b"\0" + (4 * MIB - 1).to_bytes(4, "big") + b"\0" * (16 * KIB - 5)
-        writer.write(http2(0, 0, 1, message))
+        writer.write(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, b""))
+        writer.write(http2.frame(http2.HEADERS, http2.END_HEADERS, 1, http2.grpc_head(path)))
+        begun = http2.message(b"\0" * (15 * KIB), announced=4 * MIB - 1)
+        writer.write(http2.frame(http2.DATA, 0, 1, begun))
         for _ in range(3):  # as much as the first window takes
-            writer.write(http2(0, 0, 1, b"\0" * (15 * KIB)))
+            writer.write(http2.frame(http2.DATA, 0, 1, b"\0" * (15 * KIB)))
         await reader.read()
 
 
-def http2(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """A frame of HTTP/2."""
-    return (
-        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-    )
+async def deaf_grpc(target: Target) -> None:
+    """Checks of health, whose answers have no room."""
+    assert target.grpc is not None
+    no_room = struct.pack(">HI", http2.INITIAL_WINDOW_SIZE, 0)
+    head = http2.grpc_head("/grpc.health.v1.Health/Check")
+    async with connected(*target.grpc) as (reader, writer):
+        writer.write(http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0, no_room))
+        for stream in range(1, 200, 2):
+            writer.write(http2.frame(http2.HEADERS, http2.END_HEADERS, stream, head))
+            writer.write(http2.frame(http2.DATA, http2.END_STREAM, stream, http2.message(b"")))
+        await reader.read()
+
+
+async def refused_grpc(asked: bytes, target: Target) -> None:
+    """Send the same message again and again, on one connection."""
+    assert target.grpc is not None
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+    host, port = target.grpc
+    async with grpc.aio.insecure_channel(f"{host}:{port}", options=options) as channel:
+        call: Any = channel.unary_unary(INFER_CALL)
+        while True:
+            try:
+                await call(asked)
+            except grpc.aio.AioRpcError as error:
+                code = error.code().name
+                assert code != "INTERNAL", error
+                target.answers[code] = target.answers.get(code, 0) + 1
 
 
 async def silent_grpc(target: Target) -> None:
@@ -191,6 +207,9 @@ NO_STEPS = NPY.replace(b"(True, 1, 2), }      ", b"(2147483647, 0, 2), }")[:128]
 CLAIMED = SHAPE.replace(json.dumps(BIG), "[2147483647, 1, 2]").encode()
 GOOD = b'{"sequences": [[[1, 2]]]}'
 INFER = "/v2/models/toy/infer"
+INFER_CALL = "/inference.GRPCInferenceService/ModelInfer"
+NOTHINGS = b"\x2a\0" * (2 * MIB - 100)
+"""Inputs of no field, of ModelInferRequest."""
 
 ATTACKS = (
     Attack("headers without end", endless(HEAD, b"a:b\r\n" * 1000)),
@@ -216,10 +235,13 @@ ATTACKS = (
     Attack("half a body", endless(request("/classify", b"{", size=100)), 400),
     Attack("half a handshake", endless(handshake()[:-4]), 400),
     Attack("handshakes that nobody can read", endless(handshake("X: " + "x" * 9000))),
-    Attack("half a gRPC message", partial(half_a_grpc_message, b"/inference.GRPCInferenceService/ModelInfer")),
-    Attack("half a gRPC message of health", partial(half_a_grpc_message, b"/grpc.health.v1.Health/Watch")),
-    Attack("half a gRPC message of reflection", partial(half_a_grpc_message, b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
+    Attack("half a gRPC message", partial(half_a_grpc_message, INFER_CALL)),
+    Attack("half a gRPC message of a conversation", partial(half_a_grpc_message, "/inference.GRPCInferenceService/ModelStreamInfer")),
+    Attack("half a gRPC message of health", partial(half_a_grpc_message, "/grpc.health.v1.Health/Watch")),
+    Attack("half a gRPC message of reflection", partial(half_a_grpc_message, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")),
     Attack("silent gRPC connections", silent_grpc, 200),
+    Attack("answers unread over gRPC", deaf_grpc),
+    Attack("gRPC messages of fields without end", partial(refused_grpc, NOTHINGS), 4),
     Attack("large numbers in a shape", refused(INFER, SHAPE.encode()), 4),
     Attack("a NaN at the end", refused("/classify", NAN), 4),
     Attack("a NaN at the end of messages", endless(handshake(), frame(MESSAGE)), 4),

@@ -3,93 +3,114 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from typing import Any
-from weakref import WeakValueDictionary
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import DecodeError
-from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.descriptor import Descriptor
 
+from larnn_service.admission.shares import FairShares
+from larnn_service.endpoints.oip.grpc_messages import Message, parsed
+from larnn_service.endpoints.oip.grpc_places import Places
 from larnn_service.endpoints.oip.grpc_status import Context
-from larnn_service.errors import BadMessage, TooLarge, TooSlow
+from larnn_service.errors import BadMessage, Full, TooLarge, TooSlow
 from larnn_service.settings import Settings
 
-Message = Any
 MOST_OPEN = 256
 """Bytes of a message for which no key is asked: a name of 200 characters, and little more."""
-PART = 4
-"""Calls without a key take one part in so many of the places, conversations another, and each host
-one of theirs."""
-
-
-class _OpenPlaces:
-    """Those of callers without a key, of which each host has a part."""
-
-    def __init__(self, places: int) -> None:
-        self._all = asyncio.Semaphore(max(places // PART, 1))
-        self._of_a_host = max(places // PART**2, 1)
-        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-
-    def of(self, context: Context) -> tuple[asyncio.Semaphore, asyncio.Semaphore]:
-        """The host's, and all of them."""
-        own = asyncio.Semaphore(self._of_a_host)
-        return self._hosts.setdefault(host_of(context), own), self._all
+CALLS, CONVERSATIONS, OPEN, OPEN_CONVERSATIONS = 3, 3, 1, 1
+"""Eighths of the places: of calls with a key, of conversations, and of both without one."""
+EIGHTHS = 8
+MOST_OPEN_CALLS = 1_000
+"""Calls without a key at a time."""
+_MANY_CALLS = "as many gRPC calls are open as may be; wait for some of their answers"
+_MANY_CONVERSATIONS = (
+    "as many conversations are open as may be; send more sequences in one of them, or ask the "
+    "service's operator for more LARNN_MAX_WAITING_BYTES"
+)
 
 
 class Arrival:
-    """The places in which messages come, and the time that each may take."""
+    """The places in which messages come, and the time that each may take.
 
-    def __init__(self, settings: Settings) -> None:
-        self._timeout = settings.arrival_timeout
-        places = max(settings.max_waiting_bytes // settings.max_message, 1)
-        self._places = asyncio.Semaphore(places)
-        self._calls, self._conversations = _OpenPlaces(places), _OpenPlaces(places)
+    All of them together, each with the largest of messages, are within LARNN_MAX_WAITING_BYTES.
+    """
 
-    async def message(self, context: Context) -> Message:
+    def __init__(self, settings: Settings, alone: bool = True) -> None:
+        """`alone`: there are no several owners of keys who share them."""
+        self._timeout, self._silence = settings.arrival_timeout, settings.idle_timeout
+        most = settings.max_waiting_bytes // settings.max_message
+
+        def places(eighths: int, alone: bool = False) -> FairShares:
+            return FairShares(max(most * eighths // EIGHTHS, 1), alone=alone)
+
+        self._calls = Places(places(CALLS, alone))
+        self._conversations = places(CONVERSATIONS, alone)
+        self._open = Places(places(OPEN))
+        self._open_conversations = Places(places(OPEN_CONVERSATIONS))
+        self._begun = FairShares(settings.max_connections, alone=alone)
+        self._begun_open = FairShares(MOST_OPEN_CALLS)
+
+    def call(self, owner: str) -> AbstractContextManager[None]:
+        """A call of this owner, until its answer is read. Raises Full."""
+        return _one_of(self._begun, owner, _MANY_CALLS)
+
+    def open_call(self, context: Context) -> AbstractContextManager[None]:
+        """The same of a caller without a key."""
+        return _one_of(self._begun_open, host_of(context), _MANY_CALLS)
+
+    def conversation(self, owner: str) -> AbstractContextManager[None]:
+        """A conversation of this owner: at any time a message may come in it, and stay half.
+
+        Raises Full.
+        """
+        return _one_of(self._conversations, owner, _MANY_CONVERSATIONS)
+
+    async def message(self, context: Context, owner: str) -> bytes:
         """The message of a call whose caller is known. Raises TooSlow, BadMessage."""
-        return _one(await self._read(context, self._places))
+        return _one(await self._read(context, self._calls.one(owner)))
 
-    async def open_message(self, context: Context) -> Message:
-        """The same of a caller without a key. Raises TooSlow, TooLarge, BadMessage."""
-        return _small(_one(await self._read(context, *self._calls.of(context))))
+    async def open_message(self, context: Context, kind: Descriptor) -> Message:
+        """That of a caller without a key, parsed. Raises TooSlow, TooLarge, BadMessage."""
+        return _small(_one(await self._read(context, self._open.one(host_of(context)))), kind)
 
-    async def open_messages(self, context: Context) -> AsyncIterator[Message]:
+    async def open_messages(self, context: Context, kind: Descriptor) -> AsyncIterator[Message]:
         """All that a caller without a key sends, each in its time. Raises the same.
 
         Who leaves a conversation open keeps a place, so that these have places of their own.
         """
-        places = self._conversations.of(context)
-        while (request := await self._read(context, *places)) is not grpc.aio.EOF:
-            yield _small(whole(request))
+        host, places = host_of(context), self._open_conversations
+        while (data := await self._read(context, places.one(host))) is not None:
+            yield _small(data, kind)
 
-    async def _read(self, context: Context, *places: asyncio.Semaphore) -> Any:
-        """What came, when there was a place for it in each of these."""
+    async def next_message(self, context: Context) -> bytes | None:
+        """The next of a conversation, None after the last. Raises TooSlow."""
         try:
-            async with asyncio.timeout(self._timeout), AsyncExitStack() as held:
-                for place in places:
-                    await held.enter_async_context(place)
-                return await context.read()
+            async with asyncio.timeout(self._silence):
+                return _read(await context.read())
+        except TimeoutError:
+            raise TooSlow(
+                f"no whole message came for {self._silence:g} s; open the conversation again when "
+                "there is one"
+            ) from None
+
+    async def _read(
+        self, context: Context, place: AbstractAsyncContextManager[None]
+    ) -> bytes | None:
+        """What came, when there was a place for it."""
+        try:
+            async with asyncio.timeout(self._timeout), place:
+                return _read(await context.read())
         except TimeoutError:
             raise TooSlow("the message came too slowly; send it again") from None
 
 
-def handler(method: MethodDescriptor, behavior: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    """The method's, which reads its messages itself: of another kind of handler grpc would read
-    them before anybody knows the caller."""
-    kind = (
-        grpc.stream_stream_rpc_method_handler
-        if method.server_streaming
-        else grpc.stream_unary_rpc_method_handler
-    )
-    return kind(
-        behavior,
-        request_deserializer=partial(_parsed, GetMessageClass(method.input_type)),
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
-    )
+def handler(behavior: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    """A method's, which reads and writes the bytes of its messages: of another kind of handler grpc
+    would read and parse them before anybody knows the caller and the cost, and write the answer
+    without an end."""
+    return grpc.stream_stream_rpc_method_handler(behavior)
 
 
 def host_of(context: Context) -> str:
@@ -97,28 +118,31 @@ def host_of(context: Context) -> str:
     return context.peer().rpartition(":")[0]
 
 
-def whole(request: Message | BadMessage) -> Message:
-    """The message that was parsed. Raises BadMessage where it could not be."""
-    if isinstance(request, BadMessage):
-        raise request
-    return request
-
-
-def _parsed(kind: Any, data: bytes) -> Message | BadMessage:
-    """The message, or why it is none: what this raised, grpc would answer in its own way."""
+@contextmanager
+def _one_of(shares: FairShares, name: str, told: str) -> Iterator[None]:
+    if not shares.has_room(name):
+        raise Full(told)
+    shares.take(name)
     try:
-        return kind.FromString(data)
-    except DecodeError:
-        return BadMessage(f"the message is no protobuf of the type {kind.DESCRIPTOR.name}")
+        yield
+    finally:
+        shares.give_back(name)
 
 
-def _one(request: Any) -> Message:
-    if request is grpc.aio.EOF:
+def _read(told: bytes | object) -> bytes | None:
+    if told is grpc.aio.EOF:
+        return None
+    assert isinstance(told, bytes)
+    return told
+
+
+def _one(data: bytes | None) -> bytes:
+    if data is None:
         raise BadMessage("a call has one message")
-    return whole(request)
+    return data
 
 
-def _small(request: Message) -> Message:
-    if request.ByteSize() > MOST_OPEN:
+def _small(data: bytes, kind: Descriptor) -> Message:
+    if len(data) > MOST_OPEN:
         raise TooLarge(f"a message without a key has at most {MOST_OPEN} bytes")
-    return request
+    return parsed(kind, data)

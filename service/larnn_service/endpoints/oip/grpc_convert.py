@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2 as pb
 
 from larnn_service.endpoints.oip.inference import Asked, Inferred
 from larnn_service.endpoints.oip.parameters import Value, check_offered
-from larnn_service.endpoints.oip.schemas import MOST_TENSORS
+from larnn_service.endpoints.oip.schemas import MOST_PARAMETERS, MOST_TENSORS
 from larnn_service.endpoints.oip.tensors import (
     DATATYPES,
     FP32,
@@ -23,6 +25,8 @@ from larnn_service.wire.answer_arrays import little_endian
 
 MOST_AXES = 9
 """Of a shape: one more than any that is looked at."""
+PIECE = 2**12
+"""Numbers that are read in one call."""
 NUMBER = 8
 """Bytes that count for each number of contents."""
 _CONTENTS = {
@@ -65,12 +69,21 @@ def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
         size, read = len(raw), partial(from_bytes, name, datatype, raw)
     else:
         numbers = getattr(tensor.contents, _CONTENTS.get(datatype, "fp32_contents"))
-        size, read = NUMBER * len(numbers), partial(from_numbers, name, datatype, numbers)
+        size, read = NUMBER * len(numbers), partial(_from_repeated, name, datatype, numbers)
     return Tensor(name, datatype, tuple(tensor.shape[:MOST_AXES]), size, read)
 
 
+def _from_repeated(name: str, datatype: str, numbers: Any) -> NDArray[Any]:
+    """An array of a field's numbers. Each is an object, so they are read in pieces."""
+    places = range(0, max(len(numbers), 1), PIECE)
+    pieces = [from_numbers(name, datatype, numbers[place : place + PIECE]) for place in places]
+    return np.concatenate(pieces)
+
+
 def _parameters(message: Any) -> dict[str, Value]:
-    """Those that are set: each is one of several kinds."""
+    """Those that are set: each is one of several kinds. Raises BadMessage."""
+    if len(message.parameters) > MOST_PARAMETERS:
+        raise BadMessage(f"{len(message.parameters)} parameters; at most {MOST_PARAMETERS}")
     kinds = {
         name: value.WhichOneof("parameter_choice") for name, value in message.parameters.items()
     }

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from larnn_service.endpoints.oip import grpc_health, grpc_reflection
+from larnn_service.endpoints.oip.grpc_answers import Answers
 from larnn_service.endpoints.oip.grpc_arrival import Arrival
 from larnn_service.endpoints.oip.grpc_servicer import SERVICE, Doors
 from larnn_service.engine.engine import Engine
@@ -27,8 +28,8 @@ MAX_CALLS = 256
 """Of one connection at a time."""
 HANDSHAKE = 10_000
 """Milliseconds until a connection must speak HTTP/2."""
-IDLE = 300_000
-"""Milliseconds for which a connection is kept that asks nothing."""
+AHEAD = 2**14
+"""Bytes of a call's message that may come before it is read."""
 PING = 20_000
 """Milliseconds between two pings, and until an unanswered one ends the connection."""
 
@@ -38,11 +39,20 @@ _SERVICES = (SERVICE, grpc_health.SERVICE, grpc_reflection.SERVICE)
 class GrpcServer:
     """Opened and closed with the service."""
 
-    def __init__(self, doors: Doors, engine: Engine, arrival: Arrival, settings: Settings) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        engine: Engine,
+        arrival: Arrival,
+        answers: Answers,
+        settings: Settings,
+    ) -> None:
         self._doors = doors
-        self._health = grpc_health.Health(engine, {SERVICE.full_name}, arrival)
-        self._reflection = grpc_reflection.Reflection(_SERVICES, arrival)
+        self._health = grpc_health.Health(engine, {SERVICE.full_name}, arrival, answers)
+        self._reflection = grpc_reflection.Reflection(_SERVICES, arrival, answers)
         self._settings = settings
+        self.max_connections = settings.max_connections
+        """Open at once; one more is closed."""
 
     async def start(self) -> None:
         """Listen. Raises StartupError."""
@@ -53,8 +63,10 @@ class GrpcServer:
                 ("grpc.max_metadata_size", MAX_METADATA),
                 ("grpc.max_concurrent_streams", MAX_CALLS),
                 ("grpc.http2.bdp_probe", 0),  # a call's message comes only when it is read
+                ("grpc.http2.lookahead_bytes", AHEAD),
+                ("grpc.max_allowed_incoming_connections", self.max_connections),
                 ("grpc.server_handshake_timeout_ms", HANDSHAKE),
-                ("grpc.max_connection_idle_ms", IDLE),
+                ("grpc.max_connection_idle_ms", int(1000 * settings.keep_alive)),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.keepalive_time_ms", PING),

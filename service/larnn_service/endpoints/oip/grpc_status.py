@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import grpc
 
@@ -17,16 +17,21 @@ CODE_KEY = "larnn-code"
 STATUS = {code: grpc.StatusCode[failure.grpc] for code, failure in FAILURES.items()}
 
 
-async def refuse(context: Context, error: ServiceError) -> NoReturn:
-    """End the call with the error."""
+def refuse(context: Context, error: ServiceError) -> None:
+    """Let the call end with the error, when its handler returns.
+
+    `ServicerContext.abort` would raise an exception that holds what its frames hold, such as a
+    large message, in a cycle: till garbage is collected.
+    """
     context.set_trailing_metadata(((CODE_KEY, error.code),))
-    await context.abort(STATUS[error.code], error.detail)
+    context.set_code(STATUS[error.code])
+    context.set_details(error.detail)
 
 
-@asynccontextmanager
-async def refusing(context: Context) -> AsyncIterator[None]:
-    """End the call with the error that is raised meanwhile."""
+@contextmanager
+def refusing(context: Context) -> Iterator[None]:
+    """Let the call end with the error that is raised meanwhile."""
     try:
         yield
     except ServiceError as error:
-        await refuse(context, error)
+        refuse(context, error)

@@ -117,16 +117,17 @@ class Inference:
         abandons the work; a part of a sequence that has begun to run is finished, and counts."""
         part = sequence_part(asked.parameters)
         if part is None:
-            return self._whole(asked, answer)
+            return self._whole(asked, owner, answer)
         return self._tasks.start(self._part(asked, part, owner, answer))
 
     def _whole(
-        self, asked: Asked, answer: Callable[[Inferred | Exception], None]
+        self, asked: Asked, owner: str, answer: Callable[[Inferred | Exception], None]
     ) -> Callable[[], object]:
         model = self.model(asked.model, asked.version)
         concerns(*key(model))
         check_outputs(asked.outputs, model)
-        read, run = partial(self._read, asked, model), partial(self._run, asked, model, answer)
+        read = partial(self._read, asked, model)
+        run = partial(self._run, asked, owner, model, answer)
         return self._decoding.begin(read, run, answer) if asked.is_large else run(read())
 
     def _read(self, asked: Asked, model: Model) -> _Rows:
@@ -144,6 +145,7 @@ class Inference:
     def _run(
         self,
         asked: Asked,
+        owner: str,
         model: Model,
         answer: Callable[[Inferred | Exception], None],
         read: _Rows,
@@ -156,7 +158,9 @@ class Inference:
                 return answer(outcome)
             answer(Inferred(model, _asked(asked.outputs, model, _columns(outcome, x.shape[1]))))
 
-        return self._engine.classify(model, rows, then, every_step=True, starts=read.starts)
+        return self._engine.classify(
+            model, rows, then, every_step=True, starts=read.starts, owner=owner
+        )
 
     async def _part(
         self,

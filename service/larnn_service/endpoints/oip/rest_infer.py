@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from larnn_service.endpoints.decoding import Abandon, Decoding
-from larnn_service.endpoints.exchange import Answer, Request, answering
+from larnn_service.endpoints.exchange import Answer, Request, answering_aside
 from larnn_service.endpoints.oip import binary_tensors
 from larnn_service.endpoints.oip.inference import Asked, Inference, Inferred
 from larnn_service.endpoints.oip.parameters import check_offered
@@ -25,11 +25,16 @@ from larnn_service.endpoints.openapi import operation, takes
 from larnn_service.settings import Settings
 from larnn_service.wire.answer_arrays import little_endian
 from larnn_service.wire.http import Response
+from larnn_service.wire.json_arrays import flat_json
 from larnn_service.wire.json_bodies import decode_json
 from larnn_service.wire.large_json import LARGE
 from larnn_service.wire.measured import check_unsaid
 
 _INFER = msgspec.json.Decoder(InferBody)
+_BESIDE = 2**16
+"""Bytes that a large body may have beside its numbers: so many parameters cost the loop nothing."""
+_LARGE_ANSWER = 2**12
+"""Numbers from which on an answer is best not encoded in the event loop."""
 _EXAMPLE = {
     "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 9], "data": [0.0] * 18}],
 }
@@ -62,7 +67,7 @@ class Infer:
 
         def run(decoded: tuple[InferBody, Asked]) -> Abandon:
             body, asked = decoded
-            then = answering(answer, partial(_answer, body))
+            then = answering_aside(answer, partial(_answer, body), self._decoding, _is_large)
             return self._inference.begin(asked, request.owner, then)
 
         if len(request.body) > LARGE:
@@ -80,7 +85,7 @@ def _decode(request: Request, inference: Inference) -> tuple[InferBody, Asked]:
         contract = inference.model(name, version).manifest.contract
         body = binary_tensors.raw(contract, len(data))
     else:
-        body = decode_json(_INFER, head)
+        body = decode_json(_INFER, head, _BESIDE)
     return body, Asked(name, version, _tensors(body, data), _outputs(body), body.parameters)
 
 
@@ -108,6 +113,10 @@ def _outputs(body: InferBody) -> list[str]:
     return [output.name for output in outputs]
 
 
+def _is_large(inferred: Inferred) -> bool:
+    return sum(array.size for array in inferred.outputs.values()) > _LARGE_ANSWER
+
+
 def _answer(body: InferBody, inferred: Inferred) -> Response:
     manifest, parts = inferred.model.manifest, []
     answer = InferAnswer(manifest.name, str(manifest.version), [], body.id, inferred.parameters)
@@ -119,6 +128,7 @@ def _answer(body: InferBody, inferred: Inferred) -> Response:
             parts.append(little_endian(array))
             tensor.parameters = {"binary_data_size": len(parts[-1])}
         else:
-            tensor.data = array.ravel().tolist()
+            text: Any = flat_json(array)
+            tensor.data = text
         answer.outputs.append(tensor)
     return binary_tensors.joined(answer, parts) if parts else Response(msgspec.json.encode(answer))

@@ -12,7 +12,12 @@ from larnn_service.errors import SHOWN
 Name = Annotated[str, Meta(max_length=SHOWN)]
 """Of a tensor or a datatype: errors repeat it."""
 Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Parameters = dict[str, bool | Number | float | Annotated[str, Meta(max_length=1024)]]
+MOST_PARAMETERS = 64
+"""Of a request, and of each of its tensors."""
+Parameters = Annotated[
+    dict[str, bool | Number | float | Annotated[str, Meta(max_length=1024)]],
+    Meta(max_length=MOST_PARAMETERS),
+]
 Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Shape = Annotated[list[Size], Meta(max_length=8)]
 MOST_TENSORS = 16

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
@@ -27,8 +26,10 @@ from larnn_service.engine.batching.batch_sizing import Shares
 from larnn_service.engine.batching.executor import Executor, outcome_of
 from larnn_service.engine.batching.inline_policy import LONGEST, ShortRuns
 from larnn_service.engine.batching.queue_entries import Outcome, Row, Submission, Then
+from larnn_service.engine.batching.row_queue import RowQueue
 from larnn_service.engine.batching.state_pool import Arena, Slot
-from larnn_service.errors import BadValue, Full, Internal
+from larnn_service.engine.batching.waiting_steps import WaitingSteps
+from larnn_service.errors import BadValue, Internal
 from larnn_service.interfaces import Floats, Model, RowState, Steps
 from larnn_service.telemetry.runs import Run, RunTelemetry
 from larnn_service.telemetry.traces import here
@@ -50,6 +51,7 @@ class Batcher:
         max_run_steps: int,
         max_run_row_steps: int,
         max_waiting_steps: int,
+        max_waiting_of_owner: int | None = None,
         within: float = math.inf,
         alone: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -66,40 +68,39 @@ class Batcher:
         )
         self._max_run_steps = max_run_steps
         self._max_run_row_steps = max_run_row_steps
-        self._max_waiting_steps = max_waiting_steps
+        self._waiting_steps = WaitingSteps(max_waiting_steps, max_waiting_of_owner)
         self._within = within
         self._deadlines = Deadlines(within, self._late)
-        self._queue: deque[Row] = deque()
-        self._waiting_steps = 0
+        self._queue = RowQueue()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
 
     def submit(
-        self, rows: Sequence[tuple[Steps, RowState | None]], then: Then, ends: bool = False
+        self,
+        rows: Sequence[tuple[Steps, RowState | None]],
+        then: Then,
+        ends: bool = False,
+        owner: str = "",
     ) -> Submission:
         """Queue each x [steps, channels], steps ≥ 1, to run on from its state; all or none.
 
         No state is the one before the first step. `ends`: nothing follows, so only the last
-        step's outputs are kept. Of a row whose answer is not finite comes BadValue, Internal where
-        the run failed for this row alone, Full where the time is up. Raises Full.
+        step's outputs are kept. Owners take turns. Of a row whose answer is not finite comes
+        BadValue, Internal where the run failed for this row alone, Full where the time is up.
+        Raises Full.
         """
         steps = 0
         for x, _ in rows:
             steps += len(x)
-        if self._waiting_steps + steps > self._max_waiting_steps:
-            raise Full(
-                f"{self._waiting_steps} steps wait and {self._max_waiting_steps} may; try again",
-                retry_after=1,
-            )
+        self._waiting_steps.add(steps, owner)
         initial, now = self._arena.initial, self._loop.time()
         span = here() if self._telemetry.traced else None
         count = len(rows)
-        submission = Submission(then, now, span, [None] * count, count, steps)
+        submission = Submission(then, now, span, [None] * count, count, steps, owner)
         for index, (x, state) in enumerate(rows):
             begin = initial if state is None else state
-            self._queue.append(Row(x, begin, ends, submission, index, len(x)))
+            self._queue.add(Row(x, begin, ends, submission, index, len(x)))
         self._deadlines.add(submission, now)
-        self._waiting_steps += steps
         self._shares.came()
         self._start_soon()  # what else this turn of the loop brings goes along
         return submission
@@ -109,7 +110,7 @@ class Batcher:
         being answered."""
         if not submission.over:
             submission.over = True
-            self._waiting_steps -= submission.left
+            self._waiting_steps.remove(submission.left, submission.owner)
             self._deadlines.remove(submission)
 
     def _late(self, submission: Submission) -> None:
@@ -119,7 +120,7 @@ class Batcher:
     @property
     def waiting_steps(self) -> int:
         """Steps of this model that wait or run."""
-        return self._waiting_steps
+        return self._waiting_steps.total
 
     def _start_soon(self) -> None:
         """In the next turn of the loop, in nobody's context."""
@@ -142,12 +143,13 @@ class Batcher:
         if wait := self._shares.wait(len(self._queue), self._loop.time()):
             self._timer = self._loop.call_later(wait, self._start_soon)
             return
-        while self._shares.free and (waiting := self._waiting()):
-            steps = _piece(self._queue[0].left, self._most_steps(waiting))
+        while self._shares.free and (first := self._queue.first()) is not None:
+            waiting = len(self._queue)
+            steps = _piece(first.left, self._most_steps(waiting))
             short = self._short_runs.rows(waiting, steps)
             if short and not here:
                 return
-            rows = self._next_batch(short or self._shares.of(waiting))
+            rows = self._next_batch(first, short or self._shares.of(waiting))
             if self._start_run(rows, may_be_short=short > 0, only=waiting == 1):
                 return
 
@@ -173,29 +175,12 @@ class Batcher:
         asked = [row.submission.asked for row in rows if row.submission.asked is not None]
         return self._telemetry.started(now, waits, rows, counts, asked)
 
-    def _waiting(self) -> int:
-        """Rows, the oldest of them one that is wanted."""
-        while self._queue and self._queue[0].submission.over:
-            self._queue.popleft()
-        return len(self._queue)
-
-    def _next_batch(self, limit: int) -> list[Row]:
-        """The oldest row, and others within a factor of two of its steps: little is padded."""
-        first = self._queue.popleft()
-        if first.alone:
-            return [first]
+    def _next_batch(self, first: Row, limit: int) -> list[Row]:
+        """The row whose turn it is, and others within a factor of two of its steps: little is
+        padded."""
         most = self._most_steps(limit)
         size = _piece(first.left, most)
-        rows: list[Row] = [first]
-        others: list[Row] = []
-        while self._queue and len(rows) < limit:
-            row = self._queue.popleft()
-            if row.submission.over:
-                continue
-            fits = not row.alone and size <= 2 * _piece(row.left, most) <= 4 * size
-            (rows if fits else others).append(row)
-        self._queue.extendleft(reversed(others))
-        return rows
+        return self._queue.take(limit, lambda row: size <= 2 * _piece(row.left, most) <= 4 * size)
 
     def _most_steps(self, rows: int) -> int:
         return min(self._max_run_steps, max(self._max_run_row_steps // rows, 1))
@@ -241,7 +226,7 @@ class Batcher:
         if len(rows) > 1:
             for row in rows:
                 row.alone = True
-            self._queue.extendleft(reversed(rows))
+            self._queue.put_back(rows)
             return []
         [row] = rows
         logger.error("a run failed", exc_info=error)
@@ -256,14 +241,14 @@ class Batcher:
             return self._done(row, BadValue(text))
         row.left -= steps
         row.submission.left -= steps
-        self._waiting_steps -= steps
+        self._waiting_steps.remove(steps, row.submission.owner)
         row.state = state
         if row.ends:
             row.outputs = [outputs]
         else:
             row.outputs.append(outputs)
         if row.left:
-            self._queue.append(row)
+            self._queue.add(row)
             return False
         whole = row.outputs[0] if len(row.outputs) == 1 else np.concatenate(row.outputs)
         return self._done(row, (whole, state))
@@ -273,7 +258,7 @@ class Batcher:
         submission.outcomes[row.index] = outcome
         submission.unanswered -= 1
         submission.left -= row.left
-        self._waiting_steps -= row.left
+        self._waiting_steps.remove(row.left, submission.owner)
         if submission.unanswered:
             return False
         submission.over = True

@@ -37,6 +37,8 @@ class Submission(msgspec.Struct, eq=False):
     unanswered: int
     left: int
     """Steps that wait or run."""
+    owner: str = ""
+    """Whose it is, empty where nobody has a name."""
     over: bool = False
     """Answered, late, or nobody's any more."""
 

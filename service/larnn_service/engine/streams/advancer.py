@@ -119,9 +119,11 @@ class Advancer:
             stream.real_time.consumed(len(work.chunk.steps), stream.last_used)
             advance = Advance(stream.checkpoint, work.chunk, self._max_unacked_steps)
             if len(advance.fresh):
-                self._streams.places.check_kept(advance.kept_bytes, stream.kept_bytes)
+                places, owner = self._streams.places, stream.owner
+                places.check_kept(advance.kept_bytes, stream.kept_bytes, owner)
                 rows = [(advance.fresh, advance.before.state)]
-                self._batcher(stream.model).submit(rows, partial(self._ran, work, advance))
+                then = partial(self._ran, work, advance)
+                self._batcher(stream.model).submit(rows, then, owner=owner)
             else:
                 self._commit(work, advance, advance.before)
         except Exception as error:

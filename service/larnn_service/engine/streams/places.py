@@ -17,13 +17,19 @@ class Places:
     """Of one replica."""
 
     def __init__(
-        self, max_streams: int, max_of_owner: int | None = None, max_kept_bytes: int = 2**28
+        self,
+        max_streams: int,
+        max_of_owner: int | None = None,
+        max_kept_bytes: int = 2**28,
+        max_kept_of_owner: int | None = None,
     ) -> None:
-        """`max_of_owner`: streams of one owner, where there are several."""
+        """`max_of_owner`: streams of one owner, where there are several; `max_kept_of_owner`:
+        bytes of answers that they keep together."""
         self._most, self._max_of_owner = max_streams, max_of_owner
-        self._max_kept = max_kept_bytes
+        self._max_kept, self._max_kept_of_owner = max_kept_bytes, max_kept_of_owner
         self._by_id: dict[str, Stream] = {}
         self._of: Counter[str] = Counter()
+        self._kept_of: Counter[str] = Counter()
         self._coming = 0
         self.kept_bytes = 0
         """Of the answers that nobody has acknowledged."""
@@ -50,6 +56,7 @@ class Places:
         size = now.outputs.nbytes if self._by_id.get(now.stream) is stream else 0
         if size != stream.kept_bytes:
             self.kept_bytes += size - stream.kept_bytes
+            self._kept_of[stream.owner] += size - stream.kept_bytes
             stream.kept_bytes = size
 
     def remove(self, stream: Stream) -> None:
@@ -59,10 +66,18 @@ class Places:
             self._of[stream.owner] -= 1
             self.note(stream)
 
-    def check_kept(self, size: int, now: int = 0) -> None:
-        """Raises Backpressure where a stream that keeps `now` bytes of answers may not keep so
-        many."""
-        if size > FREE and size > now and self.kept_bytes + size - now > self._max_kept:
+    def check_kept(self, size: int, now: int = 0, owner: str = "") -> None:
+        """Raises Backpressure where a stream of the owner's that keeps `now` bytes of answers may
+        not keep so many."""
+        if size <= FREE or size <= now:
+            return
+        share, kept = self._max_kept_of_owner, self._kept_of[owner]
+        if share is not None and kept + size - now > share:
+            raise Backpressure(
+                f"{kept} bytes of answers are kept for this key's streams and {share} may be; read "
+                "the answers and send `acked`"
+            )
+        if self.kept_bytes + size - now > self._max_kept:
             raise Backpressure(
                 f"{self.kept_bytes} bytes of answers are kept for all streams and {self._max_kept} "
                 "may be; read the answers and send `acked`"

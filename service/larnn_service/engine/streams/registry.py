@@ -79,7 +79,7 @@ class Streams:
         Conflict where the key has opened another one.
         """
         checkpoint = (begin or partial(beginning, model))(self.ids.new(owner))
-        self.places.check_kept(checkpoint.outputs.nbytes)
+        self.places.check_kept(checkpoint.outputs.nbytes, owner=owner)
         with self._room(owner):
             head = await self.store.create(checkpoint, key)
             if isinstance(head, Head):

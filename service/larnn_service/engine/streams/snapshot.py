@@ -55,7 +55,7 @@ async def put_in(streams: Streams, stream: Stream, snapshot: Snapshot, max_kept:
             outputs=outputs,
             state={tensor.name: snapshot.state[tensor.name] for tensor in contract.carried},
         )
-        streams.places.check_kept(outputs.nbytes, stream.kept_bytes)
+        streams.places.check_kept(outputs.nbytes, stream.kept_bytes, stream.owner)
         streams.commit(stream, restored)
         await streams.checkpoints.write(stream)
     stream.interrupt(Moved("the stream's state was replaced; resume it to see where it stands"))
