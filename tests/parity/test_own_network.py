@@ -124,8 +124,8 @@ def test_state_begins_with_an_array(dtype: str, tmp_path: Path) -> None:
     if dtype == "bfloat16":
         wanted = wanted.model_copy(update={"outputs": GRU.outputs})
     start = np.array([0.3, -2.0])
-    options = {"initial": {"total": start}, "tolerance": 1e-2}
-    folder = publish_module(module, wanted, "mine", root=tmp_path, **options)
+    begun = {"total": start}
+    folder = publish_module(module, wanted, "m", root=tmp_path, initial=begun, tolerance=1e-2)
     model = load_model(folder, "cpu")
     [total] = model.manifest.contract.state
     assert isinstance(total.initial, File) and total.initial.file == "total.npy"
