@@ -26,6 +26,7 @@ PAGES = tuple(
         "capture",
         "deployment",
         "house",
+        "import",
         "performance",
         "reliability",
         "operations",

@@ -191,14 +191,33 @@ class Branch(nn.Module):
 class Spectrum(nn.Module):
     """The spectrum of a frame, smoothed."""
 
-    contract = contract(state("smooth", 81), outputs=[raw("spectrum", 81)], channels=160)
-
     def forward(self, x: Tensor, smooth: Tensor) -> Answer:
         answers = []
         for step in range(x.shape[1]):
             smooth = 0.9 * smooth + torch.fft.rfft(x[:, step]).abs()
             answers.append(smooth)
         return torch.stack(answers, 1), smooth
+
+
+class Brief(nn.Module):
+    """Its state, a smoothed step, is bfloat16, and it reckons in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.output = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, total: Tensor) -> Answer:
+        answers = []
+        for step in range(x.shape[1]):
+            total = (0.5 * total.float() + x[:, step]).bfloat16()
+            answers.append(self.output(total.float()))
+        return torch.stack(answers, 1), total
+
+
+def spectrum(samples: int) -> Contract:
+    """What `Spectrum` answers to frames of so many."""
+    size = samples // 2 + 1
+    return contract(state("smooth", size), outputs=[raw("spectrum", size)], channels=samples)
 
 
 class Precise(nn.Module):
