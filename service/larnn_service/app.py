@@ -121,7 +121,6 @@ class Service:
         app.include_router(rest.router(engine, repository, settings))
         openapi.add_document(app, endpoints, settings.root_path)
         live_page.add_pages(app)
-        framework.warm(app)
         self.framework: ASGIApp = app
         self.grpc = _grpc_server(engine, inference, repository, gate, settings)
 
@@ -163,8 +162,9 @@ class Service:
         await send(message)
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         engine, settings = self.engine, self._settings
+        await framework.warm(app)
         try:
             if self.grpc is not None:
                 await self.grpc.start()

@@ -74,6 +74,16 @@ def test_numbers_whose_end_is_wrong(width: int, end: str) -> None:
     assert "sequences" in refusal(lambda: json_sequences(raw, own, 9, 10**6, everything))
 
 
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("most", [1, 1024])
+def test_sequences_of_a_step_each(width: int, most: int) -> None:
+    sequence = b"[[" + b"0," * (width - 1) + b"0]],"
+    raw = msgspec.Raw(b"[" + sequence * (min(most, SIZE // len(sequence)) - 1) + b"[[]]]")
+    assert "sequences[" in refusal(
+        lambda: json_sequences(raw, model(width), most, 10**6, everything)
+    )
+
+
 @pytest.mark.parametrize("datatype", ["FP32", "INT64", "BOOL"])
 @pytest.mark.parametrize(
     "text",

@@ -99,33 +99,40 @@ class SequenceReader:
             raise self._invalid(str(error), base) from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise self._malformed(piece, error, base) from None
+        array, start = self._array(sequences, base), 0
         for index, rows in enumerate(sequences):
             if index or not goes_on:
                 self.steps.append(0)
                 self._parts.append([])
-            if rows:
-                self._parts[-1].append(self._array(rows, len(self.steps) - 1, self.steps[-1]))
-                self.steps[-1] += len(rows)
-        for parts in self._parts[base[0] :]:
-            if not parts:  # `check` says that it has no steps
-                parts.append(np.empty((0, self._width), np.float32))
+            end = start + len(rows)
+            self._parts[-1].append(array[start:end])
+            self.steps[-1] += len(rows)
+            start = end
 
-    def _array(self, rows: list[list[float]], index: int, step: int) -> Floats:
-        width = self._width
-        if {*map(len, rows)} != {width}:
+    def _array(self, sequences: list[list[list[float]]], base: tuple[int, int]) -> Floats:
+        """All rows, one behind the other: an array of each sequence would take long to make."""
+        rows, width = list(chain.from_iterable(sequences)), self._width
+        if not {width}.issuperset(map(len, rows)):
             row = next(i for i, values in enumerate(rows) if len(values) != width)
-            raise BadShape(
-                f"{self._at(index, step + row)} has {len(rows[row])} numbers; {self._who} takes "
-                f"{width}"
-            )
+            at, count = self._row(sequences, row, base), len(rows[row])
+            raise BadShape(f"{at} has {count} numbers; {self._who} takes {width}")
         with np.errstate(over="ignore"):
             numbers = np.fromiter(chain.from_iterable(rows), np.float32, len(rows) * width)
             array = numbers.reshape(-1, width)
         good = np.isfinite(array)
         if not good.all():
-            row, channel = np.argwhere(~good)[0]
-            raise BadValue(f"{self._at(index, step + row)}[{channel}]: {FINITE}")
+            row, channel = map(int, np.argwhere(~good)[0])
+            raise BadValue(f"{self._row(sequences, row, base)}[{channel}]: {FINITE}")
         return array
+
+    def _row(self, sequences: list[list[list[float]]], row: int, base: tuple[int, int]) -> str:
+        """The place of a row of these sequences, all of whose rows are counted."""
+        index, step = base
+        for rows in sequences:
+            if row < len(rows):
+                break
+            index, step, row = index + 1, 0, row - len(rows)
+        return self._at(index, step + row)
 
     def _at(self, *indices: int) -> str:
         """The place in the text; one sequence by itself has no index."""
