@@ -78,7 +78,7 @@ class Service:
         gate = Gate(settings, engine.streams.ids)
         self.bytes = gate.bytes
         self.metrics = engine.streams.metrics
-        self._decoding = decoding = Decoding()
+        self._decoding = decoding = Decoding(gate.bytes)
         self.pipeline = Pipeline(gate, self.metrics, decoding)
         self.metrics.watch(EngineGauges(engine, lambda: gate.bytes.total))
         inference = Inference(engine, settings, decoding)
@@ -162,8 +162,9 @@ class Service:
         await send(message)
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         engine, settings = self.engine, self._settings
+        await framework.warm(app)
         try:
             if self.grpc is not None:
                 await self.grpc.start()

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from larnn_service.admission.byte_budget import WaitingBytes
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.exchange import answering_aside
 from larnn_service.errors import Full
@@ -22,7 +23,7 @@ from tests import live
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("fails", [False, True])
 async def test_what_is_large_is_encoded_in_a_thread(size: int, fails: bool) -> None:
-    decoding, threads = Decoding(), []
+    decoding, threads = Decoding(WaitingBytes(2**20)), []
 
     def encode(result: int) -> Response:
         threads.append(threading.current_thread())
@@ -31,7 +32,7 @@ async def test_what_is_large_is_encoded_in_a_thread(size: int, fails: bool) -> N
         return Response(b"x" * result)
 
     def begin(answer: Any) -> None:
-        answering_aside(answer, encode, decoding, lambda result: result > 10)(size)
+        answering_aside(answer, encode, decoding, lambda result: result > 10, "")(size)
 
     told = await outcome_of(begin)
     assert isinstance(told, Full) if fails else told == Response(b"x" * size)
@@ -42,7 +43,9 @@ async def test_what_is_large_is_encoded_in_a_thread(size: int, fails: bool) -> N
 async def test_an_error_is_told_at_once() -> None:
     told: list[Response | Exception] = []
     error = Full("no room")
-    answering_aside(told.append, lambda _: Response(b""), Decoding(), lambda _: True)(error)
+    answering_aside(
+        told.append, lambda _: Response(b""), Decoding(WaitingBytes(2**20)), lambda _: True, ""
+    )(error)
     assert told == [error]
 
 

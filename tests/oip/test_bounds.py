@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from larnn_service.admission.byte_budget import WaitingBytes
 from larnn_service.backend.model_repository import Repository
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.oip.inference import Asked, Inference
@@ -41,7 +42,7 @@ async def inference(tmp_path: Path) -> AsyncIterator[Inference]:
     toy.publish(tmp_path)
     models = at_start(Repository(tmp_path, "cpu"), "toy", 1)
     streams = Streams(MemoryStore(), StreamIds("a"), models, Places(10), idle_timeout=60)
-    engine, decoding = Engine(models, streams, LIMITS), Decoding()
+    engine, decoding = Engine(models, streams, LIMITS), Decoding(WaitingBytes(2**30))
     yield Inference(engine, LIMITS, decoding)
     decoding.close()
     engine.close()

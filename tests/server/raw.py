@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -36,6 +37,35 @@ def held_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event
             yield begun, go_on
         finally:
             go_on.set()
+
+
+@contextlib.contextmanager
+def held_decoding(
+    monkeypatch: pytest.MonkeyPatch, decoder: type[Any]
+) -> Iterator[tuple[list[int], threading.Event, threading.Event]]:
+    """What such a decoder decodes waits: the sizes of what it was given, an event that one has
+    begun, and another that lets all go on."""
+    begun, go_on, given = threading.Event(), threading.Event(), list[int]()
+    decode = decoder.decode
+
+    def later(self: Any, *arguments: Any) -> Any:
+        given.append(max(len(each) for each in arguments if isinstance(each, bytes | bytearray)))
+        begun.set()
+        assert go_on.wait(100)
+        return decode(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoder, "decode", later)
+        try:
+            yield given, begun, go_on
+        finally:
+            go_on.set()
+
+
+def reset(own: socket.socket) -> None:
+    """The client goes without a word more."""
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    own.close()
 
 
 def request(

@@ -12,8 +12,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from websockets.sync.client import connect
 
 from tests import live
+from tests.server.raw import connected, request, responses
+from tests.server.test_stream import Talk
 
 MEBIBYTE = 2**20
 BIG = 2**63 - 1
@@ -52,6 +55,11 @@ LARGE = {
     "sequences of a step": sequences(",".join(["[[1, 2]]"] * 200_000)),
     "numbers that are not nested": sequences(",".join(["1"] * 1_000_000)),
     "brackets": sequences("[" * MEBIBYTE),
+    "a row without an end": sequences("[[" + "1," * MEBIBYTE + "1]]"),
+    "a row without an end behind others": sequences(
+        MANY_ROWS[:-1] + ",[" + "1," * MEBIBYTE + "1]]"
+    ),
+    "a number without an end": sequences("[[" + "1" * MEBIBYTE + "]]"),
     "a long name": b'{"%s": 1}' % LONG.encode(),
     "a long model": json.dumps({"sequences": [[[1, 2]]], "model": LONG}).encode(),
     "many texts": json.dumps({"texts": [""] * 500_000}).encode(),
@@ -75,6 +83,26 @@ SHAPES = {
     + b', "parameters": {"sequence_id": 1%s}}' % (b"0" * 5000),
     "a NaN at the end of many": tensor([1, 10**5, 2], "[" + "1," * (2 * 10**5 - 1) + "NaN]"),
     "deep brackets": tensor([1, 1, 2], "[" * MEBIBYTE),
+    "spaces behind a number": tensor([1, 1, 2], "[1, 2" + " " * MEBIBYTE + ", 3]"),
+    "more numbers than the shape": tensor([1, 1, 2], "[" + "1," * MEBIBYTE + "1]"),
+    "more rows than the shape": tensor([1, 1, 2], MANY_ROWS[:-1] + ", [1]]"),
+    "a NaN in the smaller of two": json.dumps(
+        {
+            "inputs": [
+                {
+                    "name": "lengths",
+                    "datatype": "INT64",
+                    "shape": [1],
+                    "data": [1],
+                    "parameters": {},
+                },
+                {"name": "x", "datatype": "FP32", "shape": [1, 1000, 2], "data": [1] * 1999},
+            ]
+        }
+    )
+    .replace('[1], "parameters"', "[" + " " * 800 + '1], "parameters"')
+    .replace("1]}]}", "1, NaN]}]}" + " " * 2**17)
+    .encode(),
 }
 HEADERS = {
     "truth": shaped("(True, 1, 2)"),
@@ -87,6 +115,10 @@ HEADERS = {
     "code": npy("__import__('os').getcwd()"),
     "objects": npy("{'descr': 'O', 'fortran_order': False, 'shape': (1, 2, 2), }"),
     "brackets": npy("[" * 100),
+    "signs": npy("+," * 1950),
+    "a long type": npy(
+        f"{{'descr': [('{'x' * 99}', '<f4')], 'fortran_order': False, 'shape': ()}}"
+    ),
 }
 
 
@@ -115,6 +147,8 @@ def test_a_large_body_is_refused_with_a_reason(client: httpx.Client, what: str) 
         ("a row at the end that is too long", "sequences[0][100000]"),
         ("an empty sequence at the end", "sequences[1] has no steps"),
         ("empty rows", "sequences[0][0] has 0 numbers"),
+        ("a row without an end", "sequences[0][0] has more than 2 numbers; toy takes 2"),
+        ("a row without an end behind others", "sequences[0][100000] has more than 2 numbers"),
     ],
 )
 def test_the_reason_names_the_place(toy_models: Path, what: str, place: str) -> None:
@@ -153,6 +187,41 @@ def test_numbers_of_many_digits_are_refused(client: httpx.Client, name: str) -> 
     fields = {b"offset": b"0", b"steps": b"[[1, 2]]", name.encode(): digits}
     body = b"{%s}" % b", ".join(b'"%s": %s' % pair for pair in fields.items())
     refused(client.post(f"/streams/{stream}/steps", content=body))
+
+
+@pytest.mark.parametrize("query", ["a&" * 4000, "a=1&" * 2000, "%61=&" * 1600])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/", "/web/app.js", "/unknown", "/models", "/streams"]
+)
+def test_an_address_of_many_parameters_is_refused_with_a_reason(
+    client: httpx.Client, path: str, query: str
+) -> None:
+    assert "more than 64 parameters" in refused(client.get(f"{path}?{query}"))
+    for other in ("/classify", INFER, "/streams/x/steps"):
+        refused(client.post(f"{other}?{query}", content=b"{}"))
+
+
+def test_so_it_is_where_a_stream_opens(toy_url: str) -> None:
+    with connect(f"{live.websocket_url(toy_url)}?{'a=1&' * 2000}") as socket:
+        talk = Talk(socket)
+        assert "more than 64 parameters" in talk.hear()["detail"]
+        assert talk.close_code() == 4422
+
+
+@pytest.mark.parametrize("name", ["Connection", "Upgrade"])
+def test_a_handshake_of_many_items_is_refused_with_a_reason(
+    client: httpx.Client, name: str
+) -> None:
+    """Reading them all would take long."""
+    lines = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    lines["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    lines |= {name: lines[name] + ", a" * 2000}
+    with connected(client) as own:
+        given = [f"{name}: {value}" for name, value in lines.items()]
+        own.sendall(request(b"", *given, method="GET", path="/stream"))
+        [[head, body]] = responses(own, 1)
+    assert head.split(b" ")[1] in (b"426", b"404")
+    assert json.loads(body)["code"] in ("bad_request", "not_found")
 
 
 @pytest.mark.parametrize("nested", [True, False])

@@ -12,8 +12,10 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from larnn_service.admission.byte_budget import WaitingBytes
+from larnn_service.errors import Full
 from larnn_service.transport.http_connection import HttpConnection
 from larnn_service.transport.hub import Application, Hub, Limits
+from tests.until import until
 
 PART = b"x" * 2**16
 PARTS = 200
@@ -23,8 +25,8 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class OnlyFramework:
     """What the transport asks of an application, where the framework takes every request."""
 
-    def __init__(self, framework: ASGIApp) -> None:
-        self.framework, self.bytes = framework, WaitingBytes(2**20)
+    def __init__(self, framework: ASGIApp, waiting: WaitingBytes) -> None:
+        self.framework, self.bytes = framework, waiting
 
     def exchange(self, head: object, respond: object) -> None:
         return None
@@ -33,9 +35,11 @@ class OnlyFramework:
 @contextlib.asynccontextmanager
 async def client_of(
     framework: ASGIApp,
+    waiting: WaitingBytes | None = None,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of that application."""
-    hub = Hub(cast(Application, OnlyFramework(framework)), Limits(2**20, 60))
+    app = OnlyFramework(framework, waiting or WaitingBytes(2**20))
+    hub = Hub(cast(Application, app), Limits(2**20, 60))
     made = partial(HttpConnection, hub)
     server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -112,6 +116,39 @@ async def test_a_body_waits_for_an_application_that_does_not_read() -> None:
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
         assert await reader.readexactly(4) == b"read"
         assert size == length
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_body_that_waits_is_counted(reads: bool) -> None:
+    """Without room it is not kept, and who reads it is told why."""
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        try:
+            while reads and (await receive())["more_body"]:
+                pass
+            await send(start())
+        except Full:
+            await send(start(status=503))
+        await send(part())
+
+    waiting = WaitingBytes(2**18)
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(client_of(app, waiting)) for _ in range(8)]
+        for _, writer in clients:
+            writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n")
+            writer.write(b"x" * 60_000)
+        full = 2**18 - 60_000
+        await asyncio.to_thread(until, lambda: waiting.total > full, "they are not counted")
+        assert waiting.total <= 2**18
+        go_on.set()
+        for _, writer in clients:
+            writer.write(b"x" * 39_999)
+        heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in clients]
+        statuses = {head.split(b" ")[1] for head in heads}
+        assert b"503" in statuses if reads else statuses == {b"200"}
+    assert waiting.total == 0
 
 
 async def test_an_application_hears_that_its_client_has_gone() -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import pytest
+from pydantic import TypeAdapter
+
+from larnn_service.endpoints import openapi
+from tests import live
 
 
 def test_alive_and_ready(client: httpx.Client) -> None:
@@ -60,6 +67,36 @@ def test_the_openapi_document_has_every_door_and_resolves(client: httpx.Client) 
     assert references
     assert {reference.split("'")[0] for reference in references} <= set(schemas)
     assert client.get("/docs").status_code == 200
+
+
+def test_the_document_is_made_once_and_not_in_the_event_loop(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    made = openapi.document
+
+    def document(*about: Any) -> dict[str, Any]:
+        tries.append("one")
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return made(*about)
+
+    monkeypatch.setattr(openapi, "document", document)
+    with live.running(models=toy_models, model="toy") as url, ThreadPoolExecutor(4) as askers:
+        told = list(askers.map(httpx.get, [f"{url}/openapi.json"] * 4))
+    assert len({answer.content for answer in told}) == 1
+    assert tries == ["one"]
+
+
+def test_routes_are_ready_before_anybody_asks(
+    toy_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The framework makes what it needs of a route at the first request, if nobody has before."""
+    adapters: list[Any] = []
+    with live.running(models=toy_models, model="toy") as url:
+        monkeypatch.setattr(TypeAdapter, "__init__", lambda self, *_, **__: adapters.append(self))
+        assert httpx.get(f"{url}/unknown").status_code == 404
+    assert not adapters
 
 
 def test_every_door_shows_what_it_takes_and_gives(client: httpx.Client) -> None:

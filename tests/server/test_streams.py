@@ -8,7 +8,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests import live
+from tests import live, toy
 from tests.server.test_stream import Talk
 
 
@@ -49,6 +49,35 @@ def test_an_idempotency_key_opens_one_stream(client: httpx.Client) -> None:
     first, again = (client.post("/streams", headers=key).json() for _ in range(2))
     assert first == again
     assert client.post("/streams").json()["stream"] != first["stream"]
+
+
+def test_a_key_is_for_the_version_that_was_named(own_models: Path) -> None:
+    """Who names none takes the stream on whichever it runs."""
+    toy.publish(own_models, version=2)
+    with (
+        live.running(models=own_models, model="toy", versions=2) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+
+        def opened(key: str, **body: int) -> httpx.Response:
+            return client.post("/streams", json=body, headers={"Idempotency-Key": key})
+
+        first = opened("one", version=1).json()
+        assert first["version"] == 1
+        for body in ({"version": 1}, {}):
+            assert opened("one", **body).json() == first
+        assert opened("none").json()["version"] == 2
+        assert opened("none", version=2).status_code == 201
+        for key, version in (("one", 2), ("none", 1)):
+            refused = opened(key, version=version)
+            assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+            assert f"runs on version {3 - version};" in refused.json()["detail"]
+        fork = f"/streams/{first['stream']}/fork"
+        forked = client.post(fork, headers={"Idempotency-Key": "fork"}).json()
+        assert forked["version"] == 1
+        for version in (1, 2):
+            assert opened("fork", version=version).status_code == 409
+        assert client.post(fork, headers={"Idempotency-Key": "fork"}).json() == forked
 
 
 def test_every_and_gap(client: httpx.Client) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
+import random
 import socket
 import struct
 from collections.abc import Iterator
@@ -15,7 +17,9 @@ from websockets.sync.client import connect
 
 from larnn_service.admission.keys import new_key
 from larnn_service.settings import Settings
+from larnn_service.wire.classify import ClassifyDecoder
 from tests import live
+from tests.server.raw import GOOD, connected, held_decoding, request, reset
 from tests.server.test_metrics import sample
 from tests.server.test_stream import Talk
 from tests.until import until
@@ -133,6 +137,50 @@ def test_what_is_answered_waits_no_more(client: httpx.Client, url: str) -> None:
         own.socket.sendall(struct.pack(">BBHI", 0x81, 0xFE, 3, 0) + json.dumps("?").encode())
         assert talk.hear()["code"] == "bad_message"
         until_waiting(client, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "encoding"),
+    [
+        ("/classify", None),
+        ("/classify", "gzip"),
+        ("/streams/{}/steps", None),
+        ("/v2/models/toy/infer", None),
+    ],
+)
+def test_a_body_whose_client_has_gone_is_counted_while_it_is_held(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, encoding: str | None
+) -> None:
+    """The one that the thread has, and no other: those that wait for it are let go."""
+    path = path.format(client.post("/streams").json()["stream"])
+    steps = json.dumps(STEPS[:9_000])
+    body = {
+        "/classify": f'{{"sequences": [{steps}]}}',
+        "/v2/models/toy/infer": '{"inputs": [{"name": "x", "datatype": "FP32", '
+        f'"shape": [1, 9000, 2], "data": {steps}}}]}}',
+    }.get(path, f'{{"offset": 0, "steps": {steps}}}')
+    sent = request(body.encode(), path=path)
+    if encoding is not None:
+        noise = random.Random(0).randbytes(len(body))  # as large when it is compressed
+        sent = request(gzip.compress(noise), f"Content-Encoding: {encoding}", path=path)
+    first = request(GOOD[:-1] + b" " * len(body) + b"}")
+    size = len(first) - 2**14
+    with held_decoding(monkeypatch, ClassifyDecoder) as (given, begun, go_on):
+        own = connected(client)
+        own.sendall(first)
+        assert begun.wait(100)
+        until_waiting(client, size)
+        others = [connected(client) for _ in range(2)]
+        for other in others:
+            other.sendall(sent)
+        both = size + 2 * (len(sent) - 2**15)
+        until(lambda: sample(client, "larnn_waiting_bytes") > both, "they have not come")
+        for each in (own, *others):
+            reset(each)
+        until_waiting(client, size + 2**14)
+        go_on.set()
+    until_waiting(client, 0)
+    assert len(given) == 1
 
 
 def test_a_limit_below_one_body_is_refused() -> None:

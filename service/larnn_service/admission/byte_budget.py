@@ -41,6 +41,10 @@ class WaitingBytes:
     def change(self, by: int, owner: str = "") -> None:
         """Raises Full instead where there is no room."""
         self._check(by, owner)
+        self.add(by, owner)
+
+    def add(self, by: int, owner: str) -> None:
+        """The same of what is held already, room or not."""
         self.total += by
         self._of[owner] += by
 

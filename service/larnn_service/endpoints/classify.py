@@ -56,8 +56,8 @@ class Classify:
         """Decode, run, encode. Raises what the decoder and the engine raise."""
         decode = partial(self._decoder.decode, request.head, request.body)
         run = partial(self._run, answer, request.owner)
-        if len(request.body) > LARGE:
-            return self._decoding.begin(decode, run, answer)
+        if (size := len(request.body)) > LARGE:
+            return self._decoding.begin(decode, run, answer, request.owner, size)
         return run(decode())
 
     def _run(self, answer: Answer, owner: str, asked: ClassifyRequest) -> Abandon:

@@ -15,6 +15,7 @@ from larnn_service.admission.gate import Gate
 from larnn_service.endpoints.decoding import Decoding
 from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import Draining, Full, Internal, ServiceError, TooLarge
+from larnn_service.tasks import Tasks
 from larnn_service.telemetry.calls import CALL, Call
 from larnn_service.telemetry.metrics import Metrics
 from larnn_service.wire.content_encoding import body_too_large, is_encoded
@@ -78,15 +79,16 @@ def answering_aside(
     encode: Callable[[T], Response],
     decoding: Decoding,
     is_large: Callable[[T], bool],
+    owner: str,
 ) -> Callable[[T | Exception], None]:
-    """The same; a large result is encoded in the thread of large bodies."""
+    """The same; a large result is encoded in the thread of large bodies, in the owner's turn."""
     at_once = answering(answer, encode)
 
     def then(outcome: T | Exception) -> None:
         if isinstance(outcome, Exception) or not is_large(outcome):
             at_once(outcome)
         else:
-            decoding.begin(partial(encode, outcome), answer, answer)
+            decoding.begin(partial(encode, outcome), answer, answer, owner, 0)
 
     return then
 
@@ -105,6 +107,7 @@ class Pipeline:
     metrics: Metrics
     decoding: Decoding
     at_work: set[Exchange] = field(default_factory=set)
+    tasks: Tasks = field(default_factory=Tasks)
 
     def close(self) -> None:
         """The drain took too long: whoever waits still is told so."""
@@ -190,13 +193,21 @@ class Exchange:
         body, self._body = self._body, b""
         if not is_encoded(self._head):
             return self._begin(body)
-        assert self._held is not None
-        decoding, limit = self._pipeline.decoding, self._endpoint.max_body
-        parts = body if isinstance(body, bytearray) else bytearray(body)
-        about = self._head, parts, limit, self._held, decoding.result
         token = CALL.set(self._call)
-        self._abandon = decoding.begin_with(partial(decompressed, *about), self._begin, self.answer)
+        self._abandon = self._pipeline.tasks.start(self._decompress(body))
         CALL.reset(token)
+
+    async def _decompress(self, body: bytes | bytearray) -> None:
+        assert self._held is not None
+        parts = body if isinstance(body, bytearray) else bytearray(body)
+        aside = partial(self._pipeline.decoding.result, owner=self.owner, size=len(parts))
+        limit = self._endpoint.max_body
+        try:
+            plain = await decompressed(self._head, parts, limit, self._held, aside)
+        except Exception as error:
+            return self.answer(error)
+        self._abandon = None
+        self._begin(plain)
 
     def _begin(self, body: bytes | bytearray) -> None:
         request = Request(self._head, self._parameters, body, self.owner)

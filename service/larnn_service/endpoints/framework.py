@@ -11,6 +11,7 @@ import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,6 +45,14 @@ def surround(app: FastAPI, pipeline: Pipeline, admit: Admit | None = None) -> No
     app.add_middleware(Heads)
     app.add_middleware(Admission, gate=pipeline.gate, admit=admit or pipeline.gate.admit)
     app.add_middleware(Measured, pipeline=pipeline)
+
+
+async def warm(app: FastAPI) -> None:
+    """What the framework makes when it is first asked is made now, while nobody waits: its routes
+    and what it has threads by."""
+    await run_in_threadpool(int)
+    for route in app.routes:
+        route.matches({"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []})
 
 
 def own_key(request: Request, idempotency_key: str | None) -> str | None:

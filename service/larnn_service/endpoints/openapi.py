@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,15 +77,18 @@ def operation(
 
 
 def add_document(app: FastAPI, endpoints: Sequence[Endpoint], root_path: str = "") -> None:
-    """GET /openapi.json. The text is made once: it is large, and asked for by anyone."""
+    """GET /openapi.json. The text is made once, in a thread: it takes long, and anyone may ask."""
     servers = {"servers": [{"url": root_path}]} if root_path else {}
+    text, making = b"", asyncio.Lock()
 
-    @cache
-    def text() -> bytes:
+    def made() -> bytes:
         return msgspec.json.encode(document(app, endpoints) | servers)
 
     async def get(_: Request) -> Response:
-        return Response(text(), media_type="application/json")
+        nonlocal text
+        async with making:
+            text = text or await asyncio.to_thread(made)
+        return Response(text, media_type="application/json")
 
     app.router.routes.append(Route("/openapi.json", get, include_in_schema=False))
 

@@ -16,6 +16,7 @@ import msgspec
 
 from larnn_service.admission.byte_budget import Held
 from larnn_service.endpoints.channel import Channel
+from larnn_service.endpoints.decoding import Abandon
 from larnn_service.endpoints.exchange import Pipeline, request_id
 from larnn_service.endpoints.stream_opening import open_or_resume, opened
 from larnn_service.engine.engine import Engine
@@ -76,6 +77,8 @@ class StreamSession:
         """When the last message was answered, or the greeting sent, by the monotonic clock."""
         self._model: Model | None = None
         self._observed: Observed | None = None
+        self._abandon: Abandon | None = None
+        """Of a large message that waits to be decoded."""
 
     def begin(self) -> None:
         """The handshake is accepted: admit the caller, open or resume the stream, and greet."""
@@ -153,22 +156,17 @@ class StreamSession:
         """Decode the message, let the engine run it, encode what comes of it."""
         assert self._stream is not None and self._decoder is not None
         stream = self._stream
-        decode = partial(self._decode, stream, message, is_text)
+        decode = partial(self._decoder.decode, message, is_text, stream.model, stream.conversion)
         run, failed = partial(self._run, stream, answer), partial(self._refuse, stream, answer)
-        if len(message) > LARGE:
-            self._pipeline.decoding.begin(decode, run, failed)
+        if (size := len(message)) > LARGE:
+            begin = self._pipeline.decoding.begin
+            self._abandon = begin(decode, run, failed, self.owner, size)
             return
         try:
             asked = decode()
         except Exception as error:
             return failed(error)
         run(asked)
-
-    def _decode(self, stream: Stream, message: bytes, is_text: bool) -> ChunkRequest | None:
-        assert self._decoder is not None
-        if self._over:
-            raise Moved("the connection ended while this waited; it was not counted")
-        return self._decoder.decode(message, is_text, stream.model, stream.conversion)
 
     def _refuse(self, stream: Stream, answer: Answer, error: Exception) -> None:
         stream.real_time.consumed(1, time.monotonic())  # a flood of these has turns, too
@@ -239,7 +237,7 @@ class StreamSession:
 
     def _tell(self, told: Told) -> None:
         """Answer the message, and take the next one, or close where the error says so."""
-        self._answered = time.monotonic()
+        self._answered, self._abandon = time.monotonic(), None
         if self._over:
             return
         if isinstance(told, bytes):
@@ -292,6 +290,8 @@ class StreamSession:
             return
         self._over = True
         logger.debug("a stream's connection has ended")
+        if self._abandon is not None:
+            self._abandon()
         if self._stream is not None:
             self._engine.streams.detach(self._stream, self)
         if self._held is not None:

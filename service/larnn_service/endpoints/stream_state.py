@@ -66,7 +66,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         "/fork",
         status_code=201,
         summary="Open a second stream that stands where this one does",
-        responses=gives(OpenedMessage, 404, 410, 503, success=201),
+        responses=gives(OpenedMessage, 404, 409, 410, 503, success=201),
         response_class=Response,
     )
     async def fork_stream(

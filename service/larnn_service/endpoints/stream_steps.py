@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from larnn_service.endpoints.decoding import Decoding
+from larnn_service.endpoints.decoding import Abandon, Decoding
 from larnn_service.endpoints.exchange import Answer, Request, answering_aside
 from larnn_service.endpoints.openapi import gives, npy_schema, operation, query, takes
 from larnn_service.engine.engine import Engine
@@ -59,9 +59,10 @@ class StreamSteps:
         self._decoding = decoding
         self._tasks = Tasks()
 
-    def begin(self, request: Request, answer: Answer) -> None:
-        """Find the stream, decode, run, encode."""
-        self._tasks.start(self._advance(request, answer))
+    def begin(self, request: Request, answer: Answer) -> Abandon | None:
+        """Find the stream, decode, run, encode. A large chunk may be abandoned until it runs."""
+        cancel = self._tasks.start(self._advance(request, answer))
+        return cancel if len(request.body) > LARGE else None
 
     async def _advance(self, request: Request, answer: Answer) -> None:
         try:
@@ -73,28 +74,29 @@ class StreamSteps:
             decode = partial(
                 decode_steps, head, body, stream.model, most, stream.conversion, self._usual
             )
-            large = len(request.body) > LARGE
-            asked = await self._decoding.result(decode) if large else decode()
+            if (size := len(request.body)) > LARGE:
+                asked = await self._decoding.result(decode, request.owner, size)
+            else:
+                asked = decode()
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], name, str(version))
 
+            contract, options = stream.model.manifest.contract, asked.options
+
             def is_large(told: Advanced) -> bool:
-                return asked.options.emit != "last" and told.outputs.size > _LARGE_ANSWER
+                return options.emit != "last" and told.outputs.size > _LARGE_ANSWER
 
             def encode(told: Advanced) -> Response:
-                observed.observe(time.perf_counter() - start)
-                contract, options = stream.model.manifest.contract, asked.options
                 position, durable, outputs, attention = told
-                return encode_steps(
-                    request.head, contract, outputs, position, durable, options, attention
-                )
+                return encode_steps(head, contract, outputs, position, durable, options, attention)
 
-            self._engine.advance(
-                stream,
-                asked,
-                answering_aside(answer, encode, self._decoding, is_large),
-                settled=True,
-                explain=asked.options.explain,
-            )
+            then = answering_aside(answer, encode, self._decoding, is_large, request.owner)
+
+            def advanced(outcome: Advanced | Exception) -> None:
+                if not isinstance(outcome, Exception):
+                    observed.observe(time.perf_counter() - start)
+                then(outcome)
+
+            self._engine.advance(stream, asked, advanced, settled=True, explain=options.explain)
         except Exception as error:
             answer(error)

@@ -13,6 +13,7 @@ from larnn_service.endpoints.openapi import gives, takes
 from larnn_service.endpoints.request_body import LARGEST_OPENING, read_body
 from larnn_service.endpoints.stream_opening import opened
 from larnn_service.engine.engine import Engine
+from larnn_service.errors import Conflict
 from larnn_service.settings import Settings
 from larnn_service.wire.context import start_of
 from larnn_service.wire.http_schemas import OpenBody
@@ -32,7 +33,7 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         status_code=201,
         summary="Open a stream",
         openapi_extra=takes(OpenBody, {"model": None}),
-        responses=gives(OpenedMessage, 404, 422, 503, success=201),
+        responses=gives(OpenedMessage, 404, 409, 422, 503, success=201),
         response_class=Response,
     )
     async def open_stream(
@@ -45,6 +46,11 @@ def router(engine: Engine, settings: Settings) -> APIRouter:
         start = start_of(model, asked.context)
         wanted = conversion_of(model, Said(asked.units, asked.axes, asked.sample_rate_hz))
         stream = await engine.open(model, key, request.state.owner, start, wanted)
+        if asked.version not in (None, running := stream.checkpoint.version):
+            raise Conflict(
+                f"this key has opened a stream, which runs on version {running}; ask for that one, "
+                "or for none, or take a new key"
+            )
         location = {"Location": f"{settings.root_path}/streams/{stream.id}"}
         return json_response(opened(engine, stream), 201, location)
 

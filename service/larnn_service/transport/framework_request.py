@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from larnn_service.admission.byte_budget import Held
+from larnn_service.errors import Full
 from larnn_service.transport.http_message import Message
 from larnn_service.transport.hub import Hub
 
@@ -29,17 +31,27 @@ class FrameworkRequest:
         self._start: dict[str, Any] | None = None
         self._chunked = self._done = self._told_whole = self._head_sent = False
         self._expects = message.head.expects_continue
+        self._held = Held(hub.app.bytes)
+        self._full: Full | None = None
+        """Why the rest of the body was not kept."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     # The connection's side.
 
     def receive(self, part: bytes) -> None:
-        """More of the body."""
-        if self._done:
+        """More of the body. It is counted until the application has it; without room for it, the
+        application is told so and nothing is kept."""
+        if self._done or self._full is not None:
             return
-        self._body += part
-        if len(self._body) > HIGH_WATER:
-            self._connection.pause_body()
+        try:
+            self._held.set(len(self._body) + len(part))
+        except Full as error:
+            self._full = error
+            self._let_go()
+        else:
+            self._body += part
+            if len(self._body) > HIGH_WATER:
+                self._connection.pause_body()
         self._changed.set()
 
     def finish(self) -> None:
@@ -50,7 +62,12 @@ class FrameworkRequest:
     def abandon(self) -> None:
         """The client has gone."""
         self._gone = True
+        self._let_go()
         self._changed.set()
+
+    def _let_go(self) -> None:
+        self._body = bytearray()
+        self._held.set(0)
 
     # The application's side.
 
@@ -89,14 +106,18 @@ class FrameworkRequest:
             await self._changed.wait()
         if self._gone or self._done:
             return {"type": "http.disconnect"}
-        body, self._body = bytes(self._body), bytearray()
+        if self._full is not None:
+            raise self._full
+        body = bytes(self._body)
+        self._let_go()
         self._told_whole = self._whole
         self._connection.resume_body()
         return {"type": "http.request", "body": body, "more_body": not self._whole}
 
     def _has_more(self) -> bool:
         """Whether there is something to tell the application of the body."""
-        return bool(self._body) or (self._whole and not self._told_whole)
+        more = self._body or (self._whole and not self._told_whole)
+        return bool(more) or self._full is not None
 
     async def _send(self, event: Any) -> None:
         await self._connection.unread.drained()
@@ -119,6 +140,7 @@ class FrameworkRequest:
         self._connection.transport.write(b"".join(parts))
         if not more:
             self._done = True
+            self._let_go()
             self._changed.set()
             self._connection.responded(self._message, self._closes())
 

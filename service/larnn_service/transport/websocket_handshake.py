@@ -10,8 +10,11 @@ from larnn_service.wire import subprotocols
 from larnn_service.wire.error_responses import problem
 from larnn_service.wire.http import Head, Response
 
+_READ = {"upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}
 _NEEDED = ("upgrade", "sec-websocket-version")
 """Headers of a refusal that say what would be accepted."""
+_LONGEST = 256
+"""Characters of a header that the protocol reads: a list of many items is slow to read."""
 _REFUSED = (
     "this is no handshake of a websocket: send GET with Upgrade: websocket, Connection: Upgrade, "
     "Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key of 16 bytes in base64"
@@ -22,8 +25,11 @@ def handshake_response(head: Head) -> tuple[Response, bool]:
     """The response to a handshake, and whether it accepts."""
     offered = subprotocols.offered(head.headers.get("sec-websocket-protocol", ""))
     chosen = subprotocols.chosen(offered)
-    names = {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}
-    fields = Headers((name, value) for name, value in head.headers.items() if name in names)
+    fields = Headers(
+        (name, value)
+        for name, value in head.headers.items()
+        if name in _READ and len(value) <= _LONGEST
+    )
     made = ServerProtocol().accept(Request(head.path, fields))
     if made.status_code != 101:
         told = [(name.lower(), value) for name, value in made.headers.raw_items()]

@@ -32,8 +32,9 @@ from larnn_service.wire.stream_schemas import StepsBody
 
 _FLOAT32, _INT16 = np.dtype("<f4"), np.dtype("<i2")
 _LARGEST_AXIS = 2**31
-_NPY_HEADER = 4096
-"""Bytes in which an npy file's header must end."""
+_NPY_HEADER = 256
+"""Bytes in which an npy file's header must end: numpy.save writes 128 for all that we take, and
+what is none takes long to find out."""
 _OFFSET, _OFFSET_AND_ACKED = struct.Struct("<Q"), struct.Struct("<2Q")
 _CHARACTERS = 16
 """Of text for each step that may be: how long a token is at most, so that none is refused early."""
@@ -71,7 +72,7 @@ def json_sequences(
     `most`: sequences at the most, `most_steps`: steps of all of them. `check` gets the steps of
     each sequence, and refuses what is too much. Raises BadJson, BadShape, BadValue with the place.
     """
-    numbers = read_numbers(memoryview(raw), most)
+    numbers = read_numbers(memoryview(raw), most, most_steps * _width(model))
     if numbers is not None and numbers.depth == 3 and numbers.width == _width(model):
         check(numbers.rows)
         whole = numbers.values.reshape(-1, numbers.width)
@@ -86,17 +87,15 @@ def json_sequences(
 
 def _json_steps(raw: msgspec.Raw, model: Model, limit: int) -> Steps:
     """A chunk's steps [steps, channels], from the JSON of numbers [steps][channels]."""
-    text, contract = bytes(raw), model.manifest.contract
+    text, contract = memoryview(raw), model.manifest.contract
     width = contract.input.width
-    numbers = read_numbers(text, 1)
+    numbers = read_numbers(text, 1, limit * width)
     if numbers is not None and numbers.depth == 2 and numbers.width == width:
         check_chunk_size(numbers.rows[0], limit)
         steps = numbers.values.reshape(-1, width)
     else:
         reader = SequenceReader("steps", width, model.manifest.name, nested=False)
-        [steps] = reader.read(
-            memoryview(text), lambda steps: check_chunk_size(sum(steps), limit), 1, limit
-        )
+        [steps] = reader.read(text, lambda steps: check_chunk_size(sum(steps), limit), 1, limit)
     return steps if contract.vocabulary is None else checked(steps, model, "steps")
 
 
@@ -210,7 +209,8 @@ def _npy_header(head: bytes) -> tuple[tuple[int, ...], int | None, np.dtype[Any]
     ones; to read one is slow. Raises BadMessage, BadValue."""
     shape, fortran_order, dtype = _parsed_header(io.BytesIO(head))
     if dtype not in (_FLOAT32, _INT16) or fortran_order:
-        raise BadValue(f"the array is {dtype} {'F' if fortran_order else 'C'}-ordered; send <f4 C")
+        order = "F" if fortran_order else "C"
+        raise BadValue(f"the array is {quoted(str(dtype))} {order}-ordered; send <f4 C")
     return shape, math.prod(shape) if all(map(_is_size, shape)) else None, dtype
 
 

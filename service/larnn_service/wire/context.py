@@ -16,10 +16,9 @@ from larnn_service.tensors import ContextTensor
 from larnn_service.wire.arrays import nested_decoder
 from larnn_service.wire.http_schemas import ContextBody
 from larnn_service.wire.json_bodies import decode_json
+from larnn_service.wire.json_pieces import NUMBER
 
 _QUERY = msgspec.json.Decoder(ContextBody)
-_LONGEST = 64
-"""Bytes of JSON for each number, so that what cannot fit is refused unread."""
 
 
 def read_query(query: Mapping[str, str]) -> ContextBody:
@@ -60,7 +59,7 @@ def starting(
 def _array(tensor: ContextTensor, text: msgspec.Raw) -> NDArray[Any]:
     """Of JSON numbers nested as the tensor's shape is."""
     place = f"context {tensor.name}"
-    if len(memoryview(text)) > _LONGEST * (math.prod(tensor.shape) + 1):
+    if len(memoryview(text)) > NUMBER * (math.prod(tensor.shape) + 1):  # refused unread
         raise BadShape(f"{place}: more than the numbers of {list(tensor.shape)}")
     decoder = nested_decoder(tensor.numpy_dtype, len(tensor.shape))
     try:

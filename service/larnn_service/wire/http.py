@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from larnn_service.errors import BadMessage
 from larnn_service.wire.number_texts import whole_number
 
 Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Headers = ((b"content-type", b"application/json"),)
 NPY = "application/x-npy"
 """An array as `numpy.save` writes it."""
+MOST_PARAMETERS = 64
+"""Of an address."""
 _MADE = "larnn.head"
 """Where a scope keeps its head."""
 
@@ -22,7 +26,11 @@ class Head:
     def __init__(self, method: str, path: str, query: str, headers: dict[str, str]) -> None:
         """`path` without percent escapes, `query` with them, header names in lower case."""
         self.method, self.path, self.query_string, self.headers = method, path, query, headers
-        self.query = query_of(query)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address. Raises BadMessage."""
+        return query_of(self.query_string)
 
     @property
     def expects_continue(self) -> bool:
@@ -34,7 +42,7 @@ class Head:
         """Whether the body is an array."""
         return _kind(self.headers.get("content-type", "")) == NPY
 
-    @property
+    @cached_property
     def accepts_npy(self) -> bool:
         """Whether the client asks for arrays in the place of JSON."""
         accepted = self.headers.get("accept")
@@ -47,8 +55,14 @@ class Head:
 
 
 def query_of(text: str) -> dict[str, str]:
-    """The parameters of an address; of one that comes twice the last counts."""
-    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+    """The parameters of an address; of one that comes twice the last counts. Raises BadMessage."""
+    if not text:
+        return {}
+    try:
+        found = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadMessage(f"the address has more than {MOST_PARAMETERS} parameters") from None
+    return dict(found)
 
 
 def _kind(media_type: str) -> str:

@@ -151,5 +151,5 @@ def _malformed(text: bytes | bytearray, error: Exception) -> ServiceError:
 
 
 def _place(path: list[str | int]) -> str:
-    steps = [f"[{part}]" if isinstance(part, int) else f".{quoted(part)}" for part in path]
-    return "".join(steps).removeprefix(".")
+    steps = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return quoted("".join(steps).removeprefix("."))

@@ -15,18 +15,18 @@ from larnn_service.native import door
 
 _LONG = 2**16
 """Bytes of a text while whose reading others have the interpreter."""
-_SEQUENCE = 4
-"""Bytes that a sequence takes at least, as `[0],`."""
+_NUMBER, _SEQUENCE = 2, 4
+"""Bytes that a number and a sequence take at least, as `0,` and `[0],`."""
 
 
 class _Room:
     """Memory that a text is read into, and its addresses."""
 
-    def __init__(self, size: int) -> None:
-        """For a text of so many bytes."""
-        self.values = np.empty(size // 2, dtype=np.float32)  # a number takes a digit and a comma
+    def __init__(self, numbers: int, sequences: int) -> None:
+        """For a text of at most so many."""
+        self.values = np.empty(numbers, dtype=np.float32)
         self.values_at = self.values.ctypes.data
-        self.most = size // _SEQUENCE + 1
+        self.most = sequences
         self.sizes, self.shape = (ctypes.c_int64 * self.most)(), (ctypes.c_int64 * 2)()
         self.sizes_at, self.shape_at = map(ctypes.addressof, (self.sizes, self.shape))
 
@@ -35,7 +35,7 @@ class _Own(threading.local):
     """Of each thread: what texts that are not long are read into."""
 
     def __init__(self) -> None:
-        self.room = _Room(_LONG)
+        self.room = _Room(_LONG // _NUMBER, _LONG // _SEQUENCE + 1)
 
 
 _OWN = _Own()
@@ -54,12 +54,15 @@ class Numbers(NamedTuple):
     """The number of rows of each sequence. A row by itself is a sequence of one row."""
 
 
-def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | None:
+def read_numbers(
+    text: bytes | bytearray | memoryview, most: int, most_numbers: int | None = None
+) -> Numbers | None:
     """Read the numbers of a text that is one JSON array.
 
-    `text` is UTF-8; `most`, from 1 on, is the largest number of sequences to accept. The array has
-    depth 1, 2 or 3, holds no empty array, has rows of one width, and each of its numbers is finite
-    as float32.
+    `text` is UTF-8; `most`, from 1 on, is the largest number of sequences to accept, and
+    `most_numbers` that of numbers in a long text, for which memory is made. The array has depth 1,
+    2 or 3, holds no empty array, has rows of one width, and each of its numbers is finite as
+    float32.
 
     Returns the numbers, or None where the text is anything else or where the native library is
     missing or has no such function. Use another decoder then: it says what is wrong with the text.
@@ -68,12 +71,13 @@ def read_numbers(text: bytes | bytearray | memoryview, most: int) -> Numbers | N
     if (read := _native_reader(size > _LONG)) is None:
         return None
     if size > _LONG:
-        room = _Room(size)
+        numbers = size // _NUMBER if most_numbers is None else min(size // _NUMBER, most_numbers)
+        room = _Room(numbers, min(size // _SEQUENCE + 1, most))
         start: int | bytes = np.frombuffer(text, np.uint8).ctypes.data
     else:
         room, start = _OWN.room, bytes(text)  # copied in less time than its address is found
-    most = min(most, room.most)
-    count = read(start, size, room.values_at, size // 2, room.sizes_at, most, room.shape_at)
+    most, sizes_at = min(most, room.most), room.sizes_at
+    count = read(start, size, room.values_at, len(room.values), sizes_at, most, room.shape_at)
     if not count:
         return None
     depth, width = room.shape

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -19,9 +20,12 @@ from larnn_service.interfaces import Floats
 
 PIECE = 2**14
 """Bytes decoded at once, and whatever is left of a row."""
+NUMBER = 64
+"""Bytes that a number may take in JSON, with the space around it."""
 FINITE = "every value is a finite number that fits float32"
 _DECODER = msgspec.json.Decoder(list[list[list[float]]])
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\r\n]+")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -43,56 +47,92 @@ class SequenceReader:
         there are more sequences or steps than these. Raises BadJson, BadShape, BadValue."""
         place, depth = 0, 0 if self._nested else 1
         while place < len(text):
-            end = _end_of_piece(text, place)
-            piece = bytes(text[place:end])
-            before, depth = depth, depth + piece.count(b"[") - piece.count(b"]")
+            before, goes_on = depth, place > 0 and depth > 1
+            end, piece = self._piece(text, place, goes_on)
+            depth += piece.count(b"[") - piece.count(b"]")
             last = end == len(text)
             if last and depth != (0 if self._nested else 1):
                 raise BadJson(f"{self._root}: the brackets do not match")
             inside = piece.lstrip(b" \t\r\n,") if place else piece
-            self._take(
-                b"[" * before + inside + b"]" * max(depth, 0), goes_on=place > 0 and before > 1
-            )
+            self._take(b"[" * before + inside + b"]" * max(depth, 0), goes_on)
             place = end
             if len(self.steps) > most or sum(self.steps) > most_steps:
                 break
         check(self.steps)
         return [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in self._parts]
 
+    def _piece(self, text: memoryview, start: int, goes_on: bool) -> tuple[int, bytes]:
+        """Where the piece ends that begins there, behind its last row or the next one, and the
+        piece; in a long one without the space that is too much.
+
+        Raises BadShape where that row is longer than a row can be: no more of it is looked at.
+        """
+        piece = bytes(text[start : start + PIECE])
+        if start + PIECE >= len(text):
+            return len(text), piece
+        if last := piece.rfind(b"]") + 1:
+            return start + last, piece[:last]
+        parts, size, numbers = list[bytes](), 0, 0
+        for place in range(start, len(text), PIECE):
+            window = bytes(text[place : place + PIECE])
+            end = window.find(b"]") + 1
+            parts.append(_SPACE.sub(b" ", window[:end] if end else window))
+            size, numbers = size + len(parts[-1]), numbers + parts[-1].count(b",")
+            if numbers > self._width or size > PIECE + NUMBER * self._width:
+                many = f"more than {self._width} numbers" if numbers else "much else than numbers"
+                at = self._at(*self._base(goes_on))
+                raise BadShape(f"{at} has {many}; {self._who} takes {self._width}")
+            if end:
+                return place + end, b"".join(parts)
+        return len(text), b"".join(parts)
+
+    def _base(self, goes_on: bool) -> tuple[int, int]:
+        """Sequence and step of the first row of the next piece."""
+        return len(self.steps) - goes_on, self.steps[-1] if goes_on else 0
+
     def _take(self, piece: bytes, goes_on: bool) -> None:
         """`goes_on`: the first sequence of the piece goes on with the last one."""
-        base = len(self.steps) - goes_on, self.steps[-1] if goes_on else 0
+        base = self._base(goes_on)
         try:
             sequences = _DECODER.decode(piece)
         except msgspec.ValidationError as error:
             raise self._invalid(str(error), base) from None
         except (msgspec.DecodeError, RecursionError) as error:
             raise self._malformed(piece, error, base) from None
+        array, start = self._array(sequences, base), 0
         for index, rows in enumerate(sequences):
             if index or not goes_on:
                 self.steps.append(0)
                 self._parts.append([])
-            if rows:
-                self._parts[-1].append(self._array(rows, len(self.steps) - 1, self.steps[-1]))
-                self.steps[-1] += len(rows)
-        for parts in self._parts[base[0] :]:
-            if not parts:  # `check` says that it has no steps
-                parts.append(np.empty((0, self._width), np.float32))
+            end = start + len(rows)
+            self._parts[-1].append(array[start:end])
+            self.steps[-1] += len(rows)
+            start = end
 
-    def _array(self, rows: list[list[float]], index: int, step: int) -> Floats:
-        for row, values in enumerate(rows):
-            if len(values) != self._width:
-                raise BadShape(
-                    f"{self._at(index, step + row)} has {len(values)} numbers; {self._who} takes "
-                    f"{self._width}"
-                )
+    def _array(self, sequences: list[list[list[float]]], base: tuple[int, int]) -> Floats:
+        """All rows, one behind the other: an array of each sequence would take long to make."""
+        rows, width = list(chain.from_iterable(sequences)), self._width
+        if not {width}.issuperset(map(len, rows)):
+            row = next(i for i, values in enumerate(rows) if len(values) != width)
+            at, count = self._row(sequences, row, base), len(rows[row])
+            raise BadShape(f"{at} has {count} numbers; {self._who} takes {width}")
         with np.errstate(over="ignore"):
-            array = np.array(rows, dtype=np.float32)
+            numbers = np.fromiter(chain.from_iterable(rows), np.float32, len(rows) * width)
+            array = numbers.reshape(-1, width)
         good = np.isfinite(array)
         if not good.all():
-            row, channel = np.argwhere(~good)[0]
-            raise BadValue(f"{self._at(index, step + row)}[{channel}]: {FINITE}")
+            row, channel = map(int, np.argwhere(~good)[0])
+            raise BadValue(f"{self._row(sequences, row, base)}[{channel}]: {FINITE}")
         return array
+
+    def _row(self, sequences: list[list[list[float]]], row: int, base: tuple[int, int]) -> str:
+        """The place of a row of these sequences, all of whose rows are counted."""
+        index, step = base
+        for rows in sequences:
+            if row < len(rows):
+                break
+            index, step, row = index + 1, 0, row - len(rows)
+        return self._at(index, step + row)
 
     def _at(self, *indices: int) -> str:
         """The place in the text; one sequence by itself has no index."""
@@ -125,17 +165,6 @@ class SequenceReader:
             return BadJson(f"{self._root}: the text is not valid JSON")
         indices = [key for key in path or () if isinstance(key, int)]
         return BadValue(f"{self._moved(indices, base)}: {FINITE}")
-
-
-def _end_of_piece(text: memoryview, start: int) -> int:
-    """Behind the last row that ends in the piece which begins there, or the next one that ends."""
-    end = start + PIECE
-    if end >= len(text):
-        return len(text)
-    found = bytes(text[start:end]).rfind(b"]")
-    while found < 0 and end < len(text):
-        found, start, end = bytes(text[end : end + PIECE]).find(b"]"), end, end + PIECE
-    return len(text) if found < 0 else start + found + 1
 
 
 def first_not_finite(value: Any) -> list[str | int] | None:

@@ -14,8 +14,9 @@ import msgspec
 from larnn_service.errors import BadValue, TooLarge
 
 T = TypeVar("T")
-LARGE = 2**17
-"""Bytes from which on a text is taken apart, and best not in the event loop."""
+LARGE = 2**16
+"""Bytes from which on a text is taken apart, and best not in the event loop: to refuse as many
+takes 5 ms at most."""
 MOST_BESIDE = 2**20
 """Bytes that a text may have beside its numbers."""
 MOST_ARRAYS = 2**10

@@ -84,7 +84,7 @@ def check_kept(model: Model, said: Said, kept: Conversion | None) -> None:
     found = conversion_of(model, said)
     if (said.units or said.axes) and _text(found) != _text(kept):
         raise Conflict(
-            f"the stream was opened with {_text(kept)}, and stays with it; this is "
+            f"the stream was opened with {quoted(_text(kept))}, and stays with it; this is "
             f"{quoted(_text(found))}: say the same or nothing, or open a new stream"
         )
 

@@ -33,6 +33,7 @@ class _Header(msgspec.Struct):
 
 
 _HEADERS = msgspec.json.Decoder(_Header)
+_ENTRIES = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def largest(contract: Contract, max_kept: int) -> int:
@@ -56,6 +57,21 @@ def write(
     )
 
 
+def _header(body: bytes, contract: Contract) -> bytes:
+    """The file's header, looked at before any tensor is made: each costs some microseconds.
+
+    Raises BadMessage where it is longer or names more than one of this contract can.
+    """
+    size = int.from_bytes(body[:8], "little")
+    if size > _HEADER:
+        raise BadMessage(f"the header of the file has {size} bytes; at most {_HEADER}")
+    header = body[8 : 8 + size]
+    tensors = len(_ENTRIES.decode(header)) - 1
+    if tensors > (most := len(contract.carried) + len(contract.outputs)):
+        raise BadMessage(f"the file has {tensors} tensors; the state of this model at most {most}")
+    return header
+
+
 class StateFile(NamedTuple):
     """What a file says; none of it is checked against the contract yet."""
 
@@ -73,9 +89,9 @@ def read(body: bytes, contract: Contract) -> StateFile:
     Outputs may be missing: then no answer before the position can be had again.
     """
     try:
-        tensors = load(body)
-        header = body[8 : 8 + int.from_bytes(body[:8], "little")]
+        header = _header(body, contract)
         metadata = _HEADERS.decode(header).metadata
+        tensors = load(body)
     except (
         SafetensorError,
         msgspec.MsgspecError,
@@ -83,6 +99,7 @@ def read(body: bytes, contract: Contract) -> StateFile:
         TypeError,
         ValueError,
         OverflowError,
+        RecursionError,
     ) as error:
         raise BadMessage(
             f"the body is no state as GET gives it, a safetensors file: {quoted(error)}"

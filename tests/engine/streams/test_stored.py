@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Store
-from larnn_service.engine.streams.checkpoint import Checkpoint, beginning, encode
+from larnn_service.engine.streams.checkpoint import MAGIC, Checkpoint, beginning, encode
 from larnn_service.engine.streams.places import Places
 from larnn_service.engine.streams.registry import Streams
 from larnn_service.errors import Expired, UnknownModel
@@ -72,6 +73,22 @@ async def test_a_damaged_stream_is_expired_told_once_and_can_be_erased(
     await streams.remove(stream.id)
     with pytest.raises(Expired, match="deleted"):
         await streams.resume(stream.id)
+
+
+async def test_a_shape_that_nothing_has_is_damage(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The checksum is right: whoever wrote the row made it so."""
+    stream = await replica(store).open(MODEL)
+    row = encode(stream.checkpoint)
+    start = row.index(b"total") + len(b"total") + 4  # behind the dtype: a shape of one number
+    body = row[len(MAGIC) + 4 : start] + b"\x91\xcf" + (2**63).to_bytes(8, "big") + row[start + 2 :]
+    body = (int.from_bytes(body[:4], "little") + 8).to_bytes(4, "little") + body[4:]
+    damage(tmp_path, checkpoint=MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
+    with pytest.raises(Expired, match="damaged"):
+        await replica(store).look(stream.id)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "header does not tell what follows" in line
 
 
 async def test_a_stream_of_a_model_that_is_not_here_is_not_damaged(

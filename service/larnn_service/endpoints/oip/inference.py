@@ -53,9 +53,9 @@ class Asked:
     parameters: Parameters
 
     @property
-    def is_large(self) -> bool:
-        """Whether its numbers are best not read in the event loop."""
-        return sum(tensor.size for tensor in self.inputs) > LARGE
+    def size(self) -> int:
+        """Bytes of its numbers; of more than `LARGE` they are best not read in the event loop."""
+        return sum(tensor.size for tensor in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,9 @@ class Inference:
         check_outputs(asked.outputs, model)
         read = partial(self._read, asked, model)
         run = partial(self._run, asked, owner, model, answer)
-        return self._decoding.begin(read, run, answer) if asked.is_large else run(read())
+        if (size := asked.size) > LARGE:
+            return self._decoding.begin(read, run, answer, owner, size)
+        return run(read())
 
     def _read(self, asked: Asked, model: Model) -> _Rows:
         """The rows of whole sequences. What is too much is refused before a number is read."""
@@ -193,14 +195,14 @@ class Inference:
                         "context is given with sequence_start, and holds from there on"
                     )
                 check_kept(model, said, wanted)
-            return await self._aside(asked, partial(read, model, wanted))
+            return await self._aside(asked, owner, partial(read, model, wanted))
 
         def read(model: Model, wanted: Conversion | None) -> Floats:
             x, [length] = read_inputs(asked.inputs, model, check, self._settings)
             return converted(x[0, :length], wanted, model, f"{INPUT}[0]")
 
         async def start(model: Model) -> RowState | None:
-            starts = await self._aside(asked, partial(read_starts, asked.inputs, model, 1))
+            starts = await self._aside(asked, owner, partial(read_starts, asked.inputs, model, 1))
             return None if starts is None else starts[0]
 
         model, advanced = await self._sequences.advance(
@@ -221,9 +223,10 @@ class Inference:
         told = {**part.told, "position": advanced.position, "durable": advanced.durable}
         return Inferred(model, _asked(asked.outputs, model, advanced.outputs[None]), told)
 
-    async def _aside(self, asked: Asked, read: Callable[[], T]) -> T:
+    async def _aside(self, asked: Asked, owner: str, read: Callable[[], T]) -> T:
         """What is read of a request, of a large one in a thread."""
-        return await self._decoding.result(read) if asked.is_large else read()
+        size = asked.size
+        return await self._decoding.result(read, owner, size) if size > LARGE else read()
 
 
 def check_outputs(names: list[str], model: Model) -> None:

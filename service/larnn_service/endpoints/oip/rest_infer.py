@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -67,11 +68,12 @@ class Infer:
 
         def run(decoded: tuple[InferBody, Asked]) -> Abandon:
             body, asked = decoded
-            then = answering_aside(answer, partial(_answer, body), self._decoding, _is_large)
+            encode, owner = partial(_answer, body), request.owner
+            then = answering_aside(answer, encode, self._decoding, _is_large, owner)
             return self._inference.begin(asked, request.owner, then)
 
-        if len(request.body) > LARGE:
-            return self._decoding.begin(decode, run, answer)
+        if (size := len(request.body)) > LARGE:
+            return self._decoding.begin(decode, run, answer, request.owner, size)
         return run(decode())
 
 
@@ -99,7 +101,8 @@ def _tensors(body: InferBody, data: memoryview) -> list[Tensor]:
 def _tensor(tensor: InputTensor, part: memoryview | None) -> Tensor:
     name, datatype = tensor.name, tensor.datatype
     if isinstance(tensor.data, msgspec.Raw):
-        size, read = len(memoryview(tensor.data)), partial(from_json, name, datatype, tensor.data)
+        size, most = len(memoryview(tensor.data)), math.prod(tensor.shape)
+        read = partial(from_json, name, datatype, most, tensor.data)
     else:
         assert part is not None
         size, read = len(part), partial(from_bytes, name, datatype, part)

@@ -43,6 +43,9 @@ _MOST_AXES = 10
 _SHOWN = 8
 """Axes that an error repeats."""
 _SPACES = bytes.maketrans(b"[]", b"  ")
+_END = re.compile(rb"[,\]]")
+_LONGEST = 2**10
+"""Bytes that a number takes at most, with the space around it."""
 _MOST_SEQUENCES = 2**16
 """Outermost arrays that the number reader has room for."""
 
@@ -101,29 +104,32 @@ def from_bytes(name: str, datatype: str, data: bytes | memoryview) -> NDArray[An
     return np.frombuffer(data, kind)
 
 
-def from_json(name: str, datatype: str, data: msgspec.Raw) -> NDArray[Any]:
-    """An array of JSON numbers, flat or nested. Raises BadShape, BadValue."""
+def from_json(name: str, datatype: str, most: int, data: msgspec.Raw) -> NDArray[Any]:
+    """An array of JSON numbers, flat or nested; of a large text at most so many are read.
+
+    Raises BadShape, BadValue.
+    """
     text = memoryview(data)
-    most = min(_MOST_SEQUENCES, len(text) // 2)  # each takes "1," at least
-    if datatype == FP32 and (numbers := read_numbers(text, max(most, 1))) is not None:
+    sequences = max(min(_MOST_SEQUENCES, len(text) // 2), 1)  # each takes "1," at least
+    if datatype == FP32 and (numbers := read_numbers(text, sequences, most)) is not None:
         return numbers.values
     if len(text) > LARGE:
-        return _in_pieces(name, datatype, text)
+        return _in_pieces(name, datatype, most, text)
     opening = _BRACKETS.match(data)
     depth = opening[0].count(b"[") if opening else 0
     if not 1 <= depth <= _MOST_AXES:
         raise BadShape(f"input {name}: data is an array of numbers, flat or nested as its shape is")
     try:
         return from_numbers(name, datatype, nested_decoder(DTYPES[datatype], depth).decode(data))
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadValue(f"input {name}: data: {quoted(error)}") from None
 
 
-def _in_pieces(name: str, datatype: str, text: memoryview) -> NDArray[Any]:
+def _in_pieces(name: str, datatype: str, most: int, text: memoryview) -> NDArray[Any]:
     """The numbers of a large text one after the other, however they are nested."""
     arrays, place, decoder = [], 0, nested_decoder(DTYPES[datatype], 1)
     while place < len(text):
-        end = _end_of_number(text, place + PIECE)
+        end = _end_of_number(name, text, place + PIECE)
         piece = bytes(text[place:end]).translate(_SPACES).strip(b", \t\r\n")
         place = end
         try:
@@ -131,14 +137,22 @@ def _in_pieces(name: str, datatype: str, text: memoryview) -> NDArray[Any]:
         except msgspec.DecodeError as error:
             raise BadValue(f"input {name}: data: {quoted(error)}, near byte {end}") from None
         arrays.append(from_numbers(name, datatype, numbers))
+        most -= len(numbers)
+        if most < 0:
+            raise BadShape(f"input {name}: data has more numbers than its shape")
     return np.concatenate(arrays)
 
 
-def _end_of_number(text: memoryview, place: int) -> int:
-    """Behind the number that stands at this place."""
-    while place < len(text) and text[place] not in b",]":
-        place += 1
-    return min(place, len(text))
+def _end_of_number(name: str, text: memoryview, place: int) -> int:
+    """Behind the number that stands at this place. Raises BadValue where that is far."""
+    found = _END.search(bytes(text[place : place + _LONGEST]))
+    if found is not None:
+        return place + found.start()
+    if place + _LONGEST < len(text):
+        raise BadValue(
+            f"input {name}: data: no number ends in the {_LONGEST} bytes from byte {place} on"
+        )
+    return len(text)
 
 
 def from_numbers(name: str, datatype: str, numbers: Sequence[Any]) -> NDArray[Any]:

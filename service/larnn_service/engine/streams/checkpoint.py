@@ -108,6 +108,7 @@ def check_same_opening(mine: Checkpoint, other: Checkpoint, context: Collection[
     """Raises Conflict where a key that has opened a stream would now open another one.
 
     `context`: names of what their models are told. Of a stream that has ended nobody knows that.
+    The version is for those who ask for one to compare: the stream's may be a later one by now.
     """
     if mine.model != other.model:
         raise Conflict(f"this key has opened a stream on {mine.model}")
@@ -172,7 +173,7 @@ def decode(data: bytes, fence: int) -> Checkpoint:
         header = msgspec.msgpack.decode(data[place : place + size], type=_Header)
         tensors = _tensors(header, data, place + size)
         outputs = tensors.pop(_KEPT)
-    except (msgspec.MsgspecError, ValueError, KeyError) as error:
+    except (msgspec.MsgspecError, ValueError, KeyError, OverflowError) as error:
         raise DamagedCheckpoint("the checkpoint's header does not tell what follows") from error
     return Checkpoint(
         stream=header.stream,
