@@ -220,30 +220,6 @@ def spectrum(samples: int) -> Contract:
     return contract(state("smooth", size), outputs=[raw("spectrum", size)], channels=samples)
 
 
-class Precise(nn.Module):
-    """float64 inside."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner.double()
-
-    def forward(self, x: Tensor, hidden: Tensor) -> Answer:
-        logits, hidden = self.inner(x.double(), hidden)
-        return logits.float(), hidden
-
-
-class Half(nn.Module):
-    """float16 inside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = Recurrent().half()
-
-    def forward(self, x: Tensor, hidden: Tensor) -> Answer:
-        logits, hidden = self.inner(x.half(), hidden.half())
-        return logits.float(), hidden.float()
-
-
 class By(nn.Module):
     """A sum so far, and what a function makes of it and of the steps."""
 
@@ -272,19 +248,6 @@ class Constant(nn.Module):
 
     def forward(self, x: Tensor, total: Tensor) -> Answer:
         return x, x, total
-
-
-class SmallState(nn.Module):
-    """What it remembers takes a byte or two."""
-
-    def forward(self, x: Tensor, rose: Tensor, sign: Tensor, half: Tensor) -> Answer:
-        answers = []
-        for step in range(x.shape[1]):
-            now = x[:, step]
-            answers.append(torch.cat([rose.float().mean(1, keepdim=True), sign + half.float()], 1))
-            rose, sign = now > half.float(), now.sign().to(torch.int8)
-            half = (0.5 * half.float() + now).half()
-        return torch.stack(answers, 1), rose, sign, half
 
 
 class Loudness(nn.Module):

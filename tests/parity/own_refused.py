@@ -27,13 +27,13 @@ from tests.parity.own_contracts import (
 from tests.parity.own_modules import (
     LayersFirst,
     MeanSoFar,
-    Precise,
     Reader,
     Recurrent,
     Spectrum,
     by,
     spectrum,
 )
+from tests.parity.own_types import Precise
 
 
 def _on(device: str) -> nn.Module:

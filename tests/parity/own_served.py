@@ -24,22 +24,20 @@ from tests.parity.own_modules import (
     CausalConvolution,
     Cells,
     Constant,
-    Half,
     Loudness,
     MeanSoFar,
     Policy,
-    Precise,
     Reader,
     Recurrent,
     Ring,
     Several,
-    SmallState,
     Spectrum,
     Stateless,
     TwoLSTMs,
     by,
     spectrum,
 )
+from tests.parity.own_types import Half, Precise, SmallState
 
 
 def _compiled() -> nn.Module:
