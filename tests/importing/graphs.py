@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -271,9 +270,9 @@ def tokens(folder: Path) -> Path:
 
 def brain(folder: Path, inside: str = "float") -> Path:
     """Its input, state, answer and weights are bfloat16, and it reckons in another type."""
-    kind = _number(inside)
+    number = _number(inside)
     names = {"x": "x", "h": "h", "w": "w_b", "u": "u_b", "v": "v_b"}
-    casts = "".join(f"{name}_w = Cast <to = {kind}> ({of})\n" for name, of in names.items())
+    casts = "".join(f"{name}_w = Cast <to = {number}> ({of})\n" for name, of in names.items())
     text = f"""brain (bfloat16[N,4] x, bfloat16[N,8] h) => (bfloat16[N,3] y, bfloat16[N,8] hn) {{
         {casts}
         mine = MatMul(x_w, w_w)
@@ -284,5 +283,5 @@ def brain(folder: Path, inside: str = "float") -> Path:
         hn = Cast <to = 16> (next)
         y = Cast <to = 16> (answer)
     }}"""
-    brief = {f"{n}_b": a.astype(ml_dtypes.bfloat16) for n, a in STEP_WEIGHTS.items()}
-    return write(folder, text, brief)
+    kind = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.BFLOAT16)
+    return write(folder, text, {f"{n}_b": a.astype(kind) for n, a in STEP_WEIGHTS.items()})
