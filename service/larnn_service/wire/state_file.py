@@ -66,7 +66,8 @@ def _header(body: bytes, contract: Contract) -> bytes:
     if size > _HEADER:
         raise BadMessage(f"the header of the file has {size} bytes; at most {_HEADER}")
     header = body[8 : 8 + size]
-    known = {"__metadata__", *(each.name for each in (*contract.carried, *contract.outputs))}
+    known = {"__metadata__", *(tensor.name for tensor in contract.carried)}
+    known.update(output.name for output in contract.outputs)
     if unknown := _ENTRIES.decode(header).keys() - known:
         name = quoted(min(unknown))
         raise BadMessage(f"{name}: no state tensor of this model; GET /models lists them")
