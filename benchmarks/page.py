@@ -7,12 +7,16 @@ import re
 from typing import Any
 
 from benchmarks import pictures
-from benchmarks.published import TABLES
+from benchmarks.published import TABLES, goals, runs
 from benchmarks.server import ROOT
 
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
-CHOICE = ROOT / "models" / "larnn-har-raw" / "2" / "checkpoint" / "novelty.json"
+OF_MODELS = {
+    name: ROOT / "models" / "larnn-har-raw" / "2" / "checkpoint" / f"{file}.json"
+    for name, file in {"choice": "novelty", "robustness": "robustness"}.items()
+}
+"""Results that stand beside the network that they are of."""
 PAGES = tuple(
     DOCS / f"{name}.md"
     for name in (
@@ -21,6 +25,8 @@ PAGES = tuple(
         "bridge",
         "capture",
         "deployment",
+        "house",
+        "import",
         "performance",
         "reliability",
         "operations",
@@ -52,8 +58,12 @@ def result(name: str) -> Any:
     """What benchmarks/results/NAME.json holds; that of memories with each network's accuracies."""
     if name == "families":
         return None
-    if name == "choice":
-        return json.loads(CHOICE.read_text())
+    if name in OF_MODELS:
+        return json.loads(OF_MODELS[name].read_text())
+    if name in goals.TABLES:
+        return {file: result(file) for file in goals.RESULTS}
+    if name in runs.TABLES:
+        return runs.trained()
     record = json.loads((RESULTS / f"{name}.json").read_text())
     if name == "memories":
         trained = json.loads((RESULTS / "memories_har.json").read_text())

@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt
 
 from benchmarks.pictures import OURS, PEER
 from benchmarks.server import ROOT, serving
-from larnn_export.importing.arrays import read_sound
+from larnn_export.data.sound import SCALE, read_sound
 
 RATE, FRAME, BLOCK, SHIFT, CHUNK = 16_000, 512, 512, 128, 32
 Floats = NDArray[np.float32]
@@ -39,7 +39,7 @@ def sound(
         raise typer.BadParameter(f"{error}") from error
     if rate != RATE:
         raise typer.BadParameter(f"{file} has {rate} samples a second: {RATE} are drawn")
-    samples = (heard + np.random.default_rng(0).normal(0, noise, len(heard))).astype("f4")
+    samples = (heard * SCALE + np.random.default_rng(0).normal(0, noise, len(heard))).astype("f4")
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
     blocks = np.lib.stride_tricks.sliding_window_view(samples, BLOCK)[::SHIFT]
     with (

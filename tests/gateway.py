@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from tests import live, valkey
+from benchmarks.server import free_port
+from tests import live
 from tests.until import until
 
 Change = tuple[str, str]
@@ -95,7 +96,7 @@ def running(
     """
     gateway = GATEWAYS[name]
     assert gateway.program is not None
-    port = valkey.free_port()
+    port = free_port()
     text = (live.ROOT / "deploy" / gateway.file).read_text()
     hosts = [url.removeprefix("http://") for url in replicas]
     for composed, here in [*gateway.here(port, hosts, folder), *also]:

@@ -110,6 +110,11 @@ def session(name: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 
+def row_of(state: State, row: int) -> State:
+    """One row's."""
+    return {name: value[[row]] for name, value in state.items()}
+
+
 def channels_of(name: str) -> int:
     """What it takes of a signal's channels: the first so many."""
     return contract_of(network(name)).input.width

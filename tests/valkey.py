@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,18 +13,12 @@ from typing import Any
 
 import redis
 
+from benchmarks.server import free_port
 from tests.until import until as ask_until
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
 SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
 """Every write is on the disk before it is answered, as the cluster has it."""
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -15,7 +15,8 @@ from typing import Any
 
 import redis
 
-from tests.valkey import Server, free_port, until
+from benchmarks.server import free_port
+from tests.valkey import Server, until
 
 SERVICE = "streams"
 """The name under which Sentinels know their server."""

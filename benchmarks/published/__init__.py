@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.published import faults, networks, speed
+from benchmarks.published import faults, goals, networks, runs, size, speed
 
-TABLES = faults.TABLES | networks.TABLES | speed.TABLES
+TABLES = faults.TABLES | goals.TABLES | networks.TABLES | runs.TABLES | size.TABLES | speed.TABLES

@@ -195,6 +195,11 @@ TABLES: dict[str, Renderer] = {
         "{streams} | {kills} | {steps:,} | {lost} | {twice} | {wrong}",
         lambda record: [record],
     ),
+    "released": specified(
+        "network | streams | seconds of sound, each | steps | chunks | kills | largest difference",
+        "{network} | {streams} | {seconds} | {steps:,} | {chunks:,} | {kills} | {difference:.1e}",
+        "rows",
+    ),
     "edge": lambda record: f"{_CUTS(record)}\n{_SIDES(record)}",
     "bridge": lambda record: f"{_PROOF(record)}\n{_QUIET(record)}",
     "kill": lambda record: f"{_LOST(record)}\n{_WAITS(record)}",

@@ -6,7 +6,19 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from larnn_client import Answer
+    from larnn_client import Answer, Step
+
+
+def told(step: Step) -> dict[str, Any]:
+    """What a step's answer holds, and below `outputs` the further outputs that were asked for."""
+    further = {name: fields(each) for name, each in step.outputs.items()}
+    return fields(step.answer) | ({"outputs": further} if further else {})
+
+
+def shown(step: Step) -> str:
+    """The answer as a line, and behind it each further output by its name."""
+    further = [f"{name}: {line(each).strip()}" for name, each in step.outputs.items()]
+    return "  ".join([line(step.answer), *further])
 
 
 def fields(answer: Answer) -> dict[str, Any]:

@@ -15,7 +15,19 @@ from larnn_cli.context import Context, read_context
 from larnn_cli.measured import Axes, SampleRate, Units, measured
 from larnn_cli.recordings import Reader, Recording
 from larnn_cli.results import Result
-from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
+from larnn_cli.service import (
+    Array,
+    Ca,
+    Json,
+    Key,
+    Local,
+    ModelName,
+    Outputs,
+    RetryFor,
+    Service,
+    Url,
+    chosen,
+)
 
 MAX_SEQUENCES, MAX_NUMBERS = 64, 2**20
 """In one request: the service's own limits are beyond them."""
@@ -25,7 +37,9 @@ def classify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            exists=True, help=".npz, .npy, .csv or .parquet, or folders with a dataset.toml"
+            exists=True,
+            help=".npz, .npy, .csv, .parquet, .wav of a model that takes frames of samples, or "
+            "folders with a dataset.toml",
         ),
     ],
     output: Annotated[
@@ -42,6 +56,7 @@ def classify(
         list[str] | None, typer.Option(help="column of a table: where it changes, cut")
     ] = None,
     array: Array = None,
+    outputs: Outputs = None,
     model: ModelName = None,
     context: Context = None,
     units: Units = "",
@@ -65,7 +80,9 @@ def classify(
     told = read_context(context)
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
-        reader = Reader(tuple(served.channels), array, tuple(by or ()), window, hop)
+        reader = Reader(
+            tuple(served.channels), array, tuple(by or ()), window, hop, served.input.frame
+        )
         recordings = [recording for file in files for recording in reader.read(file)]
         said = measured((units, axes, sample_rate), files, reader, served)
         found: list[Result] = []
@@ -76,6 +93,7 @@ def classify(
                 answer = client.classify(
                     [recording.steps for recording in batch],
                     model=served.name,
+                    outputs=outputs or (),
                     context=told,
                     measured=said,
                 )
@@ -85,7 +103,7 @@ def classify(
                         recording.first_row,
                         len(recording.steps),
                         recording.expected,
-                        prediction.answer,
+                        prediction,
                     )
                     for recording, prediction in zip(batch, answer.predictions, strict=True)
                 ]

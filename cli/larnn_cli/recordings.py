@@ -1,4 +1,5 @@
-"""Files of signals: .npy and .npz arrays, .csv and .parquet tables, folders with a dataset.toml."""
+"""Files of signals: .npy and .npz arrays, .wav sound, .csv and .parquet tables, folders with a
+dataset.toml."""
 
 from __future__ import annotations
 
@@ -6,12 +7,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from larnn_cli.frames import in_frames, wav_samples
 from larnn_export.data import DataError
 from larnn_export.data.description import (
     ChannelColumn,
@@ -21,8 +23,11 @@ from larnn_export.data.description import (
     read_description,
 )
 
+if TYPE_CHECKING:
+    from larnn_client import Frame
+
 Floats = NDArray[np.float32]
-SUFFIXES = ".npz, .npy, .parquet, .csv, .tsv, .txt, .dat"
+SUFFIXES = ".npz, .npy, .wav, .parquet, .csv, .tsv, .txt, .dat"
 TABLES = (".parquet", ".csv", ".tsv", ".txt", ".dat")
 UNREADABLE = OSError, ValueError, EOFError, MemoryError, BadZipFile, zlib.error
 """What numpy raises of files that are none of its own, cut, or damaged."""
@@ -59,6 +64,8 @@ class Reader:
     """Cut into windows of so many steps."""
     hop: int | None = None
     """From the start of a window to the next one's; half a window, unless given."""
+    frame: Frame | None = None
+    """Of a model that takes frames of samples."""
 
     def read(self, path: Path) -> list[Recording]:
         """Every sequence in a file or a folder, in order. Raises DataError."""
@@ -66,7 +73,9 @@ class Reader:
             return self._folder(path)
         match path.suffix.lower():
             case ".npy" | ".npz":
-                recordings = list(self._arrays(path))
+                recordings = list(self._arrays(path, _load(path, self.array)))
+            case ".wav":
+                recordings = list(self._arrays(path, wav_samples(path, self.frame)))
             case ".parquet" | ".csv" | ".tsv" | ".txt" | ".dat":
                 recordings = list(self._table(path))
             case _:
@@ -98,8 +107,9 @@ class Reader:
             for origin, steps in zip(found.origins, found.signals, strict=True)
         ]
 
-    def _arrays(self, path: Path) -> Iterator[Recording]:
-        array = _load(path, self.array)
+    def _arrays(self, path: Path, array: NDArray[Any]) -> Iterator[Recording]:
+        if self.frame is not None:
+            array = in_frames(path, array, self.frame)
         if array.dtype.kind not in "fiu" or array.ndim not in (2, 3):
             raise DataError(
                 f"{path}: {array.dtype} {list(array.shape)}; "

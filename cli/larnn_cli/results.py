@@ -15,7 +15,7 @@ from rich.table import Table
 from larnn_cli import answers
 
 if TYPE_CHECKING:
-    from larnn_client import Answer
+    from larnn_client import Step
 
 FORMATS = (".csv", ".json", ".parquet")
 SHOWN = 20
@@ -29,16 +29,16 @@ class Result:
     first_row: int
     steps: int
     expected: str | None
-    answer: Answer
+    answer: Step
 
     @property
     def label(self) -> str | None:
         """Of classes."""
-        return getattr(self.answer, "label", None)
+        return getattr(self.answer.answer, "label", None)
 
     def fields(self) -> dict[str, Any]:
         """All of it, by names."""
-        told = answers.fields(self.answer)
+        told = answers.told(self.answer)
         label = {"label": told.pop("label")} if "label" in told else {}
         place = {"file": self.file, "first_row": self.first_row, "steps": self.steps}
         return place | label | {"expected": self.expected} | told
@@ -51,7 +51,7 @@ def as_json(results: Sequence[Result]) -> str:
 
 def write(results: Sequence[Result], path: Path) -> None:
     """One row a sequence; in a table each label's probability is a column `p_LABEL`, each value one
-    of its name."""
+    of its name; those of a further output are called OUTPUT.COLUMN."""
     if path.suffix == ".json":
         path.write_text(as_json(results) + "\n")
         return
@@ -66,6 +66,15 @@ def write(results: Sequence[Result], path: Path) -> None:
 
 def _flat(result: Result) -> dict[str, Any]:
     flat = result.fields()
+    further = flat.pop("outputs", {})
+    cells = {name: _cells(told) for name, told in further.items()}
+    named = {f"{name}.{key}": cell for name, each in cells.items() for key, cell in each.items()}
+    return _cells(flat) | named
+
+
+def _cells(told: dict[str, Any]) -> dict[str, Any]:
+    """What an output tells, a number or a text each."""
+    flat = dict(told)
     shares, values = flat.pop("probabilities", {}), flat.pop("values", {})
     if "output" in flat:
         flat["output"] = json.dumps(flat["output"])
@@ -81,7 +90,7 @@ def show(results: Sequence[Result], console: Console) -> None:
             Path(result.file).name,
             f"{result.first_row:,}",
             f"{result.steps:,}",
-            answers.line(result.answer).strip(),
+            answers.shown(result.answer).strip(),
         )
     console.print(table)
     if len(results) > SHOWN:

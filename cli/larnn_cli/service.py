@@ -55,6 +55,10 @@ ModelName = Annotated[
     typer.Option("--model", "-m", help="see larnn models", show_default="the service's default"),
 ]
 Array = Annotated[str | None, typer.Option(help="array of an .npz", show_default="signals")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(help="a further output to tell; again for each"),
+]
 Json = Annotated[bool, typer.Option("--json", help="write JSON to the standard output")]
 
 

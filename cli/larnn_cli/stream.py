@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from larnn_cli.answers import fields, line
+from larnn_cli.answers import shown, told
 from larnn_cli.chunks import cut, from_lines, paced
 from larnn_cli.context import Context, read_context
 from larnn_cli.measured import Axes, SampleRate, Units, measured
 from larnn_cli.recordings import Floats, Reader
-from larnn_cli.service import Array, Ca, Json, Key, Local, ModelName, RetryFor, Service, Url, chosen
+from larnn_cli.service import (
+    Array,
+    Ca,
+    Json,
+    Key,
+    Local,
+    ModelName,
+    Outputs,
+    RetryFor,
+    Service,
+    Url,
+    chosen,
+)
 from larnn_export.data import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +41,8 @@ def stream(
     file: Annotated[
         Path,
         typer.Argument(
-            help=".npz, .npy, .csv or .parquet; - reads a step a line, CSV or JSON arrays",
+            help=".npz, .npy, .csv, .parquet, or .wav of a model that takes frames of samples; "
+            "- reads a step a line, CSV or JSON arrays",
         ),
     ],
     chunk: Annotated[int, typer.Option(min=1, help="steps in a message")] = 10,
@@ -40,6 +53,7 @@ def stream(
     resume: Annotated[str | None, typer.Option(help="id of a stream to go on with")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="do not end it: tell its id")] = False,
     array: Array = None,
+    outputs: Outputs = None,
     model: ModelName = None,
     context: Context = None,
     units: Units = "",
@@ -57,12 +71,12 @@ def stream(
     The service keeps the state between the chunks. When the connection breaks, another is made, and
     every step counts once.
     """
-    told = read_context(context)
-    if told and resume is not None:
+    once = read_context(context)
+    if once and resume is not None:
         raise typer.BadParameter("a stream keeps what it was told", param_hint="--context")
     with Service(url, key, ca, retry_for, local).client() as client:
         served = chosen(client, model)
-        reader = Reader(tuple(served.channels), array)
+        reader = Reader(tuple(served.channels), array, frame=served.input.frame)
         said = measured((units, axes, sample_rate), [file], reader, served)
         chunks = _chunks(file, reader, chunk)
         if served.sample_rate_hz and not full_speed and str(file) != "-":
@@ -72,7 +86,8 @@ def stream(
             model=served.name,
             resume=resume,
             emit=emit,
-            context=told,
+            outputs=outputs or (),
+            context=once,
             measured=said,
         ) as opened:
             try:
@@ -101,10 +116,10 @@ def _print(prediction: Prediction, model: Model, json: bool) -> None:
     steps: tuple[Step, ...] = prediction.steps or (prediction,)
     for position, step in enumerate(steps, start=prediction.position - len(steps) + 1):
         if json:
-            typer.echo(encoder.dumps({"position": position} | fields(step.answer)))
+            typer.echo(encoder.dumps({"position": position} | told(step)))
         else:
             clock = f"{position / model.sample_rate_hz:8.2f} s  " if model.sample_rate_hz else ""
-            typer.echo(f"{clock}{position:>8,}  {line(step.answer)}")
+            typer.echo(f"{clock}{position:>8,}  {shown(step)}")
 
 
 def _tell_id(stream: Stream) -> None:

@@ -81,6 +81,7 @@ PARTS = {
     "Project": (
         "CONTRIBUTING",
         "CHANGELOG",
+        "docs/house",
         "THIRD_PARTY",
         "docs/decisions/README",
         "examples/README",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
-from larnn_export.graph.stepped import zero_step
+from larnn_export.graph.stepped import Starts, zero_step
 from larnn_export.module_error import PAGE, ModuleError, told_as
 from larnn_export.onnx_run import difference
 from larnn_export.trial_context import TrialContext
 from larnn_export.trial_inputs import TrialInputs
-from larnn_export.verify import LOOSEST
+from larnn_export.verify import LOOSEST, as_numpy
 from larnn_service.contract import INPUT, Contract
 from larnn_service.tensors import File
 
@@ -56,8 +58,9 @@ class Trial:
         inputs: TrialInputs,
         context: TrialContext,
         tolerance: float | None = None,
+        starts: Starts = MappingProxyType({}),
     ) -> None:
-        self._module, self._contract = module, contract
+        self._module, self._contract, self._starts = module, contract, starts
         self._inputs, self._context = inputs, context
         self._bound = max(LOOSEST, tolerance or 0)
         expected = contract.expected_outputs()
@@ -70,7 +73,7 @@ class Trial:
         the same each time."""
         self._is_of_torch()
         self._is_here()
-        x, *initial = zero_step(self._contract, self._rows)
+        x, *initial = zero_step(self._contract, self._rows, self._starts)
         zeros = self._answers(x, tuple(initial))
         self._are_good(zeros, "zeros, which the service tries before it serves")
         random = np.random.default_rng(0)
@@ -90,10 +93,10 @@ class Trial:
     def _is_of_torch(self) -> None:
         """Raise ModuleError where the contract has what a module is not called with."""
         for tensor in self._contract.state:
-            if tensor.dtype == "bfloat16":
-                raise ModuleError(f"{tensor.name}: numpy knows no bfloat16; let it be float32")
-            if isinstance(tensor.initial, File):
-                raise ModuleError(f"{tensor.name}: a module starts from a number, not from a file")
+            if isinstance(tensor.initial, File) and tensor.name not in self._starts:
+                raise ModuleError(
+                    f"{tensor.name}: give what it begins with as initial={{{tensor.name!r}: …}}"
+                )
         for told in self._contract.context:
             if isinstance(told.default, File):
                 raise ModuleError(f"{told.name}: a module's default is a number, or None")
@@ -186,5 +189,5 @@ class Trial:
 
     def _same(self, whole: Tensors, other: Tensors, told: str, bound: float) -> None:
         for name, mine, theirs in zip(self._names, whole, other, strict=True):
-            if not (by := difference(theirs.numpy(), mine.numpy())) <= bound:
+            if not (by := difference(as_numpy(theirs), as_numpy(mine))) <= bound:
                 raise ModuleError(told.format(name=name, by=by))

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
 from larnn_export.reasons import reason
+from larnn_export.widened import wide, widened
 
 
 class RunError(ValueError):
@@ -19,24 +21,35 @@ class RunError(ValueError):
 
 
 class Session:
-    """A graph on one thread."""
+    """A graph on one thread; what is bfloat16 in it is given and taken as float32."""
 
     def __init__(self, graph: Path | bytes) -> None:
         """From a file, or from its bytes. Raises RunError."""
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        source = str(graph) if isinstance(graph, Path) else graph
-        with _told():
-            self._session = onnxruntime.InferenceSession(
-                source, options, providers=["CPUExecutionProvider"]
-            )
+        self._session = _session(graph)
+        edges = (*self._session.get_inputs(), *self._session.get_outputs())
+        self._narrow = {edge.name for edge in edges if edge.type == "tensor(bfloat16)"}
+        if self._narrow:
+            model = onnx.load(graph) if isinstance(graph, Path) else onnx.load_from_string(graph)
+            self._session = _session(widened(model).SerializeToString())
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """These outputs, in their order. Raises RunError."""
+        given = dict(feeds)
+        for name in self._narrow & {*feeds}:
+            given[wide(name)] = np.asarray(given.pop(name), np.float32)
+        asked = [wide(name) if name in self._narrow else name for name in names]
         with _told():
-            return list(self._session.run(list(names), dict(feeds)))
+            return list(self._session.run(asked, given))
+
+
+def _session(graph: Path | bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    source = str(graph) if isinstance(graph, Path) else graph
+    with _told():
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager

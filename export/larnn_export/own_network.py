@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from larnn_export.families.loop import Tensors
-from larnn_export.graph.stepped import build_stepped_graph, zero_step
+from larnn_export.graph.stepped import Starts, build_stepped_graph, zero_step
 from larnn_export.manifests import GRAPH_FILE, graph_entry, save_manifest
 from larnn_export.module_card import card
 from larnn_export.module_error import PAGE, ModuleError
 from larnn_export.module_trial import Trial, eager
 from larnn_export.onnx_run import RunError
 from larnn_export.placing import CARD_FILE, version_folder
+from larnn_export.starts import with_starts
 from larnn_export.trial_context import TrialContext, context_for
 from larnn_export.trial_inputs import TrialInputs, noise_for, samples_for
 from larnn_export.verify import BATCH, Parity, ParityError, compare
@@ -44,6 +45,7 @@ def publish_module(
     description: str = "",
     samples: ArrayLike | Sequence[ArrayLike] | None = None,
     context: Mapping[str, ArrayLike] | None = None,
+    initial: Mapping[str, ArrayLike] | None = None,
     tolerance: float | None = None,
     tokenizer: bytes | None = None,
     replace: bool = False,
@@ -58,7 +60,9 @@ def publish_module(
     It is compared with its graph on noise, or on `samples`: real steps [steps, channels], or a list
     of such sequences; and told noise, or what `context` has, real values [n, *shape] by the names
     of context tensors. `tolerance` is how far they may differ, relative to max(1, |value|); without
-    one, what `compare` allows. `tokenizer` is the file that the vocabulary names, if it does.
+    one, what `compare` allows. State tensors that `initial` names begin with its arrays [*shape],
+    which are published as files beside the graph; the others with the contract's numbers.
+    `tokenizer` is the file that the vocabulary names, if it does.
 
     Raises PublishError before anything else where the name cannot be one or the version exists,
     ModuleError where the module cannot be served, ParityError where graph and module differ. Then
@@ -69,11 +73,13 @@ def publish_module(
     try:
         with version_folder(Path(root), name, version, replace) as folder:
             inputs, told = _tried_on(contract, samples, context)
-            files = _tokenizer_file(contract, tokenizer)
+            contract, starts, files = _started(contract, initial or {})
+            files |= _tokenizer_file(contract, tokenizer)
             plain = eager(module)
-            Trial(plain, contract, inputs, told, tolerance).run()
-            model = build_stepped_graph(plain, contract)
-            parity = _compared(plain, model, contract, inputs, told, tolerance)
+            Trial(plain, contract, inputs, told, tolerance, starts).run()
+            model = build_stepped_graph(plain, contract, starts)
+            rows = _Rows(plain, contract, starts, told)
+            parity = _compared(rows, model, contract, inputs, tolerance)
             files[GRAPH_FILE] = model.SerializeToString(deterministic=True)
             manifest = Manifest(
                 name=name,
@@ -106,7 +112,11 @@ def _tried_on(
     values: Mapping[str, ArrayLike] | None,
 ) -> tuple[TrialInputs, TrialContext]:
     try:
-        inputs = noise_for(contract) if samples is None else samples_for(contract, samples)
+        inputs = (
+            noise_for(contract)
+            if samples is None
+            else samples_for(contract.input, contract.vocabulary, samples)
+        )
         return inputs, context_for(contract, values)
     except ValueError as error:
         raise ModuleError(str(error)) from error
@@ -125,20 +135,26 @@ def _tokenizer_file(contract: Contract, data: bytes | None) -> dict[str, bytes]:
     return {named.file: data}
 
 
+def _started(
+    contract: Contract, initial: Mapping[str, ArrayLike]
+) -> tuple[Contract, dict[str, NDArray[Any]], dict[str, bytes]]:
+    try:
+        return with_starts(contract, initial)
+    except ValueError as error:
+        raise ModuleError(str(error)) from error
+
+
 def _compared(
-    module: nn.Module,
+    rows: _Rows,
     model: onnx.ModelProto,
     contract: Contract,
     inputs: TrialInputs,
-    told: TrialContext,
     tolerance: float | None,
 ) -> Parity:
     names = [output.name for output in contract.outputs]
-    context = told.draw(np.random.default_rng(0), BATCH)
-    rows = _Rows(module, contract, tuple(map(torch.from_numpy, context.values())))
     try:
         return compare(
-            rows, model, inputs, HORIZON, outputs=names, context=context, tolerance=tolerance
+            rows, model, inputs, HORIZON, outputs=names, context=rows.context, tolerance=tolerance
         )
     except RunError as error:
         raise ModuleError(f"onnxruntime cannot run the graph: {error}; {PAGE}") from error
@@ -149,14 +165,18 @@ def _compared(
 class _Rows:
     """The module, asked row by row, so that no row can lean on another; each is told its own."""
 
-    def __init__(self, module: nn.Module, contract: Contract, context: Tensors) -> None:
-        self._module, self._contract, self._context = module, contract, context
+    def __init__(
+        self, module: nn.Module, contract: Contract, starts: Starts, told: TrialContext
+    ) -> None:
+        self._module, self._contract, self._starts = module, contract, starts
+        self.context = told.draw(np.random.default_rng(0), BATCH)
 
     def state_tensors(self) -> list[StateTensor]:
         return list(self._contract.state)
 
     def initial_state(self, batch: int) -> Tensors:
-        return zero_step(self._contract, batch)[1 : 1 + len(self._contract.state)]
+        step = zero_step(self._contract, batch, self._starts)
+        return step[1 : 1 + len(self._contract.state)]
 
     def __call__(self, x: Tensor, state: Tensors, lengths: Tensor) -> tuple[Any, ...]:
         answers = [
@@ -164,9 +184,10 @@ class _Rows:
             for output in self._contract.outputs
         ]
         after = tuple(tensor.clone() for tensor in state)
+        context = [*map(torch.from_numpy, self.context.values())]
         for row, length in enumerate(lengths.tolist()):
             if length:
-                mine = (tensor[row : row + 1].clone() for tensor in (*state, *self._context))
+                mine = (tensor[row : row + 1].clone() for tensor in (*state, *context))
                 given = self._module(x[row : row + 1, :length], *mine)
                 for tensor, new in zip(answers, given, strict=False):
                     tensor[row, :length] = new[0]

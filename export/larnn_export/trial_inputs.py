@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from larnn_service.contract import Contract
+from larnn_service.contract import Contract, Input, Vocabulary
 
 EPSILON = 2.0**-23
 """A float32's last bit, relative to it."""
@@ -97,9 +97,11 @@ def noise_for(contract: Contract) -> TrialInputs:
     return standard(contract.input.width) if tokens is None else AnyToken(tokens.size)
 
 
-def samples_for(contract: Contract, samples: ArrayLike | Sequence[ArrayLike]) -> Samples:
+def samples_for(
+    step: Input, tokens: Vocabulary | None, samples: ArrayLike | Sequence[ArrayLike]
+) -> Samples:
     """From an array [steps, channels] or a list of such. Raises ValueError, naming the array."""
-    width, dtype = contract.input.width, contract.input_dtype
+    width, dtype = step.width, np.float32 if tokens is None else np.int64
     one = len(samples) == 0 or np.ndim(samples[0]) < 2  # type: ignore[arg-type,index]
     sequences = [np.asarray(each) for each in ([samples] if one else samples)]  # type: ignore
     for index, each in enumerate(sequences):
@@ -108,7 +110,6 @@ def samples_for(contract: Contract, samples: ArrayLike | Sequence[ArrayLike]) ->
             raise ValueError(f"{name} is an array {list(each.shape)}, not [steps, {width}]")
         if not np.isfinite(each).all():
             raise ValueError(f"{name} has numbers that are not finite")
-        tokens = contract.vocabulary
         if tokens and not ((each >= 0) & (each < tokens.size) & (each == np.trunc(each))).all():
             raise ValueError(f"{name} must be tokens, whole numbers from 0 to {tokens.size - 1}")
     return Samples(np.concatenate(sequences).astype(dtype), len(sequences))

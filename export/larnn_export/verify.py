@@ -19,6 +19,7 @@ from larnn_export.networks.novelty import NOVELTY
 from larnn_export.onnx_run import Session, difference
 from larnn_export.trial_inputs import AnyToken, Scale, TrialInputs, rounded_otherwise, standard
 from larnn_service.contract import INPUT, LENGTHS, LOGITS, StateTensor
+from larnn_service.tensors import File
 
 BOUND = 1e-5
 """Of the difference, relative to max(1, |value|)."""
@@ -109,7 +110,12 @@ def compare(
     random = np.random.default_rng(seed)
     tensors = network.state_tensors()
     in_torch = shaken = network.initial_state(BATCH)
-    in_graph = {tensor.name: tensor.initial_array(BATCH) for tensor in tensors}
+    in_graph = {
+        tensor.name: as_numpy(start)
+        if isinstance(tensor.initial, File) or tensor.dtype == "bfloat16"
+        else tensor.initial_array(BATCH)
+        for tensor, start in zip(tensors, in_torch, strict=True)
+    }
     names = [*outputs, *(tensor.next_name for tensor in tensors)]
     worst = dict.fromkeys([*outputs, *in_graph], 0.0)
     chunks = (1, 3, horizon + 2, 1, 2 * horizon)
@@ -134,14 +140,19 @@ def compare(
     return Parity({name: worst[name] for name in outputs}, state, sum(chunks))
 
 
+def as_numpy(tensor: Tensor) -> NDArray[Any]:
+    """A bfloat16, which numpy does not have, as float32."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
 def _compare(name: str, three: Sequence[Any], tolerance: float | None) -> float:
     """The largest difference, of what graph, network and rounded network gave. Raises
     ParityError."""
     graph, network, shaken = three
-    largest = difference(graph, network.numpy())
+    largest = difference(graph, as_numpy(network))
     bound = tolerance
     if bound is None:
-        amplified = AMPLIFIED * difference(shaken.numpy(), network.numpy())
+        amplified = AMPLIFIED * difference(as_numpy(shaken), as_numpy(network))
         bound = max(BOUND, min(amplified, LOOSEST))
     if not largest < bound:
         raise ParityError(f"{name} differs by {largest:.1e}, more than {bound:.0e}")

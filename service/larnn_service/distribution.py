@@ -14,7 +14,7 @@ CONFIDENCE = "confidence"
 
 
 class Distribution(Strict):
-    """FairShares of the values of one quantity, in bins."""
+    """Shares of the values of one quantity, in bins."""
 
     quantity: str
     """The name of a channel, or of a single value among the outputs, or `confidence`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.numpy import load
 
 from benchmarks.imported import NAME, SAID
 from larnn_export.importing import Options, import_graph
-from tests import live, tools, wide
+from tests import live, wide
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenPage
 from tests.browser.person import fact, wait_for_position
 from tests.importing.released import RATE, package, sound
@@ -116,8 +115,6 @@ def test_a_person_may_keep_the_microphone(url: str, open_page: OpenPage) -> None
 def test_a_voice_detector_hears_speech(
     browser: Browser, tmp_path: Path, picture: Callable[[Page], Path]
 ) -> None:
-    if not shutil.which("espeak-ng"):
-        tools.missing("espeak-ng is not installed, and no vowel is speech to it", "SPEECH")
     silero = package("silero-vad", "6.2.3", tmp_path) / "silero_vad/data/silero_vad.onnx"
     import_graph(silero, Options.model_validate(SAID), tmp_path / "models")
     with wave.open(str(tmp_path / "speech.wav"), "wb") as file:

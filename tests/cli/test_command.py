@@ -21,7 +21,7 @@ from tests.cli.test_ask import RECORDING
     ("arguments", "code", "message"),
     [
         (["classify", "nowhere.npz"], 2, "nowhere.npz"),
-        (["classify", "README.md"], 2, "README.md: not one of .npz, .npy, .parquet, .csv"),
+        (["classify", "README.md"], 2, "README.md: not one of .npz, .npy, .wav, .parquet, .csv"),
         (["classify", "docs"], 2, "docs has no dataset.toml"),
         (["classify", RECORDING, "--array", "x"], 2, "name one of signals, label, windows"),
         (["classify", RECORDING, "--array", "label"], 2, "are asked for"),

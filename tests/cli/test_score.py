@@ -48,11 +48,6 @@ def labels(steps: Steps) -> list[str]:
     return [("LEFT", "RIGHT", "LONG")[index] for index in numbers.argmax(axis=1)]
 
 
-@pytest.fixture
-def toys(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LARNN_MODELS", str(toy_models))
-
-
 @pytest.mark.usefixtures("toys")
 def test_a_folder_of_recordings_has_a_row_for_each_step_and_for_each_recording(
     larnn: Larnn, tmp_path: Path

@@ -16,11 +16,6 @@ from larnn_cli.score.plan import plan
 pytestmark = pytest.mark.usefixtures("toys")
 
 
-@pytest.fixture
-def toys(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LARNN_MODELS", str(toy_models))
-
-
 def write(file: Path, **columns: Any) -> None:
     """A file of four steps, or of as many as `columns` have."""
     file.parent.mkdir(parents=True, exist_ok=True)

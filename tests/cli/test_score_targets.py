@@ -20,9 +20,7 @@ from tests import small_disk
 STEPS = 2_000
 
 
-@pytest.fixture(autouse=True)
-def toys(toy_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LARNN_MODELS", str(toy_models))
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 @pytest.fixture

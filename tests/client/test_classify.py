@@ -26,12 +26,6 @@ from tests.client.proxy import Fault, proxied
 ONES = np.ones((2, 3, 2))
 
 
-@pytest.fixture(scope="module")
-def client(toy_url: str) -> Iterator[Client]:
-    with Client(toy_url) as client:
-        yield client
-
-
 @pytest.fixture
 def dead_url() -> Iterator[str]:
     """An address that refuses: bound, and not listening."""

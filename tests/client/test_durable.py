@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.server import free_port
 from larnn_client import Client, Unavailable
 from tests import live, valkey
 from tests.client.recording import SIGNAL, STEPS, check
@@ -46,7 +47,7 @@ def test_it_goes_on_at_the_other_replica_when_one_is_killed(
 def test_it_goes_on_with_a_process_that_was_killed_and_started_again(
     rare: dict[str, Any], tmp_path: Path
 ) -> None:
-    settings = rare | {"store": f"sqlite:///{tmp_path}/streams.db", "port": valkey.free_port()}
+    settings = rare | {"store": f"sqlite:///{tmp_path}/streams.db", "port": free_port()}
     with ExitStack() as stack:
         first = stack.enter_context(live.process(**settings))
         client = stack.enter_context(Client(first.url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,6 @@ from tests.client.recording import SIGNAL, STEPS, TRUTH, check
 
 EDGES = [0, 1, 8, 20, 21, 60]
 CHUNKS = [SIGNAL[a:b] for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)]
-
-
-@pytest.fixture(scope="module")
-def client(toy_url: str) -> Iterator[Client]:
-    with Client(toy_url) as client:
-        yield client
 
 
 @pytest.mark.parametrize("binary", [False, True])

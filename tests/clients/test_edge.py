@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from larnn_client import Client
 from tests import live
 from tests.client.proxy import Fault, proxied
-from tests.clients.node import Driver, driver, packages
+from tests.clients.node import Driver
 from tests.until import until
 
 MODELS = live.ROOT / "models"
@@ -62,13 +62,6 @@ def worst(found: Any, right: NDArray[np.float64]) -> float:
     """Of the differences, over max(1, |logit|)."""
     difference: float = (np.abs(np.array(found) - right) / np.maximum(1, np.abs(right))).max()
     return difference
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Driver]:
-    packages()
-    with driver() as started:
-        yield started
 
 
 @pytest.mark.parametrize("model", ["larnn-har", "larnn-har-raw", "lstm-har", "gru-har"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,7 @@ from onnx import numpy_helper
 
 from tests import carried
 from tests.backend import test_external_data
-from tests.clients.node import Driver, driver, packages
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Driver]:
-    packages()
-    with driver() as started:
-        yield started
+from tests.clients.node import Driver
 
 
 @pytest.fixture

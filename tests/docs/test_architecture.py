@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 
 import pytest
 
@@ -66,3 +67,21 @@ def test_every_member_it_names_exists(name: str) -> None:
 def test_every_code_name_exists(name: str) -> None:
     for token in re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", page.read(name)):
         assert token in NAMES or token.startswith("LARNN_"), token
+
+
+OF_EXPORT = {"contract", "conversion", "distribution", "inputs", "outputs", "tensors", "vocabulary"}
+BELOW_ALL = {"__init__", "__main__", "finite", "web"}
+
+
+def test_each_module_of_the_service_is_allowed_or_forbidden_to_export() -> None:
+    linter = tomllib.loads((live.ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [contract] = [each for each in linter["contracts"] if each["name"].startswith("export knows")]
+    forbidden = {name.removeprefix("larnn_service.") for name in contract["forbidden_modules"]}
+    folder = live.ROOT / "service" / "larnn_service"
+    modules = {path.stem for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"} - {
+        "__pycache__"
+    }
+    assert modules == forbidden | OF_EXPORT | BELOW_ALL
+    assert not forbidden & OF_EXPORT
+    told = page.read("architecture.md").split("export may import the contract")[1].split(".")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == OF_EXPORT - {"contract"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from benchmarks import page
@@ -15,13 +14,6 @@ from tests.docs import page as pages
 from tests.docs import shell
 
 TEXT = (page.DOCS / "memories.md").read_text()
-
-
-def test_every_picture_exists() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
-    assert pictures
-    for picture in pictures:
-        assert (page.DOCS / picture).is_file(), picture
 
 
 def test_the_network_of_words_is_asked_as_written(har_url: str, tmp_path: Path) -> None:

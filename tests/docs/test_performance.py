@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,6 @@ import pytest
 from benchmarks import page
 from benchmarks.published import TABLES
 from tests import live
-from tests.docs import commands
-
-TEXT = (page.DOCS / "performance.md").read_text()
-COMMANDS = [
-    found
-    for name in ("performance.md", "operations.md", "memories.md")
-    for found in commands.NAMED.findall((page.DOCS / name).read_text())
-]
 
 
 @pytest.mark.parametrize("file", page.PAGES, ids=lambda file: file.name)
@@ -37,18 +28,6 @@ def test_a_result_that_names_its_graph_is_of_the_committed_model() -> None:
     for record in named:
         manifest = json.loads((live.ROOT / "models" / record["model"] / "model.json").read_text())
         assert record["graph_sha256"] == manifest["graph"]["sha256"], record["command"]
-
-
-def test_every_picture_exists() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TEXT)
-    assert pictures
-    for picture in pictures:
-        assert (page.DOCS / picture).is_file(), picture
-
-
-@pytest.mark.parametrize(("package", "arguments"), COMMANDS)
-def test_every_command_exists(package: str, arguments: str) -> None:
-    commands.parse(package, arguments)
 
 
 def test_the_comparison_of_trees_is_told_with_its_gates() -> None:

@@ -14,7 +14,7 @@ from larnn_export.memory_study.command import task_named
 from larnn_export.memory_study.protocol import Protocol
 from larnn_export.memory_tasks import TASKS
 from larnn_export.training_command import configured
-from tests.docs import commands, page
+from tests.docs import page
 
 TEXT = page.read("where-it-wins.md")
 COMMANDS = re.findall(r"^python -m export ([^#\n]+)", TEXT, re.MULTILINE)
@@ -33,11 +33,6 @@ def test_a_command_is_taken(command: str) -> None:
     given = group.commands[name].make_context(name, words).params
     task_named(given.get("task", "recall"), given.get("size") or [])
     configured(Protocol(), given.get("protocol") or [])
-
-
-@pytest.mark.parametrize(("package", "arguments"), commands.NAMED.findall(TEXT))
-def test_a_measuring_command_is_taken(package: str, arguments: str) -> None:
-    commands.parse(package, arguments)
 
 
 def test_the_sizes_and_fields_in_the_text_exist() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -251,3 +252,37 @@ def rows_meet(folder: Path) -> Path:
         hn = Add(h, x)
     }"""
     return write(folder, text, {})
+
+
+def tokens(folder: Path) -> Path:
+    """It sums what a table of 50 rows has for its tokens."""
+    text = """tokens (int64[N,time] tokens, float[N,4] h) => (float[N,time,4] y, float[N,4] hn) {
+        rows = Gather(table, tokens)
+        one = Constant <value_int = 1> ()
+        axis = Constant <value_ints = [1]> ()
+        sums = CumSum(rows, one)
+        base = Unsqueeze(h, axis)
+        y = Add(sums, base)
+        sum = ReduceSum <keepdims = 0> (rows, axis)
+        hn = Add(h, sum)
+    }"""
+    return write(folder, text, weights(table=(50, 4)))
+
+
+def brain(folder: Path, inside: str = "float") -> Path:
+    """Its input, state, answer and weights are bfloat16, and it reckons in another type."""
+    kind = _number(inside)
+    names = {"x": "x", "h": "h", "w": "w_b", "u": "u_b", "v": "v_b"}
+    casts = "".join(f"{name}_w = Cast <to = {kind}> ({of})\n" for name, of in names.items())
+    text = f"""brain (bfloat16[N,4] x, bfloat16[N,8] h) => (bfloat16[N,3] y, bfloat16[N,8] hn) {{
+        {casts}
+        mine = MatMul(x_w, w_w)
+        kept = MatMul(h_w, u_w)
+        both = Add(mine, kept)
+        next = Tanh(both)
+        answer = MatMul(next, v_w)
+        hn = Cast <to = 16> (next)
+        y = Cast <to = 16> (answer)
+    }}"""
+    brief = {f"{n}_b": a.astype(ml_dtypes.bfloat16) for n, a in STEP_WEIGHTS.items()}
+    return write(folder, text, brief)

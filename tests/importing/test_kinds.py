@@ -44,6 +44,10 @@ CASES: list[Case] = [
     (graphs.rows_meet, {}, "alone", "one"),
     (graphs.many_types, {}, "together", "one"),
     (graphs.many_types, {"rows": "alone"}, "alone", "one"),
+    (graphs.tokens, {"input": {"tokens": 50}}, "alone", "whole"),
+    (graphs.tokens, {"input": {"tokens": 50}, "steps": "one"}, *TOGETHER),
+    (graphs.brain, {}, "together", "one"),
+    (graphs.brain, {"rows": "alone"}, "alone", "one"),
 ]
 
 
@@ -84,12 +88,15 @@ def test_the_card_says_why_rows_run_alone(tmp_path: Path) -> None:
     assert "Each row runs alone" in card and "Why so: y of row" in card
 
 
-def test_state_begins_with_an_array_of_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("write", "bound"), [(graphs.one_step, 5e-6), (graphs.brain, 1e-2)])
+def test_state_begins_with_an_array_of_a_file(
+    write: Callable[[Path], Path], bound: float, tmp_path: Path
+) -> None:
     start = tmp_path / "start.npy"
     np.save(start, np.random.default_rng(0).normal(0, 1, (1, 8)).astype(np.float32))
     options = Options(name="mine", initial={"h": str(start)})
-    imported = import_graph(graphs.one_step(tmp_path), options, tmp_path / "models")
-    assert imported.difference.largest < 5e-6
+    imported = import_graph(write(tmp_path), options, tmp_path / "models")
+    assert imported.difference.largest < bound
     model = load_model(imported.folder, "cpu")
     np.testing.assert_array_equal(model.initial["h"], np.load(start)[0])
 
@@ -132,7 +139,7 @@ def test_where_it_comes_from_is_told(tmp_path: Path) -> None:
     imported = import_graph(file, Options(name="mine"), tmp_path / "models")
     manifest, found = load_model(imported.folder, "cpu").manifest, imported.difference
     assert manifest.metrics["parity"] == {"y": found.largest, "state": found.state}
-    compared = {"on": "noise", "steps": 61, "bound": 1e-5, "tolerance": None}
+    compared = {"on": "normal noise", "steps": 61, "bound": 1e-5, "tolerance": None}
     assert manifest.metrics["compared"] == compared
     origin = manifest.network["imported"]
     assert origin["file"] == "one_step.onnx"

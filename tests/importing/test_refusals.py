@@ -12,30 +12,15 @@ import pytest
 from onnx import helper, numpy_helper
 
 from larnn_export.importing import Options, import_graph
-from larnn_export.importing.problems import ImportFailed
 from larnn_export.placing import PublishError
 from tests.importing import graphs
+from tests.importing.refused import refused
 
 PASS = "y = Identity(x)"
 
 
-def _refused(file: Path, folder: Path, said: dict[str, Any] | None = None, **more: Any) -> str:
-    options = Options.model_validate({"name": "mine", **(said or {})})
-    with pytest.raises(ImportFailed) as refused:
-        import_graph(file, options, folder / "models", **more)
-    assert not (folder / "models").exists()
-    return str(refused.value)
-
-
 def _graph(folder: Path, text: str, **arrays: Any) -> Path:
     return graphs.write(folder, text, arrays)
-
-
-def test_all_that_is_missing_is_told_in_one_error(tmp_path: Path) -> None:
-    text = _refused(graphs.branches(tmp_path), tmp_path)
-    assert "--set sr=VALUE" in text
-    assert "--frame 512" in text
-    assert len(text.splitlines()) == 3
 
 
 def test_two_states_of_one_shape_are_not_guessed(tmp_path: Path) -> None:
@@ -48,7 +33,7 @@ def test_two_states_of_one_shape_are_not_guessed(tmp_path: Path) -> None:
             beta = Identity(x)
         }""",
     )
-    text = _refused(file, tmp_path)
+    text = refused(file, tmp_path)
     assert "--state left=y or --state left=alpha or --state left=beta" in text
     assert "--state right=" in text
     said = {"state": {"left": "alpha", "right": "beta"}}
@@ -58,7 +43,7 @@ def test_two_states_of_one_shape_are_not_guessed(tmp_path: Path) -> None:
 
 def test_a_state_without_a_next_value_is_told(tmp_path: Path) -> None:
     file = _graph(tmp_path, f"lost (float[N,4] x, float[N,7] h) => (float[N,4] y) {{ {PASS} }}")
-    text = _refused(file, tmp_path)
+    text = refused(file, tmp_path)
     assert "input h float32 [N, 7] is not known: no output has its type and shape" in text
     assert "--input x --input h" in text
 
@@ -71,9 +56,9 @@ def test_a_state_of_another_shape_is_told(tmp_path: Path) -> None:
             hn = Concat <axis = 1> (h, x)
         }""",
     )
-    text = _refused(file, tmp_path)
+    text = refused(file, tmp_path)
     assert "state h float32 [N, a] has several dynamic axes" in text
-    text = _refused(file, tmp_path, {"shapes": {"h": ("b", 4)}})
+    text = refused(file, tmp_path, {"shapes": {"h": ("b", 4)}})
     assert "hn ['b', 8] is no next h ['b', 4]" in text
 
 
@@ -81,7 +66,7 @@ def test_names_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
     said = {"constants": {"sr": 1}, "outputs": [{"name": "z"}], "input": {"names": ["w"]}}
     said |= {"initial": {"hh": 1.0}, "shapes": {"xx": ("b", 4)}}
     said |= {"state": {"old": "new"}, "once": {"rate": 1}}
-    text = _refused(graphs.one_step(tmp_path), tmp_path, said)
+    text = refused(graphs.one_step(tmp_path), tmp_path, said)
     for name in ("sr", "w", "hh", "xx", "old", "rate"):
         assert f"input {name}: the file has no such input; it has x, h" in text
     for name in ("z", "new"):
@@ -99,17 +84,17 @@ def test_names_that_the_file_does_not_have_are_told(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_said_is_never_ignored(said: dict[str, Any], told: str, tmp_path: Path) -> None:
-    assert told in _refused(graphs.one_step(tmp_path), tmp_path, said)
+    assert told in refused(graphs.one_step(tmp_path), tmp_path, said)
 
 
 def test_what_begins_must_be_a_state(tmp_path: Path) -> None:
-    text = _refused(graphs.one_step(tmp_path), tmp_path, {"initial": {"x": 1.0}})
+    text = refused(graphs.one_step(tmp_path), tmp_path, {"initial": {"x": 1.0}})
     assert "state x: the file has no such state; it has h" in text
 
 
 def test_without_state_there_is_no_stream(tmp_path: Path) -> None:
     file = _graph(tmp_path, f"plain (float[N,4] x) => (float[N,4] y) {{ {PASS} }}")
-    assert "it has no state" in _refused(file, tmp_path)
+    assert "it has no state" in refused(file, tmp_path)
 
 
 def test_layers_that_begin_anew_are_told(tmp_path: Path) -> None:
@@ -122,7 +107,7 @@ def test_layers_that_begin_anew_are_told(tmp_path: Path) -> None:
         }""",
         **graphs.weights(w=(1, 8, 4), r=(1, 8, 8)),
     )
-    text = _refused(file, tmp_path)
+    text = refused(file, tmp_path)
     assert "its RNN begins anew with each run: export it again with the initial state" in text
 
 
@@ -132,13 +117,13 @@ def test_labels_are_counted_and_unique(tmp_path: Path) -> None:
         (["A", "A", "B"], "y float32 [N, 3]: output y: names must be unique, got ['A', 'A', 'B']"),
     ):
         said = {"outputs": [{"name": "y", "task": "classes", "labels": labels}]}
-        text = _refused(graphs.one_step(tmp_path), tmp_path, said)
+        text = refused(graphs.one_step(tmp_path), tmp_path, said)
         assert told in text
 
 
 def test_what_looks_ahead_is_refused_and_may_be_stepped(tmp_path: Path) -> None:
     file = graphs.looks_ahead(tmp_path)
-    assert "does it look ahead" in _refused(file, tmp_path)
+    assert "does it look ahead" in refused(file, tmp_path)
     options = Options(name="mine", steps="one")
     assert import_graph(file, options, tmp_path / "models").difference.largest == 0
 
@@ -151,7 +136,7 @@ def test_a_network_that_gives_nan_is_told(tmp_path: Path) -> None:
             hn = Add(h, x)
         }""",
     )
-    assert "y of the file is not finite on noise: give it real --samples" in _refused(
+    assert "y of the file is not finite on normal noise: give it real --samples" in refused(
         file, tmp_path
     )
     samples = tmp_path / "positive.npy"
@@ -166,16 +151,16 @@ def test_a_network_that_gives_nan_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_no_onnx_is_told(data: bytes, tmp_path: Path) -> None:
     file = tmp_path / "wrong.onnx"
     file.write_bytes(data)
-    assert "is no ONNX file" in _refused(file, tmp_path)
+    assert "is no ONNX file" in refused(file, tmp_path)
 
 
 def test_a_missing_file_and_missing_weights_are_told(tmp_path: Path) -> None:
-    assert "cannot be read: No such file" in _refused(tmp_path / "none.onnx", tmp_path)
+    assert "cannot be read: No such file" in refused(tmp_path / "none.onnx", tmp_path)
     model = onnx.load(graphs.one_step(tmp_path))
     file = tmp_path / "apart.onnx"
     onnx.save(model, file, save_as_external_data=True, location="apart.bin", size_threshold=0)
     (tmp_path / "apart.bin").unlink()
-    assert "has weights in another file: lay it beside it" in _refused(file, tmp_path)
+    assert "has weights in another file: lay it beside it" in refused(file, tmp_path)
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["graph", "branch"])
@@ -187,7 +172,7 @@ def test_sparse_weights_are_told(inside: bool, tmp_path: Path) -> None:
     indices = numpy_helper.from_array(np.array([3]), "few_indices")
     graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [8]))
     file.write_bytes(model.SerializeToString())
-    assert "its weight few is stored sparse: save it as a dense" in _refused(file, tmp_path)
+    assert "its weight few is stored sparse: save it as a dense" in refused(file, tmp_path)
 
 
 def test_an_operator_that_does_not_exist_is_told_without_a_stack(tmp_path: Path) -> None:
@@ -196,7 +181,7 @@ def test_an_operator_that_does_not_exist_is_told_without_a_stack(tmp_path: Path)
         "odd (float[N,4] x, float[N,4] h) => (float[N,4] y, float[N,4] hn) "
         "{ y = Nonsense(x) hn = Identity(h) }",
     )
-    text = _refused(file, tmp_path)
+    text = refused(file, tmp_path)
     assert "onnxruntime cannot load" in text and "Nonsense" in text
     assert ".cc" not in text and len(text.splitlines()) == 2
 
@@ -204,7 +189,7 @@ def test_an_operator_that_does_not_exist_is_told_without_a_stack(tmp_path: Path)
 def test_bad_samples_are_told(tmp_path: Path) -> None:
     file, samples = graphs.one_step(tmp_path), tmp_path / "samples.npy"
     samples.write_bytes(b"nothing")
-    assert "samples.npy cannot be read" in _refused(file, tmp_path, samples=samples)
+    assert "samples.npy cannot be read" in refused(file, tmp_path, samples=samples)
     for array, told in (
         ([1.0, np.nan, 0, 0], "samples has numbers that are not finite"),
         ([1.0], "samples is an array [0, 4], not [steps, 4]"),
@@ -213,7 +198,7 @@ def test_bad_samples_are_told(tmp_path: Path) -> None:
         (np.zeros((50, 2, 2)), "samples[0] is an array [2, 2], not [steps, 4]"),
     ):
         np.save(samples, array)
-        assert told in _refused(file, tmp_path, samples=samples), told
+        assert told in refused(file, tmp_path, samples=samples), told
 
 
 @pytest.mark.parametrize("shape", [(203,), (50, 4), (50, 1, 4), (50, 4, 1), (1, 50, 4)])
@@ -227,11 +212,25 @@ def test_samples_are_a_signal_or_steps(shape: tuple[int, ...], tmp_path: Path) -
 def test_recordings_that_are_none_are_told(tmp_path: Path) -> None:
     file, samples = graphs.one_step(tmp_path), tmp_path / "samples.wav"
     samples.write_bytes(b"RIFF")
-    assert "samples.wav cannot be read" in _refused(file, tmp_path, samples=samples)
+    assert "samples.wav cannot be read" in refused(file, tmp_path, samples=samples)
     with wave.open(str(samples), "wb") as sound:
         sound.setparams((1, 1, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(100))
-    assert "samples.wav has 8 bits: 16 are read" in _refused(file, tmp_path, samples=samples)
+    assert "samples.wav has 8 bits: 16 are read" in refused(file, tmp_path, samples=samples)
+
+
+def test_the_rate_of_a_recording_is_compared(tmp_path: Path) -> None:
+    file, samples = graphs.branches(tmp_path), tmp_path / "samples.wav"
+    with wave.open(str(samples), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(np.random.default_rng(0).integers(-9, 9, 400).astype("<i2").tobytes())
+    said = {"constants": {"sr": 16000}, "input": {"frame": 4, "overlap": 2}}
+    text = refused(file, tmp_path, said | {"sample_rate_hz": 16000}, samples=samples)
+    assert "samples.wav has 8000 samples a second, --sample-rate says 16000: convert it" in text
+    for rate in ({"sample_rate_hz": 8000}, {}):
+        options = Options.model_validate({"name": f"at{len(rate)}", **said, **rate})
+        imported = import_graph(file, options, tmp_path / "models", samples=samples)
+        assert imported.difference.source == "samples.wav"
 
 
 @pytest.mark.parametrize("option", ["initial", "samples"])
@@ -239,9 +238,7 @@ def test_files_that_hold_no_array_are_told(option: str, tmp_path: Path) -> None:
     file, array = graphs.one_step(tmp_path), tmp_path / "array.npy"
     samples = {"samples": array} if option == "samples" else {}
     said = {} if samples else {"initial": {"h": str(array)}}
-    assert "array.npy cannot be read as .npy: [Errno 2]" in _refused(
-        file, tmp_path, said, **samples
-    )
+    assert "array.npy cannot be read as .npy: [Errno 2]" in refused(file, tmp_path, said, **samples)
     with array.open("wb") as opened:
         np.savez(opened, h=np.zeros(8))
     several = array.read_bytes()
@@ -249,9 +246,9 @@ def test_files_that_hold_no_array_are_told(option: str, tmp_path: Path) -> None:
     one = array.read_bytes()
     for data in (b"", several, several[:50], one[:20], one[:-1]):
         array.write_bytes(data)
-        assert "array.npy cannot be read as .npy: " in _refused(file, tmp_path, said, **samples)
+        assert "array.npy cannot be read as .npy: " in refused(file, tmp_path, said, **samples)
     np.save(array, np.array(["one"]))
-    assert "array.npy must hold numbers, not <U3" in _refused(file, tmp_path, said, **samples)
+    assert "array.npy must hold numbers, not <U3" in refused(file, tmp_path, said, **samples)
 
 
 @pytest.mark.parametrize(
@@ -265,18 +262,24 @@ def test_files_that_hold_no_array_are_told(option: str, tmp_path: Path) -> None:
 def test_numbers_that_a_type_does_not_have_are_told(
     value: float, told: str, tmp_path: Path
 ) -> None:
-    text = _refused(graphs.branches(tmp_path), tmp_path, {"constants": {"sr": value}})
+    text = refused(graphs.branches(tmp_path), tmp_path, {"constants": {"sr": value}})
     assert f"constant sr int64 []: {told}" in text
-    text = _refused(graphs.running_sum(tmp_path), tmp_path, {"initial": {"count": value}})
+    text = refused(graphs.running_sum(tmp_path), tmp_path, {"initial": {"count": value}})
     assert text.endswith(f"state count int64 [batch]: {float(value)} is no int64")
 
 
 def test_a_float_is_rounded_and_no_infinity(tmp_path: Path) -> None:
     said: dict[str, Any] = {"initial": {"h": 1e6}}
-    text = _refused(graphs.half(tmp_path), tmp_path, said)
+    text = refused(graphs.half(tmp_path), tmp_path, said)
     assert "state h float16 [N, 8]: 1000000.0 is no finite float16" in text
     options = Options(name="mine", initial={"h": 0.1})
     import_graph(graphs.half(tmp_path), options, tmp_path / "models")
+
+
+def test_a_file_that_reckons_in_bfloat16_is_told(tmp_path: Path) -> None:
+    text = refused(graphs.brain(tmp_path, "bfloat16"), tmp_path)
+    assert "it has few operators of bfloat16: export it in float32 or float16" in text
+    assert len(text.splitlines()) == 2
 
 
 def test_what_exists_is_replaced_only_when_asked(tmp_path: Path) -> None:
@@ -288,7 +291,7 @@ def test_what_exists_is_replaced_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_rounding_has_a_bound_that_a_person_can_set(tmp_path: Path) -> None:
-    text = _refused(graphs.running_sum(tmp_path), tmp_path, {"tolerance": 1e-9})
+    text = refused(graphs.running_sum(tmp_path), tmp_path, {"tolerance": 1e-9})
     assert "--tolerance" in text
     said = Options(name="mine", tolerance=1e-4)
     imported = import_graph(graphs.running_sum(tmp_path), said, tmp_path / "models")

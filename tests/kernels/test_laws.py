@@ -18,7 +18,7 @@ from larnn_export.families import configure
 from larnn_export.networks import RecurrentClassifier
 from tests import networks
 from tests.kernels import native
-from tests.networks import State
+from tests.networks import State, row_of
 
 STEPS = 20
 KINDS = {
@@ -38,10 +38,6 @@ def opened(kind: str) -> tuple[RecurrentClassifier, Any]:
     config = configure({"family": "larnn", "layers": 2, "zero_attention": False, **KINDS[kind]})
     network = networks.random_network(config)
     return network, native.open_native(network)
-
-
-def row_of(state: State, row: int) -> State:
-    return {name: value[[row]] for name, value in state.items()}
 
 
 def same(mine: State, other: State) -> None:

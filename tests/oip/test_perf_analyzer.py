@@ -1,4 +1,4 @@
-"""NVIDIA's perf_analyzer measures the bundled model, over HTTP and over gRPC."""
+"""NVIDIA's perf_analyzer measures models of values, tokens and frames, over HTTP and over gRPC."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests import live
+from larnn_export.importing import Options, import_graph
+from tests import live, tools
+from tests.importing import graphs
 
 WHEELS = ("tritonclient==2.48.0", "nvidia-cuda-runtime-cu12")
 """The last wheel of tritonclient that holds perf_analyzer, and a library that it is linked with."""
@@ -44,7 +48,7 @@ def perf_analyzer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
     installed = run(*pip, "--target", folder, *WHEELS, folder=folder, variables={})
     if installed.returncode:
-        pytest.skip(f"pip cannot install {', '.join(WHEELS)}: {installed.stderr[-300:]}")
+        tools.missing(f"pip cannot install {', '.join(WHEELS)}: {installed.stderr[-300:]}")
     libraries = [folder / "nvidia/cuda_runtime/lib"]
     if ctypes.util.find_library("b64") is None:
         if not shutil.which("apt-get") or not shutil.which("dpkg"):
@@ -65,34 +69,67 @@ def perf_analyzer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[live.Process]:
-    with live.process(models=live.ROOT / "models", model="larnn-har", grpc_port=0) as process:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live.Process]:
+    root = tmp_path_factory.mktemp("models")
+    for name in ("larnn-har", "rra-imdb"):
+        (root / name).symlink_to(live.ROOT / "models" / name)
+    folder = tmp_path_factory.mktemp("files")
+    frames = {"input": {"frame": 4, "overlap": 2}, "constants": {"sr": 16000}}
+    once = {"once": {"speaker": "required", "gain": 2}}
+    for write, name, said in (
+        (graphs.branches, "frames", frames),
+        (graphs.told_once, "told-once", once),
+    ):
+        import_graph(write(folder), Options.model_validate({"name": name, **said}), root)
+    with live.process(models=root, model="larnn-har", grpc_port=0) as process:
         yield process
 
 
+def _steps(model: str) -> NDArray[Any]:
+    if model == "larnn-har":
+        signals: NDArray[Any] = np.load(live.ROOT / "examples/recording.npz")["signals"]
+        return signals[:STEPS]
+    if model == "rra-imdb":
+        return np.arange(STEPS)[:, None] * 200
+    return np.random.default_rng(0).normal(0, 0.1, (STEPS, 4)).astype(np.float32)
+
+
+def _tensor(array: NDArray[Any]) -> dict[str, Any]:
+    return {"content": array.ravel().tolist(), "shape": list(array.shape)}
+
+
+CASES = [
+    *((model, parts) for model in ("larnn-har", "rra-imdb", "frames") for parts in (1, 3)),
+    ("told-once", 1),  # it sends every input with every part
+]
+
+
 @pytest.mark.parametrize("way", ["http", "grpc", "grpc --streaming"])
-@pytest.mark.parametrize("parts", [1, 3], ids=["whole sequences", "sequences in parts"])
-def test_it_measures_the_bundled_model(
+@pytest.mark.parametrize(("model", "parts"), CASES, ids=[f"{m} in {p}" for m, p in CASES])
+def test_it_measures_a_model(
     perf_analyzer: tuple[Path, dict[str, str]],
     service: live.Process,
     tmp_path: Path,
     way: str,
+    model: str,
     parts: int,
 ) -> None:
     program, variables = perf_analyzer
-    window = np.load(live.ROOT / "examples/recording.npz")["signals"][:STEPS]
-    x = {"content": window.ravel().tolist(), "shape": list(window.shape)}
-    (tmp_path / "steps.json").write_text(json.dumps({"data": [[{"x": x}] * parts]}))
+    steps = _steps(model)
+    told = {"x": _tensor(steps)}
+    if model == "told-once":
+        told |= {"speaker": _tensor(np.ones(4)), "gain": _tensor(np.array([3.0]))}
+    (tmp_path / "steps.json").write_text(json.dumps({"data": [[told] * parts]}))
     address = service.url.removeprefix("http://") if way == "http" else service.grpc
-    asked = f"-m larnn-har -u {address} -i {way} --request-count {REQUESTS}"
-    shape = f"--shape x:{STEPS},9 --shape lengths:1 --input-data steps.json"
+    asked = f"-m {model} -u {address} -i {way} --request-count {REQUESTS}"
+    shape = f"--shape x:{STEPS},{steps.shape[1]} --shape lengths:1 --input-data steps.json"
     for _ in range(2):  # nothing that the first run leaves is in the way of the second
         done = run(program, *f"{asked} {shape}".split(), folder=tmp_path, variables=variables)
         assert done.returncode == 0, done.stdout + done.stderr
-        told = dict(re.findall(r"^ +(.+ count): (\d+)", done.stdout, re.MULTILINE))
-        sent = int(told["Request count"])
+        counts = dict(re.findall(r"^ +(.+ count): (\d+)", done.stdout, re.MULTILINE))
+        sent = int(counts["Request count"])
         assert sent >= REQUESTS
         for name in ("Inference count", "Execution count", "Successful request count"):
             # It asks for the statistics while one request is on its way, at either end.
-            assert abs(int(told[name]) - sent) <= 1, done.stdout
+            assert abs(int(counts[name]) - sent) <= 1, done.stdout
         assert re.search(r"compute infer \d+ usec", done.stdout), done.stdout

@@ -191,8 +191,6 @@ class Branch(nn.Module):
 class Spectrum(nn.Module):
     """The spectrum of a frame, smoothed."""
 
-    contract = contract(state("smooth", 81), outputs=[raw("spectrum", 81)], channels=160)
-
     def forward(self, x: Tensor, smooth: Tensor) -> Answer:
         answers = []
         for step in range(x.shape[1]):
@@ -201,28 +199,25 @@ class Spectrum(nn.Module):
         return torch.stack(answers, 1), smooth
 
 
-class Precise(nn.Module):
-    """float64 inside."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner.double()
-
-    def forward(self, x: Tensor, hidden: Tensor) -> Answer:
-        logits, hidden = self.inner(x.double(), hidden)
-        return logits.float(), hidden
-
-
-class Half(nn.Module):
-    """float16 inside."""
+class Brief(nn.Module):
+    """Its state, a smoothed step, is bfloat16, and it reckons in float32."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = Recurrent().half()
+        self.output = nn.Linear(2, 3)
 
-    def forward(self, x: Tensor, hidden: Tensor) -> Answer:
-        logits, hidden = self.inner(x.half(), hidden.half())
-        return logits.float(), hidden.float()
+    def forward(self, x: Tensor, total: Tensor) -> Answer:
+        answers = []
+        for step in range(x.shape[1]):
+            total = (0.5 * total.float() + x[:, step]).bfloat16()
+            answers.append(self.output(total.float()))
+        return torch.stack(answers, 1), total
+
+
+def spectrum(samples: int) -> Contract:
+    """What `Spectrum` answers to frames of so many."""
+    size = samples // 2 + 1
+    return contract(state("smooth", size), outputs=[raw("spectrum", size)], channels=samples)
 
 
 class By(nn.Module):
@@ -253,19 +248,6 @@ class Constant(nn.Module):
 
     def forward(self, x: Tensor, total: Tensor) -> Answer:
         return x, x, total
-
-
-class SmallState(nn.Module):
-    """What it remembers takes a byte or two."""
-
-    def forward(self, x: Tensor, rose: Tensor, sign: Tensor, half: Tensor) -> Answer:
-        answers = []
-        for step in range(x.shape[1]):
-            now = x[:, step]
-            answers.append(torch.cat([rose.float().mean(1, keepdim=True), sign + half.float()], 1))
-            rose, sign = now > half.float(), now.sign().to(torch.int8)
-            half = (0.5 * half.float() + now).half()
-        return torch.stack(answers, 1), rose, sign, half
 
 
 class Loudness(nn.Module):

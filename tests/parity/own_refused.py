@@ -27,12 +27,13 @@ from tests.parity.own_contracts import (
 from tests.parity.own_modules import (
     LayersFirst,
     MeanSoFar,
-    Precise,
     Reader,
     Recurrent,
     Spectrum,
     by,
+    spectrum,
 )
+from tests.parity.own_types import Precise
 
 
 def _on(device: str) -> nn.Module:
@@ -206,16 +207,31 @@ REFUSED = [
         "index out of range in self; x holds tokens from 0 to 20",
     ),
     Kind(
-        "state of bfloat16",
-        Recurrent,
-        contract(state("hidden", 8, dtype="bfloat16")),
-        "hidden: numpy knows no bfloat16; let it be float32",
-    ),
-    Kind(
-        "initial state from a file",
+        "initial state from a file that is not given",
         Recurrent,
         contract(state("hidden", 8, initial=File(file="start.npy", sha256="0" * 64))),
-        "hidden: a module starts from a number, not from a file",
+        r"hidden: give what it begins with as initial=\{'hidden': …\}",
+    ),
+    Kind(
+        "initial state of another shape",
+        Recurrent,
+        GRU,
+        r"initial=\{'hidden': …\} is float64 \[4\], not \[8\]",
+        {"initial": {"hidden": np.zeros(4)}},
+    ),
+    Kind(
+        "initial state that is not finite",
+        Recurrent,
+        GRU,
+        r"initial=\{'hidden': …\} has a number that is no finite float32",
+        {"initial": {"hidden": np.full(8, np.inf)}},
+    ),
+    Kind(
+        "initial state of what is none",
+        Recurrent,
+        GRU,
+        r"initial=\{'cell': …\} is no state: the contract has hidden",
+        {"initial": {"cell": np.zeros(8)}},
     ),
     Kind("another device", lambda: _on("meta"), GRU, r"is on meta: publish module.cpu\(\)"),
     Kind("TorchScript", _traced, GRU, "publish what it was made of"),
@@ -237,7 +253,7 @@ REFUSED = [
         contract(state("hidden", 8, dtype="float64")),
         "onnxruntime cannot run the graph: GRU operator does not support double",
     ),
-    Kind("`rfft` of 160 samples", Spectrum, Spectrum.contract, "differs by .* tolerance= allows"),
+    Kind("`rfft` of 160 samples", Spectrum, spectrum(160), "differs by .* tolerance= allows"),
     Kind(
         "samples of other channels",
         Recurrent,

@@ -20,24 +20,24 @@ from tests.parity.own_contracts import (
 )
 from tests.parity.own_modules import (
     Branch,
+    Brief,
     CausalConvolution,
     Cells,
     Constant,
-    Half,
     Loudness,
     MeanSoFar,
     Policy,
-    Precise,
     Reader,
     Recurrent,
     Ring,
     Several,
-    SmallState,
     Spectrum,
     Stateless,
     TwoLSTMs,
     by,
+    spectrum,
 )
+from tests.parity.own_types import Half, Precise, SmallState
 
 
 def _compiled() -> nn.Module:
@@ -70,6 +70,12 @@ SERVED = [
         ),
         options={"tolerance": 1e-2},
     ),
+    Kind(
+        "state of bfloat16, with a tolerance",
+        Brief,
+        contract(state("total", 2, dtype="bfloat16")),
+        options={"tolerance": 1e-2},
+    ),
     Kind("frame of samples", Loudness, Loudness.contract),
     Kind("`torch.compile`", _compiled, GRU),
     Kind(
@@ -81,8 +87,14 @@ SERVED = [
     Kind(
         "`rfft` of 160 samples, with a tolerance",
         Spectrum,
-        Spectrum.contract,
+        spectrum(160),
         options={"tolerance": 1e-3},
+    ),
+    Kind(
+        "`rfft` of 400 samples, with a tolerance",
+        Spectrum,
+        spectrum(400),
+        options={"tolerance": 1e-2},
     ),
     Kind(
         "roots of what is never negative, with samples",

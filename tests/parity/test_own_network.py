@@ -17,11 +17,12 @@ from larnn_export.placing import CARD_FILE, PublishError
 from larnn_export.verify import BOUND, ParityError
 from larnn_service.backend.model_repository import load_model
 from larnn_service.contract import MAX_VERSION, Vocabulary
+from larnn_service.tensors import File
 from tests import live, texts
 from tests.docs import page
 from tests.parity import own_refused, own_served, own_told
-from tests.parity.own_contracts import GRU, HIDDEN, SUM, Kind, contract
-from tests.parity.own_modules import Reader, Stateless, TwoLSTMs
+from tests.parity.own_contracts import GRU, HIDDEN, SUM, Kind, contract, state
+from tests.parity.own_modules import Branch, Brief, Reader, Stateless, TwoLSTMs
 
 SERVED = [*own_served.SERVED, *own_told.SERVED]
 REFUSED = [*own_refused.REFUSED, *own_told.REFUSED]
@@ -113,6 +114,30 @@ def test_folders_of_others_are_left(tmp_path: Path) -> None:
     with pytest.raises(ModuleError):
         publish_module(own_refused.OneTensor(), GRU, "mine", root=tmp_path / "models")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["theirs"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_state_begins_with_an_array(dtype: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Brief() if dtype == "bfloat16" else Branch()
+    wanted = SUM.model_copy(update={"state": (state("total", 2, dtype=dtype),)})
+    if dtype == "bfloat16":
+        wanted = wanted.model_copy(update={"outputs": GRU.outputs})
+    start = np.array([0.3, -2.0])
+    begun = {"total": start}
+    folder = publish_module(module, wanted, "m", root=tmp_path, initial=begun, tolerance=1e-2)
+    model = load_model(folder, "cpu")
+    [total] = model.manifest.contract.state
+    assert isinstance(total.initial, File) and total.initial.file == "total.npy"
+    begins = torch.from_numpy(start).to(getattr(torch, dtype))[None]
+    steps = torch.randn(1, 5, 2)
+    with torch.no_grad():
+        answers, after = module(steps, begins)
+    rows = {name: array[None] for name, array in model.initial.items()}
+    found, state_after = model.backend.run(steps.numpy(), np.array([5]), rows)
+    np.testing.assert_allclose(found, answers, atol=1e-5)
+    bits = after.view(torch.uint16) if dtype == "bfloat16" else after
+    np.testing.assert_allclose(state_after["total"], bits.numpy(), rtol=1e-5)
 
 
 def test_each_stream_is_told_its_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from larnn_export.families import FAMILIES
 from tests import networks
-from tests.networks import Advance, Array, State
+from tests.networks import Advance, Array, State, row_of
 
 BOUND = 1e-5
 STEPS = 12
@@ -51,10 +51,6 @@ def runner(kind: str, name: str) -> Advance:
 def whole(kind: str, name: str, x: Array) -> tuple[Array, State]:
     lengths = np.full(len(x), x.shape[1])
     return runner(kind, name)(x, lengths, networks.initial_state(name, len(x)))
-
-
-def row_of(state: State, row: int) -> State:
-    return {name: value[[row]] for name, value in state.items()}
 
 
 @each_kind

@@ -21,8 +21,7 @@ from msgspec.structs import replace
 
 from larnn_service.chunk import Chunk
 from larnn_service.engine.engine import Engine
-from larnn_service.engine.store.interface import Outcome, Survives
-from larnn_service.engine.store.memory import MemoryStore
+from larnn_service.engine.store.interface import Outcome
 from larnn_service.engine.streams.advance import Advanced
 from larnn_service.engine.streams.checkpoint import Checkpoint
 from larnn_service.engine.streams.places import Places
@@ -35,6 +34,7 @@ from larnn_service.stream_ids import StreamIds
 from tests.awaited import advance
 from tests.engine.bench import MANIFEST, Sums
 from tests.served import served
+from tests.versions import SharedStore
 
 T = TypeVar("T")
 STEPS = 60
@@ -42,12 +42,6 @@ SIGNAL = np.random.default_rng(0).integers(0, 9, size=(STEPS, 2)).astype(np.floa
 TRUTH = np.concatenate([SIGNAL.cumsum(0), np.arange(1, STEPS + 1)[:, None]], axis=1)
 GARBAGE = np.full((3, 2), 99, dtype=np.float32)
 REPLICAS = 2
-
-
-class SharedStore(MemoryStore):
-    """In this process, but treated as one that replicas share."""
-
-    survives: Survives = "replica"
 
 
 class UnfencedStore(SharedStore):

@@ -21,9 +21,10 @@ from larnn_service.interfaces import Floats, Model
 from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
 from tests.engine.bench import MANIFEST, Sums
-from tests.properties.test_replica_laws import SIGNAL, STEPS, TRUTH, SharedStore
+from tests.properties.test_replica_laws import SIGNAL, STEPS, TRUTH
 from tests.properties.test_stream_laws import cuts
 from tests.served import served
+from tests.versions import SharedStore
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,9 @@ import numpy as np
 import pytest
 
 from tests import live
+from tests.carried import npy
 
 NPY = {"content-type": "application/x-npy"}
-
-
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def test_sequences_of_different_lengths_each_get_their_last_logits(client: httpx.Client) -> None:

@@ -22,6 +22,7 @@ from larnn_service.contract import METADATA_KEY
 from larnn_service.outputs import classes
 from tests import live, many_outputs, toy
 from tests.backend.test_model_repository import resign
+from tests.carried import npy
 
 NPY = "application/x-npy"
 SENDS, ACCEPTS = {"Content-Type": NPY}, {"Accept": NPY}
@@ -53,18 +54,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         many_outputs.publish(root, output.name.replace("_", "-"), output.name)
     with live.running(models=root, model="sums") as url:
         yield url
-
-
-@pytest.fixture
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
-
-
-def npy(array: NDArray[Any]) -> bytes:
-    body = io.BytesIO()
-    np.save(body, array)
-    return body.getvalue()
 
 
 def arrays(answer: httpx.Response) -> list[NDArray[Any]]:

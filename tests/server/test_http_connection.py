@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.carried import npy
 from tests.server.raw import (
     GOOD,
     answers,
@@ -23,7 +24,7 @@ from tests.server.raw import (
     until_closed,
     with_logits,
 )
-from tests.server.test_classify import BAD_JSON_BODIES, npy
+from tests.server.test_classify import BAD_JSON_BODIES
 
 NPY_BODY = npy(np.ones((1, 3, 2), dtype=np.float32))
 JSON_BODIES = [

@@ -42,12 +42,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
-
-
 def steps_of(name: str) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(5, INPUTS[name].width)).astype(np.float32)
 

@@ -49,12 +49,6 @@ def url(models: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
-
-
 def rounded(value: Any) -> Any:
     """With two digits that count, as TOLD has them."""
     if isinstance(value, dict):

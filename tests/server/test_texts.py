@@ -33,12 +33,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=120) as client:
-        yield client
-
-
 def tokens(text: str) -> list[list[int]]:
     [ids] = encode(texts.tokenizer(), [text])
     return [[token] for token in ids.tolist()]

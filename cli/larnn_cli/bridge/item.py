@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from larnn_cli.answers import fields
+from larnn_cli import answers
 from larnn_cli.bridge.description import Bridge
 from larnn_cli.bridge.payloads import BadPayload, Read, Steps, read
 from larnn_cli.bridge.records import Place, Record
@@ -36,12 +36,8 @@ class Item:
 
     def hear(self, prediction: Prediction, bridge: Bridge) -> bool:
         """The next prediction; whether it was the last one."""
-        told = fields(prediction.answer)
-        if bridge.logits:
-            told["logits"] = prediction.logits
-        if prediction.outputs:
-            told["outputs"] = {name: fields(each) for name, each in prediction.outputs.items()}
-        self.told.append({"position": prediction.position} | told)
+        logits = {"logits": prediction.logits} if bridge.logits else {}
+        self.told.append({"position": prediction.position} | answers.told(prediction) | logits)
         return len(self.told) == self.awaited
 
     @property

@@ -9,11 +9,14 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx.inliner import inline_local_functions
 from torch import Tensor, nn
 
@@ -24,19 +27,26 @@ from larnn_export.wrapping.prefixed import prefixed
 from larnn_export.wrapping.served_model import named, served_model
 from larnn_service.contract import INPUT, LENGTHS, Contract, StateTensor, TensorSignature
 from larnn_service.outputs import Output
+from larnn_service.tensors import CarriedTensor
 
 STEP = "step."
 """Before every name inside the loop: no tensor of a contract can have a dot in its name."""
 
 
-def build_stepped_graph(module: nn.Module, contract: Contract) -> onnx.ModelProto:
+Starts = Mapping[str, NDArray[Any]]
+"""What state tensors begin with, [*shape] by their names, where a file says it."""
+
+
+def build_stepped_graph(
+    module: nn.Module, contract: Contract, starts: Starts = MappingProxyType({})
+) -> onnx.ModelProto:
     """A graph of `contract` from a module in evaluation mode that has passed its trial.
 
     Called as module(x [batch, steps, channels], *state, *context), each of these tensors [batch,
     *shape] in the order of the contract, it gives (*outputs [batch, steps, …], *next state). The
     loop takes context from around it. Raises ModuleError.
     """
-    step = _export_step(module, contract)
+    step = _export_step(module, zero_step(contract, 2, starts), contract)
     with told_as("the exported step cannot stand in a loop", PAGE):
         inner = prefixed(step.graph, STEP)
     body, nodes = Nodes("loop"), Nodes("stepped")
@@ -73,16 +83,28 @@ def _carried(tensor: StateTensor) -> Carried:
     )
 
 
-def zero_step(contract: Contract, batch: int) -> tuple[Tensor, ...]:
+def zero_step(
+    contract: Contract, batch: int, starts: Starts = MappingProxyType({})
+) -> tuple[Tensor, ...]:
     """One step of zeros from the initial state, told what a stream is told that says nothing: what
     the module is called with."""
-    rows = {name: array[None].repeat(batch, 0) for name, array in contract.initial_state().items()}
+    arrays = contract.initial_state(starts)
+    rows = [
+        _in_torch(arrays[tensor.name][None].repeat(batch, 0), tensor) for tensor in contract.carried
+    ]
     x = np.zeros((batch, 1, contract.input.width), contract.input_dtype)
-    return tuple(torch.from_numpy(array) for array in (x, *rows.values()))
+    return torch.from_numpy(x), *rows
 
 
-def _export_step(module: nn.Module, contract: Contract) -> onnx.ModelProto:
-    arguments = zero_step(contract, 2)
+def _in_torch(array: NDArray[Any], tensor: CarriedTensor) -> Tensor:
+    """A bfloat16, which numpy does not have, comes as its bits."""
+    found = torch.from_numpy(array)
+    return found.view(torch.bfloat16) if tensor.dtype == "bfloat16" else found
+
+
+def _export_step(
+    module: nn.Module, arguments: tuple[Tensor, ...], contract: Contract
+) -> onnx.ModelProto:
     with _quiet(), told_as("torch cannot export the module", PAGE):
         program = torch.onnx.export(
             module,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +19,6 @@ def read_array(file: Path) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{file} must hold numbers, not {array.dtype}")
     return array
-
-
-def read_sound(file: Path) -> tuple[NDArray[np.float32], int]:
-    """The first channel of a 16-bit .wav file, [samples] from -1 to 1, and its samples a second.
-    Raises ValueError, naming it, where it is none."""
-    try:
-        with wave.open(str(file)) as sound:
-            told = sound.getparams()
-            data = sound.readframes(told.nframes)
-    except (OSError, EOFError, wave.Error) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    if told.sampwidth != 2:
-        raise ValueError(f"{file} has {8 * told.sampwidth} bits: 16 are read")
-    whole = len(data) // 2 // told.nchannels * told.nchannels  # it may be cut anywhere
-    samples = np.frombuffer(data, "<i2", whole).reshape(-1, told.nchannels)
-    return samples[:, 0].astype(np.float32) / np.float32(32768), told.framerate
 
 
 def exactly(given: ArrayLike, dtype: str) -> NDArray[Any]:

@@ -34,7 +34,8 @@ _ROLES: dict[int, list[tuple[str, ...]]] = {
 def open_axes(
     original: Original, paired: Pairing, options: Options, problems: Problems
 ) -> dict[str, Open]:
-    """What the file and the options tell of the axes; what is missing is added to the problems."""
+    """What the file and the options tell of the axes of the inputs that are known; what is missing
+    is added to the problems."""
     for name in options.constants:
         if name in original.inputs:
             try:
@@ -50,55 +51,99 @@ def open_axes(
         for name in paired.state
         for axis in original.inputs[name].dynamic
     }
-    of_data = {
-        name: _of_data(original.inputs[name], named, options, problems) for name in paired.data
+    found = {
+        name: _of_data(original, original.inputs[name], named, options, problems)
+        for name in paired.data
     }
-    return of_data | {
+    found |= {
         name: _of_state(original.inputs[name], options, problems)
         for name in (*paired.state, *options.once)
         if name in original.inputs
     }
+    return {name: axes for name, axes in found.items() if axes is not None}
 
 
-def _of_data(tensor: Tensor, named: set[Any], options: Options, problems: Problems) -> Open:
-    """Its axes, of which those that are not known stay open; `named` are states' dynamic axes."""
+def sure(original: Original, paired: Pairing, axes: Mapping[str, Open]) -> dict[str, Axes]:
+    """The tensors whose sizes are known before anything runs, b in place of every dynamic axis:
+    those of `axes`, and outputs with the same dynamic axes as a step, by name; of others a tool may
+    have written the sizes that it tried."""
+    known = {
+        name
+        for tensor in paired.data
+        for name, size in zip(
+            original.inputs[tensor].shape or (), axes.get(tensor, ()), strict=False
+        )
+        if not isinstance(size, int)
+    }
+    found = {name: _as_state(shape) for name, shape in axes.items()}
+    for name in paired.answers:
+        shape = original.outputs[name].shape
+        if shape is not None and {size for size in shape if not isinstance(size, int)} == known:
+            found[name] = _as_state(shape)
+    return found
+
+
+def _of_data(
+    original: Original, tensor: Tensor, named: set[Any], options: Options, problems: Problems
+) -> Open | None:
+    """Its axes, of which those that are not known stay open, or None where they cannot be known;
+    `named` are states' dynamic axes."""
+    said = options.shapes.get(tensor.name, tensor.shape)
+    if said is None:
+        problems.add(*_not_told(tensor))
+        return None
+    tokens = options.input.tokens is not None
+    if tensor.whole and not tokens and all(not isinstance(s, int) or s == 1 for s in said):
+        rows = original.table(tensor.name)
+        mend = f"{rows}, the rows of its table" if rows else "1000"
+        problems.add(
+            f"{tensor} takes a whole number a step",
+            f"say how many tokens there are: --tokens {mend}",
+        )
+        return None
     if tensor.name in options.shapes:
         return options.shapes[tensor.name]
-    shape = [*_told(tensor, problems)]
+    shape = [*said]
     frame, overlap = options.input.frame, options.input.overlap
-    if shape and not isinstance(shape[-1], int) and (shape[-1] or 0) not in named:
+    if not tokens and shape and not isinstance(shape[-1], int) and (shape[-1] or 0) not in named:
         if frame is None:
             problems.add(
                 f"the last axis of {tensor} is dynamic",
                 f"say how many numbers of it are new each step: --frame 512; or all of its shape, "
                 f"b for rows and t for steps: --shape {tensor.name}=b,512",
             )
-        shape[-1] = (frame or 1) + overlap
+            return None
+        shape[-1] = frame + overlap
     if len([size for size in shape if not isinstance(size, int)]) > 2:
         problems.add(
             f"{tensor} has more than two dynamic axes",
             f"give its shape, b for rows and t for steps: --shape {tensor.name}=b,t,40",
         )
+        return None
     return tuple(shape)
 
 
-def _of_state(tensor: Tensor, options: Options, problems: Problems) -> Open:
+def _of_state(tensor: Tensor, options: Options, problems: Problems) -> Open | None:
     if tensor.name in options.shapes:
         if "t" in (shape := options.shapes[tensor.name]):
             problems.add(f"state {tensor}", f"it has no steps, {[*shape]} has: give b alone")
+            return None
         return shape
+    if tensor.shape is None:
+        problems.add(*_not_told(tensor))
+        return None
     if len(tensor.dynamic) > 1:
         problems.add(
             f"state {tensor} has several dynamic axes",
             f"give its shape, b for rows: --shape {tensor.name}=2,b,128",
         )
-    return _told(tensor, problems)
+        return None
+    return tensor.shape
 
 
-def _told(tensor: Tensor, problems: Problems) -> Open:
-    if tensor.shape is None:
-        problems.add(f"{tensor} has no shape", f"give it: --shape {tensor.name}=b,128")
-    return tensor.shape or ()
+def _not_told(tensor: Tensor) -> tuple[str, str]:
+    """What is wrong, and the mend."""
+    return f"{tensor} has no shape", f"give it: --shape {tensor.name}=b,128"
 
 
 def readings(axes: Mapping[str, Open], paired: Pairing) -> Iterator[dict[str, Axes]]:

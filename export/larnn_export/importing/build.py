@@ -39,6 +39,8 @@ def build_model(prepared: Prepared, plan: Plan, apart: bool = False) -> onnx.Mod
         nodes.constants.extend(prepared.graph.initializer)
         prepared = without_weights(prepared)
     x = INPUT
+    if plan.contract.vocabulary is not None:
+        x = nodes.cast(x, TensorProto.INT64, TensorProto.FLOAT)  # it counts them exactly
     if plan.overlap:
         x = write_overlap(nodes, plan.overlap, plan.contract.input.width)
     _WRITERS[plan.layout.rows, plan.layout.steps](nodes, prepared, plan, x)

@@ -49,6 +49,9 @@ def import_file(
     overlap: Annotated[
         int | None, typer.Option(min=0, help="samples before them that it takes again")
     ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=2, help="how many there are, where a step is one of them")
+    ] = None,
     channels: Annotated[
         str | None, typer.Option(help="names between commas, each with its unit in brackets or not")
     ] = None,
@@ -112,6 +115,7 @@ def import_file(
         "names": input,
         "frame": frame,
         "overlap": overlap,
+        "tokens": tokens,
         "channels": with_units(channels, unit or "1"),
         "unit": unit,
         "int16_scale": int16_scale,

@@ -10,7 +10,8 @@ from onnx import GraphProto, TensorProto
 from larnn_export.importing.axes import Axes, features, sized
 from larnn_export.importing.carried import Held, Kept
 from larnn_export.importing.described import Given
-from larnn_export.importing.plan import Fed, Plan
+from larnn_export.importing.fitted import Fed
+from larnn_export.importing.plan import Plan
 from larnn_export.importing.prepared import NET
 from larnn_export.wrapping.nodes import Nodes, tensor_type
 

@@ -10,7 +10,7 @@ from larnn_export.importing.options import Answer, Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.problems import Problems
 from larnn_export.reasons import field_errors
-from larnn_service.contract import Input
+from larnn_service.contract import Channel, Input
 from larnn_service.inputs import Frame, Range
 from larnn_service.outputs import Output
 
@@ -55,12 +55,19 @@ def give(
 def take(options: Options, size: int, problems: Problems) -> Input | None:
     """What a step of so many numbers is."""
     said = options.input
+    if said.tokens is not None and (size > 1 or said.frame or said.overlap):
+        problems.add(
+            f"{said.tokens} tokens", f"a step is one token, and here it has {size} numbers"
+        )
+        return None
     if said.channels and len(said.channels) != size:
         problems.add(f"{len(said.channels)} channels are named", f"a step has {size} numbers")
         return None
     try:
         if said.channels:
             return Input(channels=said.channels)
+        if said.tokens is not None:
+            return Input(channels=(Channel(name="token", unit=said.unit),))
         if said.frame is None:
             return Input(range=Range(prefix="x", count=size, unit=said.unit))
         rate, scale = options.sample_rate_hz, said.int16_scale

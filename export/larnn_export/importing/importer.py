@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
-from larnn_export.importing.axes import open_axes
 from larnn_export.importing.build import build_model
 from larnn_export.importing.card import write_import_card
-from larnn_export.importing.layout import Layout, find_layouts
+from larnn_export.importing.look import Look, look
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Original
-from larnn_export.importing.pairing import Pairing, pair
+from larnn_export.importing.pairing import Pairing
 from larnn_export.importing.plan import Plan, make_plan
 from larnn_export.importing.prepared import Prepared, has_layers, prepare
-from larnn_export.importing.problems import ImportFailed, Problems
-from larnn_export.importing.samples import as_steps, read_samples
-from larnn_export.importing.side_by_side import Difference, compare
+from larnn_export.importing.problems import ImportFailed
+from larnn_export.importing.samples import read_steps
+from larnn_export.importing.side_by_side import Difference, Own, compare
 from larnn_export.manifests import GRAPH_FILE, save_manifest
 from larnn_export.placing import CARD_FILE, require_free, version_folder
 from larnn_export.reasons import reason
@@ -62,12 +60,14 @@ def import_graph(
     """
     require_free(Path(root), options.name, options.version, replace)
     original = Original(Path(file))
-    problems = Problems()
-    paired = pair(original, options, problems)
-    axes = open_axes(original, paired, options, problems)
-    problems.tell()
-    layouts = find_layouts(original, paired, axes, options)
-    plan, model, difference = _first_equal(original, options, paired, layouts, samples, largest)
+    found = look(original, options)
+    steps = None
+    if samples is not None:
+        steps = read_steps(samples, found.fitted, options, found.problems)
+    found.problems.tell()
+    paired = found.paired
+    own = None if samples is None or steps is None else Own(steps, samples.name)
+    plan, model, difference = _first_equal(original, options, found, own, largest)
     with version_folder(Path(root), options.name, options.version, replace) as folder:
         graph = _write_graph(folder, model, largest)
         for name, data in plan.files.items():
@@ -82,26 +82,22 @@ def import_graph(
 def _first_equal(
     original: Original,
     options: Options,
-    paired: Pairing,
-    layouts: Iterator[Layout],
-    samples: Path | None,
+    found: Look,
+    own: Own | None,
     largest: int,
 ) -> tuple[Plan, onnx.ModelProto, Difference]:
     """The first layout whose model answers as the file does."""
     prepared = prepare(original, options)
-    own = None if samples is None else read_samples(samples)
-    source = "noise" if samples is None else samples.name
     failed: ImportFailed | None = None
-    for layout in layouts:
+    for layout in found.layouts:
         if (layout.rows, layout.steps) == ("together", "whole") and not has_layers(prepared.graph):
             continue
         if failed is not None:
             layout = dataclasses.replace(layout, why=failed.problems[0])
-        plan = make_plan(original, paired, layout, options)
-        steps = None if own is None else as_steps(own, plan.contract)
+        plan = make_plan(original, found.paired, layout, options)
         try:
             model = _built(prepared, plan, prepared.graph.ByteSize() > largest)
-            return plan, model, compare(original, plan, model, options, steps, source)
+            return plan, model, compare(original, plan, model, options, own)
         except ImportFailed as error:
             failed = failed or error
     if failed is None:

@@ -6,7 +6,7 @@ allow is run with zeros, with more rows and more steps than one, and what comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from larnn_export.importing.axes import Axes, Open, constants, readings, sized
 from larnn_export.importing.options import Axis, Options
 from larnn_export.importing.original import Original
 from larnn_export.importing.pairing import Pairing
-from larnn_export.importing.problems import ImportFailed
+from larnn_export.importing.problems import Problems
 from larnn_export.onnx_run import RunError
 
 Rows = Literal["together", "alone"]
@@ -38,36 +38,38 @@ class Layout:
 
 
 def find_layouts(
-    original: Original, paired: Pairing, axes: Mapping[str, Open], options: Options
-) -> Iterator[Layout]:
-    """The first reading of the axes that runs: with all rows together, and with each alone.
-
-    Raises ImportFailed where none does.
-    """
+    original: Original,
+    paired: Pairing,
+    axes: Mapping[str, Open],
+    options: Options,
+    problems: Problems,
+) -> list[Layout]:
+    """The first reading of the axes that runs: with all rows together, and with each alone. Where
+    none does, that is added to the problems."""
     failed: list[str] = []
     for reading in readings(axes, paired):
-        runs = False
+        found: list[Layout] = []
         for rows in _rows(reading, options):
             try:
-                found = _try(original, paired, options, reading, rows)
+                tried = _try(original, paired, options, reading, rows)
             except RunError as error:
                 failed.append(str(error))
                 continue
             why = failed[-1] if failed and rows == "alone" else ""
-            layout = _at_once(Layout(rows, "whole", found, why), paired, options)
+            layout = _at_once(Layout(rows, "whole", tried, why), paired, options)
             if options.steps in (None, layout.steps):
-                runs = True
-                yield layout
-        if runs:
-            return
+                found.append(layout)
+        if found:
+            return found
     if failed:
         told = ", ".join(str(original.inputs[name]) for name in axes)
-        raise ImportFailed(
-            [
-                f"no reading of its inputs ({told}) runs: {failed[0]}: "
-                "give their shapes, b for rows and t for steps: --shape NAME=b,t,40"
-            ]
+        problems.add(
+            f"no reading of its inputs ({told}) runs: {failed[0]}",
+            "give their shapes, b for rows and t for steps: --shape NAME=b,t,40",
         )
+    else:
+        problems.add("no reading of it runs as --rows and --steps say", "leave them out")
+    return []
 
 
 def _rows(reading: Mapping[str, Axes], options: Options) -> list[Rows]:

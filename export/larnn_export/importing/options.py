@@ -36,6 +36,8 @@ class Step(Part):
     """New samples a step, where the input takes a piece of a signal."""
     overlap: int = Field(0, ge=0)
     """Samples before them that the input takes again, with zeros at the start."""
+    tokens: int | None = Field(None, ge=2, le=2**24)
+    """How many there are, where a step is one of them."""
     channels: tuple[Channel, ...] = ()
     unit: str = "1"
     """Of channels without names."""

@@ -23,6 +23,7 @@ from larnn_export.wrapping.prefixed import all_graphs, require_dense
 Arrays = dict[str, NDArray[Any]]
 LAYERS = {"LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"}
 """Operators that take all steps of a sequence, and the rows' lengths."""
+_SAME_NUMBERS = {"Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 _QUANTISED = ("Quantize", "QLinear", "Integer", "QAttention", "QEmbed")
 
 
@@ -39,6 +40,11 @@ class Tensor:
     @property
     def dtype(self) -> str:
         return str(np.dtype(helper.tensor_dtype_to_np_dtype(self.type)))
+
+    @property
+    def whole(self) -> bool:
+        """Whether its numbers are whole ones."""
+        return np.dtype(helper.tensor_dtype_to_np_dtype(self.type)).kind in "iu"
 
     @property
     def dynamic(self) -> list[int]:
@@ -112,21 +118,39 @@ class Original:
         operators = {node.op_type for node in all_nodes(self.model.graph)}
         if any(mark in operator for operator in operators for mark in _QUANTISED):
             return "int8"
-        types = {tensor.data_type for tensor in self.model.graph.initializer}
-        types |= {tensor.type for tensor in (*self.inputs.values(), *self.outputs.values())}
-        half = types & {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+        half = self._types & {TensorProto.FLOAT16, TensorProto.BFLOAT16}
         return "float16" if half else "float32"
+
+    @property
+    def _types(self) -> set[int]:
+        """ONNX's numbers for the dtypes of its weights, inputs and outputs."""
+        weights = {tensor.data_type for tensor in self.model.graph.initializer}
+        return weights | {each.type for each in (*self.inputs.values(), *self.outputs.values())}
 
     @cached_property
     def _session(self) -> Session:
         try:
             return Session(self.file)
         except RunError as error:
-            raise ImportFailed([f"onnxruntime cannot load {self.file}: {error}"]) from error
+            why = f"onnxruntime cannot load {self.file}: {error}"
+            if TensorProto.BFLOAT16 in self._types:
+                why += ": it has few operators of bfloat16: export it in float32 or float16"
+            raise ImportFailed([why]) from error
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """These outputs by name. Raises RunError."""
+        """These outputs by name; what is bfloat16 in the file is float32 here. Raises RunError."""
         return dict(zip(names, self._session.run(names, feeds), strict=True))
+
+    def table(self, name: str) -> int | None:
+        """How many rows the table has out of which this input of whole numbers chooses."""
+        graph, chosen = self.model.graph, {name}
+        sizes = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
+        for node in graph.node:
+            if node.op_type in _SAME_NUMBERS and node.input[0] in chosen:
+                chosen.add(node.output[0])
+            if node.op_type == "Gather" and node.input[1] in chosen and node.input[0] in sizes:
+                return int(sizes[node.input[0]])
+        return None
 
 
 def all_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from larnn_export.importing.plan import OVERLAP
+from larnn_export.importing.fitted import OVERLAP
 from larnn_export.wrapping.nodes import Nodes
 from larnn_service.contract import INPUT, LENGTHS
 

@@ -17,13 +17,17 @@ class Problems:
     """Collects what is missing or does not fit, so that it is told in one error."""
 
     def __init__(self) -> None:
-        self._found: list[str] = []
+        self.found: list[str] = []
 
     def add(self, what: str, mend: str) -> None:
         """`what` is wrong, and `mend` is what to do about it."""
-        self._found.append(f"{what}: {mend}")
+        self.found.append(f"{what}: {mend}")
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.found)
 
     def tell(self) -> None:
         """Raise ImportFailed where there are any."""
-        if self._found:
-            raise ImportFailed(self._found)
+        if self.found:
+            raise ImportFailed(self.found)

@@ -5,23 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from larnn_export.importing.look import look
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Original
-from larnn_export.importing.pairing import pair
-from larnn_export.importing.problems import ImportFailed, Problems
 
 
 def propose(original: Original, options: Options) -> str:
     """Its text: a person completes it and imports with --config."""
-    problems = Problems()
-    paired = pair(original, options, problems)
+    found = look(original, options)
+    paired = found.paired
     lines = [f"# {original.file.name}, written by {original.producer}"]
     lines += [f"# takes {tensor}" for tensor in original.inputs.values()]
     lines += [f"# gives {tensor}" for tensor in original.outputs.values()]
-    try:
-        problems.tell()
-    except ImportFailed as error:
-        lines += [f"# missing: {problem}" for problem in error.problems]
+    lines += [f"# missing: {problem}" for problem in found.problems.found]
     said: dict[str, Any] = {"name": options.name, "version": options.version}
     said |= options.model_dump(mode="json", exclude_defaults=True)
     said["input"] = {"names": paired.data, **said.get("input", {})}

@@ -12,9 +12,10 @@ from onnx import helper
 from larnn_export.importing.axes import constants, features, sized
 from larnn_export.importing.carried import Held, Kept
 from larnn_export.importing.described import Given
+from larnn_export.importing.fitted import OVERLAP, Fed
 from larnn_export.importing.options import Options
 from larnn_export.importing.original import Arrays, Original
-from larnn_export.importing.plan import OVERLAP, Fed, Plan
+from larnn_export.importing.plan import Plan
 
 
 class Reference:
@@ -26,7 +27,7 @@ class Reference:
         self._names = [given.name for given in plan.given] + [kept.after for kept in plan.kept]
 
     def run(
-        self, steps: NDArray[np.float32], once: Mapping[str, NDArray[Any]]
+        self, steps: NDArray[Any], once: Mapping[str, NDArray[Any]]
     ) -> tuple[list[NDArray[Any]], Arrays]:
         """Steps [steps, channels] → each output [steps, *step shape], and the last state by the
         contract's names. `once` [*shape] is what is given once. Raises RunError."""
@@ -48,7 +49,7 @@ class Reference:
             last[OVERLAP] = signal[-plan.overlap :]
         return [np.concatenate(collected) for collected in answers], last
 
-    def _framed(self, steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _framed(self, steps: NDArray[Any]) -> NDArray[np.float32]:
         """With the samples of the steps before in front of each."""
         overlap, new = self._plan.overlap, steps.shape[1]
         if not overlap:
@@ -57,7 +58,7 @@ class Reference:
         windows = np.lib.stride_tricks.sliding_window_view(signal, overlap + new)
         return np.ascontiguousarray(windows[::new])
 
-    def _feeds(self, steps: NDArray[np.float32]) -> Arrays:
+    def _feeds(self, steps: NDArray[Any]) -> Arrays:
         feeds, start = {}, 0
         for fed in self._plan.fed:
             feeds[fed.name] = _as_taken(steps[:, start : start + fed.size], fed)
@@ -70,7 +71,7 @@ def _as_carried(array: NDArray[Any], carried: Kept | Held) -> NDArray[Any]:
     return array.reshape(sized(carried.axes, 1, 1)).astype(_dtype(carried.type))
 
 
-def _as_taken(steps: NDArray[np.float32], fed: Fed) -> NDArray[Any]:
+def _as_taken(steps: NDArray[Any], fed: Fed) -> NDArray[Any]:
     """[steps, numbers] in the axes of the file, one row."""
     roles = [role for role in "bt" if role in fed.axes]
     array = steps.reshape(*(len(steps) if r == "t" else 1 for r in roles), *features(fed.axes))

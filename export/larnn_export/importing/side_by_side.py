@@ -16,6 +16,7 @@ from larnn_export.importing.plan import Plan
 from larnn_export.importing.problems import ImportFailed
 from larnn_export.importing.reference import Reference
 from larnn_export.onnx_run import RunError, Session, difference
+from larnn_export.trial_inputs import noise_for
 from larnn_service.contract import INPUT, LENGTHS
 
 BOUNDS = {"float32": 1e-5, "float16": 1e-2, "int8": 5e-2}
@@ -46,18 +47,27 @@ class Difference:
         return max(self.outputs.values())
 
 
+@dataclass(frozen=True)
+class Own:
+    """A person's own input."""
+
+    steps: NDArray[Any]
+    """[steps, channels]."""
+    name: str
+    """Of its file."""
+
+
 def compare(
     original: Original,
     plan: Plan,
     model: onnx.ModelProto,
     options: Options,
-    samples: NDArray[np.float32] | None = None,
-    source: str = "noise",
+    own: Own | None = None,
 ) -> Difference:
-    """Run both on `samples` [steps, channels], or on noise. Raises ImportFailed where
+    """Run both on a person's own input, or on noise. Raises ImportFailed where
     they differ, and where the file does not run or gives no finite numbers."""
     random = np.random.default_rng(0)
-    rows = _rows(plan, random, samples)
+    source, rows = _rows(plan, random, own)
     once = [_once(plan, random) for _ in rows]
     reference = Reference(original, plan, options)
     try:
@@ -91,16 +101,17 @@ def compare(
 
 
 def _rows(
-    plan: Plan, random: np.random.Generator, samples: NDArray[np.float32] | None
-) -> list[NDArray[np.float32]]:
-    """Of several lengths, the first the longest."""
-    channels = plan.contract.input.width
-    if samples is None:
-        scale = 0.1 if plan.overlap else 1.0
-        noise = random.normal(0, scale, (ROWS, STEPS, channels)).astype(np.float32)
-        return [row[: STEPS - 7 * index] for index, row in enumerate(noise)]
-    steps = samples[:LONGEST]
-    return [
+    plan: Plan, random: np.random.Generator, own: Own | None
+) -> tuple[str, list[NDArray[Any]]]:
+    """What they are, and of several lengths, the first the longest."""
+    if own is None:
+        drawn = noise_for(plan.contract)
+        noise = drawn.draw(random, ROWS, STEPS)
+        if plan.overlap:
+            noise *= np.float32(0.1)  # as loud as sound is
+        return drawn.told, [row[: STEPS - 7 * index] for index, row in enumerate(noise)]
+    steps = own.steps[:LONGEST]
+    return own.name, [
         steps[(start := len(steps) * i // (2 * ROWS)) : max(len(steps) - start, start + 1)]
         for i in range(ROWS)
     ]
@@ -129,7 +140,7 @@ def _stacked(rows: list[Arrays]) -> Arrays:
 def _in_chunks(
     session: Session,
     plan: Plan,
-    rows: list[NDArray[np.float32]],
+    rows: list[NDArray[Any]],
     once: list[Arrays],
     random: np.random.Generator,
 ) -> dict[str, list[NDArray[Any]]]:
@@ -145,7 +156,7 @@ def _in_chunks(
             min(len(row) - at, most if index == 0 else int(random.integers(0, most + 1)))
             for index, (at, row) in enumerate(zip(done, rows, strict=True))
         ]
-        x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), np.float32)
+        x = np.zeros((len(rows), max(1, *lengths), rows[0].shape[1]), rows[0].dtype)
         for index, length in enumerate(lengths):
             x[index, :length] = rows[index][done[index] : done[index] + length]
         given = session.run(

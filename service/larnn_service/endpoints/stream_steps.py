@@ -81,23 +81,22 @@ class StreamSteps:
             metrics, start = self._engine.streams.metrics, time.perf_counter()
             observed = metrics.observer(metrics.chunks, self.routes[0], name, str(version))
 
+            contract, options = stream.model.manifest.contract, asked.options
+
             def is_large(told: Advanced) -> bool:
-                return asked.options.emit != "last" and told.outputs.size > _LARGE_ANSWER
+                return options.emit != "last" and told.outputs.size > _LARGE_ANSWER
 
             def encode(told: Advanced) -> Response:
-                observed.observe(time.perf_counter() - start)
-                contract, options = stream.model.manifest.contract, asked.options
                 position, durable, outputs, attention = told
-                return encode_steps(
-                    request.head, contract, outputs, position, durable, options, attention
-                )
+                return encode_steps(head, contract, outputs, position, durable, options, attention)
 
-            self._engine.advance(
-                stream,
-                asked,
-                answering_aside(answer, encode, self._decoding, is_large, request.owner),
-                settled=True,
-                explain=asked.options.explain,
-            )
+            then = answering_aside(answer, encode, self._decoding, is_large, request.owner)
+
+            def advanced(outcome: Advanced | Exception) -> None:
+                if not isinstance(outcome, Exception):
+                    observed.observe(time.perf_counter() - start)
+                then(outcome)
+
+            self._engine.advance(stream, asked, advanced, settled=True, explain=options.explain)
         except Exception as error:
             answer(error)

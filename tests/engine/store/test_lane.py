@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import MovedError
 
+from benchmarks.server import free_port
 from larnn_service.engine.store.valkey.address import read
 from larnn_service.engine.store.valkey.awaited import NONE
 from larnn_service.engine.store.valkey.client import Valkey
@@ -81,7 +82,7 @@ async def test_whatever_waits_is_told_when_the_lane_closes() -> None:
 
 
 async def test_each_gets_an_error_of_its_own_with_the_same_cause() -> None:
-    async with opened(valkey.free_port(), connections=1) as lane:
+    async with opened(free_port(), connections=1) as lane:
         tasks = started(lane, *[["PING"]] * MANY)
         told = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(one) for one in told} == {NotConnected}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.server import free_port
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Store
 from larnn_service.engine.streams.checkpoint import Checkpoint
@@ -49,7 +50,7 @@ def test_a_store_that_cannot_be_used_refuses_to_start(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/no/folder.db", ttl=60, timeout=30)
     with pytest.raises(StartupError, match="folder where the service may write"):
         store.prepare()
-    silent = open_store(f"redis://:secret@127.0.0.1:{valkey.free_port()}/0", ttl=60, timeout=1)
+    silent = open_store(f"redis://:secret@127.0.0.1:{free_port()}/0", ttl=60, timeout=1)
     with pytest.raises(StartupError, match="start it first") as refusal:
         silent.prepare()
     assert "secret" not in str(refusal.value)

@@ -13,6 +13,7 @@ import pytest
 import redis
 import trustme
 
+from benchmarks.server import free_port
 from larnn_service.engine.store.factory import open_store
 from larnn_service.engine.store.interface import Head
 from larnn_service.engine.store.valkey.awaited import NONE, Awaited
@@ -43,7 +44,7 @@ def operator(valkey_server: valkey.Server) -> Iterator[redis.Redis]:
 
 
 def test_an_address_where_nobody_is(valkey_server: valkey.Server) -> None:
-    port = valkey.free_port()
+    port = free_port()
     for scheme, path in (("redis", "0"), ("redis+cluster", ""), ("redis+sentinel", "streams")):
         told = refusal(f"{scheme}://:{SECRET}@127.0.0.1:{port}/{path}")
         assert "127.0.0.1" in told and "start" in told and str(port) not in told
@@ -135,7 +136,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
     authority.cert_pem.write_to_path(files["ca"])
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(files["server"])
     authority.issue_cert("client").private_key_and_cert_chain_pem.write_to_path(files["client"])
-    options = {"tls-port": valkey.free_port(), "tls-ca-cert-file": files["ca"]}
+    options = {"tls-port": free_port(), "tls-ca-cert-file": files["ca"]}
     options |= {"tls-cert-file": files["server"], "tls-key-file": files["server"]}
     node = valkey.Server(folder, options)
     with ExitStack() as stack:

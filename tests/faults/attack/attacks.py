@@ -208,7 +208,7 @@ CLAIMED = SHAPE.replace(json.dumps(BIG), "[2147483647, 1, 2]").encode()
 GOOD = b'{"sequences": [[[1, 2]]]}'
 INFER = "/v2/models/toy/infer"
 INFER_CALL = "/inference.GRPCInferenceService/ModelInfer"
-NOTHINGS = b"\x2a\0" * (2 * MIB - 100)
+NOTHINGS = b"\x2a\0" * (128 * KIB)
 """Inputs of no field, of ModelInferRequest."""
 
 ATTACKS = (

@@ -11,7 +11,6 @@ import contextlib
 import getpass
 import json
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +25,7 @@ from paho.mqtt.properties import Properties
 
 from benchmarks.server import free_port
 from tests.client.proxy import Proxy, proxied
+from tests.faults.bridge.processes import listens
 from tests.until import until
 
 LISTENER = "listener"
@@ -77,7 +77,7 @@ class Mosquitto:
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._popen = subprocess.Popen([found, "-c", str(file)], stdout=log, stderr=log)
-        until(lambda: _listens(self._port), "the broker does not come up")
+        until(lambda: listens(self._port), "the broker does not come up")
 
     def stop(self) -> None:
         """It writes what it has."""
@@ -165,9 +165,3 @@ def running(folder: Path) -> Iterator[Mosquitto]:
             yield broker
         finally:
             broker.stop()
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -54,3 +56,10 @@ class Process:
         assert self._popen is not None
         if self._popen.poll() is not None:
             raise SystemExit(f"the bridge has ended:\n{self._log.read_text()[-4000:]}")
+
+
+def listens(port: int) -> bool:
+    """Whether something takes connections at this port of the loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

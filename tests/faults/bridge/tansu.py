@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.server import free_port
 from tests.client.proxy import Proxy, proxied
+from tests.faults.bridge.processes import listens
 from tests.until import until
 
 STILL = 1.0
@@ -114,14 +114,8 @@ def running(folder: Path) -> Iterator[Tansu]:
         with (folder / "tansu.log").open("wb") as log:
             popen = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            until(lambda: _listens(port), "the broker does not come up")
+            until(lambda: listens(port), "the broker does not come up")
             yield Tansu(proxy, popen)
         finally:
             popen.kill()
             popen.wait()
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False

@@ -18,7 +18,7 @@ from larnn_export.families.larnn.cell import LARNNCell
 from larnn_export.families.larnn.config import LARNNConfig, heads_innermost
 from larnn_export.families.larnn.native import LARNNNative, runs_native
 from larnn_export.families.larnn.step import MASKED, constants_of, step
-from larnn_export.families.larnn.weights import weights_of
+from larnn_export.families.larnn.weights import gates_of_training, weights_of
 from larnn_export.families.loop import Tensors, over_time
 from larnn_export.families.operations import InTorch
 from larnn_export.families.parts import at_length, filled_slots, window_at_length
@@ -80,8 +80,7 @@ class LARNNLayer(nn.Module):
     def _plain(self, x: Tensor, state: Tensors) -> Tensors:
         """Hidden and cell states, keys and values of all steps [batch, steps, n], step by step."""
         hidden, cell, keys, values, filled = state
-        own = {**weights_of(self.cell, fold=False), **constants_of(self.cell)}
-        weights = {name: each.to(x) for name, each in own.items() if isinstance(each, Tensor)}
+        weights = self._weights(x)
         from_x = tuple(x @ weights[f"{of}_x"] + weights[f"{of}_bias"] for of in ("query", "gates"))
         mask = self._mask(filled, x.shape[1]).to(x)
         one = partial(step, InTorch(), self.config, weights, self._norm)
@@ -94,15 +93,10 @@ class LARNNLayer(nn.Module):
             return norm(x)
         return norm(x[..., self.order.argsort()])[..., self.order]
 
-    def _from_x(self, x: Tensor) -> Tensors:
-        """What the input adds to query and gates [batch, steps, 5n], and the weights of the hidden
-        state [5n, n] and of what attention gives [4n, n]. The query has heads innermost.
-        """
-        weight_x, weight_h, weight_a, bias = self.cell.gate_parameters()
-        query, query_bias = self.cell.q_proj.weight[self.order], self.cell.q_proj.bias[self.order]
-        query_x, query_h = query.split(self.config.hidden_size, dim=1)
-        from_x = F.linear(x, torch.cat([query_x, weight_x]), torch.cat([query_bias, bias]))
-        return from_x, torch.cat([query_h, weight_h]), weight_a
+    def _weights(self, like: Tensor) -> dict[str, Tensor]:
+        """What a step takes, by the names of `weights_of` and `constants_of`."""
+        own = {**weights_of(self.cell, fold=False), **constants_of(self.cell)}
+        return {name: each.to(like) for name, each in own.items() if isinstance(each, Tensor)}
 
     def _has_native_loop(self, x: Tensor) -> bool:
         """In training and where it is measured; else the equations as they stand here."""
@@ -116,25 +110,29 @@ class LARNNLayer(nn.Module):
     def _native(self, x: Tensor, state: Tensors) -> Tensors:
         """The same loop in the native library: for training."""
         hidden, cell, keys, values, filled = state
-        of, n, k = self.cell, self.config.hidden_size, self.config.window_size
-        from_x, weight_recurrent, weight_a = self._from_x(x)
-        pair = torch.cat([of.k_proj.weight[self.order], of.v_proj.weight[self.order]])
+        n, k, weights = self.config.hidden_size, self.config.window_size, self._weights(x)
+        gates_x, gates_bias, gates_recurrent = (
+            gates_of_training(weights[f"gates_{of}"]) for of in ("x", "bias", "recurrent")
+        )
+        weight_x = torch.cat([weights["query_x"], gates_x], 1).T
+        bias = torch.cat([weights["query_bias"], gates_bias])
+        positions = [each for name, each in weights.items() if name.endswith("_positions")]
         hiddens, cells, keys, values = LARNNNative.apply(
             self.config.heads,
             self.config.activate_keys_values,
-            from_x,
+            F.linear(x, weight_x, bias),
             filled,
             hidden,
             cell,
             keys,
             values,
-            weight_recurrent,
-            weight_a,
-            of.out_proj.weight[:, self.order],
-            of.out_proj.bias,
-            pair[:, :n],
-            torch.cat([of.k_proj.bias[self.order], of.v_proj.bias[self.order]]),
-            F.linear(of.position, pair[:, n:]) if self.config.positional_encoding else None,
+            torch.cat([weights["query_hidden"], gates_recurrent[:n]], 1).T,
+            gates_recurrent[n:].T,
+            weights["output"].T,
+            weights["output_bias"],
+            weights["pair"].T,
+            weights["pair_bias"],
+            torch.cat(positions, 1) if positions else None,
         )
         return hiddens[:, 1:], cells[:, 1:], keys[:, k:], values[:, k:]
 

@@ -68,6 +68,12 @@ def weights_of(cell: LARNNCell, fold: bool = True) -> Weights:
     return dict(zip(NAMES, parts, strict=True))
 
 
+def gates_of_training(gates: Tensor) -> Tensor:
+    """[…, 4n] in the order i, f, o, g → in that of the native loop of training: i, f, g, o."""
+    i, f, o, g = gates.chunk(4, dim=-1)
+    return torch.cat([i, f, g, o], dim=-1)
+
+
 def _norm(norm: nn.Module, order: Tensor) -> tuple[Tensor | str, Tensor | str]:
     """Scale and shift [n]."""
     if isinstance(norm, nn.LayerNorm):

@@ -66,7 +66,7 @@ class GrpcServer:
                 ("grpc.http2.lookahead_bytes", AHEAD),
                 ("grpc.max_allowed_incoming_connections", self.max_connections),
                 ("grpc.server_handshake_timeout_ms", HANDSHAKE),
-                ("grpc.max_connection_idle_ms", int(1000 * settings.keep_alive)),
+                ("grpc.max_connection_idle_ms", max(int(1000 * settings.keep_alive), 1)),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),  # a port that is taken is an error
                 ("grpc.keepalive_time_ms", PING),

@@ -15,7 +15,7 @@ from larnn_export.__main__ import app
 from larnn_export.triton_config import CONFIG_FILE, triton_config, write_triton_config
 from larnn_service.contract import MANIFEST_FILE, GraphFile, Manifest
 from larnn_service.outputs import Output, OutputDtype
-from tests import live, many_outputs, toy
+from tests import carried, live, many_outputs, toy
 
 PUBLISHED = sorted((live.ROOT / "models").glob("*/*/" + MANIFEST_FILE))
 
@@ -73,6 +73,21 @@ def test_outputs_of_any_type_are_tensors_with_triton_s_names(tmp_path: Path) -> 
         "steps_seen": ("TYPE_INT64", [-1, -1]),
         "grid": ("TYPE_FP16", [-1, -1, 2, 1]),
     }
+
+
+def test_context_is_an_input_and_no_state(tmp_path: Path) -> None:
+    version = carried.publish(tmp_path)
+    write_triton_config(version)
+    config = parsed(version / CONFIG_FILE)
+    told = {t.name: (DataType.Name(t.data_type), list(t.dims)) for t in config.input}
+    assert told == {
+        "x": ("TYPE_FP32", [-1, -1, 1]),
+        "lengths": ("TYPE_INT64", [-1]),
+        "gain": ("TYPE_FP32", [-1]),
+        "shift": ("TYPE_FP32", [-1, 2]),
+        "upside_down": ("TYPE_BOOL", [-1]),
+    }
+    assert not {*told} & {state.input_name for state in config.sequence_batching.state}
 
 
 def test_every_type_of_an_output_has_a_name_there() -> None:
