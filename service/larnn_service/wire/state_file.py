@@ -60,15 +60,17 @@ def write(
 def _header(body: bytes, contract: Contract) -> bytes:
     """The file's header, looked at before any tensor is made: each costs some microseconds.
 
-    Raises BadMessage where it is longer or names more than one of this contract can.
+    Raises BadMessage where it is longer than one of this contract, or names what that has not.
     """
     size = int.from_bytes(body[:8], "little")
     if size > _HEADER:
         raise BadMessage(f"the header of the file has {size} bytes; at most {_HEADER}")
     header = body[8 : 8 + size]
-    tensors = len(_ENTRIES.decode(header)) - 1
-    if tensors > (most := len(contract.carried) + len(contract.outputs)):
-        raise BadMessage(f"the file has {tensors} tensors; the state of this model at most {most}")
+    known = {"__metadata__", *(tensor.name for tensor in contract.carried)}
+    known.update(output.name for output in contract.outputs)
+    if unknown := _ENTRIES.decode(header).keys() - known:
+        name = quoted(min(unknown))
+        raise BadMessage(f"{name}: no state tensor of this model; GET /models lists them")
     return header
 
 
