@@ -40,7 +40,7 @@ phone: .venv/phone-ready
 	$(SERVICE) -m service phone $(ARGS)
 
 test: $(DEV_READY)
-	OMP_NUM_THREADS=1 $(DEV) -m pytest -m "not deploy and not ray" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(DEV) -m pytest -m "not deploy and not ray" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 attack: $(DEV_READY)
 	$(FAULTS).attack $(ARGS)
