@@ -13,7 +13,6 @@ from larnn_client import (
     AsyncClient,
     BadInput,
     Client,
-    Forbidden,
     Full,
     Refused,
     TooLarge,
@@ -111,7 +110,7 @@ def test_an_address_that_is_not_the_service_is_said(toy_url: str) -> None:
     with Client(toy_url + "/elsewhere") as client:
         with pytest.raises(Refused, match="not_found"):
             client.classify(ONES)
-        with pytest.raises(Forbidden, match="no stream at that address"), client.stream():
+        with pytest.raises(Refused, match="no stream at that address"), client.stream():
             pass
     with pytest.raises(ValueError, match="http://"):
         Client("localhost:8000")

@@ -85,12 +85,10 @@ def test_a_state_that_is_put_in_begins_another_recording(toy_models: Path, tmp_p
         assert client.put(f"/streams/{stream}/state", content=state).is_success
         steps(client, stream, 3, 2)
     rows = captured.table(tmp_path)
-    assert rows.group_by("recording", maintain_order=True).agg("position")[
-        "position"
-    ].to_list() == [
-        [0, 1, 2, 3, 4],
-        [3, 4],
-    ]
+    recordings = rows.group_by("recording", maintain_order=True).agg("position")["position"]
+    assert sorted(recordings.to_list()) == [[0, 1, 2, 3, 4], [3, 4]], (
+        "either may be in the first file"
+    )
 
 
 def test_owners_are_captured_who_are_named(toy_models: Path, tmp_path: Path) -> None:

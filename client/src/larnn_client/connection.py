@@ -130,6 +130,8 @@ def _of_handshake(error: InvalidStatus) -> Exception:
     status = error.response.status_code
     if status == HTTPStatus.UNAUTHORIZED:
         return refused("unauthorized", "something before the service wants another key")
+    if status == HTTPStatus.NOT_FOUND:
+        return refused("not_found", "there is no stream at that address")
     if status == HTTPStatus.FORBIDDEN:
         return refused("forbidden", "no stream at that address, or something before it says no")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
