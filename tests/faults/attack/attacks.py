@@ -110,6 +110,17 @@ def refused(path: str, body: bytes, *headers: str) -> Assault:
     return assault
 
 
+def gone(data: bytes) -> Assault:
+    """Send all of it and go, without a look at the answer."""
+
+    async def assault(target: Target) -> None:
+        async with connected(target.host, target.port) as (_, writer):
+            writer.write(data)
+            await writer.drain()
+
+    return assault
+
+
 def request(path: str, body: bytes, *headers: str, size: int | None = None) -> bytes:
     announced = f"Content-Length: {len(body) if size is None else size}"
     lines = (f"POST {path} HTTP/1.1", "Host: localhost", announced, *headers, "", "")
@@ -205,6 +216,10 @@ NPY = (
 NPY = NPY.ljust(127) + b"\n" + b"\0" * 8
 NO_STEPS = NPY.replace(b"(True, 1, 2), }      ", b"(2147483647, 0, 2), }")[:128]
 CLAIMED = SHAPE.replace(json.dumps(BIG), "[2147483647, 1, 2]").encode()
+ENDLESS_ROW = b'{"sequences": [[[' + b"0," * (MIB - KIB) + b"0]]]}"
+SPACES = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "data": [1, 2]}, '
+SPACES += b'{"name": "lengths", "datatype": "INT64", "shape": [1], "data": [1%b]}]}' % (b" " * MIB)
+NO_HEADER = b"\x93NUMPY\x01\x00" + (3901).to_bytes(2, "little") + b"+," * 1950 + b"\n" + b"\0" * 16
 GOOD = b'{"sequences": [[[1, 2]]]}'
 INFER = "/v2/models/toy/infer"
 INFER_CALL = "/inference.GRPCInferenceService/ModelInfer"
@@ -253,6 +268,12 @@ ATTACKS = (
     Attack("rows that are only claimed", refused("/classify", NO_STEPS, "Content-Type: application/x-npy"), 4),
     Attack("rows that are only claimed, of a tensor", refused(INFER, CLAIMED), 4),
     Attack("brackets", refused("/classify", b'{"sequences": ' + b"[" * MIB), 4),
+    Attack("a row without an end", refused("/classify", ENDLESS_ROW), 4),
+    Attack("bodies whose clients have gone", gone(request("/classify", ENDLESS_ROW)), 8),
+    Attack("spaces behind a number", refused(INFER, SPACES), 4),
+    Attack("an address of many parameters", refused("/classify?" + "a&" * 7_000, GOOD), 8),
+    Attack("a handshake of many items", endless(handshake().replace(b"n: U", b"n: " + b"a," * 7_000 + b"U")), 8),
+    Attack("a header of an array that is none", refused("/classify", NO_HEADER, "Content-Type: application/x-npy"), 8),
     Attack("offers of h2c", refused("/classify", GOOD, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"), 4),
     Attack("garbage behind a request", endless(request("/classify", GOOD) + b"\0\1\2")),
 )  # fmt: skip
