@@ -149,8 +149,10 @@ class HttpConnection(asyncio.Protocol):
         waiting = self._backlog.size
         if len(self._messages) > 1:
             waiting += sum([m.waiting for m in list(self._messages)[1:]])
+        if self.unread.paused:
+            waiting += self.unread.size
         try:
-            self._held.set(waiting + self.unread.size, self._owner)
+            self._held.set(waiting, self._owner)
         except Full as error:
             if self.unread.paused:
                 return self.transport.abort()

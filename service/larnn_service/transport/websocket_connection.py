@@ -207,8 +207,10 @@ class WebSocketConnection(asyncio.Protocol):
         elif self._reading.paused:
             self._reading.resume()
         held = self._at_work + waiting + self._fragments.size + self._in_parser
+        if self.unread.paused:
+            held += self.unread.size
         try:
-            self._held.set(held + self.unread.size)
+            self._held.set(held)
         except Full as error:
             self._let_go(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -30,34 +31,39 @@ def filled(*owners: str) -> RowQueue:
     return queue
 
 
+def take(queue: RowQueue, limit: int, fits: Callable[[Row], bool] = ANY) -> list[Row]:
+    first = queue.first()
+    return [] if first is None else queue.take(first, limit, fits)
+
+
 def owners(rows: list[Row]) -> Counter[str]:
     return Counter(each.submission.owner for each in rows)
 
 
 def test_owners_have_as_many_rows_of_a_run_whoever_has_more_waiting() -> None:
     queue = filled(*["one"] * 1_000, *["two"] * 10, "three")
-    assert owners(queue.take(9, ANY)) == {"one": 4, "two": 4, "three": 1}
-    assert owners(queue.take(8, ANY)) == {"one": 4, "two": 4}
-    assert owners(queue.take(8, ANY)) == {"one": 6, "two": 2}
+    assert owners(take(queue, 9)) == {"one": 4, "two": 4, "three": 1}
+    assert owners(take(queue, 8)) == {"one": 4, "two": 4}
+    assert owners(take(queue, 8)) == {"one": 6, "two": 2}
     assert len(queue) == 1_011 - 25
 
 
 def test_runs_begin_with_one_owner_after_the_other() -> None:
     queue = filled(*["one"] * 5, *["two"] * 3)
-    assert [queue.take(1, ANY)[0].submission.owner for _ in range(8)] == [
+    assert [take(queue, 1)[0].submission.owner for _ in range(8)] == [
         *["one", "two"] * 3,
         *["one"] * 2,
     ]
     assert queue.first() is None
-    assert queue.take(1, ANY) == []
+    assert take(queue, 1) == []
     assert len(queue) == 0
 
 
 def test_who_comes_behind_a_flood_is_next() -> None:
     queue = filled(*["flood"] * 10_000)
-    queue.take(8, ANY)
+    take(queue, 8)
     queue.add(late := row("late"))
-    assert late in queue.take(8, ANY)
+    assert late in take(queue, 8)
 
 
 def test_rows_that_nobody_wants_are_skipped() -> None:
@@ -66,15 +72,15 @@ def test_rows_that_nobody_wants_are_skipped() -> None:
         queue.add(each)
     rows[0].submission.over = rows[2].submission.over = True
     assert queue.first() is rows[1]
-    assert queue.take(8, ANY) == [rows[1], rows[3]]
+    assert take(queue, 8) == [rows[1], rows[3]]
     assert queue.first() is None
 
 
 def test_one_that_failed_among_others_runs_alone_and_first() -> None:
     queue, failed = filled("one", "two"), [row("one", alone=True), row("two", alone=True)]
     queue.put_back(failed)
-    assert [queue.take(8, ANY), queue.take(8, ANY)] == [[failed[0]], [failed[1]]]
-    assert len(queue.take(8, ANY)) == 2
+    assert [take(queue, 8), take(queue, 8)] == [[failed[0]], [failed[1]]]
+    assert len(take(queue, 8)) == 2
 
 
 def test_few_rows_are_looked_at_that_do_not_fit() -> None:
@@ -88,7 +94,7 @@ def test_few_rows_are_looked_at_that_do_not_fit() -> None:
     queue.add(row(steps=1))
     for _ in range(10 * PASSED_OVER):
         queue.add(row(steps=100))
-    assert len(queue.take(8, fits)) == 1
+    assert len(take(queue, 8, fits)) == 1
     assert len(looked) <= 2 * PASSED_OVER
 
 
@@ -106,7 +112,7 @@ def test_each_owner_s_rows_come_once_and_in_order(
         each.submission.over = over
     taken: list[Row] = []
     while (first := queue.first()) is not None:
-        run = queue.take(limit, lambda each, steps=first.left: each.left == steps)  # type: ignore[misc]
+        run = queue.take(first, limit, lambda each, steps=first.left: each.left == steps)  # type: ignore[misc]
         assert 1 <= len(run) <= limit
         assert run[0] is first
         taken += run

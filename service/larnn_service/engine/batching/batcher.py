@@ -180,7 +180,12 @@ class Batcher:
         padded."""
         most = self._most_steps(limit)
         size = _piece(first.left, most)
-        return self._queue.take(limit, lambda row: size <= 2 * _piece(row.left, most) <= 4 * size)
+
+        def fits(row: Row) -> bool:
+            left = row.left
+            return size <= 2 * (left if left <= most else _piece(left, most)) <= 4 * size
+
+        return self._queue.take(first, limit, fits)
 
     def _most_steps(self, rows: int) -> int:
         return min(self._max_run_steps, max(self._max_run_row_steps // rows, 1))
@@ -257,8 +262,9 @@ class Batcher:
         submission = row.submission
         submission.outcomes[row.index] = outcome
         submission.unanswered -= 1
-        submission.left -= row.left
-        self._waiting_steps.remove(row.left, submission.owner)
+        if row.left:
+            submission.left -= row.left
+            self._waiting_steps.remove(row.left, submission.owner)
         if submission.unanswered:
             return False
         submission.over = True

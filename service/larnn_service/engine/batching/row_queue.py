@@ -26,7 +26,10 @@ class RowQueue:
 
     def add(self, row: Row) -> None:
         """Behind those of its owner."""
-        self._queue(row).append(row)
+        queue = self._of.get(row.submission.owner)
+        if queue is None:
+            queue = self._queue(row)
+        queue.append(row)
         self._count += 1
 
     def put_back(self, rows: list[Row]) -> None:
@@ -47,11 +50,9 @@ class RowQueue:
             del self._of[owner]
         return None
 
-    def take(self, limit: int, fits: Callable[[Row], bool]) -> list[Row]:
-        """The `first` row, where there is one, and others that fit beside it, which of every owner
+    def take(self, first: Row, limit: int, fits: Callable[[Row], bool]) -> list[Row]:
+        """What `first` gave, and others that fit beside it, which of every owner
         are about as many as far as they have them; nobody beside one that is to run alone."""
-        if (first := self.first()) is None:
-            return []
         owner = first.submission.owner
         queue = self._of.pop(owner)
         self._of[owner] = queue  # the others have their turns before its next one
