@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from larnn_service.admission.gate import SHARE
 from larnn_service.admission.keys import ApiKeys
+from larnn_service.admission.shares import share_of
 from larnn_service.engine.capture.factory import open_capture
 from larnn_service.engine.engine import Engine
 from larnn_service.engine.models.registry import Models
@@ -19,15 +19,10 @@ from larnn_service.telemetry.metrics import Metrics
 def open_engine(settings: Settings, models: Models) -> Engine:
     """With the store that is set. Raises StartupError where something cannot be had."""
     owners = ApiKeys(settings.api_keys).owners()
-
-    def share(limit: int) -> int | None:
-        """What one owner has of it at most, where there are several."""
-        return max(limit // SHARE, 1) if len(owners) > 1 else None
-
     most, kept = settings.max_streams, settings.max_kept_bytes
-    places = Places(most, share(most), kept, share(kept))
+    places = Places(most, share_of(most, owners), kept, share_of(kept, owners))
     streams = _streams(settings, models, places, owners)
-    return Engine(models, streams, settings, share(settings.max_waiting_steps))
+    return Engine(models, streams, settings, share_of(settings.max_waiting_steps, owners))
 
 
 def _streams(settings: Settings, models: Models, places: Places, owners: set[str]) -> Streams:

@@ -14,7 +14,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as stubs
 
-from larnn_service.admission.byte_budget import FREE, WaitingBytes
+from larnn_service.admission.byte_budget import FREE, Held, WaitingBytes
 from larnn_service.app import create_app
 from larnn_service.engine.engine import Engine
 from larnn_service.settings import Settings
@@ -83,13 +83,14 @@ async def test_one_that_is_refused_lets_nobody_past_who_waits(service: Service) 
     """`slow` is in work, `own` waits for a place, `large` finds no room: `own` again comes last."""
     engine, conversation = service.engine, await begun(service, "slow", "own")
     slow = next(iter(engine.streams))
-    with service.bytes.held("") as held:
-        held.set(LIMIT)
-        async with slow.lock, engine.pacer.ahead():
-            for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):
-                await conversation.write(asked)
-            await service.stub.ModelInfer(part("other", starts=True))  # all of those have come
-        answers = [await conversation.read() for _ in range(4)]
+    held = Held(service.bytes)
+    held.set(LIMIT)
+    async with slow.lock, engine.pacer.ahead():
+        for asked in (part("slow"), part("own", 2), part("large", LARGE), part("own", 4)):
+            await conversation.write(asked)
+        await service.stub.ModelInfer(part("other", starts=True))  # all of those have come
+    held.set(0)
+    answers = [await conversation.read() for _ in range(4)]
     assert answers[2].infer_response.parameters["code"].string_param == "full"
     assert [count(answers[index]) for index in (0, 1, 3)] == [2, 3, 7]
     conversation.cancel()

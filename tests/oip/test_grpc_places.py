@@ -1,4 +1,4 @@
-"""Places for messages: shared among callers, who wait each for its own."""
+"""MessagePlaces for messages: shared among callers, who wait each for its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from larnn_service.admission.shares import FairShares
-from larnn_service.endpoints.oip.grpc_places import Places
+from larnn_service.endpoints.oip.grpc_places import MessagePlaces
 from tests.engine.streams.test_fair_queue import turns_until
 
 
@@ -36,7 +36,7 @@ def test_there_is_one_for_the_first() -> None:
 
 
 async def test_who_waits_is_passed_by_others_alone() -> None:
-    places, came = Places(FairShares(4)), []
+    places, came = MessagePlaces(FairShares(4)), []
 
     async def come(name: str) -> None:
         async with places.one(name[0]):
@@ -53,7 +53,7 @@ async def test_who_waits_is_passed_by_others_alone() -> None:
 
 
 async def test_who_goes_lets_the_next_one_in() -> None:
-    places, came = Places(FairShares(1)), []
+    places, came = MessagePlaces(FairShares(1)), []
 
     async def come(name: str) -> None:
         async with places.one("a"):
@@ -70,7 +70,7 @@ async def test_who_goes_lets_the_next_one_in() -> None:
 
 
 async def test_who_goes_as_it_is_let_in_gives_its_place_on() -> None:
-    places, came = Places(FairShares(1)), []
+    places, came = MessagePlaces(FairShares(1)), []
 
     async def come(name: str) -> None:
         async with places.one(name):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from larnn_service.admission.byte_budget import FREE, WaitingBytes
+from larnn_service.admission.byte_budget import FREE, Held, WaitingBytes
 from larnn_service.endpoints.request_body import decompressed
 from larnn_service.errors import BadMessage, Full, ServiceError, TooLarge
 from larnn_service.wire.content_encoding import PIECE
@@ -28,10 +28,9 @@ async def here(work: Callable[[], Any]) -> Any:
 async def read(encoding: str, body: bytes, limit: int, room: int = 2**30) -> bytes:
     """With room for so many bytes beside the free ones."""
     waiting, head = WaitingBytes(room), Head("POST", "/", "", {"content-encoding": encoding})
-    with waiting.held("") as held:
-        plain = bytes(await decompressed(head, bytearray(body), limit, held, here))
-        assert waiting.total == max(len(plain) - FREE, 0)
-        return plain
+    plain = bytes(await decompressed(head, bytearray(body), limit, Held(waiting), here))
+    assert waiting.total == max(len(plain) - FREE, 0)
+    return plain
 
 
 @pytest.mark.parametrize("encoding", ENCODERS)

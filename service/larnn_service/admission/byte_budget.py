@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
 
 from larnn_service.errors import Full
 
@@ -28,15 +26,6 @@ class WaitingBytes:
         """Raises Full where there is no room for a request or connection of that size."""
         if size > FREE:
             self._check(size - FREE, owner)
-
-    @contextlib.contextmanager
-    def held(self, owner: str) -> Iterator[Held]:
-        """Those of one request of this owner, while it lasts."""
-        held = Held(self, owner)
-        try:
-            yield held
-        finally:
-            held.set(0)
 
     def change(self, by: int, owner: str = "") -> None:
         """Raises Full instead where there is no room."""

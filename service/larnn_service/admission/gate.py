@@ -9,6 +9,7 @@ from larnn_service.admission.byte_budget import Held, WaitingBytes
 from larnn_service.admission.callers import Callers
 from larnn_service.admission.hosts import Hosts
 from larnn_service.admission.origins import Origins
+from larnn_service.admission.shares import SHARE, share_of
 from larnn_service.errors import UnknownStream
 from larnn_service.settings import Settings
 from larnn_service.stream_ids import StreamIds
@@ -21,9 +22,6 @@ OPEN = frozenset(
 """Endpoints without a key: they say nothing of anyone."""
 RESERVED = ("/healthz", "/readyz", "/metrics", "/models", "/v2/health", "/v2/repository")
 """Where probes and operators ask: some connections are kept back for them."""
-SHARE = 2
-"""No owner of several has more than one part in so many of the bytes that may wait, or of the
-streams that may be open."""
 PAGE = "/web"
 """The live page and its files need no key: the page asks for one."""
 _PAGE_FILES = f"{PAGE}/"
@@ -40,7 +38,7 @@ class Gate:
         self.origins = Origins(settings.allowed_origins)
         self._callers = Callers(settings)
         limit, largest = settings.max_waiting_bytes, max(settings.max_body, settings.max_message)
-        self.alone = len(self._callers.owners) < 2
+        self.alone = share_of(limit, self._callers.owners) is None
         """Nobody shares with another owner of a key."""
         half = max(limit // SHARE, largest)
         nameless = half if self._callers.owners else limit

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
+
+SHARE = 2
+"""No owner of several has more than one part in so many of the bytes and the steps that may wait,
+of the streams that may be open, and of the answers that may be kept."""
+
+
+def share_of(limit: int, owners: Collection[str]) -> int | None:
+    """What one owner has of a limit at most; None where there are no several."""
+    return max(limit // SHARE, 1) if len(owners) > 1 else None
 
 
 class FairShares:

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor
 
 from larnn_service.admission.shares import FairShares
 from larnn_service.endpoints.oip.grpc_messages import Message, parsed
-from larnn_service.endpoints.oip.grpc_places import Places
+from larnn_service.endpoints.oip.grpc_places import MessagePlaces
 from larnn_service.endpoints.oip.grpc_status import Context
 from larnn_service.errors import BadMessage, Full, TooLarge, TooSlow
 from larnn_service.settings import Settings
@@ -45,10 +45,10 @@ class Arrival:
         def places(eighths: int, alone: bool = False) -> FairShares:
             return FairShares(max(most * eighths // EIGHTHS, 1), alone=alone)
 
-        self._calls = Places(places(CALLS, alone))
+        self._calls = MessagePlaces(places(CALLS, alone))
         self._conversations = places(CONVERSATIONS, alone)
-        self._open = Places(places(OPEN))
-        self._open_conversations = Places(places(OPEN_CONVERSATIONS))
+        self._open = MessagePlaces(places(OPEN))
+        self._open_conversations = MessagePlaces(places(OPEN_CONVERSATIONS))
         self._begun = FairShares(settings.max_connections, alone=alone)
         self._begun_open = FairShares(MOST_OPEN_CALLS)
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from larnn_service.admission.shares import FairShares
 
 
-class Places:
+class MessagePlaces:
     """Shared among callers, each of whom waits in a queue of its own."""
 
     def __init__(self, shares: FairShares) -> None:
