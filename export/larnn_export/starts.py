@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
+from larnn_export.tensor_types import as_typed
 from larnn_service.contract import Contract, StateTensor
 from larnn_service.tensors import File
 
@@ -42,14 +42,4 @@ def _held(tensor: StateTensor, array: NDArray[Any]) -> NDArray[Any]:
     name = f"initial={{{tensor.name!r}: …}}"
     if array.shape != tensor.shape or array.dtype.kind not in "fiub":
         raise ValueError(f"{name} is {array.dtype} {[*array.shape]}, not {[*tensor.shape]}")
-    held: NDArray[Any]
-    if tensor.dtype == "bfloat16":
-        exact = True
-        held = torch.tensor(array).to(torch.bfloat16).view(torch.uint16).numpy()
-    else:
-        with np.errstate(over="ignore", invalid="ignore"):
-            held = array.astype(tensor.numpy_dtype)
-        exact = held.dtype.kind == "f" or np.array_equal(held, array)
-    if not exact or not tensor.is_good(held):
-        raise ValueError(f"{name} has a number that is no finite {tensor.dtype}")
-    return held
+    return as_typed(tensor, array, name)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from larnn_export.tensor_types import as_typed
 from larnn_export.trial_inputs import TrialInputs
 from larnn_service.contract import Contract
 from larnn_service.tensors import ContextTensor
@@ -75,9 +76,4 @@ def _checked(tensor: ContextTensor, array: NDArray[Any]) -> NDArray[Any]:
             f"context={{{tensor.name!r}: …}} is an array {list(array.shape)}, not [{wanted}]: one "
             "value behind the other"
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(tensor.numpy_dtype)
-    exact = tensor.numpy_dtype.kind == "f" or np.array_equal(cast, array)
-    if not exact or not tensor.is_good(cast):
-        raise ValueError(f"context={{{tensor.name!r}: …}} has what is no finite {tensor.dtype}")
-    return cast
+    return as_typed(tensor, array, f"context={{{tensor.name!r}: …}}")

@@ -188,7 +188,7 @@ REFUSED = [
         "values of another type",
         Machine,
         KIND,
-        r"context=\{'machine': …\} has what is no finite int64",
+        r"context=\{'machine': …\} has a number that is no finite int64",
         {"context": {"machine": [0, 0.5]}},
     ),
 ]
